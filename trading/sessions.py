@@ -1,0 +1,32 @@
+"""The days on which the New York Stock Exchange traded."""
+
+from functools import lru_cache
+
+import holidays
+import numpy as np
+
+from trading.arrays import Dates, Flags
+
+_ONE_DAY = np.timedelta64(1, "D")
+
+
+@lru_cache(maxsize=64)
+def _closures(year: int) -> tuple[np.datetime64, ...]:
+    # The calendar also knows the unscheduled closures (11 September 2001 and the three days after,
+    # the mourning for Reagan and Ford, hurricane Sandy), so nothing has to be added here.
+    return tuple(np.datetime64(day, "D") for day in holidays.financial_holidays("NYSE", years=year))
+
+
+def is_session(days: Dates) -> Flags:
+    """Tell for each day whether the exchange was open."""
+    if not len(days):
+        return np.zeros(0, dtype=np.bool_)
+    first, last = (int(str(day)[:4]) for day in (days.min(), days.max()))
+    closed = [day for year in range(first, last + 1) for day in _closures(year)]
+    return np.is_busday(days, holidays=closed)
+
+
+def sessions(first: np.datetime64, last: np.datetime64) -> Dates:
+    """Return the days of trading from the first to the last day, both included."""
+    days = np.arange(first, last + _ONE_DAY, _ONE_DAY)
+    return days[is_session(days)]

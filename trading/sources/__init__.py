@@ -1,0 +1,1 @@
+"""Where prices come from: one small interface, one file a source."""
