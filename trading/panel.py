@@ -1,6 +1,6 @@
 """The bars of several symbols, stacked so that one array operation serves them all."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,10 +59,6 @@ class Panel:
     def date(self, day: int) -> str:
         """Return a calendar day as ISO 8601."""
         return str(self.calendar[day])
-
-    def each(self, read: Callable[[Bars], Floats]) -> Floats:
-        """Return what the function reads from each symbol's bars, one value a row."""
-        return np.concatenate([read(bars) for bars in self.series])
 
 
 def _carried(close: Floats, days: Ints, length: int) -> Floats:

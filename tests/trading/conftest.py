@@ -1,0 +1,8 @@
+import pytest
+
+from trading.sources.embedded import EmbeddedSource
+
+
+@pytest.fixture(scope="session")
+def embedded() -> EmbeddedSource:
+    return EmbeddedSource()
