@@ -47,21 +47,22 @@ class _Purse:
     """Cash and open positions while the days go by."""
 
     cash: float
-    open: list[_Position] = field(default_factory=list)
+    open: dict[int, _Position] = field(default_factory=dict)
 
     def settle(self, day: int) -> None:
         """Take in the proceeds of every position left before the day."""
-        for position in self.open:
+        for owner, position in list(self.open.items()):
             if position.chance.left < day:
                 self.cash += position.proceeds
-        self.open = [position for position in self.open if position.chance.left >= day]
+                del self.open[owner]
 
-    def holds(self, owner: int) -> bool:
-        return any(position.chance.owner == owner for position in self.open)
+    def buy(self, position: _Position) -> None:
+        self.cash -= position.cost
+        self.open[position.chance.owner] = position
 
     def equity(self, marks: Floats, day: int) -> float:
         return self.cash + sum(
-            position.quantity * float(marks[position.chance.owner, day]) for position in self.open
+            position.quantity * float(marks[owner, day]) for owner, position in self.open.items()
         )
 
 
@@ -119,12 +120,11 @@ def _trade(chances: Sequence[_Chance], panel: Panel, account: Account) -> list[_
             day = chance.entered
             purse.settle(day)
             equity = purse.equity(panel.marks, day - 1)
-        if purse.holds(chance.owner):
+        if chance.owner in purse.open:
             continue
         position = _enter(chance, equity, purse.cash, account)
         if position is not None:
-            purse.cash -= position.cost
-            purse.open.append(position)
+            purse.buy(position)
             positions.append(position)
     return positions
 
@@ -146,9 +146,9 @@ def _as_trade(position: _Position, panel: Panel) -> Trade:
     )
     return Trade(
         symbol=panel.symbols[chance.owner],
-        entered=panel.date(chance.entered),
+        entered=panel.dates[chance.entered],
         entry_price=chance.entry_price,
-        left=panel.date(chance.left),
+        left=panel.dates[chance.left],
         exit_price=chance.exit_price,
         quantity=quantity,
         fees=fees,
@@ -169,5 +169,4 @@ def _curve(
         held[days] += position.quantity * panel.marks[chance.owner, days]
     equity = capital + np.cumsum(flow) + held
     shown = slice(window.eve, window.last + 1)
-    dates = np.datetime_as_string(panel.calendar[shown]).tolist()
-    return tuple(map(Equity, dates, equity[shown].tolist()))
+    return tuple(map(Equity, panel.dates[shown], equity[shown].tolist()))

@@ -11,7 +11,7 @@ class TradingError(Exception):
     """The root: catch it to catch whatever this package refuses, and nothing else."""
 
 
-class ParameterError(TradingError):
+class ParameterError(TradingError, ValueError):
     """A number or name given by the caller is out of its bounds: correct it, then start again."""
 
     def __init__(self, name: str, value: object, expected: str) -> None:

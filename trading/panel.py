@@ -13,13 +13,16 @@ from trading.bars import Bars
 class Panel:
     """Rows are bars, symbol after symbol, oldest first.
 
-    `calendar` holds every day on which any symbol has a bar; `day` maps a row to its place there,
-    `owner` to its symbol's place in `series`; `end` is the row after the last one of its symbol.
+    `calendar` holds every day on which any symbol has a bar, `dates` the same as ISO 8601; `day`
+    maps a row to its place there, `owner` to its symbol's place in `series` and `symbols`; `end` is
+    the row after the last one of its symbol.
     `marks[symbol, day]` is the last known close: NaN before the symbol's first bar.
     """
 
     series: tuple[Bars, ...]
+    symbols: tuple[str, ...]
     calendar: Dates
+    dates: tuple[str, ...]
     day: Ints
     owner: Ints
     end: Ints
@@ -36,7 +39,9 @@ class Panel:
         lengths = [len(bars) for bars in series]
         return cls(
             series=tuple(series),
+            symbols=tuple(bars.symbol for bars in series),
             calendar=calendar,
+            dates=tuple(np.datetime_as_string(calendar).tolist()),
             day=np.concatenate(days),
             owner=np.repeat(np.arange(len(series)), lengths),
             end=np.repeat(np.cumsum(lengths), lengths),
@@ -50,15 +55,6 @@ class Panel:
                 ]
             ),
         )
-
-    @property
-    def symbols(self) -> tuple[str, ...]:
-        """The symbols in the order of `owner`."""
-        return tuple(bars.symbol for bars in self.series)
-
-    def date(self, day: int) -> str:
-        """Return a calendar day as ISO 8601."""
-        return str(self.calendar[day])
 
 
 def _carried(close: Floats, days: Ints, length: int) -> Floats:

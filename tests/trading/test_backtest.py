@@ -105,8 +105,8 @@ def test_the_last_bar_gives_no_entry() -> None:
 def test_only_days_of_the_window_are_traded_and_its_eve_may_signal() -> None:
     study = study_of({"TEST": [1, 2, 8]}, bars_of([QUIET] * 12))
     ledger = backtest(study, RULES, Window(3, 8), FREE)
-    assert [trade.entered for trade in ledger.trades] == [study.panel.date(3)]
-    assert [point.date for point in ledger.curve] == [study.panel.date(day) for day in range(2, 9)]
+    assert [trade.entered for trade in ledger.trades] == [study.panel.dates[3]]
+    assert [point.date for point in ledger.curve] == [study.panel.dates[day] for day in range(2, 9)]
     assert ledger.curve[0].equity == 10_000
 
 

@@ -24,8 +24,8 @@ def wave(length: int, symbol: str = "TEST") -> list[float]:
 def test_the_period_counts_back_from_the_last_bar(embedded: EmbeddedSource) -> None:
     dataset = prepare(embedded, LONG, "SPY", HALF_YEAR)
     panel, windows = dataset.panel, dataset.windows
-    assert panel.date(windows.validation.first) == "2012-09-04"
-    assert panel.date(windows.validation.last) == "2013-03-01"
+    assert panel.dates[windows.validation.first] == "2012-09-04"
+    assert panel.dates[windows.validation.last] == "2013-03-01"
     assert windows.out_of_sample == windows.validation
     assert windows.in_sample.last == windows.validation.first - 1
     assert windows.in_sample.length == 4 * windows.validation.length

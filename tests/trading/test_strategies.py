@@ -36,7 +36,7 @@ def test_hybrid_gates_pass_on_three_days_of_apple(panel: Panel) -> None:
     study = Study.of(hybrid_v1(), panel)
     assert days_passed(study) == {"AAPL": 3, "GOOG": 0, "IBM": 0, "MSFT": 0, "FB": 1}
     passed = np.flatnonzero(study.passes(study.strategy.published))
-    dates = [panel.date(panel.day[row]) for row in passed]
+    dates = [panel.dates[panel.day[row]] for row in passed]
     assert dates == ["2001-04-19", "2003-10-16", "2005-01-13", "2012-11-14"]
 
 
