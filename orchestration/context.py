@@ -1,0 +1,54 @@
+"""What an action is given: its inputs, a way to report progress, and a key for its effects."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from logging import LoggerAdapter, Logger
+from typing import Any, Protocol
+
+from pydantic import BaseModel
+
+
+class Fleet(Protocol):
+    """Read-only facts about the whole fleet, for agents that report on it."""
+
+    def status(self) -> dict[str, Any]:
+        """Agents, queues, workflows, success rate and uptime."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """One attempt of one step, as its action sees it.
+
+    Attributes:
+        workflow_id: The run.
+        step: The step's name; an undo is `undo.<step>`.
+        parameters: The run's parameters, as the workflow's pydantic model.
+        results: Results of finished steps by name; of a fan-out a list.
+        item: The item of this branch, or None.
+        attempt: Counts from 1, and is never used twice.
+        idempotency_key: The same for every attempt: give it to the outside world.
+        log: A logger that carries the run, step and attempt.
+        fleet: Read-only facts about the fleet.
+    """
+
+    workflow_id: str
+    step: str
+    parameters: BaseModel
+    results: Mapping[str, Any]
+    item: Any
+    attempt: int
+    idempotency_key: str
+    log: "LoggerAdapter[Logger]"
+    fleet: Fleet
+    report: Callable[[float, str], None]
+    is_cancelled: Callable[[], bool]
+
+    def progress(self, fraction: float, message: str = "") -> None:
+        """Tell how much of the step is done: 0 to 1, and one line for people."""
+        self.report(min(max(fraction, 0.0), 1.0), message)
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether this attempt has lost its claim: stop soon, the result would be dropped."""
+        return self.is_cancelled()

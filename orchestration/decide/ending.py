@@ -1,0 +1,71 @@
+"""How runs end: stop dispatching, wait until nothing acts, undo in reverse, end."""
+
+from dataclasses import replace
+
+from orchestration.decide.effects import Decision, MoveAll, Open, Settle
+from orchestration.decide.facts import (
+    AttemptSettled,
+    CancelRequested,
+    DeadlineReached,
+    Rejected,
+    Settled,
+    Unresolvable,
+)
+from orchestration.plans import UNDO
+from orchestration.state import OPEN, Run, RunStatus, StepStatus
+
+
+def end(run: Run, status: RunStatus) -> Decision:
+    """Cancel what is open, and undo what has begun before the run ends with this status."""
+    begun = any(step.undo and step.name in run.tallies for step in run.plan.steps)
+    run, moves = cancel_open(run)
+    if begun:
+        return Decision(replace(run.to(RunStatus.UNDOING), ending=status), (*moves, Settle()))
+    return Decision(replace(run.to(status), ending=None), moves)
+
+
+def cancel_open(run: Run) -> tuple[Run, tuple[MoveAll, ...]]:
+    """Move every open branch to `cancelled`."""
+    moves = []
+    for step, tally in run.tallies.items():
+        for source in sorted(OPEN & tally.keys()):
+            run = run.moved(step, source, StepStatus.CANCELLED, tally[source])
+            moves.append(MoveAll(step, source, StepStatus.CANCELLED))
+    return run, tuple(moves)
+
+
+def attempt_settled(run: Run, _fact: AttemptSettled) -> Decision:
+    """An undo may have waited for this."""
+    return Decision(run, (Settle(),))
+
+
+def settled(run: Run, fact: Settled) -> Decision:
+    """Undo the latest branch that is left, or end where nothing is."""
+    if run.status is not RunStatus.UNDOING or run.ending is None:
+        return Decision(run)
+    if not fact.undoable:
+        return Decision(replace(run.to(run.ending), ending=None))
+    step, branch = fact.undoable[0]
+    undo = UNDO + step
+    opened = run.with_branches(undo, StepStatus.READY, 1)
+    return Decision(opened, (Open(undo, branch, 1, StepStatus.READY),))
+
+
+def unresolvable(run: Run, _fact: Unresolvable) -> Decision:
+    """A path led nowhere: the run fails."""
+    return end(run, RunStatus.FAILED)
+
+
+def rejected(run: Run, _fact: Rejected) -> Decision:
+    """Refused, or not answered in time: the run is cancelled."""
+    return end(run, RunStatus.CANCELLED)
+
+
+def cancel_requested(run: Run, _fact: CancelRequested) -> Decision:
+    """An undoing run is on its way already."""
+    return Decision(run) if run.status is RunStatus.UNDOING else end(run, RunStatus.CANCELLED)
+
+
+def deadline_reached(run: Run, _fact: DeadlineReached) -> Decision:
+    """Only time as `running` counts against the workflow's timeout."""
+    return end(run, RunStatus.FAILED) if run.status is RunStatus.RUNNING else Decision(run)

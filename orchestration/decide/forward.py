@@ -1,0 +1,169 @@
+"""How runs go on: from step to step, through retries, losses, approvals and pauses."""
+
+from dataclasses import replace
+
+from orchestration.decide.effects import Decision, Effect, Move, MoveAll, Open, Resolve, Settle
+from orchestration.decide.ending import end
+from orchestration.decide.facts import (
+    Admitted,
+    Approved,
+    BackoffOver,
+    Completed,
+    Failed,
+    HandedOver,
+    Lost,
+    PauseRequested,
+    Resolved,
+    ResumeRequested,
+    RetryRequested,
+)
+from orchestration.plans import UNDO, Retry, Step
+from orchestration.state import MOVING, Run, RunStatus, StepStatus
+
+MOST_LOSSES = 3
+UNDO_RETRY = Retry(attempts=5)
+
+
+def admitted(run: Run, _fact: Admitted) -> Decision:
+    """A slot is free: what was held may go, and what is due begins."""
+    run, moves = _move_all(run.to(RunStatus.RUNNING), (StepStatus.HELD,), StepStatus.READY)
+    return _go_on(run, moves)
+
+
+def resolved(run: Run, fact: Resolved) -> Decision:
+    """Open the branches of a step, or skip it."""
+    step = run.plan.step[fact.step]
+    if run.status is RunStatus.UNDOING:
+        return Decision(run)
+    if not fact.wanted:
+        skipped = run.with_branches(step.name, StepStatus.SKIPPED, 1)
+        return _go_on(skipped, (Open(step.name, 0, 1, StepStatus.SKIPPED),), step.name)
+    status = StepStatus.WAITING if step.approval else _next_status(run)
+    opened = run.with_branches(step.name, status, fact.branches)
+    return _go_on(opened, (Open(step.name, 0, fact.branches, status),), step.name)
+
+
+def completed(run: Run, fact: Completed) -> Decision:
+    """One branch is done; perhaps its step is, perhaps the run."""
+    return _close(run, fact.step, fact.branch, StepStatus.COMPLETED)
+
+
+def failed(run: Run, fact: Failed) -> Decision:
+    """Try again after a pause while the retry policy allows, else the branch has failed."""
+    retry = UNDO_RETRY if fact.step.startswith(UNDO) else run.plan.step[fact.step].retry
+    if not fact.retryable or fact.failures >= retry.attempts:
+        return _give_up(run, fact.step, fact.branch)
+    source, target = StepStatus.RUNNING, StepStatus.BACKOFF
+    move = Move(fact.step, fact.branch, source, target, retry.pause(fact.failures))
+    return Decision(run.moved(fact.step, source, target), (move,))
+
+
+def lost(run: Run, fact: Lost) -> Decision:
+    """Run it again elsewhere; what took three workers with it has failed."""
+    if fact.losses >= MOST_LOSSES:
+        return _give_up(run, fact.step, fact.branch)
+    return _move(run, fact.step, fact.branch, StepStatus.RUNNING)
+
+
+def handed_over(run: Run, fact: HandedOver) -> Decision:
+    """Run it again elsewhere, as if it had never been claimed."""
+    return _move(run, fact.step, fact.branch, StepStatus.RUNNING)
+
+
+def backoff_over(run: Run, fact: BackoffOver) -> Decision:
+    """The next try may begin."""
+    return _move(run, fact.step, fact.branch, StepStatus.BACKOFF)
+
+
+def approved(run: Run, fact: Approved) -> Decision:
+    """Go on; a run that only waited for this has to ask for a slot again."""
+    decision = _move(run, fact.step, fact.branch, StepStatus.WAITING)
+    if run.status is not RunStatus.WAITING:
+        return decision
+    return replace(decision, run=decision.run.to(RunStatus.PENDING))
+
+
+def pause_requested(run: Run, _fact: PauseRequested) -> Decision:
+    """Hold what has not been claimed; what is claimed may finish."""
+    run = run.to(RunStatus.PAUSED)
+    return Decision(*_move_all(run, (StepStatus.READY, StepStatus.QUEUED), StepStatus.HELD))
+
+
+def resume_requested(run: Run, _fact: ResumeRequested) -> Decision:
+    """A resumed run asks for a slot again."""
+    return Decision(run.to(RunStatus.PENDING))
+
+
+def retry_requested(run: Run, _fact: RetryRequested) -> Decision:
+    """A new generation goes on from what failed; what is finished stays finished."""
+    run = replace(run.to(RunStatus.PENDING), generation=run.generation + 1, ending=None)
+    effects: list[Effect] = []
+    for step in run.plan.steps:
+        if run.finished(step):
+            continue
+        target = StepStatus.WAITING if step.approval else StepStatus.HELD
+        sources = (StepStatus.FAILED, StepStatus.CANCELLED)
+        run, moves = _move_all(run, sources, target, step)
+        effects.extend(moves)
+    return Decision(run, tuple(effects))
+
+
+def _close(run: Run, step: str, branch: int, status: StepStatus) -> Decision:
+    run = run.moved(step, StepStatus.RUNNING, status)
+    move = Move(step, branch, StepStatus.RUNNING, status)
+    if run.status is RunStatus.UNDOING:
+        return Decision(run, (move, Settle()))
+    return _go_on(run, (move,), step)
+
+
+def _give_up(run: Run, step: str, branch: int) -> Decision:
+    if not step.startswith(UNDO) and not run.plan.step[step].required:
+        return _close(run, step, branch, StepStatus.FAILED)
+    run = run.moved(step, StepStatus.RUNNING, StepStatus.FAILED)
+    move = Move(step, branch, StepStatus.RUNNING, StepStatus.FAILED)
+    if run.status is RunStatus.UNDOING:
+        return Decision(replace(run.to(RunStatus.FAILED), ending=None), (move,))
+    ended = end(run, RunStatus.FAILED)
+    return Decision(ended.run, (move, *ended.effects))
+
+
+def _go_on(run: Run, effects: tuple[Effect, ...], after: str | None = None) -> Decision:
+    """Begin every step that needed `after` and nothing else; rest or end where there is none."""
+    if run.done:
+        return Decision(run.to(RunStatus.COMPLETED), effects)
+    due = [step for step in run.plan.steps if _is_due(run, step)]
+    if run.status is RunStatus.RUNNING and not due and not run.count(*MOVING):
+        run = run.to(RunStatus.WAITING)
+    begin = (Resolve(step.name) for step in due if after is None or after in step.needs)
+    return Decision(run, (*effects, *begin))
+
+
+def _is_due(run: Run, step: Step) -> bool:
+    if step.name in run.tallies:
+        return False
+    return all(run.finished(run.plan.step[need]) for need in step.needs)
+
+
+def _next_status(run: Run) -> StepStatus:
+    """Only a run that has its slot, or needs none, dispatches."""
+    going = run.status in (RunStatus.RUNNING, RunStatus.UNDOING)
+    return StepStatus.READY if going else StepStatus.HELD
+
+
+def _move(run: Run, step: str, branch: int, source: StepStatus) -> Decision:
+    target = _next_status(run)
+    return Decision(run.moved(step, source, target), (Move(step, branch, source, target),))
+
+
+def _move_all(
+    run: Run, sources: tuple[StepStatus, ...], target: StepStatus, only: Step | None = None
+) -> tuple[Run, tuple[Effect, ...]]:
+    effects: list[Effect] = []
+    for step, tally in run.tallies.items():
+        if only is not None and step != only.name:
+            continue
+        for source in sources:
+            if source in tally:
+                run = run.moved(step, source, target, tally[source])
+                effects.append(MoveAll(step, source, target))
+    return run, tuple(effects)

@@ -1,0 +1,161 @@
+"""Workflows, steps and agents as checked data: what users declare, and what runs are made of."""
+
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, replace
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from orchestration.context import Context
+from orchestration.errors import DefinitionError
+from orchestration.plans import Plan, Step
+
+NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
+
+Action = Callable[[Context], Any] | Callable[[Context], Awaitable[Any]]
+
+
+class NoParameters(BaseModel):
+    """The parameters of a workflow that takes none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """A name and the actions it offers: functions from a `Context` to a JSON value.
+
+    Args:
+        name: Letters, digits, `_` and `-`, at most 100: also its queue.
+        actions: What it can do; each a plain or an async function.
+        max_concurrent: Steps it may run at once across all workers; None: no limit.
+        capabilities: What it says it can do, for people.
+        depends_on: Names of agents it relies on, for people and health pages.
+        version: Raise it when an action's meaning changes; open runs keep the old one.
+
+    Raises:
+        DefinitionError: A name or a limit is not allowed.
+    """
+
+    name: str
+    _: KW_ONLY
+    actions: Mapping[str, Action]
+    max_concurrent: int | None = None
+    capabilities: Sequence[str] = ()
+    depends_on: Sequence[str] = ()
+    version: int = 1
+
+    def __post_init__(self) -> None:
+        check_name("agent", self.name)
+        for action in self.actions:
+            check_name(f"action of {self.name}", action)
+        if self.max_concurrent is not None and self.max_concurrent < 1:
+            raise DefinitionError(f"agent {self.name}: max_concurrent must be at least 1")
+
+    def offer(self, action: str) -> str:
+        """The name under which workers register one action: `agent.action@version`."""
+        return f"{self.name}.{action}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """A named graph of steps over agents, with validated parameters.
+
+    Args:
+        name: The command that starts it.
+        parameters: The pydantic model that every start is validated with.
+        steps: In reading order; `needs` decides the real one.
+        result: The step whose result is the workflow's; default the last one.
+        priority: Default priority of its runs, 1 (low) to 4 (critical).
+        system: True: it runs at once and takes no slot.
+        unavailable: A reason why it cannot be started yet; None: it can.
+
+    Raises:
+        DefinitionError: A cycle, an unknown need, a doubled name or a wrong path.
+    """
+
+    name: str
+    _: KW_ONLY
+    steps: Sequence[Step]
+    parameters: type[BaseModel] = NoParameters
+    result: str | None = None
+    priority: int = 2
+    system: bool = False
+    unavailable: str | None = None
+
+    def __post_init__(self) -> None:
+        check_name("workflow", self.name)
+        if not 1 <= self.priority <= 4:  # noqa: PLR2004 - the four priorities of the envelope
+            raise DefinitionError(f"workflow {self.name}: priority must be 1 to 4")
+        if not self.steps and self.unavailable is None:
+            raise DefinitionError(f"workflow {self.name}: declare at least one step")
+        if self.steps:
+            self.plan.check(self.parameters.model_fields)
+
+    @property
+    def plan(self) -> Plan:
+        """What a run keeps of this workflow: data only."""
+        result = self.result or self.steps[-1].name
+        return Plan(self.name, tuple(self.steps), result)
+
+
+@dataclass(frozen=True)
+class App:
+    """A fleet: agents and the workflows over them.
+
+    Raises:
+        DefinitionError: A doubled name, or a step that no agent of the fleet can do.
+    """
+
+    agents: Sequence[Agent]
+    workflows: Sequence[Workflow]
+    agent: Mapping[str, Agent] = field(init=False, repr=False)
+    workflow: Mapping[str, Workflow] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "agent", by_name("agent", self.agents))
+        object.__setattr__(self, "workflow", by_name("workflow", self.workflows))
+        for workflow in self.workflows:
+            for step in workflow.steps:
+                self._check(workflow, step)
+
+    def _check(self, workflow: Workflow, step: Step) -> None:
+        for name in step.agents:
+            where = f"workflow {workflow.name}, step {step.name}"
+            if name not in self.agent:
+                known = ", ".join(sorted(self.agent))
+                raise DefinitionError(f"{where}: unknown agent {name!r}; known: {known}")
+            for action in filter(None, (step.action, step.undo)):
+                if action not in self.agent[name].actions:
+                    known = ", ".join(sorted(self.agent[name].actions))
+                    raise DefinitionError(
+                        f"{where}: {name} has no action {action!r}; it has: {known}"
+                    )
+
+    def plan(self, workflow: Workflow) -> Plan:
+        """What a run of this workflow keeps: its steps, pinned to today's agent versions."""
+        used = {name for step in workflow.steps for name in step.agents}
+        return replace(workflow.plan, versions={n: self.agent[n].version for n in sorted(used)})
+
+
+Named = TypeVar("Named", Agent, Workflow)
+
+
+def by_name(kind: str, declared: Iterable[Named]) -> dict[str, Named]:
+    """Index what was declared; a name used twice is refused."""
+    index: dict[str, Named] = {}
+    for each in declared:
+        if each.name in index:
+            raise DefinitionError(f"two {kind}s are named {each.name!r}: rename one")
+        index[each.name] = each
+    return index
+
+
+def check_name(kind: str, name: str) -> None:
+    """Refuse a name that would not be routable or readable."""
+    if not NAME.fullmatch(name):
+        raise DefinitionError(
+            f"{kind} {name!r}: use 1 to 100 letters, digits, '_' or '-' (a dot is not routable)"
+        )

@@ -1,0 +1,188 @@
+"""The engine: every change of a run is one of these, and each is one transaction.
+
+The durability seam is `Engine.commit`: in a transaction, load → decide → write, with every
+message that must follow noted in the same rows; the messages leave only after the commit. A
+crash before it changes nothing; a crash after it leaves rows that are sent again.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from orchestration.definitions import App
+from orchestration.engine import claim, control, dispatch, membership, submit, sweep
+from orchestration.engine.claim import Claim, Held, Key, Report
+from orchestration.engine.control import By
+from orchestration.engine.submit import Command
+from orchestration.engine.transaction import Rules, Transaction
+from orchestration.ports import Clock, Dispatch, Session, Store, Transport
+from orchestration.state import RunStatus
+from orchestration.store import artifacts
+from orchestration.store.workers import NewWorker, WorkerRow
+
+T = TypeVar("T")
+NO_ONE = By("orchestration")
+
+
+class Engine:
+    """All that can be done to runs, over one store.
+
+    Args:
+        store: Where the rows are.
+        transport: How messages leave; what is lost there is sent again from the rows.
+        clock: The time.
+        rules: Who this process is, and what it goes by.
+    """
+
+    def __init__(self, store: Store, transport: Transport, clock: Clock, rules: Rules) -> None:
+        self.store = store
+        self.clock = clock
+        self.rules = rules
+        self._transport = transport
+
+    def commit(self, operation: Callable[[Transaction], T]) -> T:
+        """Run an operation in one transaction, then send what it noted.
+
+        Raises:
+            StoreError: Nothing was written.
+        """
+
+        def attempt(session: Session) -> tuple[T, list[Dispatch]]:
+            tx = Transaction(session, self.clock.now(), self.rules)
+            value = operation(tx)
+            dispatch.settle_queues(tx)
+            return value, tx.outgoing
+
+        value, outgoing = self.store.write(attempt)
+        if outgoing:
+            self._transport.send(outgoing)
+        return value
+
+    def submit(self, command: Command) -> str:
+        """Start a run, or find the one that the same command started.
+
+        Raises:
+            DuplicateCommandError: The key was used for another command.
+            OverloadedError: The sender has too many pending runs.
+        """
+        return self.commit(lambda tx: submit.submit(tx, command))
+
+    def claim(self, message: Dispatch) -> Claim | None:
+        """Take an attempt; None where it is no longer to be had."""
+        return self.commit(lambda tx: claim.claim(tx, message))
+
+    def complete(self, key: Key, attempt: int, value: Any) -> bool:
+        """Write a result; False if the claim was lost, and the result with it.
+
+        Raises:
+            ValueError: The result is not JSON.
+        """
+        text = json.dumps(value, sort_keys=True, allow_nan=False, separators=(",", ":"))
+        name = self._keep_large(key[0], text) if len(text) > artifacts.LARGEST_IN_ROW else None
+        result = None if name else text
+        return self.commit(lambda tx: claim.complete(tx, key, attempt, result, name))
+
+    def fail(self, key: Key, attempt: int, error: Mapping[str, Any], *, retryable: bool) -> bool:
+        """Write that an attempt raised; False if the claim was lost."""
+        text = json.dumps(error)
+        return self.commit(lambda tx: claim.fail(tx, key, attempt, text, retryable=retryable))
+
+    def give_up(self, key: Key, attempt: int) -> None:
+        """Write that an attempt whose claim was lost has stopped."""
+        self.commit(lambda tx: claim.give_up(tx, key, attempt))
+
+    def report(self, reports: Sequence[Report]) -> list[Held]:
+        """Write live progress, and tell which attempts have lost their claim."""
+        return self.commit(lambda tx: claim.report(tx, list(reports)))
+
+    def join(self, worker: NewWorker, app: App) -> None:
+        """Register a worker, and send what waits for it.
+
+        Raises:
+            StoreInUseError: Live workers use this store with another transport.
+        """
+        self.commit(lambda tx: membership.join(tx, worker, app))
+
+    def beat(self, worker: NewWorker, held: frozenset[Held], metrics: Mapping[str, Any]) -> bool:
+        """Show that a worker lives; False if it was declared dead and must end."""
+        return self.commit(lambda tx: membership.beat(tx, worker, held, metrics))
+
+    def drain(self, worker: str) -> None:
+        """Take nothing new: the worker will go in good order."""
+        self.commit(lambda tx: membership.drain(tx, worker))
+
+    def depart(self, worker: str) -> None:
+        """Write that a worker went in good order, holding nothing."""
+        self.commit(lambda tx: membership.depart(tx, worker))
+
+    def leave(self, worker: WorkerRow) -> int:
+        """Move on what a dead worker left; how many branches that was."""
+        return self.commit(lambda tx: sweep.take_over(tx, worker, dead=True))
+
+    def mark_silent(self, worker: WorkerRow) -> int:
+        """Move on what a worker holds that is alive, perhaps, but silent."""
+        return self.commit(lambda tx: sweep.take_over(tx, worker, dead=False))
+
+    def fire_timers(self) -> int:
+        """Act on the wake-ups that have come."""
+        fired = 0
+        while batch := self.commit(sweep.fire_timers):
+            fired += batch
+            if batch < sweep.BATCH:
+                break
+        return fired
+
+    def follow_clock(self, boot: str) -> bool:
+        """Notice that this machine's clock was set, and move every timer with it, once.
+
+        Args:
+            boot: What distinguishes this boot of this machine, whose processes share a clock.
+
+        Returns:
+            Whether it was: then this is no moment for judging who is late.
+        """
+        offset = self.clock.now().timestamp() - self.clock.monotonic()
+        return self.commit(lambda tx: sweep.follow_clock(tx, boot, offset))
+
+    def refill(self) -> None:
+        """Let go what could go."""
+        self.commit(sweep.refill)
+
+    def forget(self, age: timedelta, keep: int) -> int:
+        """Delete one small batch of what ended longer ago than `age`, or beyond `keep` runs."""
+        return self.commit(lambda tx: sweep.forget(tx, age, keep))
+
+    def cancel(self, run_id: str, by: By = NO_ONE) -> RunStatus:
+        """End a run; see `control.cancel`."""
+        return self.commit(lambda tx: control.cancel(tx, run_id, by))
+
+    def pause(self, run_id: str, by: By = NO_ONE) -> RunStatus:
+        """Start nothing new in a run; see `control.pause`."""
+        return self.commit(lambda tx: control.pause(tx, run_id, by))
+
+    def resume(self, run_id: str, by: By = NO_ONE) -> RunStatus:
+        """Let a paused run go on; see `control.resume`."""
+        return self.commit(lambda tx: control.resume(tx, run_id, by))
+
+    def retry(self, run_id: str, by: By = NO_ONE) -> RunStatus:
+        """Let an ended run go on from its failed steps; see `control.retry`."""
+        return self.commit(lambda tx: control.retry(tx, run_id, by))
+
+    def approve(self, run_id: str, step: str, by: By = NO_ONE) -> RunStatus:
+        """Allow what waits for a person; see `control.approve`."""
+        return self.commit(lambda tx: control.approve(tx, run_id, step, by))
+
+    def reject(self, run_id: str, step: str, by: By = NO_ONE) -> RunStatus:
+        """Refuse what waits for a person; see `control.reject`."""
+        return self.commit(lambda tx: control.reject(tx, run_id, step, by))
+
+    def _keep_large(self, run_id: str, text: str) -> str:
+        """Write a large result ahead of its completion, in short transactions."""
+        body = text.encode()
+        name = artifacts.digest(body)
+        for number, chunk in artifacts.chunks(body):
+            self.store.write(
+                lambda s, n=number, c=chunk: artifacts.put(s, run_id, name, n, c)  # type: ignore[misc]
+            )
+        return name

@@ -1,0 +1,200 @@
+"""The one place where decisions become rows: load → decide → write, in the caller's transaction."""
+
+import json
+from collections import deque
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from orchestration import paths
+from orchestration.decide import decide, facts
+from orchestration.decide.effects import Effect, Move, MoveAll, Open, Resolve, Settle
+from orchestration.decide.facts import Fact
+from orchestration.engine.transaction import Transaction
+from orchestration.errors import RejectedError
+from orchestration.plans import UNDO
+from orchestration.state import Run, RunStatus, StepStatus, progress
+from orchestration.store import artifacts, attempts, events, runs, steps
+from orchestration.store.steps import NewStep, StepRow
+
+MOST_BRANCHES = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How the attempt ended that a fact is about.
+
+    Attributes:
+        kind: `completed`, `failed`, `timed_out`, `lost` or `handed_over`.
+        row: Its branch before the fact.
+        error: JSON of type, message and traceback.
+        acting: Whether it may still have effects: nobody has seen it stop.
+    """
+
+    kind: str
+    row: StepRow
+    result: str | None = None
+    artifact: str | None = None
+    error: str | None = None
+    acting: bool = False
+
+
+def advance(tx: Transaction, run_id: str, fact: Fact, outcome: Outcome | None = None) -> Run:
+    """Follow a fact to its end, and write all that it means."""
+    before = run = runs.load(tx.session, run_id)
+    open_facts = deque([fact])
+    while open_facts:
+        decision = decide(run, open_facts.popleft())
+        run = decision.run
+        for effect in decision.effects:
+            open_facts.extend(apply(tx, run, effect, outcome))
+    runs.save(tx.session, before, run, tx.now, tx.rules.workflow_timeout)
+    measure(tx, run)
+    if run.status is not before.status:
+        events.add(tx.session, run_id, tx.now, f"run.{run.status}")
+        tx.slot_freed = True
+    return run
+
+
+def measure(tx: Transaction, run: Run) -> None:
+    """Write how much of a run is done."""
+    runs.advance(tx.session, run.id, progress(run, steps.fractions(tx.session, run.id)))
+
+
+def apply(tx: Transaction, run: Run, effect: Effect, outcome: Outcome | None) -> list[Fact]:
+    """Write one effect, and tell the facts that come of it."""
+    match effect:
+        case Resolve(step):
+            return [resolve(tx, run, step)]
+        case Open():
+            open_branches(tx, run, effect)
+        case Move():
+            move(tx, effect, outcome)
+        case MoveAll():
+            move_all(tx, run, effect)
+        case Settle():
+            return settle(tx, run)
+    return []
+
+
+def resolve(tx: Transaction, run: Run, name: str) -> Fact:
+    """Look up whether a step runs, and over what."""
+    step = run.plan.step[name]
+    try:
+        if step.when is not None and not look_up(tx, run, step.when):
+            return facts.Resolved(name, 0, wanted=False)
+        return facts.Resolved(name, len(items(tx, run, name)))
+    except RejectedError as error:
+        runs.set_reason(tx.session, run.id, f"step {name}: {error}")
+        return facts.Unresolvable(name)
+
+
+def items(tx: Transaction, run: Run, name: str) -> list[Any]:
+    """The item of each branch of a step; None for a step that has but one.
+
+    Raises:
+        RejectedError: The path leads nowhere, to no list, or to a list that is too long.
+    """
+    step = run.plan.step[name]
+    if not isinstance(step.agent, str):
+        return list(step.agents)
+    if step.for_each is None:
+        return [None]
+    found = look_up(tx, run, step.for_each)
+    if not isinstance(found, list) or len(found) > MOST_BRANCHES:
+        raise RejectedError(f"for_each {step.for_each!r} is no list of at most {MOST_BRANCHES}")
+    return found
+
+
+def look_up(tx: Transaction, run: Run, path: str) -> Any:
+    """The value of a dotted path in this run."""
+
+    def result(name: str) -> Any:
+        values = artifacts.result(tx.session, run.id, name)
+        return values if run.plan.step[name].fans_out else values[0]
+
+    parameters = json.loads(runs.get(tx.session, run.id).parameters)
+    return paths.look_up(path, parameters, result)
+
+
+def open_branches(tx: Transaction, run: Run, effect: Open) -> None:
+    """Write new branches, or the undo of one."""
+    target = run.plan.step[effect.step.removeprefix(UNDO)]
+    fan_out = [] if effect.status is StepStatus.SKIPPED else items(tx, run, target.name)
+    wait = target.approval if effect.status is StepStatus.WAITING else None
+    rank = runs.rank(tx.session, run.id)
+    branches = range(effect.first, effect.first + effect.count) if effect.count else (-1,)
+    for branch in branches:
+        status = effect.status if branch >= 0 else StepStatus.SKIPPED
+        item = fan_out[branch] if 0 <= branch < len(fan_out) else None
+        new = NewStep(
+            run_id=run.id,
+            step=effect.step,
+            branch=branch,
+            agent=target.agent_of(max(branch, 0)),
+            offer=run.plan.offer(effect.step, max(branch, 0)),
+            status=status,
+            rank=rank,
+            item=None if item is None else json.dumps(item),
+            due_at=tx.now + wait if wait else None,
+        )
+        steps.insert(tx.session, new, tx.now)
+        if status is StepStatus.READY:
+            tx.queues.add(new.agent)
+        else:
+            events.add(tx.session, run.id, tx.now, f"step.{status}", (effect.step, branch))
+
+
+def move(tx: Transaction, effect: Move, outcome: Outcome | None) -> None:
+    """Move the branch that the fact was about."""
+    if outcome is None:
+        raise AssertionError("a branch moves only with an outcome")  # noqa: TRY003 - a bug here
+    row = outcome.row
+    if effect.target is StepStatus.COMPLETED:
+        steps.complete(tx.session, row, tx.now, outcome.result, outcome.artifact)
+    else:
+        write_outcome(tx, row, outcome)
+        due_at = None
+        if effect.pause is not None:
+            due_at = tx.now + effect.pause * (0.5 + tx.rules.jitter())
+        steps.leave(tx.session, row, effect.target, tx.now, due_at)
+    tx.queues.add(row.agent)
+    place = (row.step, row.branch)
+    events.add(tx.session, row.run_id, tx.now, f"step.{outcome.kind}", place, outcome.error)
+
+
+def write_outcome(tx: Transaction, row: StepRow, outcome: Outcome) -> None:
+    """Keep an attempt that did not complete, and count it where it counts."""
+    if row.status is not StepStatus.RUNNING:
+        return
+    error = outcome.error or "null"
+    kind, acting = outcome.kind, outcome.acting
+    attempts.archive(tx.session, row, kind, tx.now, error, acting=acting)
+    if kind == "lost":
+        steps.count_loss(tx.session, row, error)
+    elif kind != "handed_over":
+        steps.count_failure(tx.session, row, error, unknown=kind == "timed_out")
+    else:
+        steps.mark_unknown(tx.session, row)
+
+
+def move_all(tx: Transaction, run: Run, effect: MoveAll) -> None:
+    """Move every branch of a step that is in one status."""
+    approval = run.plan.step[effect.step.removeprefix(UNDO)].approval or timedelta(0)
+    due_at = tx.now + approval if effect.target is StepStatus.WAITING else None
+    for row in steps.in_status(tx.session, run.id, effect.step, effect.source):
+        if row.status is StepStatus.RUNNING:
+            attempts.archive(tx.session, row, "cancelled", tx.now, "null", acting=True)
+            steps.mark_unknown(tx.session, row)
+        steps.leave(tx.session, row, effect.target, tx.now, due_at)
+        tx.queues.add(row.agent)
+    if not effect.source.open:
+        steps.forgive(tx.session, run.id, effect.step)
+
+
+def settle(tx: Transaction, run: Run) -> list[Fact]:
+    """Once nothing acts in a run any more, tell what is left to undo."""
+    if run.status is not RunStatus.UNDOING or attempts.acting(tx.session, run.id):
+        return []
+    names = [step.name for step in run.plan.steps if step.undo]
+    return [facts.Settled(tuple(steps.undoable(tx.session, run.id, names)))]

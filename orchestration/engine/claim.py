@@ -1,0 +1,161 @@
+"""Claim → work → fenced completion: how one worker, and only one, ends an attempt."""
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from orchestration.decide import facts
+from orchestration.engine.advance import Outcome, advance, measure
+from orchestration.engine.transaction import Transaction
+from orchestration.plans import UNDO
+from orchestration.ports import Dispatch
+from orchestration.state import StepStatus
+from orchestration.store import agents, attempts, runs, steps
+from orchestration.store.steps import StepRow
+
+Key = tuple[str, str, int]
+Held = tuple[Key, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The right to work on one attempt, and all that the work needs.
+
+    Attributes:
+        key: Run, step and branch.
+        action: The agent's action to call.
+        parameters: The run's parameters as JSON text.
+        never_retry: Names of exception types that no retry can help.
+        progress_timeout: Longest silence between two progress reports.
+        fans_out: For each step of the plan whether its result is a list.
+    """
+
+    key: Key
+    attempt: int
+    agent: str
+    action: str
+    command: str
+    parameters: str
+    item: Any
+    never_retry: tuple[str, ...]
+    progress_timeout: timedelta | None
+    fans_out: dict[str, bool]
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same for every attempt of this branch."""
+        run_id, step, branch = self.key
+        return f"{run_id}:{step}[{branch}]" if self.fans_out.get(step) else f"{run_id}:{step}"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Live progress of a held attempt."""
+
+    key: Key
+    attempt: int
+    fraction: float
+    message: str
+    progress_timeout: timedelta | None
+
+
+def claim(tx: Transaction, message: Dispatch) -> Claim | None:
+    """Take a queued attempt; None where it is no longer to be had, or not by this worker."""
+    row = steps.get(tx.session, message.run_id, message.step, message.branch)
+    if row is None or row.status is not StepStatus.QUEUED or row.attempt != message.attempt - 1:
+        return None
+    if row.offer not in tx.rules.offers:
+        return None
+    run = runs.get(tx.session, row.run_id)
+    target = run.plan.step[row.step.removeprefix(UNDO)]
+    deadline = tx.now + target.timeout
+    silent_at = tx.now + (target.progress_timeout or target.timeout)
+    steps.claim(tx.session, row, tx.rules.me, tx.now, min(deadline, silent_at), deadline)
+    tx.queues.add(row.agent)
+    return Claim(
+        key=row.key,
+        attempt=row.attempt + 1,
+        agent=row.agent,
+        action=row.offer.removeprefix(f"{row.agent}.").rpartition("@")[0],
+        command=run.command,
+        parameters=run.parameters,
+        item=None if row.item is None else json.loads(row.item),
+        never_retry=target.retry.never,
+        progress_timeout=target.progress_timeout,
+        fans_out={step.name: step.fans_out for step in run.plan.steps},
+    )
+
+
+def held(tx: Transaction, key: Key, attempt: int) -> StepRow | None:
+    """The branch, if this worker still holds this attempt of it."""
+    row = steps.get(tx.session, *key)
+    mine = row is not None and row.status is StepStatus.RUNNING and row.owner == tx.rules.me
+    return row if mine and row is not None and row.attempt == attempt else None
+
+
+def complete(
+    tx: Transaction, key: Key, attempt: int, result: str | None, artifact: str | None
+) -> bool:
+    """Write a result and go on with the run; False, and nothing written, if the claim is lost."""
+    row = held(tx, key, attempt)
+    if row is None:
+        return is_done(tx, key, attempt) or give_up(tx, key, attempt)
+    outcome = Outcome(kind="completed", row=row, result=result, artifact=artifact)
+    advance(tx, key[0], facts.Completed(key[1], key[2]), outcome)
+    return True
+
+
+def fail(tx: Transaction, key: Key, attempt: int, error: str, *, retryable: bool) -> bool:
+    """Write that an attempt raised, and retry or fail; False if the claim is lost."""
+    row = held(tx, key, attempt)
+    if row is None:
+        return give_up(tx, key, attempt)
+    agents.count_error(tx.session, row.agent, error)
+    fact = facts.Failed(key[1], key[2], row.failures + 1, retryable)
+    advance(tx, key[0], fact, Outcome(kind="failed", row=row, error=error))
+    return True
+
+
+def hand_over(tx: Transaction, row: StepRow) -> None:
+    """Give a claim back that nobody works on; it counts neither as failure nor as loss."""
+    fact = facts.HandedOver(row.step, row.branch)
+    advance(tx, row.run_id, fact, Outcome(kind="handed_over", row=row))
+
+
+def is_done(tx: Transaction, key: Key, attempt: int) -> bool:
+    """Whether this very attempt is completed: its answer came twice."""
+    row = steps.get(tx.session, *key)
+    done = row is not None and row.status is StepStatus.COMPLETED
+    return done and row is not None and row.attempt == attempt
+
+
+def give_up(tx: Transaction, key: Key, attempt: int) -> bool:
+    """Write that an attempt whose claim was lost acts no longer: an undo may wait for that."""
+    if attempts.settle(tx.session, key, attempt, tx.rules.me):
+        nudge(tx, key[0])
+    return False
+
+
+def nudge(tx: Transaction, run_id: str) -> None:
+    """Let a run that waits for its attempts to settle see whether they have."""
+    advance(tx, run_id, facts.AttemptSettled())
+
+
+def report(tx: Transaction, reports: list[Report]) -> list[Held]:
+    """Write live progress, and tell which of these attempts have lost their claim."""
+    lost = []
+    for each in reports:
+        row = held(tx, each.key, each.attempt)
+        if row is None:
+            lost.append((each.key, each.attempt))
+            continue
+        due_at = None
+        if each.progress_timeout is not None:
+            deadline = steps.deadline(tx.session, row)
+            silent_at = tx.now + each.progress_timeout
+            due_at = min(silent_at, deadline) if deadline else silent_at
+        steps.report(tx.session, row, each.fraction, each.message, due_at)
+    for run_id in {each.key[0] for each in reports if (each.key, each.attempt) not in lost}:
+        measure(tx, runs.load(tx.session, run_id))
+    return lost

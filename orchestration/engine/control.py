@@ -1,0 +1,136 @@
+"""What people may do to a run: cancel, pause, resume, retry, approve, reject."""
+
+from dataclasses import dataclass
+
+from orchestration.decide import facts
+from orchestration.engine.advance import Outcome, advance
+from orchestration.engine.transaction import Transaction
+from orchestration.errors import NotFoundError, StateError
+from orchestration.state import Run, RunStatus, StepStatus
+from orchestration.store import audit, runs, steps
+from orchestration.store.steps import StepRow
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who does it, and why."""
+
+    actor: str
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.actor}: {self.reason}" if self.reason else self.actor
+
+
+def cancel(tx: Transaction, run_id: str, by: By) -> RunStatus:
+    """End a run: nothing new starts, and what has an undo is undone first.
+
+    Raises:
+        StateError: It has ended.
+    """
+    run = live(tx, run_id, "cancel")
+    if run.status is not RunStatus.UNDOING:
+        runs.set_reason(tx.session, run_id, f"cancelled by {by}")
+    audit.add(tx.session, tx.now, str(by), "cancel", run_id)
+    return advance(tx, run_id, facts.CancelRequested()).status
+
+
+def pause(tx: Transaction, run_id: str, by: By) -> RunStatus:
+    """Start nothing new in a run; what is claimed may finish.
+
+    Raises:
+        StateError: It has ended, is undoing, or is paused.
+    """
+    run = live(tx, run_id, "pause")
+    if run.status in (RunStatus.UNDOING, RunStatus.PAUSED):
+        raise StateError(f"{run_id} is {run.status}: it cannot be paused")
+    audit.add(tx.session, tx.now, str(by), "pause", run_id)
+    return advance(tx, run_id, facts.PauseRequested()).status
+
+
+def resume(tx: Transaction, run_id: str, by: By) -> RunStatus:
+    """Let a paused run ask for a slot again.
+
+    Raises:
+        StateError: It is not paused.
+    """
+    run = runs.load(tx.session, run_id)
+    if run.status is not RunStatus.PAUSED:
+        raise StateError(f"{run_id} is {run.status}, not paused: there is nothing to resume")
+    audit.add(tx.session, tx.now, str(by), "resume", run_id)
+    return advance(tx, run_id, facts.ResumeRequested()).status
+
+
+def retry(tx: Transaction, run_id: str, by: By) -> RunStatus:
+    """Let an ended run go on from its failed steps, as a new generation.
+
+    Raises:
+        StateError: It has not failed, or something was undone in it.
+    """
+    run = runs.load(tx.session, run_id)
+    if run.status not in (RunStatus.FAILED, RunStatus.CANCELLED):
+        raise StateError(f"{run_id} is {run.status}: only a failed or cancelled run is retried")
+    if run.undone:
+        raise StateError(
+            f"{run_id} was undone, so its finished steps no longer hold:"
+            f" `orchestrate workflows fork {run_id}` starts a new run instead"
+        )
+    audit.add(tx.session, tx.now, str(by), "retry", run_id)
+    return advance(tx, run_id, facts.RetryRequested()).status
+
+
+def approve(tx: Transaction, run_id: str, step: str, by: By) -> RunStatus:
+    """Allow what waits for a person in a run.
+
+    Raises:
+        NotFoundError: Nothing waits there.
+        StateError: The time to answer is over.
+    """
+    status = runs.load(tx.session, run_id).status
+    for row in waiting(tx, run_id, step):
+        if row.due_at is not None and row.due_at <= tx.now:
+            raise StateError(f"{run_id}: the approval of {step} has expired; retry the run")
+        audit.add(tx.session, tx.now, str(by), "approve", f"{run_id}:{step}[{row.branch}]")
+        outcome = Outcome(kind="approved", row=row)
+        after = advance(tx, run_id, facts.Approved(row.step, row.branch), outcome).status
+        if status is RunStatus.WAITING and after is RunStatus.PENDING:
+            runs.move_to_head(tx.session, run_id)
+        status = after
+    return status
+
+
+def reject(tx: Transaction, run_id: str, step: str, by: By) -> RunStatus:
+    """Refuse what waits for a person: the run is cancelled.
+
+    Raises:
+        NotFoundError: Nothing waits there.
+    """
+    row = waiting(tx, run_id, step)[0]
+    audit.add(tx.session, tx.now, str(by), "reject", f"{run_id}:{step}")
+    runs.set_reason(tx.session, run_id, f"step {step} was rejected by {by}")
+    return advance(tx, run_id, facts.Rejected(row.step, row.branch)).status
+
+
+def waiting(tx: Transaction, run_id: str, step: str) -> list[StepRow]:
+    """The branches of a step that wait for a person.
+
+    Raises:
+        NotFoundError: There are none.
+    """
+    runs.load(tx.session, run_id)
+    rows = steps.in_status(tx.session, run_id, step, StepStatus.WAITING)
+    if not rows:
+        raise NotFoundError(f"{run_id}: step {step!r} does not wait for an approval")
+    return rows
+
+
+def live(tx: Transaction, run_id: str, verb: str) -> Run:
+    """The run, if it has not ended.
+
+    Raises:
+        StateError: It has.
+    """
+    run = runs.load(tx.session, run_id)
+    if run.status.ended:
+        raise StateError(f"{run_id} is {run.status} already: there is nothing to {verb}")
+    return run

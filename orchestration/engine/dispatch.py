@@ -1,0 +1,83 @@
+"""Who may go next: slots for runs, room in queues for steps."""
+
+from datetime import timedelta
+
+from orchestration.decide import facts
+from orchestration.engine.advance import advance
+from orchestration.engine.transaction import Transaction
+from orchestration.ports import Dispatch
+from orchestration.store import agents, runs, steps, workers
+from orchestration.store.steps import StepRow
+
+BATCH = 64
+FIRST_RESEND = timedelta(seconds=10)
+LONGEST_RESEND = timedelta(minutes=5)
+QUEUED_PER_SLOT = 2
+
+
+def settle_queues(tx: Transaction) -> None:
+    """End a transaction: give free slots to pending runs, and send what has room."""
+    if tx.slot_freed:
+        admit(tx)
+    while tx.queues:
+        send_ready(tx, tx.queues.pop())
+
+
+def admit(tx: Transaction) -> None:
+    """Start pending runs: those that need no slot, and as many others as slots are free."""
+    scope = tx.rules.scope
+    for run_id in runs.next_pending(tx.session, BATCH, needs_slot=False, scope=scope):
+        advance(tx, run_id, facts.Admitted())
+    free = tx.rules.slots - runs.slots_taken(tx.session)
+    while free > 0:
+        batch = runs.next_pending(tx.session, min(free, BATCH), needs_slot=True, scope=scope)
+        for run_id in batch:
+            advance(tx, run_id, facts.Admitted())
+        if not batch:
+            break
+        free = tx.rules.slots - runs.slots_taken(tx.session)
+    tx.slot_freed = False
+
+
+def send_ready(tx: Transaction, queue: str) -> None:
+    """Send the first ready branches of a queue, as far as there is room."""
+    if not tx.rules.sends:
+        return
+    ready = steps.ready(tx.session, queue, BATCH, tx.rules.scope)
+    room = room_in(tx, queue) if ready else 0
+    for row in ready:
+        if room <= 0:
+            break
+        if is_offered(tx, row):
+            send(tx, row, sends=0)
+            room -= 1
+
+
+def send(tx: Transaction, row: StepRow, sends: int) -> None:
+    """Let a message for a branch leave after the commit, and again if nobody claims it."""
+    pause = min(FIRST_RESEND * 2 ** min(sends, 10), LONGEST_RESEND)
+    steps.mark_sent(tx.session, row, tx.rules.me, tx.now + pause, sends)
+    tx.outgoing.append(
+        Dispatch(*(row.agent, *row.key, row.attempt + 1), alone=row.losses > 0)
+    )
+
+
+def room_in(tx: Transaction, queue: str) -> int:
+    """How many more branches of a queue may be sent.
+
+    Twice the live slots may be sent and unclaimed; what an agent's limit allows is counted
+    with what is running, so that a claim never has to be refused.
+    """
+    limit, paused = agents.limits(tx.session, queue)
+    if paused:
+        return 0
+    queued, running = steps.in_queue(tx.session, queue)
+    room = QUEUED_PER_SLOT * workers.slots(tx.session, queue) - queued
+    return room if limit is None else min(room, limit - queued - running)
+
+
+def is_offered(tx: Transaction, row: StepRow) -> bool:
+    """Whether a live worker has the branch's action in its version."""
+    if row.offer in tx.rules.offers:
+        return True
+    return any(row.offer in worker.offers for worker in workers.present(tx.session))

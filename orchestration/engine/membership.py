@@ -1,0 +1,68 @@
+"""Workers come, beat and go."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from orchestration.definitions import App
+from orchestration.engine.claim import Held, give_up, hand_over
+from orchestration.engine.transaction import Transaction
+from orchestration.errors import StoreInUseError
+from orchestration.state import StepStatus
+from orchestration.store import agents, attempts, control, steps, workers
+from orchestration.store.workers import NewWorker
+
+
+def join(tx: Transaction, worker: NewWorker, app: App) -> None:
+    """Register a worker and its agents, and send what waits for it.
+
+    Where it is the first, nobody knows what became of messages sent before: they are sent again.
+
+    Raises:
+        StoreInUseError: Live workers use this store with another transport.
+    """
+    present = workers.present(tx.session)
+    if strangers := [row for row in present if row.transport != worker.transport]:
+        first = strangers[0]
+        raise StoreInUseError(
+            f"this store is in use by {first.host}:{first.pid} on {first.transport}, this process"
+            f" is on {worker.transport}: stop that one, or give both the same RABBITMQ_URL"
+        )
+    control.set_transport(tx.session, worker.transport)
+    if not present:
+        steps.resend(tx.session, tx.now)
+    workers.join(tx.session, worker, tx.now)
+    for queue in worker.slots:
+        if agent := app.agent.get(queue):
+            agents.declare(tx.session, queue, agent.max_concurrent, agent.capabilities)
+            agents.beat(tx.session, queue, "running", {}, tx.now)
+    tx.queues.update(worker.slots)
+
+
+def beat(
+    tx: Transaction, worker: NewWorker, held: frozenset[Held], metrics: Mapping[str, Any]
+) -> bool:
+    """Count a beat, and put right what this worker owns in the store but not in memory."""
+    if not workers.beat(tx.session, worker.id, tx.now):
+        return False
+    if workers.restore(tx.session, worker):
+        tx.queues.update(worker.slots)
+    for queue in worker.slots:
+        if metrics:
+            agents.beat(tx.session, queue, "running", metrics, tx.now)
+    for row in steps.owned_by(tx.session, worker.id, None):
+        if row.status is StepStatus.RUNNING and (row.key, row.attempt) not in held:
+            hand_over(tx, row)
+    for key, attempt in attempts.held_by(tx.session, worker.id):
+        if (key, attempt) not in held:
+            give_up(tx, key, attempt)
+    return True
+
+
+def drain(tx: Transaction, worker: str) -> None:
+    """Take nothing new: no more is sent for this worker's slots."""
+    workers.drain(tx.session, worker)
+
+
+def depart(tx: Transaction, worker: str) -> None:
+    """Go in good order, holding nothing."""
+    workers.leave(tx.session, worker, tx.now)

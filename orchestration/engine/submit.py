@@ -1,0 +1,149 @@
+"""How a command becomes a run: validated, known again by its key, and started if a slot is free."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from orchestration.definitions import App, Workflow
+from orchestration.engine.transaction import Transaction
+from orchestration.errors import (
+    DuplicateCommandError,
+    OverloadedError,
+    RejectedError,
+    UnavailableCommandError,
+    UnknownCommandError,
+)
+from orchestration.plans import Plan
+from orchestration.store import commands, events, runs
+from orchestration.store.commands import Seen
+
+RETRY_AFTER_S = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A validated wish for a run.
+
+    Attributes:
+        parameters: JSON text, with every default filled in.
+        key: What makes a repeated command known; None: it never is.
+        needs_slot: Whether it waits for one of the MAX_CONCURRENT_WORKFLOWS slots.
+    """
+
+    run_id: str
+    plan: Plan
+    parameters: str
+    sender: str
+    key: str | None = None
+    correlation_id: str | None = None
+    priority: int = 2
+    needs_slot: bool = True
+
+    @property
+    def digest(self) -> str:
+        """The same for the same command with the same parameters."""
+        return hashlib.sha256(f"{self.plan.name}\n{self.parameters}".encode()).hexdigest()
+
+
+def prepare(
+    app: App, name: str, parameters: Mapping[str, Any], *, sender: str, run_hex: str
+) -> Command:
+    """A command for one of an app's workflows, checked before anything is stored.
+
+    Args:
+        app: The fleet.
+        name: The workflow.
+        parameters: What its model validates.
+        sender: Who wants it.
+        run_hex: At least 12 hex digits that nobody else has.
+
+    Raises:
+        RejectedError: It cannot be started, or not like this.
+    """
+    workflow = workflow_of(app, name)
+    return Command(
+        run_id=f"{name}_{run_hex[:12]}",
+        plan=app.plan(workflow),
+        parameters=validated(workflow, parameters),
+        sender=sender,
+        priority=workflow.priority,
+        needs_slot=not workflow.system,
+    )
+
+
+def workflow_of(app: App, name: str) -> Workflow:
+    """The workflow that a command names.
+
+    Raises:
+        UnknownCommandError: There is none.
+        UnavailableCommandError: It cannot be started yet.
+    """
+    workflow = app.workflow.get(name)
+    if workflow is None:
+        raise UnknownCommandError(name, list(app.workflow))
+    if workflow.unavailable is not None:
+        raise UnavailableCommandError(f"{name}: {workflow.unavailable}")
+    return workflow
+
+
+def validated(workflow: Workflow, parameters: Mapping[str, Any]) -> str:
+    """The parameters as JSON text, with every default filled in.
+
+    Raises:
+        RejectedError: They are not what the workflow's model wants.
+    """
+    try:
+        model = workflow.parameters.model_validate(parameters)
+    except ValidationError as error:
+        problems = [describe(each) for each in error.errors(include_url=False)]
+        raise RejectedError(f"{workflow.name}: {'; '.join(problems)}", problems) from None
+    return json.dumps(model.model_dump(mode="json"), sort_keys=True, allow_nan=False)
+
+
+def describe(problem: Mapping[str, Any]) -> str:
+    """One problem that pydantic found, in one line."""
+    place = ".".join(str(part) for part in problem["loc"]) or "parameters"
+    given = repr(problem["input"])
+    shown = given if len(given) <= 60 else given[:57] + "..."  # noqa: PLR2004 - one line
+    return f"{place}: {problem['msg']} (got {shown})"
+
+
+def submit(tx: Transaction, command: Command) -> str:
+    """Write a pending run and tell its id; a command seen before gets the run it got then.
+
+    Raises:
+        DuplicateCommandError: The key was used for another command.
+        OverloadedError: The sender has too many pending runs.
+    """
+    if command.key is not None:
+        seen = commands.find(tx.session, command.sender, command.key)
+        if seen is not None and seen.digest != command.digest:
+            raise DuplicateCommandError(
+                f"{command.sender} used the key {command.key!r} for another command:"
+                " send a new command under a new key"
+            )
+        if seen is not None:
+            return seen.run_id
+    pending = runs.pending_of(tx.session, command.sender)
+    if pending >= tx.rules.most_pending:
+        raise OverloadedError(command.sender, pending, RETRY_AFTER_S)
+    new = runs.NewRun(
+        id=command.run_id,
+        plan=command.plan,
+        parameters=command.parameters,
+        sender=command.sender,
+        correlation_id=command.correlation_id,
+        priority=command.priority,
+        needs_slot=command.needs_slot,
+    )
+    runs.insert(tx.session, new, tx.now)
+    if command.key is not None:
+        seen = Seen(command.digest, command.run_id)
+        commands.remember(tx.session, command.sender, command.key, seen, tx.now)
+    events.add(tx.session, command.run_id, tx.now, "run.pending")
+    tx.slot_freed = True
+    return command.run_id

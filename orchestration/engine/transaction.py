@@ -1,0 +1,50 @@
+"""One transaction of the engine: the session, the moment, and what leaves after the commit."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from orchestration.ports import Dispatch, Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What an engine goes by.
+
+    Attributes:
+        me: Who sends and claims: a worker's incarnation, or a client's name.
+        offers: Every `agent.action@version` that this process can do.
+        scope: The only run to care for; None: all of them.
+        slots: How many runs may be `running` at once.
+        workflow_timeout: How long a run may be `running`.
+        most_pending: Pending runs of one sender beyond which more are refused.
+        sends: Whether this process has a transport; else others send what it wrote.
+        jitter: Yields numbers in [0, 1).
+    """
+
+    me: str
+    offers: frozenset[str] = frozenset()
+    scope: str | None = None
+    slots: int = 5
+    workflow_timeout: timedelta = timedelta(minutes=15)
+    most_pending: int = 10_000
+    sends: bool = True
+    jitter: Callable[[], float]
+
+
+@dataclass(slots=True)
+class Transaction:
+    """A session and what was decided in it.
+
+    Attributes:
+        outgoing: Messages that leave once this is committed.
+        queues: Queues in which there may now be work to send, or room to send it.
+        slot_freed: Whether a pending run may have got its chance.
+    """
+
+    session: Session
+    now: datetime
+    rules: Rules
+    outgoing: list[Dispatch] = field(default_factory=list)
+    queues: set[str] = field(default_factory=set)
+    slot_freed: bool = False

@@ -1,0 +1,104 @@
+"""Every error of this package. Each says what to do next; details are attributes, not prose."""
+
+from collections.abc import Sequence
+
+
+class OrchestrationError(Exception):
+    """The root: catch this to catch everything that orchestration raises on purpose."""
+
+
+class DefinitionError(OrchestrationError):
+    """A workflow, step or agent is declared wrongly: correct the declaration and start again."""
+
+
+class ConfigurationError(OrchestrationError):
+    """A setting is missing or wrong: correct the environment and start again."""
+
+
+class RejectedError(OrchestrationError):
+    """The input is wrong and will stay wrong: correct it, never retry it as it is.
+
+    Attributes:
+        problems: One clear sentence for each thing that is wrong.
+    """
+
+    def __init__(self, message: str, problems: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems) or (message,)
+
+
+class UnknownCommandError(RejectedError):
+    """No workflow has this name: pick one of `known`."""
+
+    def __init__(self, command: str, known: Sequence[str]) -> None:
+        super().__init__(f"unknown command {command!r}; known commands: {', '.join(sorted(known))}")
+        self.command = command
+        self.known = tuple(sorted(known))
+
+
+class UnavailableCommandError(RejectedError):
+    """The command is declared but cannot be started here yet: the reason says why."""
+
+
+class DuplicateCommandError(RejectedError):
+    """The same idempotency key came with another body: use a new key for a new command."""
+
+
+class OverloadedError(OrchestrationError):
+    """Too many runs of this sender are pending: send again after `retry_after` seconds."""
+
+    def __init__(self, sender: str, pending: int, retry_after: float) -> None:
+        super().__init__(
+            f"{sender} has {pending} pending runs, the most allowed; retry after {retry_after:.0f} s"
+        )
+        self.sender = sender
+        self.pending = pending
+        self.retry_after = retry_after
+
+
+class NotFoundError(OrchestrationError):
+    """Nothing has this id or name: list what exists, and use one of those."""
+
+
+class StateError(OrchestrationError):
+    """The run's state does not allow this: its status and the cure are in the message."""
+
+
+class IllegalTransitionError(OrchestrationError):
+    """A status was about to move against the table: a bug here, please report it."""
+
+
+class StoreError(OrchestrationError):
+    """The store could not do it now: nothing was written; cure the cause and repeat."""
+
+
+class StoreTooNewError(StoreError):
+    """The store was migrated by a newer release: run that release."""
+
+
+class StoreTooOldError(StoreError):
+    """The store's schema is older than this release: run `orchestrate migrate`."""
+
+
+class StoreInUseError(StoreError):
+    """Live processes use this store with another transport: stop them, or share their settings."""
+
+
+class PermanentError(OrchestrationError):
+    """Raise this in an action to fail its step at once: no retry could help."""
+
+
+class WorkflowFailedError(OrchestrationError):
+    """The workflow ended without a result: read `problems`, then retry or fork it.
+
+    Attributes:
+        workflow_id: The run.
+        status: `failed` or `cancelled`.
+        problems: Its error messages, oldest first.
+    """
+
+    def __init__(self, workflow_id: str, status: str, problems: Sequence[str]) -> None:
+        super().__init__(f"{workflow_id} {status}: {'; '.join(problems) or 'no message'}")
+        self.workflow_id = workflow_id
+        self.status = status
+        self.problems = tuple(problems)

@@ -1,0 +1,35 @@
+"""Who has fallen silent: beats that stand still on the observer's own clock."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+SILENT_AFTER_S = 12.0
+LATE_AFTER_S = 3.0
+
+
+@dataclass(slots=True)
+class Observer:
+    """One process's view of the others' beats.
+
+    Two clocks are never compared: a beat counts as standing still only while this observer
+    looked at it in time. After a late look (this machine was paused) the watch begins anew.
+    """
+
+    _seen: dict[str, tuple[int, float]] = field(default_factory=dict)
+    _looked_at: float | None = None
+
+    def look(self, beats: Mapping[str, int], monotonic: float) -> set[str]:
+        """The workers whose beat has stood still for `SILENT_AFTER_S`.
+
+        Args:
+            beats: The beat counter of each present worker.
+            monotonic: Now, in seconds of the observer's monotonic clock.
+        """
+        late = self._looked_at is None or monotonic - self._looked_at > LATE_AFTER_S
+        self._looked_at = monotonic
+        known = {} if late else self._seen
+        self._seen = {
+            worker: known[worker] if known.get(worker, (None,))[0] == beat else (beat, monotonic)
+            for worker, beat in beats.items()
+        }
+        return {w for w, (_, since) in self._seen.items() if monotonic - since >= SILENT_AFTER_S}

@@ -1,0 +1,191 @@
+"""Steps as data, and the plan that each run keeps a snapshot of."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from datetime import timedelta
+from functools import cached_property, lru_cache
+from graphlib import CycleError, TopologicalSorter
+
+from pydantic import TypeAdapter
+
+from orchestration.errors import DefinitionError
+
+UNDO = "undo."
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often, and after which pauses, a failed step is tried again.
+
+    Args:
+        attempts: Tries in all, the first included.
+        delay: Pause before the second try; each further one is `factor` times longer.
+        factor: Growth of the pause.
+        longest: No pause is longer.
+        never: Names of exception types that no retry can help.
+
+    Raises:
+        DefinitionError: A value is out of range.
+    """
+
+    attempts: int = 1
+    _: KW_ONLY
+    delay: timedelta = timedelta(seconds=1)
+    factor: float = 2.0
+    longest: timedelta = timedelta(minutes=5)
+    never: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "never", tuple(self.never))
+        if self.attempts < 1 or self.factor < 1 or self.delay < timedelta(0):
+            raise DefinitionError("Retry: attempts and factor are at least 1, delay is not negative")
+
+    def pause(self, failures: int) -> timedelta:
+        """The pause after this many failures, without jitter."""
+        exponent = min(failures - 1, 64)
+        return min(self.delay * self.factor**exponent, self.longest)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One action of one agent, and when it may run.
+
+    Args:
+        name: Unique within the workflow.
+        agent: Who does it; a list of agents asks each of them at once, one branch each.
+        action: Which of the agent's actions.
+        needs: Steps that must be finished first.
+        for_each: Dotted path to a list; one branch for each of its items, in parallel.
+        when: Dotted path; the step is skipped where its value is false or empty.
+        required: False: its failure does not fail the run; its result is then the error.
+        retry: What to do when the action raises.
+        timeout: Longest time for one attempt.
+        progress_timeout: Longest silence between two progress reports of an attempt.
+        undo: Action that takes it back when the run fails or is cancelled later.
+        approval: A person must approve within this time before it starts.
+
+    Raises:
+        DefinitionError: A value is out of range or two of them contradict.
+    """
+
+    name: str
+    agent: str | Sequence[str]
+    action: str
+    _: KW_ONLY
+    needs: Sequence[str] = ()
+    for_each: str | None = None
+    when: str | None = None
+    required: bool = True
+    retry: Retry = field(default_factory=Retry)
+    timeout: timedelta = timedelta(minutes=10)
+    progress_timeout: timedelta | None = None
+    undo: str | None = None
+    approval: timedelta | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "needs", tuple(self.needs))
+        if not isinstance(self.agent, str):
+            object.__setattr__(self, "agent", tuple(self.agent))
+            if not self.agent or self.for_each is not None:
+                raise DefinitionError(f"step {self.name}: give agents or for_each, not both")
+        spans = (self.timeout, self.progress_timeout, self.approval)
+        if any(span is not None and span <= timedelta(0) for span in spans):
+            raise DefinitionError(f"step {self.name}: every time span must be positive")
+        if not self.name.replace("_", "").replace("-", "").isalnum():
+            raise DefinitionError(f"step {self.name!r}: use letters, digits, '_' or '-'")
+
+    @property
+    def agents(self) -> tuple[str, ...]:
+        """Everybody who may be asked to do it."""
+        return (self.agent,) if isinstance(self.agent, str) else tuple(self.agent)
+
+    @property
+    def fans_out(self) -> bool:
+        """Whether its result is a list, one value a branch."""
+        return self.for_each is not None or not isinstance(self.agent, str)
+
+    def agent_of(self, branch: int) -> str:
+        """Who does one branch."""
+        return self.agents[branch if len(self.agents) > 1 else 0]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The snapshot of a workflow that a run is decided by, whatever the code says later."""
+
+    name: str
+    steps: tuple[Step, ...]
+    result: str
+    versions: Mapping[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def step(self) -> Mapping[str, Step]:
+        """Its steps by name; `undo.<step>` stands for the step's undo."""
+        return {step.name: step for step in self.steps}
+
+    def offer(self, step: str, branch: int) -> str:
+        """`agent.action@version` that a worker must have to claim this branch."""
+        target = self.step[step.removeprefix(UNDO)]
+        agent = target.agent_of(branch)
+        action = target.undo if step.startswith(UNDO) else target.action
+        return f"{agent}.{action}@{self.versions.get(agent, 1)}"
+
+    def check(self, parameters: Iterable[str]) -> None:
+        """Refuse a graph that could not run.
+
+        Raises:
+            DefinitionError: A doubled step, an unknown need, a cycle or a wrong path.
+        """
+        names = [step.name for step in self.steps]
+        for name in names:
+            if names.count(name) > 1:
+                raise DefinitionError(f"workflow {self.name}: two steps are named {name!r}")
+        for step in self.steps:
+            for need in set(step.needs) - set(names):
+                raise DefinitionError(
+                    f"workflow {self.name}, step {step.name}: unknown need {need!r};"
+                    f" steps: {', '.join(names)}"
+                )
+        if self.result not in names:
+            raise DefinitionError(f"workflow {self.name}: result {self.result!r} is no step")
+        before = self._before()
+        for step in self.steps:
+            for path in filter(None, (step.for_each, step.when)):
+                self._check_path(step, path, set(parameters), before[step.name])
+
+    def _before(self) -> dict[str, set[str]]:
+        """For each step all that is finished before it starts."""
+        sorter = TopologicalSorter({step.name: step.needs for step in self.steps})
+        before: dict[str, set[str]] = {}
+        try:
+            for name in sorter.static_order():
+                needs = self.step[name].needs
+                before[name] = set(needs).union(*(before[need] for need in needs))
+        except CycleError as error:
+            circle = " → ".join(reversed(error.args[1]))
+            raise DefinitionError(f"workflow {self.name}: steps need each other: {circle}") from None
+        return before
+
+    def _check_path(self, step: Step, path: str, fields: set[str], before: set[str]) -> None:
+        root, _, rest = path.partition(".")
+        name = rest.partition(".")[0]
+        allowed = {"parameters": fields, "results": before}.get(root, set())
+        if name not in allowed:
+            raise DefinitionError(
+                f"workflow {self.name}, step {step.name}: path {path!r} must begin with"
+                f" 'parameters.<field>' or 'results.<step it needs>'"
+            )
+
+
+_PLAN = TypeAdapter(Plan)
+
+
+def dump(plan: Plan) -> str:
+    """The plan as JSON text, the same for equal plans."""
+    return _PLAN.dump_json(plan).decode()
+
+
+@lru_cache(maxsize=256)
+def load(text: str) -> Plan:
+    """The plan that `dump` wrote."""
+    return _PLAN.validate_json(text)

@@ -1,0 +1,99 @@
+"""What the engine needs from the outside world, as protocols."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+
+
+class Clock(Protocol):
+    """Two clocks: one for people and timers, one for measuring silence."""
+
+    def now(self) -> datetime:
+        """The time of day, UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never jump."""
+        ...
+
+
+class Session(Protocol):
+    """SQL inside one transaction; `?` marks a parameter in every dialect."""
+
+    def run(self, sql: str, *values: Any) -> int:
+        """Execute, and tell how many rows changed."""
+        ...
+
+    def one(self, sql: str, *values: Any) -> Row | None:
+        """The first row, or None."""
+        ...
+
+    def all(self, sql: str, *values: Any) -> list[Row]:
+        """Every row."""
+        ...
+
+
+class Store(Protocol):
+    """Durable state: each write is one transaction, on disk when it returns."""
+
+    def write(self, operation: Callable[[Session], T]) -> T:
+        """Run the operation in a transaction of its own.
+
+        The operation may be run more than once, so it must only touch the session.
+
+        Raises:
+            StoreError: Nothing was written, or it could not be known; repeat it later.
+        """
+        ...
+
+    def read(self, operation: Callable[[Session], T]) -> T:
+        """Run the operation on one consistent snapshot."""
+        ...
+
+    def close(self) -> None:
+        """Finish what was begun, and let go of every file and connection."""
+        ...
+
+
+class Locks(Protocol):
+    """Proof of life: a lock that the operating system frees when its holder dies."""
+
+    def hold(self, name: str) -> None:
+        """Take this process's lock, until the process ends or lets go."""
+        ...
+
+    def release(self, name: str) -> None:
+        """Let go of it."""
+        ...
+
+    def is_free(self, name: str) -> bool:
+        """Whether nobody holds it: then its holder is dead, beyond doubt."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """One message: this attempt of this branch may be claimed from this queue.
+
+    Attributes:
+        alone: A worker was lost with it before: nothing else may run beside it.
+    """
+
+    queue: str
+    run_id: str
+    step: str
+    branch: int
+    attempt: int
+    alone: bool = False
+
+
+class Transport(Protocol):
+    """The way messages leave this process; they are hints, the rows are the truth."""
+
+    def send(self, messages: Sequence[Dispatch]) -> None:
+        """Send, soon and without raising: what is not sent is sent again from its row."""
+        ...

@@ -1,0 +1,167 @@
+"""A run and its steps as values, and the tables by which their statuses may move."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from orchestration.errors import IllegalTransitionError
+from orchestration.plans import UNDO, Plan, Step
+
+
+class RunStatus(StrEnum):
+    """Where a run is."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    WAITING = "waiting"
+    PAUSED = "paused"
+    UNDOING = "undoing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more happens in this generation."""
+        return self in ENDED
+
+
+class StepStatus(StrEnum):
+    """Where one branch of a step is."""
+
+    WAITING = "waiting"
+    HELD = "held"
+    READY = "ready"
+    QUEUED = "queued"
+    RUNNING = "running"
+    BACKOFF = "backoff"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"
+
+    @property
+    def open(self) -> bool:
+        """Whether it may still run."""
+        return self in OPEN
+
+
+R, S = RunStatus, StepStatus
+
+ENDED = frozenset({R.COMPLETED, R.FAILED, R.CANCELLED})
+OPEN = frozenset({S.WAITING, S.HELD, S.READY, S.QUEUED, S.RUNNING, S.BACKOFF})
+MOVING = frozenset({S.READY, S.QUEUED, S.RUNNING, S.BACKOFF})
+
+RUN_TRANSITIONS: Mapping[RunStatus, frozenset[RunStatus]] = {
+    R.PENDING: frozenset({R.RUNNING, R.PAUSED, R.UNDOING, *ENDED}),
+    R.RUNNING: frozenset({R.WAITING, R.PAUSED, R.UNDOING, *ENDED}),
+    R.WAITING: frozenset({R.PENDING, R.PAUSED, R.UNDOING, R.FAILED, R.CANCELLED}),
+    R.PAUSED: frozenset({R.PENDING, R.UNDOING, *ENDED}),
+    R.UNDOING: frozenset({R.FAILED, R.CANCELLED}),
+    R.COMPLETED: frozenset(),
+    R.FAILED: frozenset({R.PENDING}),
+    R.CANCELLED: frozenset({R.PENDING}),
+}
+
+STEP_TRANSITIONS: Mapping[StepStatus, frozenset[StepStatus]] = {
+    S.WAITING: frozenset({S.HELD, S.READY, S.CANCELLED}),
+    S.HELD: frozenset({S.READY, S.CANCELLED}),
+    S.READY: frozenset({S.QUEUED, S.HELD, S.CANCELLED}),
+    S.QUEUED: frozenset({S.RUNNING, S.READY, S.HELD, S.CANCELLED}),
+    S.RUNNING: frozenset({S.READY, S.HELD, S.BACKOFF, S.COMPLETED, S.FAILED, S.CANCELLED}),
+    S.BACKOFF: frozenset({S.READY, S.HELD, S.CANCELLED}),
+    S.COMPLETED: frozenset(),
+    S.FAILED: frozenset({S.HELD, S.WAITING}),
+    S.CANCELLED: frozenset({S.HELD, S.WAITING}),
+    S.SKIPPED: frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """All that a decision needs to know of a run: statuses and counts, never results.
+
+    Attributes:
+        tallies: For each step that has begun, how many of its branches have which status.
+            A step without a tally has not begun; an empty tally is a fan-out over nothing.
+        ending: Where an undoing run will end.
+    """
+
+    id: str
+    plan: Plan
+    status: RunStatus = RunStatus.PENDING
+    generation: int = 1
+    ending: RunStatus | None = None
+    tallies: Mapping[str, Mapping[StepStatus, int]] = field(default_factory=dict)
+
+    def to(self, status: RunStatus) -> "Run":
+        """This run in another status.
+
+        Raises:
+            IllegalTransitionError: The table does not allow it.
+        """
+        if status not in RUN_TRANSITIONS[self.status]:
+            raise IllegalTransitionError(f"{self.id}: {self.status} → {status} is not allowed")
+        return replace(self, status=status)
+
+    def with_branches(self, step: str, status: StepStatus, count: int) -> "Run":
+        """This run with so many new branches of a step."""
+        tally = dict(self.tallies.get(step, {}))
+        if count:
+            tally[status] = tally.get(status, 0) + count
+        return replace(self, tallies={**self.tallies, step: tally})
+
+    def moved(self, step: str, source: StepStatus, target: StepStatus, count: int = 1) -> "Run":
+        """This run with branches of a step in another status.
+
+        Raises:
+            IllegalTransitionError: The table does not allow it, or there are none.
+        """
+        tally = dict(self.tallies.get(step, {}))
+        if target not in STEP_TRANSITIONS[source] or tally.get(source, 0) < count:
+            raise IllegalTransitionError(f"{self.id}, {step}: {source} → {target} is not allowed")
+        tally[source] -= count
+        tally[target] = tally.get(target, 0) + count
+        kept = {status: n for status, n in tally.items() if n}
+        return replace(self, tallies={**self.tallies, step: kept})
+
+    def count(self, *statuses: StepStatus, step: str | None = None) -> int:
+        """How many branches, of one step or of all, are in one of these statuses."""
+        tallies = self.tallies.values() if step is None else (self.tallies.get(step, {}),)
+        return sum(tally.get(status, 0) for tally in tallies for status in statuses)
+
+    def finished(self, step: Step) -> bool:
+        """Whether all branches are done, so that what needs the step may begin."""
+        tally = self.tallies.get(step.name)
+        if tally is None:
+            return False
+        done = {S.COMPLETED, S.SKIPPED} if step.required else {S.COMPLETED, S.SKIPPED, S.FAILED}
+        return all(status in done for status in tally)
+
+    @property
+    def done(self) -> bool:
+        """Whether every step of the plan is finished."""
+        return all(self.finished(step) for step in self.plan.steps)
+
+    @property
+    def undone(self) -> bool:
+        """Whether an undo has begun in it: then only a fork can go on."""
+        return any(step.startswith(UNDO) for step in self.tallies)
+
+
+def progress(run: Run, fractions: Mapping[str, float]) -> float:
+    """How much of a run is done, 0 to 1: every step counts the same, its branches share it.
+
+    Args:
+        run: The run with its tallies.
+        fractions: For each step the sum of the fractions of its running branches.
+    """
+    total = 0.0
+    for step in run.plan.steps:
+        tally = run.tallies.get(step.name)
+        if tally is None:
+            continue
+        branches = sum(tally.values())
+        closed = sum(n for status, n in tally.items() if not status.open)
+        total += (closed + fractions.get(step.name, 0.0)) / branches if branches else 1.0
+    return min(total / len(run.plan.steps), 1.0)

@@ -1,0 +1,1 @@
+"""The store: one file a table, one file a database."""

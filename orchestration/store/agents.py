@@ -1,0 +1,91 @@
+"""The table `agents`: what is known of each agent, ours or not."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from orchestration.ports import Session
+from orchestration.store.times import moment
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRow:
+    """An agent as people see it."""
+
+    name: str
+    status: str
+    last_heartbeat: datetime | None
+    max_concurrent: int | None
+    capabilities: list[str]
+    metrics: dict[str, Any]
+    error_count: int
+    last_error: str | None
+    circuit: str
+    paused: bool
+
+
+COLUMNS = (
+    "name, status, last_heartbeat, max_concurrent, capabilities, metrics, error_count, last_error,"
+    " circuit, paused"
+)
+
+
+def declare(
+    session: Session, name: str, max_concurrent: int | None, capabilities: Sequence[str]
+) -> None:
+    """Write that a worker serves this agent, and with which limit."""
+    session.run(
+        "INSERT INTO agents (name, status, max_concurrent, capabilities) VALUES (?, 'unknown', ?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET max_concurrent = EXCLUDED.max_concurrent,"
+        " capabilities = EXCLUDED.capabilities",
+        *(name, max_concurrent, json.dumps(list(capabilities))),
+    )
+
+
+def beat(
+    session: Session, name: str, status: str, metrics: Mapping[str, Any], now: datetime
+) -> None:
+    """Write a heartbeat; an agent that was never seen is registered by it."""
+    session.run(
+        "INSERT INTO agents (name, status, last_heartbeat, metrics) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET status = EXCLUDED.status,"
+        " last_heartbeat = EXCLUDED.last_heartbeat, metrics = EXCLUDED.metrics",
+        *(name, status, now.timestamp(), json.dumps(metrics)),
+    )
+
+
+def mark(session: Session, name: str, status: str) -> None:
+    """Write what the heartbeat monitor found."""
+    session.run("UPDATE agents SET status = ? WHERE name = ?", status, name)
+
+
+def count_error(session: Session, name: str, error: str) -> None:
+    """Count an error of an agent."""
+    session.run(
+        "UPDATE agents SET error_count = error_count + 1, last_error = ? WHERE name = ?",
+        *(error, name),
+    )
+
+
+def limits(session: Session, name: str) -> tuple[int | None, bool]:
+    """How many steps the agent may run at once, and whether it is paused."""
+    row = session.one("SELECT max_concurrent, paused FROM agents WHERE name = ?", name)
+    return (None, False) if row is None else (row[0], bool(row[1]))
+
+
+def everyone(session: Session) -> list[AgentRow]:
+    """Every known agent by name."""
+    return [
+        AgentRow(
+            *row[:2],
+            moment(row[2]),
+            row[3],
+            json.loads(row[4]),
+            json.loads(row[5]),
+            *row[6:9],
+            bool(row[9]),
+        )
+        for row in session.all(f"SELECT {COLUMNS} FROM agents ORDER BY name")  # noqa: S608
+    ]

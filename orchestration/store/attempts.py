@@ -1,0 +1,80 @@
+"""The table `attempts`: what did not complete, and whether it may still act."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestration.ports import Session
+from orchestration.store.steps import StepRow
+from orchestration.store.times import moment
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRow:
+    """One attempt that did not complete."""
+
+    step: str
+    branch: int
+    attempt: int
+    outcome: str
+    worker: str
+    acting: bool
+    started_at: datetime
+    ended_at: datetime
+    fraction: float
+    message: str
+    error: str | None
+
+
+def archive(
+    session: Session, row: StepRow, outcome: str, now: datetime, error: str, *, acting: bool
+) -> None:
+    """Keep an attempt that its branch leaves; `acting` until its holder says it stopped."""
+    holder = row.owner if acting else None
+    started = (row.claimed_at or now).timestamp()
+    session.run(
+        "INSERT INTO attempts (run_id, step, branch, attempt, outcome, worker, holder, started_at,"
+        " ended_at, fraction, message, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        *(*row.key, row.attempt, outcome, row.owner or "", holder, started, now.timestamp()),
+        *(row.fraction, row.message, error),
+    )
+
+
+def settle(session: Session, key: tuple[str, str, int], attempt: int, worker: str) -> bool:
+    """Write that an attempt can no longer act; whether that was news."""
+    return 0 < session.run(
+        "UPDATE attempts SET holder = NULL WHERE run_id = ? AND step = ? AND branch = ?"
+        " AND attempt = ? AND holder = ?",
+        *(*key, attempt, worker),
+    )
+
+
+def settle_all(session: Session, worker: str) -> list[str]:
+    """Write that a dead worker acts no longer, and tell whose runs that was."""
+    rows = session.all("SELECT DISTINCT run_id FROM attempts WHERE holder = ?", worker)
+    session.run("UPDATE attempts SET holder = NULL WHERE holder = ?", worker)
+    return [row[0] for row in rows]
+
+
+def acting(session: Session, run_id: str) -> list[tuple[str, int, str]]:
+    """Step, branch and worker of each attempt of a run that may still act."""
+    sql = "SELECT step, branch, holder FROM attempts WHERE run_id = ? AND holder IS NOT NULL"
+    return [(row[0], row[1], row[2]) for row in session.all(sql, run_id)]
+
+
+def held_by(session: Session, worker: str) -> list[tuple[tuple[str, str, int], int]]:
+    """Key and number of each attempt that is not known to have stopped in a worker."""
+    sql = "SELECT run_id, step, branch, attempt FROM attempts WHERE holder = ?"
+    return [((row[0], row[1], row[2]), row[3]) for row in session.all(sql, worker)]
+
+
+def of_run(session: Session, run_id: str) -> list[AttemptRow]:
+    """Every archived attempt of a run, oldest first."""
+    rows = session.all(
+        "SELECT step, branch, attempt, outcome, worker, holder IS NOT NULL, started_at, ended_at,"
+        " fraction, message, error FROM attempts WHERE run_id = ? ORDER BY started_at, attempt",
+        run_id,
+    )
+    return [
+        AttemptRow(*row[:5], bool(row[5]), moment(row[6]), moment(row[7]), *row[8:])
+        for row in rows
+    ]

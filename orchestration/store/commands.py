@@ -1,0 +1,39 @@
+"""The table `commands`: the keys by which a repeated command is known."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from orchestration.ports import Session
+
+KEPT = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An accepted command: the digest of its body and the run it started."""
+
+    digest: str
+    run_id: str
+
+
+def find(session: Session, sender: str, key: str) -> Seen | None:
+    """The command that a sender sent with this key before."""
+    row = session.one("SELECT digest, run_id FROM commands WHERE sender = ? AND key = ?", sender, key)
+    return None if row is None else Seen(row[0], row[1])
+
+
+def remember(session: Session, sender: str, key: str, seen: Seen, now: datetime) -> None:
+    """Keep a key for `KEPT`."""
+    session.run(
+        "INSERT INTO commands (sender, key, digest, run_id, expires_at) VALUES (?, ?, ?, ?, ?)",
+        *(sender, key, seen.digest, seen.run_id, (now + KEPT).timestamp()),
+    )
+
+
+def forget(session: Session, now: datetime, limit: int) -> int:
+    """Drop keys whose time is over, and tell how many."""
+    return session.run(
+        "DELETE FROM commands WHERE (sender, key) IN"
+        " (SELECT sender, key FROM commands WHERE expires_at < ? LIMIT ?)",
+        *(now.timestamp(), limit),
+    )

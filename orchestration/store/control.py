@@ -1,0 +1,45 @@
+"""The one row of the table `control`: what holds for the whole store."""
+
+from datetime import datetime
+
+from orchestration.ports import Session
+
+
+def ensure(session: Session, store_id: str) -> str:
+    """The id of this store, minted at the first call."""
+    session.run("INSERT INTO control (id, store_id) VALUES (1, ?) ON CONFLICT DO NOTHING", store_id)
+    row = session.one("SELECT store_id FROM control WHERE id = 1")
+    return str(row[0]) if row else store_id
+
+
+def transport(session: Session) -> str | None:
+    """The transport that the store's messages travel on."""
+    row = session.one("SELECT transport FROM control WHERE id = 1")
+    return row[0] if row else None
+
+
+def set_transport(session: Session, name: str) -> None:
+    """Write the transport."""
+    session.run("UPDATE control SET transport = ? WHERE id = 1", name)
+
+
+def swept_at(session: Session) -> float:
+    """When somebody swept last, in seconds."""
+    row = session.one("SELECT swept_at FROM control WHERE id = 1")
+    return float(row[0]) if row else 0.0
+
+
+def mark_swept(session: Session, now: datetime) -> None:
+    """Write that somebody sweeps now."""
+    session.run("UPDATE control SET swept_at = ? WHERE id = 1", now.timestamp())
+
+
+def clock_offset(session: Session, boot: str) -> float | None:
+    """Wall clock minus monotonic clock as last agreed, if by a process of this boot."""
+    row = session.one("SELECT clock_offset FROM control WHERE id = 1 AND boot = ?", boot)
+    return None if row is None else row[0]
+
+
+def set_clock_offset(session: Session, boot: str, offset: float) -> None:
+    """Agree on wall clock minus monotonic clock."""
+    session.run("UPDATE control SET clock_offset = ?, boot = ? WHERE id = 1", offset, boot)

@@ -1,0 +1,82 @@
+"""Numbered SQL files, applied once each and in order."""
+
+import re
+from collections.abc import Mapping
+from importlib import resources
+from typing import NamedTuple
+
+from orchestration.errors import StoreTooNewError, StoreTooOldError
+from orchestration.ports import Session
+
+
+class Migration(NamedTuple):
+    """One file of `store/migrations`."""
+
+    version: int
+    name: str
+    sql: str
+
+
+def known() -> list[Migration]:
+    """Every migration of this release, oldest first."""
+    found = []
+    for file in resources.files("orchestration.store").joinpath("migrations").iterdir():
+        if match := re.fullmatch(r"(\d{4})_(\w+)\.sql", file.name):
+            found.append(Migration(int(match[1]), match[2], file.read_text("utf-8")))
+    return sorted(found)
+
+
+def current(session: Session, tables: str) -> int:
+    """The version of the store's schema; 0 for an empty one.
+
+    Args:
+        session: Any session.
+        tables: The dialect's query that yields a row if the first argument is a table.
+    """
+    if session.one(tables, "schema_versions") is None:
+        return 0
+    row = session.one("SELECT MAX(version) FROM schema_versions")
+    return int(row[0]) if row and row[0] else 0
+
+
+def pending(version: int) -> list[Migration]:
+    """What is left to apply on a store of this version.
+
+    Raises:
+        StoreTooNewError: The store has migrations that this release does not know.
+    """
+    newest = known()[-1].version
+    if version > newest:
+        raise StoreTooNewError(
+            f"the store has schema {version}, this release knows {newest}:"
+            " run the release that migrated it, or restore a backup"
+        )
+    return [migration for migration in known() if migration.version > version]
+
+
+def require_current(version: int) -> None:
+    """Refuse a store that this release would misread.
+
+    Raises:
+        StoreTooNewError: It was migrated by a newer release.
+        StoreTooOldError: It must be migrated first.
+    """
+    if left := pending(version):
+        raise StoreTooOldError(
+            f"the store has schema {version}, this release needs {left[-1].version}:"
+            " stop the fleet and run `orchestrate migrate`"
+        )
+
+
+def apply(session: Session, migration: Migration, types: Mapping[str, str]) -> None:
+    """Run one migration inside the caller's transaction."""
+    sql = re.sub(r"--[^\n]*", "", migration.sql)
+    for name, type_ in types.items():
+        sql = sql.replace("{" + name + "}", type_)
+    for statement in filter(None, map(str.strip, sql.split(";"))):
+        session.run(statement)
+    session.run(
+        "INSERT INTO schema_versions (version, name) VALUES (?, ?)",
+        migration.version,
+        migration.name,
+    )

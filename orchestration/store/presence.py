@@ -1,0 +1,71 @@
+"""Proof of life: locks that the operating system frees when their holder dies."""
+
+import fcntl
+import os
+from pathlib import Path
+
+
+class FileLocks:
+    """One locked file for each live worker of this machine.
+
+    `lockf` belongs to the process, so a forked child does not inherit it; it is lost when any
+    descriptor of the file is closed, so nobody opens one's own file again.
+
+    Args:
+        directory: Where the files are; it is made where it is missing.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._directory = directory
+        self._held: dict[str, int] = {}
+
+    def hold(self, name: str) -> None:
+        """Take this process's lock, until it ends or lets go."""
+        descriptor = os.open(self._path(name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._held[name] = descriptor
+
+    def release(self, name: str) -> None:
+        """Let go, and remove the file."""
+        self._path(name).unlink(missing_ok=True)
+        os.close(self._held.pop(name))
+
+    def is_free(self, name: str) -> bool:
+        """Whether nobody holds it; the file of a dead holder is removed."""
+        if name in self._held:
+            return False
+        try:
+            descriptor = os.open(self._path(name), os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return True
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._path(name).unlink(missing_ok=True)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(descriptor)
+        return True
+
+    def _path(self, name: str) -> Path:
+        return self._directory / f"{name}.lock"
+
+
+class MemoryLocks:
+    """Locks of the workers of one process: for tests and simulation."""
+
+    def __init__(self) -> None:
+        self._held: set[str] = set()
+
+    def hold(self, name: str) -> None:
+        """Take a lock."""
+        self._held.add(name)
+
+    def release(self, name: str) -> None:
+        """Let go of it, as a death would."""
+        self._held.discard(name)
+
+    def is_free(self, name: str) -> bool:
+        """Whether nobody holds it."""
+        return name not in self._held

@@ -1,0 +1,266 @@
+"""The table `runs`: one row a workflow run."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from orchestration import plans
+from orchestration.errors import NotFoundError
+from orchestration.plans import Plan
+from orchestration.ports import Row, Session
+from orchestration.state import ENDED, Run, RunStatus
+from orchestration.store import steps
+from orchestration.store.times import moment
+
+HEAD = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run as people see it; JSON columns are text."""
+
+    id: str
+    command: str
+    parameters: str
+    sender: str
+    correlation_id: str | None
+    priority: int
+    status: RunStatus
+    ending: RunStatus | None
+    generation: int
+    progress: float
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    due_at: datetime | None
+    reason: str | None
+    plan: Plan
+
+
+COLUMNS = (
+    "r.id, r.command, r.parameters, r.sender, r.correlation_id, r.priority, r.status, r.ending,"
+    " r.generation, r.progress, r.created_at, r.started_at, r.ended_at, r.due_at, r.reason, p.body"
+)
+FROM = "FROM runs r JOIN plans p ON p.digest = r.plan"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRun:
+    """What a run begins with."""
+
+    id: str
+    plan: Plan
+    parameters: str
+    sender: str
+    correlation_id: str | None
+    priority: int
+    needs_slot: bool
+
+
+def insert(session: Session, new: NewRun, now: datetime) -> None:
+    """Write a pending run and, once for all runs like it, its plan."""
+    body = plans.dump(new.plan)
+    digest = hashlib.sha256(body.encode()).hexdigest()
+    session.run(
+        "INSERT INTO plans (digest, body) VALUES (?, ?) ON CONFLICT DO NOTHING", digest, body
+    )
+    rank = now.timestamp() - 60 * new.priority
+    session.run(
+        "INSERT INTO runs (id, command, plan, parameters, sender, correlation_id, priority, rank,"
+        " needs_slot, status, generation, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        *(new.id, new.plan.name, digest, new.parameters, new.sender, new.correlation_id),
+        *(new.priority, rank, int(new.needs_slot), RunStatus.PENDING, 1, now.timestamp()),
+    )
+
+
+def load(session: Session, run_id: str) -> Run:
+    """The run as decisions need it.
+
+    Raises:
+        NotFoundError: There is no such run.
+    """
+    sql = f"SELECT r.status, r.ending, r.generation, p.body {FROM} WHERE r.id = ?"  # noqa: S608
+    row = session.one(sql, run_id)
+    if row is None:
+        raise NotFoundError(f"no workflow {run_id}: `orchestrate workflows list` shows them")
+    status, ending, generation, body = row
+    return Run(
+        id=run_id,
+        plan=plans.load(body),
+        status=RunStatus(status),
+        generation=generation,
+        ending=RunStatus(ending) if ending else None,
+        tallies=steps.tallies(session, run_id),
+    )
+
+
+def save(
+    session: Session, before: Run, after: Run, now: datetime, timeout: timedelta
+) -> None:
+    """Write what changed in a run, and keep its clock: only time as `running` counts."""
+    at = now.timestamp()
+    if after.status is not before.status:
+        session.run(
+            "UPDATE runs SET status = ?, ending = ?, generation = ? WHERE id = ?",
+            *(after.status, after.ending, after.generation, after.id),
+        )
+        if before.status is RunStatus.RUNNING:
+            session.run(
+                "UPDATE runs SET spent = spent + ? - running_since, running_since = NULL,"
+                " due_at = NULL WHERE id = ?",
+                *(at, after.id),
+            )
+        if after.status is RunStatus.RUNNING:
+            session.run(
+                "UPDATE runs SET running_since = ?, due_at = ? - spent,"
+                " started_at = COALESCE(started_at, ?) WHERE id = ?",
+                *(at, at + timeout.total_seconds(), at, after.id),
+            )
+        elif after.status in ENDED:
+            session.run("UPDATE runs SET ended_at = ? WHERE id = ?", at, after.id)
+    if after.generation != before.generation:
+        session.run(
+            "UPDATE runs SET ended_at = NULL, reason = NULL, spent = 0 WHERE id = ?", after.id
+        )
+
+
+def advance(session: Session, run_id: str, progress: float) -> None:
+    """Write the progress of a run; it never falls."""
+    session.run(
+        "UPDATE runs SET progress = ? WHERE id = ? AND progress < ?", progress, run_id, progress
+    )
+
+
+def set_reason(session: Session, run_id: str, reason: str) -> None:
+    """Write why a run ends."""
+    session.run("UPDATE runs SET reason = ? WHERE id = ?", reason, run_id)
+
+
+def move_to_head(session: Session, run_id: str) -> None:
+    """Let a pending run be the next to get a slot."""
+    session.run("UPDATE runs SET rank = ? WHERE id = ?", HEAD, run_id)
+
+
+def status(session: Session, run_id: str) -> RunStatus:
+    """Where a run is.
+
+    Raises:
+        NotFoundError: There is no such run.
+    """
+    row = session.one("SELECT status FROM runs WHERE id = ?", run_id)
+    if row is None:
+        raise NotFoundError(f"no workflow {run_id}: `orchestrate workflows list` shows them")
+    return RunStatus(row[0])
+
+
+def rank(session: Session, run_id: str) -> float:
+    """Where the steps of a run stand in line: lower goes first."""
+    row = session.one("SELECT rank FROM runs WHERE id = ?", run_id)
+    return float(row[0]) if row else HEAD
+
+
+def get(session: Session, run_id: str) -> RunRow:
+    """The run as people see it.
+
+    Raises:
+        NotFoundError: There is no such run.
+    """
+    row = session.one(f"SELECT {COLUMNS} {FROM} WHERE r.id = ?", run_id)  # noqa: S608
+    if row is None:
+        raise NotFoundError(f"no workflow {run_id}: `orchestrate workflows list` shows them")
+    return read(row)
+
+
+def newest(
+    session: Session,
+    limit: int,
+    statuses: Sequence[str] = (),
+    command: str | None = None,
+) -> list[RunRow]:
+    """Runs, newest first, of some statuses or of one command."""
+    conditions, values = ["1 = 1"], list[str]()
+    if statuses:
+        conditions.append(f"r.status IN ({', '.join('?' * len(statuses))})")
+        values.extend(statuses)
+    if command:
+        conditions.append("r.command = ?")
+        values.append(command)
+    where = " AND ".join(conditions)
+    sql = f"SELECT {COLUMNS} {FROM} WHERE {where} ORDER BY r.created_at DESC, r.id DESC LIMIT ?"  # noqa: S608
+    return [read(row) for row in session.all(sql, *values, limit)]
+
+
+def counts(session: Session) -> dict[str, int]:
+    """How many runs are in each status."""
+    return dict(session.all("SELECT status, COUNT(*) FROM runs GROUP BY status"))  # type: ignore[arg-type]
+
+
+def slots_taken(session: Session) -> int:
+    """How many runs hold a slot, counted from their states."""
+    row = session.one("SELECT COUNT(*) FROM runs WHERE status = 'running' AND needs_slot = 1")
+    return int(row[0]) if row else 0
+
+
+def next_pending(
+    session: Session, limit: int, *, needs_slot: bool, scope: str | None
+) -> list[str]:
+    """The pending runs whose turn it is, in order."""
+    return [
+        row[0]
+        for row in session.all(
+            "SELECT id FROM runs WHERE status = 'pending' AND needs_slot = ?"
+            " AND (CAST(? AS TEXT) IS NULL OR id = ?) ORDER BY rank, id LIMIT ?",
+            *(int(needs_slot), scope, scope, limit),
+        )
+    ]
+
+
+def pending_of(session: Session, sender: str) -> int:
+    """How many runs of a sender wait for their first slot."""
+    row = session.one(
+        "SELECT COUNT(*) FROM runs WHERE status = 'pending' AND sender = ?", sender
+    )
+    return int(row[0]) if row else 0
+
+
+def due(session: Session, now: datetime, limit: int, scope: str | None) -> list[str]:
+    """Runs whose time as `running` is over."""
+    sql = "SELECT id FROM runs WHERE due_at <= ? AND (CAST(? AS TEXT) IS NULL OR id = ?) LIMIT ?"
+    return [row[0] for row in session.all(sql, now.timestamp(), scope, scope, limit)]
+
+
+def ended_before(session: Session, moment_: datetime, keep: int, limit: int) -> list[str]:
+    """Ended runs that are too old, or beyond the newest `keep`, oldest first."""
+    row = session.one(
+        "SELECT ended_at FROM runs WHERE ended_at IS NOT NULL"
+        " ORDER BY ended_at DESC LIMIT 1 OFFSET ?",
+        keep,
+    )
+    edge = max(moment_.timestamp(), float(row[0]) if row else 0.0)
+    sql = "SELECT id FROM runs WHERE ended_at <= ? ORDER BY ended_at LIMIT ?"
+    return [row[0] for row in session.all(sql, edge, limit)]
+
+
+def delete(session: Session, run_id: str) -> None:
+    """Forget a run and everything that belongs to it, its command's key excepted."""
+    for table in ("steps", "attempts", "events", "artifacts"):
+        session.run(f"DELETE FROM {table} WHERE run_id = ?", run_id)  # noqa: S608
+    session.run("DELETE FROM runs WHERE id = ?", run_id)
+
+
+def read(row: Row) -> RunRow:
+    """One row of `COLUMNS`."""
+    return RunRow(
+        *row[:6],
+        status=RunStatus(row[6]),
+        ending=RunStatus(row[7]) if row[7] else None,
+        generation=row[8],
+        progress=row[9],
+        created_at=moment(row[10]),
+        started_at=moment(row[11]),
+        ended_at=moment(row[12]),
+        due_at=moment(row[13]),
+        reason=row[14],
+        plan=plans.load(row[15]),
+    )

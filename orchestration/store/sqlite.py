@@ -1,0 +1,294 @@
+"""The store on SQLite: one writer thread a process, a fair lock between processes.
+
+WAL with synchronous=FULL: what `write` has returned is on disk. The writer takes the lock, runs
+what has queued up meanwhile in one transaction with a savepoint each, commits, and only then
+tells anybody. Checkpoints run under the lock, since SQLite before 3.51.3 can corrupt a WAL when
+two connections checkpoint at once.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from orchestration.errors import StoreError
+from orchestration.ports import Row, Session
+from orchestration.store import migrate
+from orchestration.store.lock import WriteLock
+
+T = TypeVar("T")
+TABLES = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+TYPES = {"serial": "INTEGER PRIMARY KEY AUTOINCREMENT"}
+MOST_OPERATIONS = 64
+COMMITS_PER_CHECKPOINT = 256
+PATIENCE_S = 5.0
+
+Operation = Callable[[Session], Any]
+Work = tuple[Operation, "Future[Any]"]
+
+
+class SqliteSession:
+    """SQL on one SQLite connection."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def run(self, sql: str, *values: Any) -> int:
+        """Execute, and tell how many rows changed."""
+        return self._connection.execute(sql, values).rowcount
+
+    def one(self, sql: str, *values: Any) -> Row | None:
+        """The first row, or None."""
+        row: Row | None = self._connection.execute(sql, values).fetchone()
+        return row
+
+    def all(self, sql: str, *values: Any) -> list[Row]:
+        """Every row."""
+        return self._connection.execute(sql, values).fetchall()
+
+
+class SqliteStore:
+    """A store in one file, shared by the processes of one machine.
+
+    Args:
+        path: The file; its directory must exist.
+        create: Whether to make and migrate a store that is missing or empty.
+
+    Raises:
+        StoreError: The file cannot be opened or is no store.
+        StoreTooNewError: It was migrated by a newer release.
+        StoreTooOldError: It must be migrated first.
+    """
+
+    def __init__(self, path: Path, *, create: bool = True) -> None:
+        self._path = path
+        self._readers = threading.local()
+        self._open_readers: list[sqlite3.Connection] = []
+        self._queue: SimpleQueue[Work | None] = SimpleQueue()
+        self._lock: WriteLock | None = None
+        with _explained(path):
+            self._lock = WriteLock(path.with_name(path.name + ".lock"))
+            self._connection = connect(path)
+            self._prepare(create=create)
+        self._thread = threading.Thread(target=self._serve, name="store-writer", daemon=True)
+        self._thread.start()
+
+    def write(self, operation: Callable[[Session], T]) -> T:
+        """Run the operation in a transaction; on disk when it returns.
+
+        Raises:
+            StoreError: Nothing was written; repeat it later.
+        """
+        future: Future[T] = Future()
+        self._queue.put((operation, future))
+        while True:
+            try:
+                return future.result(timeout=PATIENCE_S)
+            except FutureTimeout:
+                if self._lock is not None:
+                    self._lock.end_stopped_holder()
+
+    def read(self, operation: Callable[[Session], T]) -> T:
+        """Run the operation on one snapshot, on a connection of this thread.
+
+        Raises:
+            StoreError: The store could not be read now.
+        """
+        with _explained(self._path):
+            connection = self._reader()
+            connection.execute("BEGIN")
+            try:
+                return operation(SqliteSession(connection))
+            finally:
+                connection.execute("ROLLBACK")
+
+    def migrate(self) -> list[str]:
+        """Apply what this release adds to the schema, and tell what it was."""
+        left = self.write(lambda s: migrate.pending(migrate.current(s, TABLES)))
+        for each in left:
+            self.write(lambda s, each=each: migrate.apply(s, each, TYPES))  # type: ignore[misc]
+        return [f"{each.version:04d}_{each.name}" for each in left]
+
+    def change_count(self) -> int:
+        """A number that moves when another connection has committed; cheap to ask."""
+        row = self._reader().execute("PRAGMA data_version").fetchone()
+        return int(row[0])
+
+    def close(self) -> None:
+        """Finish what is queued, and close every connection."""
+        self._queue.put(None)
+        self._thread.join()
+        for connection in (*self._open_readers, self._connection):
+            connection.close()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _prepare(self, *, create: bool) -> None:
+        session = SqliteSession(self._connection)
+        version = migrate.current(session, TABLES)
+        if version == 0:
+            if not create:
+                raise StoreError(f"{self._path} is no store yet: run `orchestrate migrate`")
+            self._create(session)
+        else:
+            migrate.require_current(version)
+
+    def _create(self, session: SqliteSession) -> None:
+        assert self._lock is not None  # noqa: S101 - set by the only caller
+        self._lock.acquire()
+        try:
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            with transaction(self._connection):
+                if migrate.current(session, TABLES) == 0:
+                    session.run("CREATE TABLE schema_versions (version INTEGER, name TEXT)")
+                    for migration in migrate.known():
+                        migrate.apply(session, migration, TYPES)
+        finally:
+            self._lock.release()
+
+    def _reader(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._readers, "connection", None)
+        if connection is None:
+            connection = connect(self._path)
+            connection.execute("PRAGMA query_only=ON")
+            self._readers.connection = connection
+            self._open_readers.append(connection)
+        return connection
+
+    def _serve(self) -> None:
+        commits = 0
+        while (work := self._queue.get()) is not None:
+            batch, last = self._drain(work)
+            self._commit(batch)
+            commits += 1
+            if commits % COMMITS_PER_CHECKPOINT == 0:
+                self._checkpoint()
+            if last:
+                break
+
+    def _drain(self, first: Work) -> tuple[list[Work], bool]:
+        batch = [first]
+        while len(batch) < MOST_OPERATIONS:
+            try:
+                work = self._queue.get_nowait()
+            except Empty:
+                return batch, False
+            if work is None:
+                return batch, True
+            batch.append(work)
+        return batch, False
+
+    def _commit(self, batch: list[Work]) -> None:
+        """Run a batch in one transaction; where that fails, each alone."""
+        try:
+            outcomes = self._attempt(batch)
+        except (StoreError, OSError) as error:
+            if len(batch) > 1:
+                for work in batch:
+                    self._commit([work])
+            else:
+                batch[0][1].set_exception(error)
+            return
+        for (_, future), outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, BaseException):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
+
+    def _attempt(self, batch: list[Work]) -> list[Any]:
+        if self._lock is None:
+            raise StoreError("the store is closed: open it again")
+        self._lock.acquire()
+        try:
+            with _explained(self._path), transaction(self._connection):
+                return [run_one(self._connection, operation) for operation, _ in batch]
+        finally:
+            self._lock.release()
+
+    def _checkpoint(self) -> None:
+        if self._lock is not None:
+            self._lock.acquire()
+            try:
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            finally:
+                self._lock.release()
+
+
+class MemoryStore:
+    """A store in memory that runs everything in the caller's thread: for tests and simulation."""
+
+    def __init__(self) -> None:
+        self._connection = connect(":memory:")
+        self._mutex = threading.RLock()
+        session = SqliteSession(self._connection)
+        session.run("CREATE TABLE schema_versions (version INTEGER, name TEXT)")
+        for migration in migrate.known():
+            migrate.apply(session, migration, TYPES)
+
+    def write(self, operation: Callable[[Session], T]) -> T:
+        """Run the operation in a transaction."""
+        with self._mutex, _explained(Path(":memory:")), transaction(self._connection):
+            return operation(SqliteSession(self._connection))
+
+    def read(self, operation: Callable[[Session], T]) -> T:
+        """Run the operation between two transactions."""
+        with self._mutex, _explained(Path(":memory:")):
+            return operation(SqliteSession(self._connection))
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._connection.close()
+
+
+def connect(path: Path | str) -> sqlite3.Connection:
+    """A connection with the pragmas that durability rests on."""
+    connection = sqlite3.connect(
+        path, timeout=PATIENCE_S, isolation_level=None, check_same_thread=False
+    )
+    for pragma in ("synchronous=FULL", "wal_autocheckpoint=0", "temp_store=MEMORY"):
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """BEGIN IMMEDIATE … COMMIT, or ROLLBACK."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def run_one(connection: sqlite3.Connection, operation: Operation) -> Any:
+    """One operation of a batch; what it refuses undoes only its own writes."""
+    connection.execute("SAVEPOINT operation")
+    try:
+        outcome = operation(SqliteSession(connection))
+    except sqlite3.Error:
+        raise
+    except Exception as error:  # noqa: BLE001 - it belongs to the caller, not to this thread
+        connection.execute("ROLLBACK TO operation")
+        outcome = error
+    connection.execute("RELEASE operation")
+    return outcome
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the file system say into one sentence with a cure."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(
+            f"store {path}: {error}; check that the disk has room and the directory is writable"
+        ) from error

@@ -1,0 +1,13 @@
+"""Moments in Python, seconds in the store."""
+
+from datetime import UTC, datetime
+from typing import overload
+
+
+@overload
+def moment(seconds: float) -> datetime: ...
+@overload
+def moment(seconds: None) -> None: ...
+def moment(seconds: float | None) -> datetime | None:
+    """A stored time as a moment in UTC."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,139 @@
+"""The tables `workers` and `slots`: who is there, and how much each can do at once."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestration.ports import Session
+from orchestration.store.times import moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewWorker:
+    """One incarnation of a worker process.
+
+    Attributes:
+        offers: Every `agent.action@version` it can do.
+        slots: For each queue it consumes, how many steps it runs at once.
+    """
+
+    id: str
+    host: str
+    pid: int
+    release: str
+    offers: Sequence[str]
+    transport: str
+    slots: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRow:
+    """A worker as people see it."""
+
+    id: str
+    host: str
+    pid: int
+    release: str
+    offers: frozenset[str]
+    transport: str
+    beat: int
+    beat_at: datetime
+    started_at: datetime
+    draining: bool
+    left_at: datetime | None
+
+
+COLUMNS = (
+    "id, host, pid, release, offers, transport, beat, beat_at, started_at, draining, left_at"
+)
+
+
+def join(session: Session, new: NewWorker, now: datetime) -> None:
+    """Write that a worker is there."""
+    at = now.timestamp()
+    session.run(
+        "INSERT INTO workers (id, host, pid, release, offers, transport, beat_at, started_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        *(new.id, new.host, new.pid, new.release, json.dumps(sorted(new.offers))),
+        *(new.transport, at, at),
+    )
+    restore(session, new)
+
+
+def restore(session: Session, worker: NewWorker) -> bool:
+    """Write the slots of a worker where they are missing; whether they were."""
+    if session.one("SELECT 1 FROM slots WHERE worker = ?", worker.id) or not worker.slots:
+        return False
+    for queue, count in worker.slots.items():
+        session.run(
+            "INSERT INTO slots (worker, queue, slots) VALUES (?, ?, ?)", worker.id, queue, count
+        )
+    return True
+
+
+def beat(session: Session, worker: str, now: datetime) -> bool:
+    """Count a beat; False if this worker has been declared gone."""
+    return 0 < session.run(
+        "UPDATE workers SET beat = beat + 1, beat_at = ? WHERE id = ? AND left_at IS NULL",
+        *(now.timestamp(), worker),
+    )
+
+
+def drain(session: Session, worker: str) -> None:
+    """Write that a worker takes nothing new, and will go in good order."""
+    session.run("UPDATE workers SET draining = 1 WHERE id = ?", worker)
+    session.run("DELETE FROM slots WHERE worker = ?", worker)
+
+
+def silence(session: Session, worker: str) -> None:
+    """Take the slots of a worker that does not beat."""
+    session.run("DELETE FROM slots WHERE worker = ?", worker)
+
+
+def leave(session: Session, worker: str, now: datetime) -> None:
+    """Write that a worker is gone for good."""
+    session.run("DELETE FROM slots WHERE worker = ?", worker)
+    session.run(
+        "UPDATE workers SET left_at = ? WHERE id = ? AND left_at IS NULL", now.timestamp(), worker
+    )
+
+
+def present(session: Session) -> list[WorkerRow]:
+    """Workers that are not known to be gone."""
+    return _read(session.all(f"SELECT {COLUMNS} FROM workers WHERE left_at IS NULL"))  # noqa: S608
+
+
+def get(session: Session, worker: str) -> WorkerRow | None:
+    """One worker, gone or not."""
+    rows = _read(session.all(f"SELECT {COLUMNS} FROM workers WHERE id = ?", worker))  # noqa: S608
+    return rows[0] if rows else None
+
+
+def slots(session: Session, queue: str) -> int:
+    """How many steps of a queue the present workers can run at once."""
+    row = session.one("SELECT COALESCE(SUM(slots), 0) FROM slots WHERE queue = ?", queue)
+    return int(row[0]) if row else 0
+
+
+def forget(session: Session, before: datetime) -> int:
+    """Drop workers that left long ago and that no kept attempt names."""
+    return session.run(
+        "DELETE FROM workers WHERE left_at < ? AND id NOT IN (SELECT worker FROM attempts)",
+        before.timestamp(),
+    )
+
+
+def _read(rows: list[tuple[object, ...]]) -> list[WorkerRow]:
+    return [
+        WorkerRow(
+            *row[:4],
+            frozenset(json.loads(str(row[4]))),
+            *row[5:7],
+            moment(row[7]),
+            moment(row[8]),
+            bool(row[9]),
+            moment(row[10]),
+        )
+        for row in rows
+    ]
