@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,11 @@ class Ledger:
     @classmethod
     def from_json(
         cls,
-        trade_list: Sequence[Mapping[str, object]],
-        equity_curve: Sequence[Mapping[str, object]],
+        trade_list: Sequence[Mapping[str, Any]],
+        equity_curve: Sequence[Mapping[str, Any]],
     ) -> "Ledger":
         """Read back what `as_json` wrote."""
         return cls(
-            tuple(Trade(**trade) for trade in trade_list),  # type: ignore[arg-type]
-            tuple(Equity(**point) for point in equity_curve),  # type: ignore[arg-type]
+            tuple(Trade(**trade) for trade in trade_list),
+            tuple(Equity(**point) for point in equity_curve),
         )

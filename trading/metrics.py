@@ -5,9 +5,10 @@ Sums are exact (math.fsum), so the same ledger gives the same bits on every mach
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
+from typing import Any
 
 from trading.ledger import Equity, Ledger, Trade
 
@@ -42,6 +43,11 @@ class Metrics:
     def as_json(self) -> dict[str, str | float | int | None]:
         """Return the metrics by name."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Metrics":
+        """Read back what `as_json` wrote; further keys, such as the lists, are left out."""
+        return cls(**{name: values[name] for name in METRIC_NAMES})
 
     def value(self, target: str) -> float | None:
         """Return one of the `TARGETS`."""

@@ -2,7 +2,6 @@
 
 from functools import lru_cache
 
-import holidays
 import numpy as np
 
 from trading.arrays import Dates, Flags
@@ -12,6 +11,8 @@ _ONE_DAY = np.timedelta64(1, "D")
 
 @lru_cache(maxsize=64)
 def _closures(year: int) -> tuple[np.datetime64, ...]:
+    import holidays  # noqa: PLC0415 - takes half a second, and only checks need it
+
     # The calendar also knows the unscheduled closures (11 September 2001 and the three days after,
     # the mourning for Reagan and Ford, hurricane Sandy), so nothing has to be added here.
     return tuple(np.datetime64(day, "D") for day in holidays.financial_holidays("NYSE", years=year))

@@ -7,7 +7,7 @@ import pytest
 from trading.account import Account
 from trading.backtest import backtest
 from trading.ledger import Equity, Ledger, Trade
-from trading.metrics import METRIC_NAMES, TARGETS, measure, undefined
+from trading.metrics import METRIC_NAMES, TARGETS, Metrics, measure, undefined
 from trading.panel import Panel
 from trading.sources.embedded import EmbeddedSource
 from trading.strategies.legacy_v0 import legacy_v0
@@ -76,7 +76,9 @@ def test_every_metric_can_be_computed_again_from_the_published_lists(ledger: Led
     assert metrics["max_drawdown"] == low / high - 1
     held = [any(t["entered"] <= day < t["left"] for t in trades) for day in days]
     assert metrics["exposure"] == sum(held) / len(days)
-    assert measure(Ledger.from_json(trades, curve)).as_json() == metrics
+    again = measure(Ledger.from_json(trades, curve))
+    assert again.as_json() == metrics
+    assert Metrics.from_json({**metrics, "trade_list": trades}) == again
 
 
 def test_no_trades_leave_everything_undefined() -> None:
