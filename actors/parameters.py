@@ -1,0 +1,122 @@
+"""What each command may be given: one model a command, its defaults those of the setup guide."""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+from trading.optimise import MOST_ITERATIONS
+from trading.period import Period
+from trading.symbol import SYMBOL_PATTERN, checked_symbol
+
+MOST_SYMBOLS = 500
+
+StrategyName = Literal["hybrid_v1", "legacy_v0"]
+ExternalSource = Literal["polygon", "yahoo", "alpha_vantage"]
+Target = Literal["sharpe_ratio", "total_return", "profit_factor", "win_rate"]
+Symbol = Annotated[
+    str, AfterValidator(checked_symbol), Field(json_schema_extra={"pattern": SYMBOL_PATTERN})
+]
+
+
+def _period(text: str) -> str:
+    return Period.parse(text).text
+
+
+def _free_of_duplicates(values: Sequence[str]) -> Sequence[str]:
+    doubled = sorted({value for value in values if values.count(value) > 1})
+    if doubled:
+        raise ValueError(f"each may stand once: {', '.join(doubled)}")
+    return values
+
+
+def _some(values: Sequence[str]) -> Sequence[str]:
+    # A minimal length would complain a second time of a list whose only value is wrong.
+    if not values:
+        raise ValueError("name at least one")
+    return values
+
+
+Distinct = AfterValidator(_free_of_duplicates)
+Some = AfterValidator(_some)
+
+
+class _Parameters(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RestartDiscoverySystem(_Parameters):
+    """How to restart discovery.
+
+    `force_stop` also stops workers that are still busy when the grace time is over.
+    """
+
+    force_stop: bool = False
+    strategy: StrategyName = "hybrid_v1"
+
+
+class IntegrateRealData(_Parameters):
+    """Which sources of market data to switch to, and how carefully.
+
+    The sources of `fallback_sources` are asked in their order when the primary one fails.
+    """
+
+    primary_source: ExternalSource = "polygon"
+    fallback_sources: Annotated[tuple[ExternalSource, ...], Distinct] = ("yahoo",)
+    calibrate_thresholds: bool = True
+    gradual_rollout: bool = True
+    strategy: StrategyName = "hybrid_v1"
+
+    @model_validator(mode="after")
+    def _fallbacks_differ(self) -> Self:
+        if self.primary_source in self.fallback_sources:
+            raise ValueError(f"{self.primary_source} cannot be its own fallback")
+        return self
+
+
+class ValidateAlgorithms(_Parameters):
+    """Which strategies to test, on which prices, with which stake.
+
+    `validation_period` ends with the last bar; `test_capital` is in the currency of the prices;
+    `risk_per_trade` is the part of equity lost when a stop is hit.
+    """
+
+    strategies: Annotated[
+        tuple[StrategyName, ...], Some, Distinct, Field(json_schema_extra={"minItems": 1})
+    ] = ("hybrid_v1", "legacy_v0")
+    validation_period: Annotated[str, AfterValidator(_period)] = "6M"
+    symbols: Annotated[
+        tuple[Symbol, ...],
+        Some,
+        Distinct,
+        Field(max_length=MOST_SYMBOLS, json_schema_extra={"minItems": 1}),
+    ] = ("AAPL", "GOOG", "IBM", "MSFT")
+    test_capital: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 100_000.0
+    risk_per_trade: Annotated[float, Field(gt=0, lt=1)] = 0.02
+    benchmark: Symbol = "SPY"
+    optimization_target: Target = "sharpe_ratio"
+    optimization_iterations: Annotated[int, Field(ge=1, le=MOST_ITERATIONS)] = 100
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+
+
+class HealthCheck(_Parameters):
+    """How much to ask; `detailed` adds what each process runs on."""
+
+    detailed: bool = False
+
+
+class StatusReport(_Parameters):
+    """A status report takes nothing."""
+
+
+class EmergencyStop(_Parameters):
+    """Why everything has to stop; it stands in every record of the stop."""
+
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
