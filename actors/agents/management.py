@@ -1,0 +1,71 @@
+"""What is decided from the others' work."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from actors.health import Facts, answering
+from actors.names import MANAGEMENT, MONITORING_ALERTING
+from actors.prices import CHECKED_BY, question
+from orchestration import Agent, Context
+from trading.metrics import Metrics
+from trading.recommendation import Evidence, best_of, recommend
+from trading.strategies import strategy_named
+
+
+def generate_recommendations(context: Context) -> dict[str, Any]:
+    """Judge every strategy on its held-out days; the answer is the result of the validation."""
+    asked = question(context)
+    analysis = context.results["analyzing_performance"]
+    search = context.results["optimizing_parameters"]
+    runs = {run["strategy"]: run for run in context.results["running_backtests"]}
+    evidence: dict[str, Evidence] = {
+        name: Evidence(
+            strategy_named(name),
+            Metrics.from_json(analysis["published"][name]),
+            Metrics.from_json(search["optimised"][name]["in_sample"]),
+            Metrics.from_json(search["optimised"][name]["out_of_sample"]),
+            search["held"],
+        )
+        for name in asked.strategies
+    }
+    verdicts = {name: recommend(each) for name, each in evidence.items()}
+    held_out = {name: each.out_of_sample for name, each in evidence.items()}
+    divided = [search["divided"]] if search["divided"] else []
+    return {
+        "data": context.results[CHECKED_BY]["data"],
+        "benchmark": analysis["benchmark"],
+        "strategies": {
+            name: {
+                "recommendation": verdict.verdict.value,
+                "reasons": [*verdict.reasons, *divided],
+                "components_available": runs[name]["components_available"],
+                "published": {
+                    **analysis["published"][name],
+                    "trade_list": runs[name]["trade_list"],
+                    "equity_curve": runs[name]["equity_curve"],
+                },
+                "optimised": search["optimised"][name],
+            }
+            for name, verdict in verdicts.items()
+        },
+        "recommended_strategy": best_of(verdicts, held_out, asked.optimization_target),
+        "seed": asked.seed,
+    }
+
+
+def look() -> Facts:
+    """Measure the disk that records are kept on."""
+    disk = shutil.disk_usage(Path.cwd())
+    return {"disk_free_mib": disk.free // 2**20, "disk_used": round(disk.used / disk.total, 3)}
+
+
+agent = Agent(
+    MANAGEMENT,
+    capabilities=["system_management", "configuration", "deployment"],
+    depends_on=[MONITORING_ALERTING],
+    actions={
+        "generate_recommendations": generate_recommendations,
+        "health_check": answering(MANAGEMENT, look),
+    },
+)

@@ -1,0 +1,44 @@
+"""How the fleet is."""
+
+from typing import Any
+
+import psutil
+
+from actors.health import Facts, answering
+from actors.names import ALL_AGENT_NAMES, MONITORING_ALERTING
+from orchestration import Agent, Context
+
+
+def report_health(context: Context) -> dict[str, Any]:
+    """Put the agents' answers side by side; who failed or kept silent is unhealthy."""
+    answers = dict(zip(ALL_AGENT_NAMES, context.results["asking_agents"], strict=True))
+    unhealthy = [name for name, answer in answers.items() if answer.get("status") != "healthy"]
+    return {
+        "status": "degraded" if unhealthy else "healthy",
+        "asked": len(answers),
+        "healthy": len(answers) - len(unhealthy),
+        "unhealthy": unhealthy,
+        "agents": answers,
+    }
+
+
+def report_status(context: Context) -> dict[str, Any]:
+    """Report agents, queues, workflows, success rate and uptime."""
+    return context.fleet.status()
+
+
+def look() -> Facts:
+    """Measure how busy the machine is."""
+    one, five, fifteen = psutil.getloadavg()
+    return {"load_1": one, "load_5": five, "load_15": fifteen}
+
+
+agent = Agent(
+    MONITORING_ALERTING,
+    capabilities=["system_monitoring", "alerting", "health_checks"],
+    actions={
+        "report_health": report_health,
+        "report_status": report_status,
+        "health_check": answering(MONITORING_ALERTING, look),
+    },
+)

@@ -1,0 +1,50 @@
+"""The prices a validation works on: the same ones in each of its steps."""
+
+from actors.parameters import ValidateAlgorithms
+from orchestration import Context, settings
+from trading.dataset import Dataset, prepare
+from trading.period import Period
+from trading.progress import OnProgress, unheard
+from trading.sources.embedded import EmbeddedSource
+from trading.sources.local import LocalSource
+from trading.sources.source import Source
+
+CHECKED_BY = "preparing_validation_data"
+
+
+def configured_source() -> Source:
+    """Return the directory MARKET_DATA_DIR if it is set, else the embedded prices."""
+    directory = settings.load().market_data_dir
+    return EmbeddedSource() if directory is None else LocalSource(directory)
+
+
+def question(context: Context) -> ValidateAlgorithms:
+    """Return the run's parameters by their type."""
+    return ValidateAlgorithms.model_validate(context.parameters, from_attributes=True)
+
+
+def dataset_for(asked: ValidateAlgorithms, on_progress: OnProgress = unheard) -> Dataset:
+    """Load and check the prices that the parameters ask for.
+
+    Raises:
+        TradingError: The prices are not there, or not usable.
+    """
+    return prepare(
+        configured_source(),
+        asked.symbols,
+        asked.benchmark,
+        Period.parse(asked.validation_period),
+        on_progress,
+    )
+
+
+def checked_dataset(context: Context) -> Dataset:
+    """Load the prices again and make sure that they are those of the first step.
+
+    Raises:
+        ProvenanceError: They have changed since.
+        TradingError: They are no longer there, or not usable.
+    """
+    dataset = dataset_for(question(context))
+    dataset.provenance.require(context.results[CHECKED_BY]["data"]["sha256"])
+    return dataset
