@@ -12,7 +12,7 @@ class Bars:
     """The daily bars of one symbol, oldest first; all arrays have one length.
 
     `dates` are days (datetime64[D]), prices are in the currency of the exchange, `volume` is in
-    shares a day. Nothing is promised about the values: `check` in `trading.checks` looks at them.
+    shares a day. Nothing is promised about the values: `trading.checks` looks at them.
     """
 
     symbol: str

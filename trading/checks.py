@@ -101,7 +101,7 @@ def require_length(bars: Bars, needed: int, purpose: str) -> None:
         DataError: There are fewer than `needed`.
     """
     if len(bars) < needed:
-        message = f"has {len(bars)} bars, but {purpose} needs at least {needed}"
+        message = f"there are {len(bars)} bars, but {purpose} needs at least {needed}"
         raise DataError([Finding(bars.symbol, None, "too_few_bars", Severity.ERROR, message)])
 
 

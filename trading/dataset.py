@@ -97,7 +97,7 @@ def _cut(universe: Sequence[Bars], period: Period) -> tuple[list[Bars], list[Fin
     start = period.before(last)
     due = len(sessions(start + np.timedelta64(1, "D"), last))
     for bars in universe:
-        require_length(bars, due + LEAST_WARM_UP_BARS, f"the period {period.text} with its warm-up")
+        _require_covered(bars, start, due, period)
     days = np.unique(np.concatenate([bars.dates for bars in universe]))
     before = int(np.searchsorted(days, start, side="right"))
     first = days[max(before - IN_SAMPLE_PERIODS * due - WARM_UP_BARS, 0)]
@@ -105,6 +105,18 @@ def _cut(universe: Sequence[Bars], period: Period) -> tuple[list[Bars], list[Fin
     findings = [finding for bars in kept for finding in warnings_about(bars, last)]
     short = [_short_warm_up(bars, start) for bars in kept]
     return kept, [*findings, *(finding for finding in short if finding is not None)]
+
+
+def _require_covered(bars: Bars, start: np.datetime64, due: int, period: Period) -> None:
+    """Make sure that there are bars within the period and enough before it.
+
+    The first test is for its message: it says how many bars would do.
+    """
+    name = bars.symbol
+    require_length(bars, due + LEAST_WARM_UP_BARS, f"the period {period.text} with its warm-up")
+    earlier = bars.rows(bars.dates <= start, name)
+    require_length(earlier, LEAST_WARM_UP_BARS, f"the warm-up before {start}")
+    require_length(bars.after(start), 1, f"the period {period.text} after {start}")
 
 
 def _short_warm_up(bars: Bars, start: np.datetime64) -> Finding | None:

@@ -112,7 +112,7 @@ def test_many_findings_of_one_rule_end_in_a_count() -> None:
 
 
 def test_three_bars_are_too_few() -> None:
-    with pytest.raises(DataError, match="has 3 bars, but the period 6M needs at least 157"):
+    with pytest.raises(DataError, match="there are 3 bars, but the period 6M needs at least 157"):
         require_length(make_bars([1.0, 2.0, 3.0]), 157, "the period 6M")
 
 

@@ -1,9 +1,11 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from price_series import make_bars, write_csv
 
+from trading.bars import Bars
 from trading.benchmark import EQUAL_WEIGHT, hold
 from trading.dataset import prepare
 from trading.errors import DataError, ParameterError, UnknownSymbolError
@@ -49,15 +51,35 @@ def test_a_short_series_is_told_of(embedded: EmbeddedSource) -> None:
 
 
 def test_a_series_shorter_than_the_period_stops_the_work(embedded: EmbeddedSource) -> None:
-    with pytest.raises(DataError, match=r"FB: has 196 bars, but the period 1Y .*too_few_bars"):
+    with pytest.raises(
+        DataError, match=r"FB: there are 196 bars, but the period 1Y .*too_few_bars"
+    ):
         prepare(embedded, ["AAPL", "FB"], "SPY", Period.parse("1Y"))
 
 
 @pytest.mark.parametrize("rows", [0, 3])
 def test_a_file_of_few_rows_stops_the_work(tmp_path: Path, rows: int) -> None:
     write_csv(tmp_path, make_bars([1.0] * 5), lambda lines: lines[: rows + 1])
-    with pytest.raises(DataError, match=rf"TEST: has {rows} bars, but .*too_few_bars"):
+    with pytest.raises(DataError, match=rf"TEST: there are {rows} bars, but .*too_few_bars"):
         prepare(LocalSource(tmp_path), ["TEST"], "SPY", HALF_YEAR)
+
+
+def every_day(length: int, symbol: str, last: str) -> Bars:
+    bars = make_bars(wave(length), symbol)
+    return replace(bars, dates=np.datetime64(last) - np.arange(length)[::-1])
+
+
+def test_bars_on_every_day_of_the_week_need_a_warm_up_too(tmp_path: Path) -> None:
+    write_csv(tmp_path, every_day(170, "COIN", "2012-06-30"))
+    with pytest.raises(DataError, match="there are 0 bars, but the warm-up before 2011-12-30"):
+        prepare(LocalSource(tmp_path), ["COIN"], "SPY", HALF_YEAR)
+
+
+def test_a_series_that_ended_before_the_period_stops_the_work(tmp_path: Path) -> None:
+    write_csv(tmp_path, every_day(300, "LIVE", "2012-06-30"))
+    write_csv(tmp_path, every_day(300, "GONE", "2011-06-30"))
+    with pytest.raises(DataError, match="GONE: there are 0 bars, but the period 6M after"):
+        prepare(LocalSource(tmp_path), ["LIVE", "GONE"], "SPY", HALF_YEAR)
 
 
 def test_a_broken_bar_stops_the_work(tmp_path: Path) -> None:
