@@ -1,0 +1,40 @@
+"""Logging for processes of ours: lines for people, or JSON for collectors."""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+FIELDS = ("workflow_id", "step", "attempt")
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line, with the run, step and attempt where a record carries them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as JSON text."""
+        line = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line.update({name: vars(record)[name] for name in FIELDS if name in vars(record)})
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+def configure(level: str, form: str) -> None:
+    """Log to standard error from now on.
+
+    Args:
+        level: The lowest level shown.
+        form: `console` or `json`.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    console = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s  %(message)s")
+    handler.setFormatter(JsonFormatter() if form == "json" else console)
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.getLogger("pika").setLevel("CRITICAL")
+    logging.getLogger("dramatiq").setLevel(max(logging.getLevelName(level), logging.WARNING))

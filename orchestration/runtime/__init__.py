@@ -1,0 +1,1 @@
+"""The runtime: Dramatiq's processes and threads around the engine."""

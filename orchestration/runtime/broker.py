@@ -1,0 +1,158 @@
+"""Dramatiq's brokers, hardened: what a message may look like, and how it is settled once.
+
+A message is a hint that a row in the store may be claimed. So a malformed one is rejected, a
+second settlement of the same one is dropped, one from a connection that is gone is not acked on
+the next, and nothing is ever delayed or retried by Dramatiq: the rows are sent again.
+"""
+
+import logging
+from typing import Any
+
+from typing_extensions import override
+
+import dramatiq
+import pika
+from dramatiq.broker import Consumer, MessageProxy
+from dramatiq.brokers.rabbitmq import RabbitmqBroker, _RabbitmqConsumer
+from dramatiq.brokers.stub import StubBroker, _StubConsumer
+from dramatiq.common import q_name
+from dramatiq.middleware import Middleware
+
+from orchestration.runtime.names import TICKED
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_S = 30
+TICK_TTL_MS = 10_000
+MOST_TICKS = 100
+BLOCKED_TIMEOUT_S = 60
+SHAPES: dict[str, type | tuple[type, ...]] = {
+    "queue_name": str,
+    "actor_name": str,
+    "args": (list, tuple),
+    "kwargs": dict,
+    "options": dict,
+    "message_id": str,
+}
+
+
+def malformed(message: MessageProxy, queue: str) -> list[str]:
+    """The fields of a message that would break a worker; none for one of ours."""
+    wrong = [
+        name for name, shape in SHAPES.items() if not isinstance(getattr(message, name), shape)
+    ]
+    if not wrong and message.queue_name != queue:
+        wrong.append("queue_name")
+    if not wrong and message.options:
+        wrong.append("options")
+    return wrong
+
+
+class _SettledOnce(Consumer):
+    """A consumer whose messages are settled by the consumer that delivered them, and once."""
+
+    queue_name: str
+
+    @override
+    def __next__(self) -> MessageProxy | None:
+        message: MessageProxy | None = super().__next__()
+        if message is None:
+            return None
+        vars(message)["delivered_by"] = self
+        if wrong := malformed(message, self.queue_name):
+            log.error("rejected a malformed message on %s: %s", self.queue_name, ", ".join(wrong))
+            self.nack(message)
+            return None
+        return message
+
+    @override
+    def ack(self, message: MessageProxy) -> None:
+        if self._first_settlement(message):
+            super().ack(message)
+
+    @override
+    def nack(self, message: MessageProxy) -> None:
+        if self._first_settlement(message):
+            super().nack(message)
+
+    def _first_settlement(self, message: MessageProxy) -> bool:
+        state = vars(message)
+        first = state.get("delivered_by") is self and not state.get("settled")
+        state["settled"] = True
+        return first
+
+
+class _HardRabbitmqConsumer(_SettledOnce, _RabbitmqConsumer):
+    pass
+
+
+class _HardStubConsumer(_SettledOnce, _StubConsumer):
+    def __init__(self, queue_name: str, *args: Any) -> None:
+        super().__init__(*args)
+        self.queue_name = queue_name
+
+
+class HardRabbitmqBroker(RabbitmqBroker):
+    """RabbitMQ with confirms, one queue an actor, and no delay queues."""
+
+    @property
+    @override
+    def consumer_class(self) -> type[_RabbitmqConsumer]:
+        return _HardRabbitmqConsumer
+
+    @override
+    def declare_queue(self, queue_name: str, *, ensure: bool = False) -> None:
+        name = q_name(queue_name)
+        if name not in self.queues:
+            self.emit_before("declare_queue", name)
+            self.queues.add(name)
+            self.queues_pending.add(name)
+            self.emit_after("declare_queue", name)
+        if ensure:
+            self._ensure_queue(name)
+
+    @override
+    def _build_queue_arguments(self, queue_name: str) -> dict[str, Any]:
+        """Ticks that nobody reads are worth nothing a little later, and must not pile up."""
+        if queue_name in TICKED:
+            return {"x-message-ttl": TICK_TTL_MS, "x-max-length": MOST_TICKS}
+        arguments: dict[str, Any] = super()._build_queue_arguments(queue_name)
+        return arguments
+
+    @override
+    def _declare_dq_queue(self, queue_name: str) -> None:
+        """Nothing is delayed, so there is no queue for it."""
+
+
+class HardStubBroker(StubBroker):
+    """The same contract inside one process."""
+
+    @override
+    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 100) -> Consumer:
+        queue, dead = self.queues[queue_name], self.dead_letters_by_queue[queue_name]
+        return _HardStubConsumer(queue_name, queue, dead, prefetch, timeout)
+
+
+def parameters(url: str, name: str) -> pika.URLParameters:
+    """How to connect to RabbitMQ.
+
+    Args:
+        url: `amqp://` or `amqps://`; settings in its query win over ours.
+        name: What the connection is called on the server.
+    """
+    found = pika.URLParameters(url)
+    if "heartbeat" not in url:
+        found.heartbeat = HEARTBEAT_S
+    if "blocked_connection_timeout" not in url:
+        found.blocked_connection_timeout = BLOCKED_TIMEOUT_S
+    found.client_properties = {"connection_name": name}
+    return found
+
+
+def make_broker(url: str | None, middleware: list[Middleware]) -> dramatiq.Broker:
+    """A broker for RabbitMQ at an address, or for this process alone."""
+    if url is None:
+        return HardStubBroker(middleware=middleware)
+    broker = HardRabbitmqBroker(url=url, confirm_delivery=True, middleware=middleware)
+    broker.parameters = parameters(url, "orchestration worker")
+    return broker

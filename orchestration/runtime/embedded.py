@@ -1,0 +1,48 @@
+"""Everything in one process: the same actors on Dramatiq's stub broker."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dramatiq
+from dramatiq import Worker
+
+from orchestration.definitions import App
+from orchestration.runtime.acknowledgement import CurrentMessage
+from orchestration.runtime.broker import make_broker
+from orchestration.runtime.host import Host
+from orchestration.settings import Settings
+
+THREADS = 8
+POLL_MS = 100
+STOP_MS = 12_000
+
+
+@contextmanager
+def embedded(
+    app: App, settings: Settings, *, scope: str | None = None, threads: int = THREADS
+) -> Iterator[Host]:
+    """Run an app's actors in threads of this process, until the block ends.
+
+    Args:
+        app: The fleet.
+        settings: Where the store is.
+        scope: The only run to work for; None: all of them.
+        threads: How many steps run at once.
+
+    Raises:
+        StoreError: The store cannot be used.
+    """
+    broker = make_broker(None, [CurrentMessage()])
+    dramatiq.set_broker(broker)
+    host = Host(app, settings, broker, scope)
+    host.start({queue: threads for queue in sorted(broker.get_declared_queues())})
+    worker = Worker(broker, worker_threads=threads, worker_timeout=POLL_MS)
+    worker.queue_prefetch = threads
+    worker.start()
+    try:
+        yield host
+    finally:
+        host.drain()
+        worker.stop(timeout=STOP_MS)
+        host.stop()
+        broker.close()

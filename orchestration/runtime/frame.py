@@ -1,0 +1,226 @@
+"""The frame around every action: claim, acknowledge, work, complete, whatever happens."""
+
+import asyncio
+import inspect
+import logging
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
+
+from orchestration.context import Context, Fleet
+from orchestration.definitions import Action, App
+from orchestration.engine import Engine
+from orchestration.engine.claim import Claim, Held, Report
+from orchestration.errors import PermanentError, RejectedError, StoreError
+from orchestration.ports import Dispatch
+from orchestration.runtime.gate import Gate
+from orchestration.store import artifacts
+
+log = logging.getLogger(__name__)
+
+STORE_PAUSE_S = 1.0
+LONGEST_TRACEBACK = 16_000
+
+
+class Results(Mapping[str, Any]):
+    """Results of finished steps by name, read from the store when they are asked for."""
+
+    def __init__(self, engine: Engine, claim: Claim) -> None:
+        self._engine = engine
+        self._claim = claim
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._claim.fans_out:
+            raise KeyError(name)
+        run_id = self._claim.key[0]
+        values = self._engine.store.read(lambda s: artifacts.result(s, run_id, name))
+        if self._claim.fans_out[name]:
+            return values
+        return values[0] if values else None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._claim.fans_out)
+
+    def __len__(self) -> int:
+        return len(self._claim.fans_out)
+
+
+@dataclass(slots=True)
+class Attempt:
+    """An attempt in this process, from before its claim until after its end."""
+
+    dispatch: Dispatch
+    claim: Claim | None = None
+    fraction: float = 0.0
+    message: str = ""
+    dirty: bool = False
+    cancelled: bool = False
+
+    @property
+    def held(self) -> Held:
+        """Its key and number."""
+        d = self.dispatch
+        return (d.run_id, d.step, d.branch), d.attempt
+
+    def report(self, fraction: float, message: str) -> None:
+        """Note progress; the keeper writes it soon."""
+        self.fraction, self.message = fraction, message
+        self.dirty = True
+
+
+class Frame:
+    """Runs actions of an app in the threads of one process.
+
+    Args:
+        app: The agents and their actions.
+        engine: Where attempts are claimed and completed.
+        fleet: What actions may ask about the fleet.
+    """
+
+    def __init__(self, app: App, engine: Engine, fleet: Fleet) -> None:
+        self._app = app
+        self._engine = engine
+        self._fleet = fleet
+        self._gate = Gate()
+        self._attempts: dict[Held, Attempt] = {}
+        self._stopping = threading.Event()
+        self.draining = False
+        self.cut_off = False
+
+    def work(self, dispatch: Dispatch, settle: Callable[[], None]) -> bool:
+        """Do what a message hints at, if it is still to be had.
+
+        Args:
+            dispatch: What may be claimed.
+            settle: Acknowledges the message; called once the claim is known.
+
+        Returns:
+            False if the message must stay unacknowledged: this process takes nothing new.
+        """
+        with self._gate.entered(alone=dispatch.alone):
+            if self.draining or self.cut_off:
+                return False
+            attempt = Attempt(dispatch)
+            self._attempts[attempt.held] = attempt
+            try:
+                attempt.claim = self._engine.claim(dispatch)
+                settle()
+                if attempt.claim is not None:
+                    self._perform(attempt, attempt.claim)
+            except StoreError as error:
+                log.warning("could not claim %s: %s", dispatch.run_id, error)
+            finally:
+                del self._attempts[attempt.held]
+        return True
+
+    def held(self) -> frozenset[Held]:
+        """Every attempt that runs, or may run, in this process."""
+        return frozenset(self._attempts)
+
+    def reports(self) -> list[Report]:
+        """Progress that has not been written yet; the caller writes it."""
+        fresh = []
+        for attempt in list(self._attempts.values()):
+            if attempt.dirty and attempt.claim is not None:
+                attempt.dirty = False
+                fresh.append(as_report(attempt, attempt.claim))
+        return fresh
+
+    def claimed(self) -> list[Held]:
+        """Every attempt whose claim is known to have succeeded."""
+        return [attempt.held for attempt in list(self._attempts.values()) if attempt.claim]
+
+    def cancel(self, lost: list[Held]) -> None:
+        """Tell attempts that their claims are gone."""
+        for held in lost:
+            if attempt := self._attempts.get(held):
+                attempt.cancelled = True
+
+    def lost_count(self) -> int:
+        """How many threads still work on attempts that are no longer theirs."""
+        return sum(attempt.cancelled for attempt in list(self._attempts.values()))
+
+    def stop(self) -> None:
+        """Retry no completion any longer: the process ends, and others take over."""
+        self._stopping.set()
+
+    def _perform(self, attempt: Attempt, claim: Claim) -> None:
+        """Call the action, and end the attempt with what comes of it."""
+        key, number = attempt.held
+        try:
+            value = to_jsonable_python(call(self._action(claim), self._context(attempt, claim)))
+            done = self._persist(lambda: self._engine.complete(key, number, value))
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the agent's outermost frame
+            name = type(error).__name__
+            permanent = isinstance(error, PermanentError) or name in claim.never_retry
+            problem = describe(error)
+            done = self._persist(
+                lambda: self._engine.fail(key, number, problem, retryable=not permanent)
+            )
+        if not done:
+            log.info("%s: attempt %s had lost its claim, its result is dropped", key, number)
+
+    def _persist(self, operation: Callable[[], bool]) -> bool:
+        """Write how an attempt ended, however long the store is away."""
+        while True:
+            try:
+                return operation()
+            except StoreError as error:
+                log.error("keeping a result in memory, trying again: %s", error)  # noqa: TRY400
+                if self._stopping.wait(STORE_PAUSE_S):
+                    return False
+
+    def _action(self, claim: Claim) -> Action:
+        return self._app.agent[claim.agent].actions[claim.action]
+
+    def _context(self, attempt: Attempt, claim: Claim) -> Context:
+        run_id, step, _ = claim.key
+        extra = {"workflow_id": run_id, "step": step, "attempt": claim.attempt}
+        return Context(
+            workflow_id=run_id,
+            step=step,
+            parameters=self._parameters(claim),
+            results=Results(self._engine, claim),
+            item=claim.item,
+            attempt=claim.attempt,
+            idempotency_key=claim.idempotency_key,
+            log=logging.LoggerAdapter(logging.getLogger(f"orchestration.{claim.agent}"), extra),
+            fleet=self._fleet,
+            report=attempt.report,
+            is_cancelled=lambda: attempt.cancelled or self.cut_off,
+        )
+
+    def _parameters(self, claim: Claim) -> BaseModel:
+        workflow = self._app.workflow.get(claim.command)
+        if workflow is None:
+            raise RejectedError(f"this worker does not know the workflow {claim.command}")
+        return workflow.parameters.model_validate_json(claim.parameters)
+
+
+def as_report(attempt: Attempt, claim: Claim) -> Report:
+    """What is known of a running attempt."""
+    key, number = attempt.held
+    return Report(key, number, attempt.fraction, attempt.message, claim.progress_timeout)
+
+
+def call(action: Action, context: Context) -> Any:
+    """The value of an action, plain or async."""
+    value = action(context)
+    if inspect.iscoroutine(value):
+        return asyncio.run(value)
+    return value
+
+
+def describe(error: BaseException) -> dict[str, str]:
+    """An error as it is kept: type, message and traceback."""
+    trace = "".join(traceback.format_exception(error))
+    return {
+        "type": type(error).__name__,
+        "message": str(error) or type(error).__name__,
+        "traceback": trace[-LONGEST_TRACEBACK:],
+    }

@@ -1,0 +1,126 @@
+"""The keeper: one thread a worker that beats, writes progress, and sweeps when nobody does."""
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+import psutil
+
+from orchestration.engine import Engine
+from orchestration.errors import StoreError
+from orchestration.runtime.frame import Frame
+from orchestration.runtime.sweeper import Sweeper
+from orchestration.store import steps
+from orchestration.store.workers import NewWorker
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.1
+TIMERS_EVERY_S = 0.5
+BEAT_EVERY_S = 2.0
+SWEEP_WHEN_NONE_FOR = timedelta(seconds=2)
+CUT_OFF_AFTER_S = 8.0
+
+
+class Keeper:
+    """Keeps one worker process honest.
+
+    Args:
+        engine: Where it beats and sweeps.
+        frame: The attempts that run here.
+        sweeper: What to do when nobody else does.
+        worker: How this worker is registered.
+        heartbeat: How often its agents' heartbeats are written.
+        watch: Asked at every beat: why this process must end, or None.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is a part that it keeps together
+        self,
+        engine: Engine,
+        frame: Frame,
+        sweeper: Sweeper,
+        worker: NewWorker,
+        heartbeat: timedelta,
+        watch: Callable[[], str | None],
+    ) -> None:
+        self._engine = engine
+        self._frame = frame
+        self._sweeper = sweeper
+        self._worker = worker
+        self._heartbeat_s = heartbeat.total_seconds()
+        self._watch = watch
+        self._stopping = threading.Event()
+        self._process = psutil.Process()
+        self._next: dict[str, float] = {}
+        self._beaten_at = engine.clock.monotonic()
+        self._thread = threading.Thread(target=self._serve, name="keeper", daemon=True)
+
+    def start(self) -> None:
+        """Begin to beat."""
+        self._process.cpu_percent()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write the last progress, and end."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while not self._stopping.wait(TICK_S):
+            try:
+                self.tick()
+            except StoreError as error:
+                log.warning("the store is away: %s", error)
+                self._cut_off_if_late()
+
+    def tick(self) -> None:
+        """Do what is due, and nothing else."""
+        if reports := self._frame.reports():
+            self._frame.cancel(self._engine.report(reports))
+        if self._is_due("timers", TIMERS_EVERY_S):
+            self._sweeper.fire_timers()
+        if self._is_due("beat", BEAT_EVERY_S):
+            self._beat()
+            if self._sweeper.is_due(SWEEP_WHEN_NONE_FOR):
+                self._sweeper.sweep()
+
+    def _beat(self) -> None:
+        metrics = self._metrics() if self._is_due("heartbeat", self._heartbeat_s) else {}
+        if not self._engine.beat(self._worker, self._frame.held(), metrics):
+            self._end("it was declared dead, and others have taken over")
+        elif reason := self._watch():
+            self._end(reason)
+        self._beaten_at = self._engine.clock.monotonic()
+        self._frame.cut_off = False
+        claimed = self._frame.claimed()
+        mine = self._engine.store.read(lambda s: steps.owned_by(s, self._worker.id, None))
+        owned = {(row.key, row.attempt) for row in mine}
+        self._frame.cancel([held for held in claimed if held not in owned])
+
+    def _metrics(self) -> dict[str, float]:
+        return {
+            "cpu_usage": self._process.cpu_percent() / 100,
+            "memory_usage": self._process.memory_percent() / 100,
+            "steps_running": float(len(self._frame.claimed())),
+        }
+
+    def _cut_off_if_late(self) -> None:
+        """Others may take over soon: claim nothing, and tell the steps."""
+        if self._engine.clock.monotonic() - self._beaten_at > CUT_OFF_AFTER_S:
+            self._frame.cut_off = True
+
+    def _is_due(self, what: str, period_s: float) -> bool:
+        now = self._engine.clock.monotonic()
+        if now < self._next.get(what, 0.0):
+            return False
+        self._next[what] = now + period_s
+        return True
+
+    def _end(self, reason: str) -> None:
+        log.error("this worker ends: %s", reason)
+        self._frame.draining = True
+        self._stopping.set()
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,43 @@
+"""Dispatches as Dramatiq messages: an agent's actor and queue bear the agent's name."""
+
+import dramatiq
+from dramatiq import Message
+
+from orchestration.ports import Dispatch
+
+
+def to_message(dispatch: Dispatch) -> "Message[None]":
+    """The message that lets a worker claim an attempt."""
+    args = (dispatch.run_id, dispatch.step, dispatch.branch, dispatch.attempt, dispatch.alone)
+    return Message(
+        queue_name=dispatch.queue, actor_name=dispatch.queue, args=args, kwargs={}, options={}
+    )
+
+
+class StubRelay:
+    """Sends within this process.
+
+    Args:
+        broker: The broker whose queues take the messages.
+    """
+
+    def __init__(self, broker: dramatiq.Broker) -> None:
+        self._broker = broker
+
+    def send(self, messages: "list[Dispatch] | tuple[Dispatch, ...]") -> None:
+        """Put each on its agent's queue."""
+        for dispatch in messages:
+            self._broker.enqueue(to_message(dispatch))
+
+    def close(self) -> None:
+        """Nothing is under way."""
+
+
+class NoRelay:
+    """For processes without a transport: what they write, others send."""
+
+    def send(self, messages: object) -> None:
+        """Leave it to the workers."""
+
+    def close(self) -> None:
+        """Nothing is under way."""

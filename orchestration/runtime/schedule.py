@@ -1,0 +1,100 @@
+"""Commands that start by the clock: cron expressions, each time fired once by whoever is first."""
+
+import json
+import logging
+from dataclasses import replace
+from datetime import datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from apscheduler.triggers.cron import CronTrigger
+
+from orchestration.clock import new_id
+from orchestration.definitions import App
+from orchestration.engine import Engine
+from orchestration.engine.submit import Command, prepare, submit
+from orchestration.engine.transaction import Transaction
+from orchestration.errors import NotFoundError, OrchestrationError, RejectedError
+from orchestration.store import runs, schedules
+from orchestration.store.schedules import ScheduleRow
+
+log = logging.getLogger(__name__)
+
+OVERLAPS = ("skip", "allow")
+SENDER = "scheduler"
+
+
+def next_time(cron: str, timezone: str, after: datetime) -> datetime | None:
+    """When a cron expression comes next.
+
+    Args:
+        cron: Five fields: minute, hour, day of month, month, day of week.
+        timezone: A name such as `America/New_York`.
+        after: The moment to look from.
+
+    Raises:
+        RejectedError: The expression or the time zone is wrong.
+    """
+    try:
+        trigger = CronTrigger.from_crontab(cron, timezone=ZoneInfo(timezone))
+    except (ValueError, ZoneInfoNotFoundError) as error:
+        raise RejectedError(f"schedule {cron!r} in {timezone!r}: {error}") from None
+    found: datetime | None = trigger.get_next_fire_time(None, after)
+    return found
+
+
+class Timetable:
+    """Starts what is due.
+
+    Args:
+        engine: Where schedules are, and runs begin.
+        app: The workflows.
+    """
+
+    def __init__(self, engine: Engine, app: App) -> None:
+        self._engine = engine
+        self._app = app
+
+    def fire(self) -> list[str]:
+        """Start every schedule whose time has come, once; missed times are made up for once."""
+        now = self._engine.clock.now()
+        due = self._engine.store.read(lambda s: schedules.due(s, now))
+        return [run_id for row in due if (run_id := self._fire(row, now))]
+
+    def trigger(self, name: str) -> str:
+        """Start a schedule now, whatever the clock says.
+
+        Raises:
+            NotFoundError: There is no such schedule.
+        """
+        row = self._engine.store.read(lambda s: schedules.get(s, name))
+        return self._engine.submit(self._command(row))
+
+    def _fire(self, row: ScheduleRow, now: datetime) -> str | None:
+        try:
+            following = next_time(row.cron, row.timezone, now)
+            return self._engine.commit(lambda tx: self._start(tx, row, following))
+        except OrchestrationError as error:
+            log.error("schedule %s did not start: %s", row.name, error)  # noqa: TRY400
+            return None
+
+    def _start(self, tx: Transaction, row: ScheduleRow, following: datetime | None) -> str | None:
+        if row.overlap == "skip" and self._is_live(tx, row.last_run):
+            schedules.fire(tx.session, row, following, None)
+            return None
+        command = self._command(row)
+        if schedules.fire(tx.session, row, following, command.run_id):
+            return submit(tx, command)
+        return None
+
+    def _command(self, row: ScheduleRow) -> Command:
+        parameters = json.loads(row.parameters)
+        command = prepare(self._app, row.command, parameters, sender=SENDER, run_hex=new_id())
+        return replace(command, correlation_id=f"schedule:{row.name}")
+
+    def _is_live(self, tx: Transaction, run_id: str | None) -> bool:
+        if run_id is None:
+            return False
+        try:
+            return not runs.get(tx.session, run_id).status.ended
+        except NotFoundError:
+            return False

@@ -1,0 +1,81 @@
+"""The sweeper: timers, dead workers and old runs; any number of processes may sweep."""
+
+import logging
+from datetime import timedelta
+from pathlib import Path
+
+import psutil
+
+from orchestration.engine import Engine
+from orchestration.liveness import Observer
+from orchestration.ports import Locks
+from orchestration.store import control, steps, workers
+from orchestration.store.workers import WorkerRow
+
+log = logging.getLogger(__name__)
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def boot_id() -> str:
+    """What this boot of this machine has and no other."""
+    if BOOT_ID.exists():
+        return BOOT_ID.read_text("ascii").strip()
+    return str(psutil.boot_time())
+
+
+class Sweeper:
+    """Looks after what nobody else would.
+
+    Args:
+        engine: Where what is found is written.
+        locks: Proof of death.
+    """
+
+    def __init__(self, engine: Engine, locks: Locks) -> None:
+        self._engine = engine
+        self._locks = locks
+        self._observer = Observer()
+        self._boot = boot_id()
+
+    def is_due(self, period: timedelta) -> bool:
+        """Whether nobody has swept for so long."""
+        swept_at = self._engine.store.read(control.swept_at)
+        return self._engine.clock.now().timestamp() - swept_at >= period.total_seconds()
+
+    def sweep(self) -> None:
+        """Do everything that is due."""
+        self._engine.commit(lambda tx: control.mark_swept(tx.session, tx.now))
+        if self._engine.follow_clock(self._boot):
+            log.warning("this machine's clock was set: timers were moved with it")
+            return
+        self.fire_timers()
+        self.bury()
+        self._engine.refill()
+
+    def fire_timers(self) -> None:
+        """Act on wake-ups that have come; costs one read when there are none."""
+        now, scope = self._engine.clock.now(), self._engine.rules.scope
+        if self._engine.store.read(lambda s: steps.is_any_due(s, now, scope)):
+            self._engine.fire_timers()
+
+    def bury(self) -> None:
+        """Take over from workers that are dead, and from those that are silent."""
+        present = self._engine.store.read(workers.present)
+        others = {row.id: row for row in present if row.id != self._engine.rules.me}
+        dead = {row.id for row in others.values() if self._locks.is_free(row.id)}
+        for worker in dead:
+            self._took_over(others[worker], "died", self._engine.leave(others[worker]))
+        beats = {row.id: row.beat for row in others.values() if row.id not in dead}
+        for worker in self._observer.look(beats, self._engine.clock.monotonic()):
+            held = self._engine.store.read(
+                lambda s, w=worker: steps.owned_by(s, w, self._engine.rules.scope)  # type: ignore[misc]
+            )
+            if held:
+                row = others[worker]
+                self._took_over(row, "fell silent", self._engine.mark_silent(row))
+
+    def _took_over(self, worker: WorkerRow, how: str, count: int) -> None:
+        if count:
+            who = f"{worker.host}:{worker.pid}"
+            log.warning("worker %s %s: took over %d steps", who, how, count)

@@ -1,0 +1,63 @@
+"""The clock of a brokered fleet: APScheduler sends ticks to the orchestrator and the monitor.
+
+A tick carries nothing and may come twice, late or never: what is due stands in the store. So any
+number of schedulers may run, and none is needed for a while.
+"""
+
+import logging
+import signal
+from datetime import timedelta
+from types import FrameType
+
+import dramatiq
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.base import BaseScheduler
+from apscheduler.schedulers.blocking import BlockingScheduler
+from dramatiq import Message
+from dramatiq.errors import BrokerConnectionError
+
+from orchestration.runtime.names import MONITOR, ORCHESTRATOR
+from orchestration.settings import Settings
+
+log = logging.getLogger(__name__)
+
+SWEEP_EVERY = timedelta(seconds=2)
+PUNCTUAL = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+
+
+def tick(broker: dramatiq.Broker, actor: str) -> None:
+    """Send one tick; where the broker is away, the next one will do."""
+    message: Message[None] = Message(
+        queue_name=actor, actor_name=actor, args=(), kwargs={}, options={}
+    )
+    try:
+        broker.enqueue(message)
+    except BrokerConnectionError as error:
+        log.warning("no tick for %s, the broker is away: %s", actor, error)
+
+
+def add_ticks(scheduler: BaseScheduler, broker: dramatiq.Broker, settings: Settings) -> None:
+    """Let a scheduler send every tick that a fleet needs."""
+    periods = {ORCHESTRATOR: SWEEP_EVERY, MONITOR: settings.heartbeat_interval}
+    for actor, period in periods.items():
+        broker.declare_queue(actor)
+        scheduler.add_job(
+            tick, "interval", seconds=period.total_seconds(), args=(broker, actor), id=actor
+        )
+
+
+def run(broker: dramatiq.Broker, settings: Settings) -> None:
+    """Tick until SIGTERM or SIGINT."""
+    scheduler = BlockingScheduler(
+        executors={"default": ThreadPoolExecutor(1)}, job_defaults=PUNCTUAL, timezone="UTC"
+    )
+    add_ticks(scheduler, broker, settings)
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        if scheduler.running:
+            scheduler.shutdown(wait=False)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    log.info("ticking every %s", SWEEP_EVERY)
+    scheduler.start()

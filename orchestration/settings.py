@@ -1,0 +1,172 @@
+"""One typed settings object, read from the environment once and checked whole."""
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import quote, urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+)
+
+from orchestration.errors import ConfigurationError
+
+PREFIX = "ORCHESTRATION_"
+
+
+def _seconds(value: Any) -> Any:
+    return timedelta(seconds=float(value)) if isinstance(value, str | int | float) else value
+
+
+def _names(value: Any) -> Any:
+    return (
+        tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+    )
+
+
+def _amqp(url: SecretStr) -> SecretStr:
+    parts = urlsplit(url.get_secret_value())
+    if parts.scheme not in {"amqp", "amqps"} or not parts.hostname or ";" in parts.geturl():
+        raise ValueError("expected one amqp://user:password@host:port/vhost")
+    return url
+
+
+def _positive(value: timedelta) -> timedelta:
+    if value <= timedelta(0):
+        raise ValueError("must be positive")
+    return value
+
+
+Seconds = Annotated[timedelta, BeforeValidator(_seconds), AfterValidator(_positive)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+AmqpUrl = Annotated[SecretStr, AfterValidator(_amqp)]
+
+
+class Settings(BaseModel):
+    """Everything that the environment decides; each field is the variable of its name in capitals.
+
+    Durations are in seconds there, and `timedelta` here.
+    """
+
+    model_config = ConfigDict(frozen=True, alias_generator=str.upper, extra="ignore")
+
+    rabbitmq_url: AmqpUrl | None = None
+    cloudamqp_url: AmqpUrl | None = None
+    rabbitmq_host: str | None = None
+    rabbitmq_port: int = Field(5672, ge=1, le=65535)
+    rabbitmq_user: str = "guest"
+    rabbitmq_pass: SecretStr = SecretStr("guest")
+    rabbitmq_vhost: str = "/"
+    max_concurrent_workflows: int = Field(5, ge=1)
+    workflow_timeout: Seconds = timedelta(minutes=15)
+    heartbeat_interval: Seconds = timedelta(seconds=15)
+    timeout_threshold: Seconds = timedelta(minutes=5)
+    max_pending_per_sender: int = Field(10_000, ge=1)
+    retention_days: float = Field(30.0, gt=0)
+    retention_runs: int = Field(100_000, ge=1)
+    database_url: SecretStr | None = None
+    market_data_dir: Path | None = None
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
+    log_format: Literal["console", "json"] = "console"
+    port: int | None = Field(None, ge=1, le=65535)
+    orchestration_host: str = "127.0.0.1"
+    orchestration_url: str | None = None
+    orchestration_api_token: SecretStr | None = None
+    orchestration_home: Path = Path(".orchestration")
+    orchestration_app: str | None = None
+
+    @property
+    def broker_url(self) -> str | None:
+        """Where RabbitMQ is, password included; None: everything runs embedded."""
+        for url in (self.rabbitmq_url, self.cloudamqp_url):
+            if url is not None:
+                return url.get_secret_value()
+        if self.rabbitmq_host is None:
+            return None
+        user = quote(self.rabbitmq_user, safe="")
+        password = quote(self.rabbitmq_pass.get_secret_value(), safe="")
+        vhost = quote(self.rabbitmq_vhost, safe="")
+        return f"amqp://{user}:{password}@{self.rabbitmq_host}:{self.rabbitmq_port}/{vhost}"
+
+    @property
+    def transport(self) -> str:
+        """The name of the transport, without user and password: `embedded` or an address."""
+        if self.broker_url is None:
+            return "embedded"
+        parts = urlsplit(self.broker_url)
+        vhost = parts.path.removeprefix("/") or "%2F"
+        return f"{parts.scheme}://{parts.hostname}:{parts.port or 5672}/{vhost}"
+
+    @property
+    def app(self) -> str:
+        """The module whose `app` is the fleet."""
+        return self.orchestration_app or "actors"
+
+    @property
+    def retention(self) -> timedelta:
+        """How long ended runs are kept."""
+        return timedelta(days=self.retention_days)
+
+    @property
+    def store_url(self) -> str:
+        """Where the store is, password included."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.orchestration_home / 'orchestration.db'}"
+
+
+def load(environ: Mapping[str, str] = os.environ) -> Settings:  # noqa: TID251 - the one place
+    """The settings that an environment asks for.
+
+    Args:
+        environ: Variables by name; a secret may also be given as `NAME_FILE`, a path to read.
+
+    Raises:
+        ConfigurationError: A value is wrong, or an `ORCHESTRATION_*` is unknown; all are named.
+    """
+    values = {name: value for name, value in environ.items() if value}
+    values.update(_from_files(values))
+    names = {name.upper() for name in Settings.model_fields}
+    unknown = [n for n in values if n.startswith(PREFIX) and n.removesuffix("_FILE") not in names]
+    if unknown:
+        known = ", ".join(sorted(name for name in names if name.startswith(PREFIX)))
+        raise ConfigurationError(f"unknown setting {', '.join(sorted(unknown))}; known: {known}")
+    if values.get("RABBITMQ_PORT", "").startswith("tcp://"):
+        raise ConfigurationError(
+            "RABBITMQ_PORT is an address that Kubernetes made from a service named rabbitmq:"
+            " set RABBITMQ_PORT=5672, or enableServiceLinks: false in the pod"
+        )
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise ConfigurationError("; ".join(map(_problem, error.errors()))) from None
+
+
+def _from_files(values: Mapping[str, str]) -> dict[str, str]:
+    secrets = {
+        name.upper()
+        for name, field in Settings.model_fields.items()
+        if "Secret" in str(field.annotation) or "Secret" in str(field.metadata)
+    }
+    found = {}
+    for name in secrets:
+        if path := values.get(f"{name}_FILE"):
+            try:
+                found[name] = Path(path).read_text("utf-8").strip()
+            except OSError as error:
+                raise ConfigurationError(f"{name}_FILE: {error.strerror}: {path}") from None
+    return found
+
+
+def _problem(problem: Mapping[str, Any]) -> str:
+    """One wrong value in one line; the value itself may be a secret."""
+    name = str(problem["loc"][0]) if problem["loc"] else "settings"
+    return f"{name}: {problem['msg'].removeprefix('Value error, ')}"

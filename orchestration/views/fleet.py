@@ -1,0 +1,55 @@
+"""What is known of the fleet, read from the store: agents, workflows, queues."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from orchestration.ports import Clock, Session, Store
+from orchestration.state import RunStatus
+from orchestration.store import agents, control, runs, steps, workers
+from orchestration.store.agents import AgentRow
+
+
+class FleetView:
+    """Read-only facts about the whole fleet.
+
+    Args:
+        store: Where they are.
+        clock: The time.
+    """
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def status(self) -> dict[str, Any]:
+        """Agents, workers, queues, workflows, success rate and uptime, as JSON values."""
+        return self._store.read(self._status)
+
+    def _status(self, session: Session) -> dict[str, Any]:
+        counts = runs.counts(session)
+        completed, failed = counts.get(RunStatus.COMPLETED, 0), counts.get(RunStatus.FAILED, 0)
+        present = workers.present(session)
+        now = self._clock.now()
+        started = min((worker.started_at for worker in present), default=now)
+        return {
+            "transport": control.transport(session),
+            "uptime_seconds": round((now - started).total_seconds(), 3),
+            "workflows": {status.value: counts.get(status, 0) for status in RunStatus},
+            "success_rate": completed / (completed + failed) if completed + failed else None,
+            "agents": [as_json(agent) for agent in agents.everyone(session)],
+            "workers": len(present),
+            "queues": steps.queues(session),
+        }
+
+
+def as_json(agent: AgentRow) -> dict[str, Any]:
+    """An agent as people and programs see it."""
+    found = asdict(agent)
+    found["last_heartbeat"] = iso(agent.last_heartbeat)
+    return found
+
+
+def iso(at: datetime | None) -> str | None:
+    """A moment as text."""
+    return at and at.isoformat(timespec="milliseconds")

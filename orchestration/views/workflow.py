@@ -1,0 +1,139 @@
+"""A workflow run as people and programs see it."""
+
+import json
+from typing import Any
+
+from orchestration.ports import Session
+from orchestration.state import RunStatus, StepStatus
+from orchestration.store import artifacts, attempts, events, runs, steps, workers
+from orchestration.store.attempts import AttemptRow
+from orchestration.store.runs import RunRow
+from orchestration.store.steps import StepRow
+from orchestration.views.fleet import iso
+
+MOST_EVENTS = 1_000
+
+
+def summary(run: RunRow) -> dict[str, Any]:
+    """One line of a listing."""
+    return {
+        "id": run.id,
+        "command": run.command,
+        "status": run.status.value,
+        "progress": round(run.progress, 4),
+        "priority": run.priority,
+        "sender": run.sender,
+        "generation": run.generation,
+        "created_at": iso(run.created_at),
+        "started_at": iso(run.started_at),
+        "ended_at": iso(run.ended_at),
+    }
+
+
+def detail(session: Session, run_id: str) -> dict[str, Any]:
+    """A run with its steps, attempts and events: its whole story.
+
+    Raises:
+        NotFoundError: There is no such run.
+    """
+    run = runs.get(session, run_id)
+    failed = attempts.of_run(session, run_id)
+    return {
+        **summary(run),
+        "parameters": json.loads(run.parameters),
+        "reason": run.reason,
+        "error_messages": error_messages(session, run),
+        "steps": [_step(session, row, failed) for row in steps.of_run(session, run_id)],
+        "events": [
+            {"at": iso(e.at), "kind": e.kind, "step": e.step, "branch": e.branch}
+            for e in events.after(session, 0, MOST_EVENTS, run_id)
+        ],
+    }
+
+
+def result(session: Session, run_id: str) -> Any:
+    """The result of a completed run, else None.
+
+    Raises:
+        NotFoundError: There is no such run.
+    """
+    run = runs.get(session, run_id)
+    if run.status is not RunStatus.COMPLETED:
+        return None
+    values = artifacts.result(session, run_id, run.plan.result)
+    if run.plan.step[run.plan.result].fans_out:
+        return values
+    return values[0] if values else None
+
+
+def final(session: Session, run_id: str) -> dict[str, Any]:
+    """How a run ended: id, status, result and messages.
+
+    Raises:
+        NotFoundError: There is no such run.
+    """
+    run = runs.get(session, run_id)
+    return {
+        "workflow_id": run.id,
+        "status": run.status.value,
+        "result": result(session, run_id),
+        "error_messages": error_messages(session, run),
+    }
+
+
+def error_messages(session: Session, run: RunRow) -> list[str]:
+    """Why a run failed, in one line each."""
+    messages = [run.reason] if run.reason else []
+    for row in steps.of_run(session, run.id):
+        if row.status is StepStatus.FAILED and row.error:
+            error = json.loads(row.error)
+            messages.append(f"step {label(row)}: {error['type']}: {error['message']}")
+    return messages
+
+
+def label(row: StepRow) -> str:
+    """A step's name, with the branch where it has several."""
+    return f"{row.step}[{row.branch}]" if row.branch else row.step
+
+
+def _step(session: Session, row: StepRow, failed: list[AttemptRow]) -> dict[str, Any]:
+    mine = [a for a in failed if (a.step, a.branch) == (row.step, row.branch)]
+    return {
+        "step": row.step,
+        "branch": row.branch,
+        "agent": row.agent,
+        "status": row.status.value,
+        "attempt": row.attempt,
+        "failures": row.failures,
+        "losses": row.losses,
+        "fraction": row.fraction,
+        "message": row.message,
+        "opened_at": iso(row.opened_at),
+        "claimed_at": iso(row.claimed_at),
+        "ended_at": iso(row.ended_at),
+        "due_at": iso(row.due_at),
+        "worker": _worker(session, row.owner) if row.status is StepStatus.RUNNING else None,
+        "error": row.error and json.loads(row.error),
+        "attempts": [_attempt(session, attempt) for attempt in mine],
+    }
+
+
+def _attempt(session: Session, attempt: AttemptRow) -> dict[str, Any]:
+    return {
+        "attempt": attempt.attempt,
+        "outcome": attempt.outcome,
+        "may_still_act": attempt.acting,
+        "started_at": iso(attempt.started_at),
+        "ended_at": iso(attempt.ended_at),
+        "fraction": attempt.fraction,
+        "message": attempt.message,
+        "worker": _worker(session, attempt.worker),
+        "error": attempt.error and json.loads(attempt.error),
+    }
+
+
+def _worker(session: Session, worker: str | None) -> dict[str, Any] | None:
+    row = workers.get(session, worker) if worker else None
+    if row is None:
+        return None
+    return {"id": row.id, "host": row.host, "pid": row.pid, "release": row.release}

@@ -1,0 +1,33 @@
+"""The fleet's clock on RabbitMQ: `python scheduler.py`, any number of them."""
+
+import sys
+
+from orchestration import logs, settings
+from orchestration.errors import ConfigurationError
+from orchestration.runtime import ticker
+from orchestration.runtime.broker import make_broker
+
+EXIT_USAGE = 2
+EXIT_UNREACHABLE = 3
+
+
+def main() -> int:
+    """Tick until told to stop; 0 after SIGTERM."""
+    try:
+        found = settings.load()
+    except ConfigurationError as error:
+        sys.stderr.write(f"scheduler: {error}\n")
+        return EXIT_USAGE
+    if found.broker_url is None:
+        sys.stderr.write(
+            "scheduler: no broker to tick on; set RABBITMQ_URL, or run `orchestrate serve`,"
+            " which has a clock of its own\n"
+        )
+        return EXIT_UNREACHABLE
+    logs.configure(found.log_level, found.log_format)
+    ticker.run(make_broker(found.broker_url, []), found)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
