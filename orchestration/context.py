@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from logging import LoggerAdapter, Logger
+from logging import Logger, LoggerAdapter
 from typing import Any, Protocol
 
 from pydantic import BaseModel

@@ -49,7 +49,7 @@ class OverloadedError(OrchestrationError):
 
     def __init__(self, sender: str, pending: int, retry_after: float) -> None:
         super().__init__(
-            f"{sender} has {pending} pending runs, the most allowed; retry after {retry_after:.0f} s"
+            f"{sender} has {pending} pending runs, the limit; retry after {retry_after:.0f} s"
         )
         self.sender = sender
         self.pending = pending

@@ -38,7 +38,9 @@ class Retry:
     def __post_init__(self) -> None:
         object.__setattr__(self, "never", tuple(self.never))
         if self.attempts < 1 or self.factor < 1 or self.delay < timedelta(0):
-            raise DefinitionError("Retry: attempts and factor are at least 1, delay is not negative")
+            raise DefinitionError(
+                "Retry: attempts and factor are at least 1, delay is not negative"
+            )
 
     def pause(self, failures: int) -> timedelta:
         """The pause after this many failures, without jitter."""
@@ -163,7 +165,9 @@ class Plan:
                 before[name] = set(needs).union(*(before[need] for need in needs))
         except CycleError as error:
             circle = " → ".join(reversed(error.args[1]))
-            raise DefinitionError(f"workflow {self.name}: steps need each other: {circle}") from None
+            raise DefinitionError(
+                f"workflow {self.name}: steps need each other: {circle}"
+            ) from None
         return before
 
     def _check_path(self, step: Step, path: str, fields: set[str], before: set[str]) -> None:

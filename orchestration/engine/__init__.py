@@ -21,6 +21,8 @@ from orchestration.state import RunStatus
 from orchestration.store import artifacts
 from orchestration.store.workers import NewWorker, WorkerRow
 
+__all__ = ["By", "Claim", "Command", "Engine", "Held", "Key", "Report", "Rules", "Transaction"]
+
 T = TypeVar("T")
 NO_ONE = By("orchestration")
 

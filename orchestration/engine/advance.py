@@ -148,7 +148,7 @@ def open_branches(tx: Transaction, run: Run, effect: Open) -> None:
 def move(tx: Transaction, effect: Move, outcome: Outcome | None) -> None:
     """Move the branch that the fact was about."""
     if outcome is None:
-        raise AssertionError("a branch moves only with an outcome")  # noqa: TRY003 - a bug here
+        raise AssertionError("a branch moves only with an outcome")
     row = outcome.row
     if effect.target is StepStatus.COMPLETED:
         steps.complete(tx.session, row, tx.now, outcome.result, outcome.artifact)

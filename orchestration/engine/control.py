@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from typing_extensions import override
+
 from orchestration.decide import facts
 from orchestration.engine.advance import Outcome, advance
 from orchestration.engine.transaction import Transaction
@@ -18,6 +20,7 @@ class By:
     actor: str
     reason: str = ""
 
+    @override
     def __str__(self) -> str:
         return f"{self.actor}: {self.reason}" if self.reason else self.actor
 

@@ -57,9 +57,7 @@ def send(tx: Transaction, row: StepRow, sends: int) -> None:
     """Let a message for a branch leave after the commit, and again if nobody claims it."""
     pause = min(FIRST_RESEND * 2 ** min(sends, 10), LONGEST_RESEND)
     steps.mark_sent(tx.session, row, tx.rules.me, tx.now + pause, sends)
-    tx.outgoing.append(
-        Dispatch(*(row.agent, *row.key, row.attempt + 1), alone=row.losses > 0)
-    )
+    tx.outgoing.append(Dispatch(*(row.agent, *row.key, row.attempt + 1), alone=row.losses > 0))
 
 
 def room_in(tx: Transaction, queue: str) -> int:

@@ -49,13 +49,18 @@ def beat(
     for queue in worker.slots:
         if metrics:
             agents.beat(tx.session, queue, "running", metrics, tx.now)
-    for row in steps.owned_by(tx.session, worker.id, None):
+    reconcile(tx, worker.id, held)
+    return True
+
+
+def reconcile(tx: Transaction, worker: str, held: frozenset[Held]) -> None:
+    """Let go of every attempt that a worker has in the store but not in memory."""
+    for row in steps.owned_by(tx.session, worker, None):
         if row.status is StepStatus.RUNNING and (row.key, row.attempt) not in held:
             hand_over(tx, row)
-    for key, attempt in attempts.held_by(tx.session, worker.id):
+    for key, attempt in attempts.held_by(tx.session, worker):
         if (key, attempt) not in held:
             give_up(tx, key, attempt)
-    return True
 
 
 def drain(tx: Transaction, worker: str) -> None:

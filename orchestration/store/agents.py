@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from orchestration.ports import Session
+from orchestration.ports import Row, Session
 from orchestration.store.times import moment
 
 
@@ -37,9 +37,9 @@ def declare(
 ) -> None:
     """Write that a worker serves this agent, and with which limit."""
     session.run(
-        "INSERT INTO agents (name, status, max_concurrent, capabilities) VALUES (?, 'unknown', ?, ?)"
-        " ON CONFLICT (name) DO UPDATE SET max_concurrent = EXCLUDED.max_concurrent,"
-        " capabilities = EXCLUDED.capabilities",
+        "INSERT INTO agents (name, status, max_concurrent, capabilities)"
+        " VALUES (?, 'unknown', ?, ?) ON CONFLICT (name) DO UPDATE SET"
+        " max_concurrent = EXCLUDED.max_concurrent, capabilities = EXCLUDED.capabilities",
         *(name, max_concurrent, json.dumps(list(capabilities))),
     )
 
@@ -77,15 +77,10 @@ def limits(session: Session, name: str) -> tuple[int | None, bool]:
 
 def everyone(session: Session) -> list[AgentRow]:
     """Every known agent by name."""
-    return [
-        AgentRow(
-            *row[:2],
-            moment(row[2]),
-            row[3],
-            json.loads(row[4]),
-            json.loads(row[5]),
-            *row[6:9],
-            bool(row[9]),
-        )
-        for row in session.all(f"SELECT {COLUMNS} FROM agents ORDER BY name")  # noqa: S608
-    ]
+    return [_read(row) for row in session.all(f"SELECT {COLUMNS} FROM agents ORDER BY name")]
+
+
+def _read(row: Row) -> AgentRow:
+    known = map(json.loads, row[4:6])
+    values = [*row[:2], moment(row[2]), row[3], *known, *row[6:9], bool(row[9])]
+    return AgentRow(*values)

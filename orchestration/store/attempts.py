@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from orchestration.ports import Session
+from orchestration.ports import Row, Session
 from orchestration.store.steps import StepRow
 from orchestration.store.times import moment
 
@@ -41,11 +41,12 @@ def archive(
 
 def settle(session: Session, key: tuple[str, str, int], attempt: int, worker: str) -> bool:
     """Write that an attempt can no longer act; whether that was news."""
-    return 0 < session.run(
+    changed = session.run(
         "UPDATE attempts SET holder = NULL WHERE run_id = ? AND step = ? AND branch = ?"
         " AND attempt = ? AND holder = ?",
         *(*key, attempt, worker),
     )
+    return changed > 0
 
 
 def settle_all(session: Session, worker: str) -> list[str]:
@@ -74,7 +75,9 @@ def of_run(session: Session, run_id: str) -> list[AttemptRow]:
         " fraction, message, error FROM attempts WHERE run_id = ? ORDER BY started_at, attempt",
         run_id,
     )
-    return [
-        AttemptRow(*row[:5], bool(row[5]), moment(row[6]), moment(row[7]), *row[8:])
-        for row in rows
-    ]
+    return [_read(row) for row in rows]
+
+
+def _read(row: Row) -> AttemptRow:
+    values = [*row[:5], bool(row[5]), *map(moment, row[6:8]), *row[8:]]
+    return AttemptRow(*values)

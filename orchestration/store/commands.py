@@ -18,7 +18,9 @@ class Seen:
 
 def find(session: Session, sender: str, key: str) -> Seen | None:
     """The command that a sender sent with this key before."""
-    row = session.one("SELECT digest, run_id FROM commands WHERE sender = ? AND key = ?", sender, key)
+    row = session.one(
+        "SELECT digest, run_id FROM commands WHERE sender = ? AND key = ?", sender, key
+    )
     return None if row is None else Seen(row[0], row[1])
 
 

@@ -19,11 +19,12 @@ class Migration(NamedTuple):
 
 def known() -> list[Migration]:
     """Every migration of this release, oldest first."""
-    found = []
-    for file in resources.files("orchestration.store").joinpath("migrations").iterdir():
-        if match := re.fullmatch(r"(\d{4})_(\w+)\.sql", file.name):
-            found.append(Migration(int(match[1]), match[2], file.read_text("utf-8")))
-    return sorted(found)
+    files = resources.files("orchestration.store").joinpath("migrations").iterdir()
+    return sorted(
+        Migration(int(match[1]), match[2], file.read_text("utf-8"))
+        for file in files
+        if (match := re.fullmatch(r"(\d{4})_(\w+)\.sql", file.name))
+    )
 
 
 def current(session: Session, tables: str) -> int:

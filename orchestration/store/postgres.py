@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any, LiteralString, TypeVar, cast
+from typing import Any, LiteralString, TypeVar
 
 import psycopg
 
@@ -21,7 +21,7 @@ WRITERS = 7_205_417  # the advisory lock of this application's writers, within o
 @lru_cache(maxsize=512)
 def translated(sql: str) -> LiteralString:
     """`?` becomes `%s`; our SQL holds no other question or percent sign."""
-    return cast(LiteralString, sql.replace("?", "%s"))
+    return sql.replace("?", "%s")
 
 
 class PostgresSession:

@@ -80,7 +80,7 @@ def load(session: Session, run_id: str) -> Run:
     Raises:
         NotFoundError: There is no such run.
     """
-    sql = f"SELECT r.status, r.ending, r.generation, p.body {FROM} WHERE r.id = ?"  # noqa: S608
+    sql = f"SELECT r.status, r.ending, r.generation, p.body {FROM} WHERE r.id = ?"
     row = session.one(sql, run_id)
     if row is None:
         raise NotFoundError(f"no workflow {run_id}: `orchestrate workflows list` shows them")
@@ -95,9 +95,7 @@ def load(session: Session, run_id: str) -> Run:
     )
 
 
-def save(
-    session: Session, before: Run, after: Run, now: datetime, timeout: timedelta
-) -> None:
+def save(session: Session, before: Run, after: Run, now: datetime, timeout: timedelta) -> None:
     """Write what changed in a run, and keep its clock: only time as `running` counts."""
     at = now.timestamp()
     if after.status is not before.status:
@@ -166,7 +164,7 @@ def get(session: Session, run_id: str) -> RunRow:
     Raises:
         NotFoundError: There is no such run.
     """
-    row = session.one(f"SELECT {COLUMNS} {FROM} WHERE r.id = ?", run_id)  # noqa: S608
+    row = session.one(f"SELECT {COLUMNS} {FROM} WHERE r.id = ?", run_id)
     if row is None:
         raise NotFoundError(f"no workflow {run_id}: `orchestrate workflows list` shows them")
     return read(row)
@@ -187,13 +185,13 @@ def newest(
         conditions.append("r.command = ?")
         values.append(command)
     where = " AND ".join(conditions)
-    sql = f"SELECT {COLUMNS} {FROM} WHERE {where} ORDER BY r.created_at DESC, r.id DESC LIMIT ?"  # noqa: S608
+    sql = f"SELECT {COLUMNS} {FROM} WHERE {where} ORDER BY r.created_at DESC, r.id DESC LIMIT ?"
     return [read(row) for row in session.all(sql, *values, limit)]
 
 
 def counts(session: Session) -> dict[str, int]:
     """How many runs are in each status."""
-    return dict(session.all("SELECT status, COUNT(*) FROM runs GROUP BY status"))  # type: ignore[arg-type]
+    return dict(session.all("SELECT status, COUNT(*) FROM runs GROUP BY status"))
 
 
 def slots_taken(session: Session) -> int:
@@ -202,9 +200,7 @@ def slots_taken(session: Session) -> int:
     return int(row[0]) if row else 0
 
 
-def next_pending(
-    session: Session, limit: int, *, needs_slot: bool, scope: str | None
-) -> list[str]:
+def next_pending(session: Session, limit: int, *, needs_slot: bool, scope: str | None) -> list[str]:
     """The pending runs whose turn it is, in order."""
     return [
         row[0]
@@ -218,9 +214,7 @@ def next_pending(
 
 def pending_of(session: Session, sender: str) -> int:
     """How many runs of a sender wait for their first slot."""
-    row = session.one(
-        "SELECT COUNT(*) FROM runs WHERE status = 'pending' AND sender = ?", sender
-    )
+    row = session.one("SELECT COUNT(*) FROM runs WHERE status = 'pending' AND sender = ?", sender)
     return int(row[0]) if row else 0
 
 
@@ -245,22 +239,13 @@ def ended_before(session: Session, moment_: datetime, keep: int, limit: int) -> 
 def delete(session: Session, run_id: str) -> None:
     """Forget a run and everything that belongs to it, its command's key excepted."""
     for table in ("steps", "attempts", "events", "artifacts"):
-        session.run(f"DELETE FROM {table} WHERE run_id = ?", run_id)  # noqa: S608
+        session.run(f"DELETE FROM {table} WHERE run_id = ?", run_id)
     session.run("DELETE FROM runs WHERE id = ?", run_id)
 
 
 def read(row: Row) -> RunRow:
     """One row of `COLUMNS`."""
-    return RunRow(
-        *row[:6],
-        status=RunStatus(row[6]),
-        ending=RunStatus(row[7]) if row[7] else None,
-        generation=row[8],
-        progress=row[9],
-        created_at=moment(row[10]),
-        started_at=moment(row[11]),
-        ended_at=moment(row[12]),
-        due_at=moment(row[13]),
-        reason=row[14],
-        plan=plans.load(row[15]),
-    )
+    ending = RunStatus(row[7]) if row[7] else None
+    times = map(moment, row[10:14])
+    values = [*row[:6], RunStatus(row[6]), ending, *row[8:10], *times, row[14], plans.load(row[15])]
+    return RunRow(*values)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orchestration.errors import NotFoundError
-from orchestration.ports import Session
+from orchestration.ports import Row, Session
 from orchestration.store.times import moment
 
 
@@ -31,7 +31,7 @@ COLUMNS = (
 
 def insert(session: Session, row: ScheduleRow) -> bool:
     """Write a new schedule; False if the name is taken."""
-    return 0 < session.run(
+    changed = session.run(
         "INSERT INTO schedules (name, command, parameters, cron, timezone, overlap, paused,"
         " next_at, last_run, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT DO NOTHING",
@@ -39,6 +39,7 @@ def insert(session: Session, row: ScheduleRow) -> bool:
         *(int(row.paused), row.next_at and row.next_at.timestamp(), row.last_run),
         row.created_at.timestamp(),
     )
+    return changed > 0
 
 
 def get(session: Session, name: str) -> ScheduleRow:
@@ -47,7 +48,7 @@ def get(session: Session, name: str) -> ScheduleRow:
     Raises:
         NotFoundError: There is none of this name.
     """
-    rows = session.all(f"SELECT {COLUMNS} FROM schedules WHERE name = ?", name)  # noqa: S608
+    rows = session.all(f"SELECT {COLUMNS} FROM schedules WHERE name = ?", name)
     if not rows:
         raise NotFoundError(f"no schedule {name!r}: `orchestrate schedules list` shows them")
     return _read(rows[0])
@@ -55,23 +56,24 @@ def get(session: Session, name: str) -> ScheduleRow:
 
 def everyone(session: Session) -> list[ScheduleRow]:
     """Every schedule by name."""
-    return [_read(r) for r in session.all(f"SELECT {COLUMNS} FROM schedules ORDER BY name")]  # noqa: S608
+    return [_read(r) for r in session.all(f"SELECT {COLUMNS} FROM schedules ORDER BY name")]
 
 
 def due(session: Session, now: datetime) -> list[ScheduleRow]:
     """Schedules whose time has come."""
-    sql = f"SELECT {COLUMNS} FROM schedules WHERE paused = 0 AND next_at <= ? ORDER BY next_at"  # noqa: S608
+    sql = f"SELECT {COLUMNS} FROM schedules WHERE paused = 0 AND next_at <= ? ORDER BY next_at"
     return [_read(row) for row in session.all(sql, now.timestamp())]
 
 
 def fire(session: Session, row: ScheduleRow, next_at: datetime | None, run_id: str | None) -> bool:
     """Move a schedule to its next time; False if somebody else did."""
-    return 0 < session.run(
+    changed = session.run(
         "UPDATE schedules SET next_at = ?, last_run = COALESCE(?, last_run)"
         " WHERE name = ? AND next_at = ?",
         next_at and next_at.timestamp(),
         *(run_id, row.name, row.next_at and row.next_at.timestamp()),
     )
+    return changed > 0
 
 
 def pause(session: Session, name: str, *, paused: bool, next_at: datetime | None) -> None:
@@ -87,5 +89,6 @@ def delete(session: Session, name: str) -> None:
     session.run("DELETE FROM schedules WHERE name = ?", name)
 
 
-def _read(row: tuple[object, ...]) -> ScheduleRow:
-    return ScheduleRow(*row[:6], bool(row[6]), moment(row[7]), row[8], moment(row[9]))
+def _read(row: Row) -> ScheduleRow:
+    values = [*row[:6], bool(row[6]), moment(row[7]), row[8], moment(row[9])]
+    return ScheduleRow(*values)

@@ -87,26 +87,26 @@ def tallies(session: Session, run_id: str) -> dict[str, dict[StepStatus, int]]:
 
 def get(session: Session, run_id: str, step: str, branch: int) -> StepRow | None:
     """One branch."""
-    row = session.one(f"SELECT {COLUMNS} FROM steps WHERE {KEY}", run_id, step, branch)  # noqa: S608
+    row = session.one(f"SELECT {COLUMNS} FROM steps WHERE {KEY}", run_id, step, branch)
     return None if row is None else read(row)
 
 
 def of_run(session: Session, run_id: str) -> list[StepRow]:
     """Every branch of a run, in the order in which they were opened."""
-    sql = f"SELECT {COLUMNS} FROM steps WHERE run_id = ? AND branch >= 0 ORDER BY opened_at, step, branch"  # noqa: S608, E501
+    sql = f"SELECT {COLUMNS} FROM steps WHERE run_id = ? AND branch >= 0 ORDER BY opened_at, step, branch"  # noqa: E501
     return [read(row) for row in session.all(sql, run_id)]
 
 
 def in_status(session: Session, run_id: str, step: str, status: StepStatus) -> list[StepRow]:
     """The branches of a step that are in one status."""
-    sql = f"SELECT {COLUMNS} FROM steps WHERE run_id = ? AND step = ? AND status = ?"  # noqa: S608
+    sql = f"SELECT {COLUMNS} FROM steps WHERE run_id = ? AND step = ? AND status = ?"
     return [read(row) for row in session.all(sql, run_id, step, status)]
 
 
 def due(session: Session, now: datetime, limit: int, scope: str | None) -> list[StepRow]:
     """Branches whose wake-up has come, the most overdue first."""
     sql = (
-        f"SELECT {COLUMNS} FROM steps WHERE due_at <= ? AND (CAST(? AS TEXT) IS NULL OR run_id = ?)"  # noqa: S608
+        f"SELECT {COLUMNS} FROM steps WHERE due_at <= ? AND (CAST(? AS TEXT) IS NULL OR run_id = ?)"
         " ORDER BY due_at LIMIT ?"
     )
     return [read(row) for row in session.all(sql, now.timestamp(), scope, scope, limit)]
@@ -116,7 +116,7 @@ def is_any_due(session: Session, now: datetime, scope: str | None) -> bool:
     """Whether a wake-up of a branch or a run has come."""
     for table, column in (("steps", "run_id"), ("runs", "id")):
         sql = (
-            f"SELECT 1 FROM {table} WHERE due_at <= ?"  # noqa: S608
+            f"SELECT 1 FROM {table} WHERE due_at <= ?"
             f" AND (CAST(? AS TEXT) IS NULL OR {column} = ?) LIMIT 1"
         )
         if session.one(sql, now.timestamp(), scope, scope):
@@ -126,14 +126,14 @@ def is_any_due(session: Session, now: datetime, scope: str | None) -> bool:
 
 def owned_by(session: Session, owner: str, scope: str | None) -> list[StepRow]:
     """Branches that one process sent or holds."""
-    sql = f"SELECT {COLUMNS} FROM steps WHERE owner = ? AND (CAST(? AS TEXT) IS NULL OR run_id = ?)"  # noqa: S608
+    sql = f"SELECT {COLUMNS} FROM steps WHERE owner = ? AND (CAST(? AS TEXT) IS NULL OR run_id = ?)"
     return [read(row) for row in session.all(sql, owner, scope, scope)]
 
 
 def ready(session: Session, queue: str, limit: int, scope: str | None) -> list[StepRow]:
     """Branches that wait for room in a queue, the first in rank first."""
     sql = (
-        f"SELECT {COLUMNS} FROM steps WHERE queue = ? AND status = 'ready'"  # noqa: S608
+        f"SELECT {COLUMNS} FROM steps WHERE queue = ? AND status = 'ready'"
         " AND (CAST(? AS TEXT) IS NULL OR run_id = ?) ORDER BY rank, run_id, step, branch LIMIT ?"
     )
     return [read(row) for row in session.all(sql, queue, scope, scope, limit)]
@@ -160,14 +160,14 @@ def in_queue(session: Session, queue: str) -> tuple[int, int]:
         "SELECT status, COUNT(*) FROM steps WHERE queue = ? AND status IN ('queued', 'running')"
         " GROUP BY status"
     )
-    counted = dict[str, int](session.all(sql, queue))  # type: ignore[arg-type]
+    counted = dict[str, int](session.all(sql, queue))
     return counted.get("queued", 0), counted.get("running", 0)
 
 
 def mark_sent(session: Session, row: StepRow, sender: str, again_at: datetime, sends: int) -> None:
     """Write that a message for the branch leaves after this commit."""
     session.run(
-        f"UPDATE steps SET status = 'queued', owner = ?, due_at = ?, sends = ? WHERE {KEY}",  # noqa: S608
+        f"UPDATE steps SET status = 'queued', owner = ?, due_at = ?, sends = ? WHERE {KEY}",
         *(sender, again_at.timestamp(), sends, *row.key),
     )
 
@@ -182,7 +182,7 @@ def claim(
 ) -> None:
     """Write that a worker holds the next attempt of a queued branch."""
     session.run(
-        "UPDATE steps SET status = 'running', owner = ?, attempt = attempt + 1, sends = 0,"  # noqa: S608
+        "UPDATE steps SET status = 'running', owner = ?, attempt = attempt + 1, sends = 0,"
         f" claimed_at = ?, due_at = ?, deadline = ?, fraction = 0, message = '' WHERE {KEY}",
         *(owner, now.timestamp(), due_at.timestamp(), deadline.timestamp(), *row.key),
     )
@@ -197,7 +197,7 @@ def complete(
 ) -> None:
     """Write a result; the order in which branches completed is kept for undo."""
     session.run(
-        "UPDATE steps SET status = 'completed', result = ?, artifact = ?, ended_at = ?,"  # noqa: S608
+        "UPDATE steps SET status = 'completed', result = ?, artifact = ?, ended_at = ?,"
         " fraction = 1, queue = NULL, owner = NULL, due_at = NULL, unknown = 0, error = NULL,"
         " ended_order = (SELECT COUNT(*) FROM steps WHERE run_id = ? AND status = 'completed')"
         f" WHERE {KEY}",
@@ -215,7 +215,7 @@ def leave(
     """Move a branch to a status in which nobody holds it."""
     ended = now.timestamp() if target not in OPEN else None
     session.run(
-        "UPDATE steps SET status = ?, queue = ?, owner = NULL, due_at = ?, ended_at = ?, sends = 0,"  # noqa: S608
+        "UPDATE steps SET status = ?, queue = ?, owner = NULL, due_at = ?, ended_at = ?, sends = 0,"
         f" deadline = NULL WHERE {KEY}",
         target,
         row.agent if target is StepStatus.READY else None,
@@ -226,7 +226,7 @@ def leave(
 def count_failure(session: Session, row: StepRow, error: str, *, unknown: bool) -> None:
     """Write that an attempt failed, or was cut off with unknown outcome."""
     session.run(
-        f"UPDATE steps SET failures = failures + 1, error = ?, unknown = ? WHERE {KEY}",  # noqa: S608
+        f"UPDATE steps SET failures = failures + 1, error = ?, unknown = ? WHERE {KEY}",
         *(error, int(unknown or row.unknown), *row.key),
     )
 
@@ -234,14 +234,14 @@ def count_failure(session: Session, row: StepRow, error: str, *, unknown: bool) 
 def count_loss(session: Session, row: StepRow, error: str) -> None:
     """Write that a worker was lost with the branch."""
     session.run(
-        f"UPDATE steps SET losses = losses + 1, error = ?, unknown = 1 WHERE {KEY}",  # noqa: S608
+        f"UPDATE steps SET losses = losses + 1, error = ?, unknown = 1 WHERE {KEY}",
         *(error, *row.key),
     )
 
 
 def mark_unknown(session: Session, row: StepRow) -> None:
     """Write that the branch may have had effects that nobody reported."""
-    session.run(f"UPDATE steps SET unknown = 1 WHERE {KEY}", *row.key)  # noqa: S608
+    session.run(f"UPDATE steps SET unknown = 1 WHERE {KEY}", *row.key)
 
 
 def forgive(session: Session, run_id: str, step: str) -> None:
@@ -258,15 +258,14 @@ def report(
 ) -> None:
     """Write live progress, and put off the deadline for silence."""
     session.run(
-        "UPDATE steps SET fraction = ?, message = ?, due_at = COALESCE(?, due_at)"  # noqa: S608
-        f" WHERE {KEY}",
+        f"UPDATE steps SET fraction = ?, message = ?, due_at = COALESCE(?, due_at) WHERE {KEY}",
         *(fraction, message, due_at and due_at.timestamp(), *row.key),
     )
 
 
 def deadline(session: Session, row: StepRow) -> datetime | None:
     """When the running attempt of a branch must be over."""
-    found = session.one(f"SELECT deadline FROM steps WHERE {KEY}", *row.key)  # noqa: S608
+    found = session.one(f"SELECT deadline FROM steps WHERE {KEY}", *row.key)
     return moment(found[0]) if found else None
 
 
@@ -274,7 +273,7 @@ def undoable(session: Session, run_id: str, step_names: list[str]) -> list[tuple
     """Branches that may have had effects and are not undone yet, the latest first."""
     marks = ", ".join("?" * len(step_names))
     rows = session.all(
-        "SELECT s.step, s.branch FROM steps s WHERE s.run_id = ?"  # noqa: S608
+        "SELECT s.step, s.branch FROM steps s WHERE s.run_id = ?"
         f" AND s.step IN ({marks}) AND s.branch >= 0 AND (s.status = 'completed' OR s.unknown = 1)"
         " AND NOT EXISTS (SELECT 1 FROM steps u WHERE u.run_id = s.run_id"
         " AND u.step = 'undo.' || s.step AND u.branch = s.branch)"
@@ -287,7 +286,7 @@ def undoable(session: Session, run_id: str, step_names: list[str]) -> list[tuple
 def fractions(session: Session, run_id: str) -> dict[str, float]:
     """For each step the sum of the fractions of its running branches."""
     sql = "SELECT step, SUM(fraction) FROM steps WHERE run_id = ? AND status = 'running' GROUP BY 1"
-    return dict(session.all(sql, run_id))  # type: ignore[arg-type]
+    return dict(session.all(sql, run_id))
 
 
 def shift(session: Session, seconds: float) -> None:
@@ -302,14 +301,6 @@ def shift(session: Session, seconds: float) -> None:
 
 def read(row: Row) -> StepRow:
     """One row of `COLUMNS`."""
-    return StepRow(
-        *row[:5],
-        StepStatus(row[5]),
-        *row[6:15],
-        bool(row[15]),
-        row[16],
-        moment(row[17]),
-        moment(row[18]),
-        moment(row[19]),
-        moment(row[20]),
-    )
+    times = map(moment, row[17:])
+    values = [*row[:5], StepStatus(row[5]), *row[6:15], bool(row[15]), row[16], *times]
+    return StepRow(*values)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from orchestration.ports import Session
+from orchestration.ports import Row, Session
 from orchestration.store.times import moment
 
 
@@ -44,9 +44,7 @@ class WorkerRow:
     left_at: datetime | None
 
 
-COLUMNS = (
-    "id, host, pid, release, offers, transport, beat, beat_at, started_at, draining, left_at"
-)
+COLUMNS = "id, host, pid, release, offers, transport, beat, beat_at, started_at, draining, left_at"
 
 
 def join(session: Session, new: NewWorker, now: datetime) -> None:
@@ -74,10 +72,11 @@ def restore(session: Session, worker: NewWorker) -> bool:
 
 def beat(session: Session, worker: str, now: datetime) -> bool:
     """Count a beat; False if this worker has been declared gone."""
-    return 0 < session.run(
+    changed = session.run(
         "UPDATE workers SET beat = beat + 1, beat_at = ? WHERE id = ? AND left_at IS NULL",
         *(now.timestamp(), worker),
     )
+    return changed > 0
 
 
 def drain(session: Session, worker: str) -> None:
@@ -101,13 +100,14 @@ def leave(session: Session, worker: str, now: datetime) -> None:
 
 def present(session: Session) -> list[WorkerRow]:
     """Workers that are not known to be gone."""
-    return _read(session.all(f"SELECT {COLUMNS} FROM workers WHERE left_at IS NULL"))  # noqa: S608
+    sql = f"SELECT {COLUMNS} FROM workers WHERE left_at IS NULL"
+    return [_read(row) for row in session.all(sql)]
 
 
 def get(session: Session, worker: str) -> WorkerRow | None:
     """One worker, gone or not."""
-    rows = _read(session.all(f"SELECT {COLUMNS} FROM workers WHERE id = ?", worker))  # noqa: S608
-    return rows[0] if rows else None
+    row = session.one(f"SELECT {COLUMNS} FROM workers WHERE id = ?", worker)
+    return None if row is None else _read(row)
 
 
 def slots(session: Session, queue: str) -> int:
@@ -124,16 +124,7 @@ def forget(session: Session, before: datetime) -> int:
     )
 
 
-def _read(rows: list[tuple[object, ...]]) -> list[WorkerRow]:
-    return [
-        WorkerRow(
-            *row[:4],
-            frozenset(json.loads(str(row[4]))),
-            *row[5:7],
-            moment(row[7]),
-            moment(row[8]),
-            bool(row[9]),
-            moment(row[10]),
-        )
-        for row in rows
-    ]
+def _read(row: Row) -> WorkerRow:
+    offers, (beat_at, started_at) = frozenset(json.loads(row[4])), map(moment, row[7:9])
+    values = [*row[:4], offers, *row[5:7], beat_at, started_at, bool(row[9]), moment(row[10])]
+    return WorkerRow(*values)
