@@ -11,7 +11,8 @@ from pydantic import BaseModel
 from orchestration import hosting, settings
 from orchestration.clock import SystemClock, jitter, new_id
 from orchestration.definitions import App
-from orchestration.engine import By, Engine
+from orchestration.engine import Engine
+from orchestration.engine.control import By
 from orchestration.engine.submit import prepare
 from orchestration.engine.transaction import Rules
 from orchestration.errors import WorkflowFailedError

@@ -4,6 +4,8 @@ import sys
 from dataclasses import dataclass
 from importlib import import_module
 
+from typing_extensions import override
+
 from orchestration import definitions
 from orchestration.errors import ConfigurationError
 
@@ -19,6 +21,7 @@ class App(definitions.App):
         DefinitionError: A doubled name, or a step that no agent of the fleet can do.
     """
 
+    @override
     def __post_init__(self) -> None:
         super().__post_init__()
         if "dramatiq.cli" in sys.modules:

@@ -5,12 +5,15 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+from typing_extensions import override
+
 FIELDS = ("workflow_id", "step", "attempt")
 
 
 class JsonFormatter(logging.Formatter):
     """One JSON object a line, with the run, step and attempt where a record carries them."""
 
+    @override
     def format(self, record: logging.LogRecord) -> str:
         """The record as JSON text."""
         line = {

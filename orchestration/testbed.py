@@ -12,7 +12,8 @@ from orchestration.client import Handle
 from orchestration.clock import new_id
 from orchestration.context import Context
 from orchestration.definitions import Action, Agent, App
-from orchestration.engine import By, Engine
+from orchestration.engine import Engine
+from orchestration.engine.control import By
 from orchestration.engine.submit import prepare
 from orchestration.engine.transaction import Rules
 from orchestration.ports import Dispatch
@@ -139,7 +140,8 @@ class Fleet:
     def _next_timer(self) -> datetime | None:
         row = self.engine.store.read(
             lambda s: s.one(
-                "SELECT MIN(due_at) FROM (SELECT due_at FROM steps UNION ALL SELECT due_at FROM runs)"
+                "SELECT MIN(due_at) FROM"
+                " (SELECT due_at FROM steps UNION ALL SELECT due_at FROM runs) timers"
             )
         )
         return None if row is None or row[0] is None else datetime.fromtimestamp(row[0], UTC)

@@ -4,12 +4,11 @@ import threading
 from contextlib import suppress
 from typing import Any
 
-from typing_extensions import override
-
 import dramatiq
 from dramatiq.broker import MessageProxy
 from dramatiq.errors import BrokerConnectionError
 from dramatiq.middleware import Middleware
+from typing_extensions import override
 
 _current = threading.local()
 

@@ -8,8 +8,6 @@ the next, and nothing is ever delayed or retried by Dramatiq: the rows are sent 
 import logging
 from typing import Any
 
-from typing_extensions import override
-
 import dramatiq
 import pika
 from dramatiq.broker import Consumer, MessageProxy
@@ -17,6 +15,7 @@ from dramatiq.brokers.rabbitmq import RabbitmqBroker, _RabbitmqConsumer
 from dramatiq.brokers.stub import StubBroker, _StubConsumer
 from dramatiq.common import q_name
 from dramatiq.middleware import Middleware
+from typing_extensions import override
 
 from orchestration.runtime.names import TICKED
 
@@ -88,7 +87,7 @@ class _HardRabbitmqConsumer(_SettledOnce, _RabbitmqConsumer):
 
 class _HardStubConsumer(_SettledOnce, _StubConsumer):
     def __init__(self, queue_name: str, *args: Any) -> None:
-        super().__init__(*args)
+        super().__init__(*args)  # type: ignore[no-untyped-call]
         self.queue_name = queue_name
 
 
@@ -109,14 +108,16 @@ class HardRabbitmqBroker(RabbitmqBroker):
             self.queues_pending.add(name)
             self.emit_after("declare_queue", name)
         if ensure:
-            self._ensure_queue(name)
+            self._ensure_queue(name)  # type: ignore[no-untyped-call]
 
     @override
     def _build_queue_arguments(self, queue_name: str) -> dict[str, Any]:
         """Ticks that nobody reads are worth nothing a little later, and must not pile up."""
         if queue_name in TICKED:
             return {"x-message-ttl": TICK_TTL_MS, "x-max-length": MOST_TICKS}
-        arguments: dict[str, Any] = super()._build_queue_arguments(queue_name)
+        arguments: dict[str, Any] = super()._build_queue_arguments(  # type: ignore[no-untyped-call]
+            queue_name
+        )
         return arguments
 
     @override

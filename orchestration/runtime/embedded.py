@@ -10,6 +10,7 @@ from orchestration.definitions import App
 from orchestration.runtime.acknowledgement import CurrentMessage
 from orchestration.runtime.broker import make_broker
 from orchestration.runtime.host import Host
+from orchestration.runtime.running import Setup
 from orchestration.settings import Settings
 
 THREADS = 8
@@ -34,8 +35,8 @@ def embedded(
     """
     broker = make_broker(None, [CurrentMessage()])
     dramatiq.set_broker(broker)
-    host = Host(app, settings, broker, scope)
-    host.start({queue: threads for queue in sorted(broker.get_declared_queues())})
+    host = Host(Setup(app, settings, broker, scope))
+    host.start(dict.fromkeys(sorted(broker.get_declared_queues()), threads))
     worker = Worker(broker, worker_threads=threads, worker_timeout=POLL_MS)
     worker.queue_prefetch = threads
     worker.start()

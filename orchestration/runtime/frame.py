@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
+from typing_extensions import override
 
 from orchestration.context import Context, Fleet
 from orchestration.definitions import Action, App
@@ -34,6 +35,7 @@ class Results(Mapping[str, Any]):
         self._engine = engine
         self._claim = claim
 
+    @override
     def __getitem__(self, name: str) -> Any:
         if name not in self._claim.fans_out:
             raise KeyError(name)
@@ -43,9 +45,11 @@ class Results(Mapping[str, Any]):
             return values
         return values[0] if values else None
 
+    @override
     def __iter__(self) -> Iterator[str]:
         return iter(self._claim.fans_out)
 
+    @override
     def __len__(self) -> int:
         return len(self._claim.fans_out)
 

@@ -1,87 +1,36 @@
-"""The host: one process's store, engine, frame and keeper, and the actors that lead to them."""
+"""The host: the actors that a process declares, and what stands behind them once it runs."""
 
-import logging
-import os
-import socket
 from collections.abc import Callable, Mapping
-from importlib.metadata import PackageNotFoundError, version
 
 import dramatiq
 
-from orchestration.clock import SystemClock, jitter, new_id
-from orchestration.definitions import App
-from orchestration.engine import Engine
-from orchestration.engine.transaction import Rules
 from orchestration.errors import OrchestrationError
-from orchestration.views.fleet import FleetView
 from orchestration.ports import Dispatch
 from orchestration.runtime import acknowledgement
-from orchestration.runtime.broker import parameters
-from orchestration.runtime.frame import Frame
-from orchestration.runtime.keeper import Keeper
-from orchestration.runtime.messages import StubRelay
-from orchestration.runtime.monitor import Monitor
 from orchestration.runtime.names import MONITOR, ORCHESTRATOR
-from orchestration.runtime.relay import Relay
-from orchestration.runtime.schedule import Timetable
-from orchestration.runtime.sweeper import Sweeper
-from orchestration.settings import Settings
-from orchestration.store.connect import Opened, open_store
-from orchestration.store.workers import NewWorker
-
-log = logging.getLogger(__name__)
-
-
-def release() -> str:
-    """The version of this package that runs here."""
-    try:
-        return version("fleet-orchestration")
-    except PackageNotFoundError:
-        return "unreleased"
-
-
-def rules(settings: Settings, me: str, app: App, scope: str | None = None) -> Rules:
-    """What an engine of this process goes by."""
-    offers = (agent.offer(action) for agent in app.agents for action in agent.actions)
-    return Rules(
-        me=me,
-        offers=frozenset(offers),
-        scope=scope,
-        slots=settings.max_concurrent_workflows,
-        workflow_timeout=settings.workflow_timeout,
-        most_pending=settings.max_pending_per_sender,
-        jitter=jitter,
-    )
+from orchestration.runtime.running import Running, Setup
 
 
 class Host:
-    """Everything that one worker process needs beside Dramatiq's own threads.
+    """One process's actors: one for each agent, the orchestrator and the heartbeat monitor.
 
     It is made when the process loads its modules, and started once its threads are wanted:
     after the fork, so that no lock, connection or id is shared by two processes.
 
     Args:
-        app: The fleet.
-        settings: Where everything is.
-        broker: Where the actors are declared.
-        scope: The only run to work for; None: all of them.
+        setup: The fleet, and where everything is.
     """
 
-    def __init__(
-        self, app: App, settings: Settings, broker: dramatiq.Broker, scope: str | None = None
-    ) -> None:
-        self.app = app
-        self.settings = settings
-        self.broker = broker
-        self._scope = scope
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
         self._running: Running | None = None
-        for agent in app.agents:
+        for agent in setup.app.agents:
             self._declare(agent.name, self._work_on(agent.name))
         self._declare(ORCHESTRATOR, self._orchestrate)
         self._declare(MONITOR, self._monitor)
 
     @property
-    def running(self) -> "Running":
+    def running(self) -> Running:
         """The started parts.
 
         Raises:
@@ -103,9 +52,8 @@ class Host:
         Raises:
             StoreError: The store cannot be used.
         """
-        self._running = Running(
-            self, {q: n for q, n in queues.items() if q in self.app.agent}, watch
-        )
+        served = {name: count for name, count in queues.items() if name in self._setup.app.agent}
+        self._running = Running(self._setup, served, watch)
 
     def drain(self) -> None:
         """Claim nothing new; what is claimed goes on."""
@@ -119,11 +67,11 @@ class Host:
             self._running = None
 
     def _declare(self, name: str, function: Callable[..., None]) -> None:
-        dramatiq.actor(function, actor_name=name, queue_name=name, broker=self.broker)
+        dramatiq.actor(actor_name=name, queue_name=name, broker=self._setup.broker)(function)
 
     def _work_on(self, queue: str) -> Callable[..., None]:
-        def work(run_id: str, step: str, branch: int, attempt: int, alone: bool) -> None:  # noqa: FBT001 - a wire format
-            dispatch = Dispatch(queue, run_id, step, branch, attempt, alone)
+        def work(*hint: str | int | bool) -> None:
+            dispatch = Dispatch(queue, *hint)  # type: ignore[arg-type]  # as sent by `messages`
             if not self.running.frame.work(dispatch, acknowledgement.settle):
                 acknowledgement.keep()
 
@@ -136,66 +84,3 @@ class Host:
     def _monitor(self) -> None:
         """One look at who has fallen silent."""
         self.running.monitor.look()
-
-
-class Running:
-    """The parts of a started host."""
-
-    def __init__(
-        self, host: Host, queues: Mapping[str, int], watch: Callable[[], str | None]
-    ) -> None:
-        settings, me = host.settings, new_id()
-        opened: Opened = open_store(settings.store_url)
-        self.store, self._locks, _ = opened
-        self.relay = self._relay(host)
-        clock = SystemClock()
-        self.engine = Engine(
-            self.store, self.relay, clock, rules(settings, me, host.app, host._scope)
-        )
-        self.frame = Frame(host.app, self.engine, FleetView(self.store, clock))
-        self.sweeper = Sweeper(self.engine, self._locks)
-        self.monitor = Monitor(self.engine, settings.timeout_threshold)
-        self.timetable = Timetable(self.engine, host.app)
-        self._settings = settings
-        self._worker = NewWorker(
-            id=me,
-            host=socket.gethostname(),
-            pid=os.getpid(),
-            release=release(),
-            offers=sorted(self.engine.rules.offers),
-            transport=settings.transport,
-            slots=queues,
-        )
-        self._locks.hold(me)
-        self.sweeper.bury()
-        self.engine.join(self._worker, host.app)
-        self._keeper = Keeper(
-            self.engine, self.frame, self.sweeper, self._worker, settings.heartbeat_interval, watch
-        )
-        self._keeper.start()
-
-    def tick(self) -> None:
-        """What the scheduler asks for: sweep, start what is scheduled, forget what is old."""
-        self.sweeper.sweep()
-        self.timetable.fire()
-        self.engine.forget(self._settings.retention, self._settings.retention_runs)
-
-    def drain(self) -> None:
-        """Claim nothing new."""
-        self.frame.draining = True
-        self.engine.drain(self._worker.id)
-
-    def stop(self) -> None:
-        """End every part; the lock is let go only when nothing is held any more."""
-        self._keeper.stop()
-        self.frame.stop()
-        if not self.frame.held():
-            self.engine.depart(self._worker.id)
-            self._locks.release(self._worker.id)
-        self.relay.close()
-        self.store.close()
-
-    def _relay(self, host: Host) -> StubRelay | Relay:
-        if host.settings.broker_url is None:
-            return StubRelay(host.broker)
-        return Relay(parameters(host.settings.broker_url, "orchestration relay"))

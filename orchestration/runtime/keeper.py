@@ -37,7 +37,7 @@ class Keeper:
         watch: Asked at every beat: why this process must end, or None.
     """
 
-    def __init__(  # noqa: PLR0913 - each is a part that it keeps together
+    def __init__(
         self,
         engine: Engine,
         frame: Frame,

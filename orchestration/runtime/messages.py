@@ -1,5 +1,7 @@
 """Dispatches as Dramatiq messages: an agent's actor and queue bear the agent's name."""
 
+from collections.abc import Sequence
+
 import dramatiq
 from dramatiq import Message
 
@@ -24,7 +26,7 @@ class StubRelay:
     def __init__(self, broker: dramatiq.Broker) -> None:
         self._broker = broker
 
-    def send(self, messages: "list[Dispatch] | tuple[Dispatch, ...]") -> None:
+    def send(self, messages: Sequence[Dispatch]) -> None:
         """Put each on its agent's queue."""
         for dispatch in messages:
             self._broker.enqueue(to_message(dispatch))
@@ -36,7 +38,7 @@ class StubRelay:
 class NoRelay:
     """For processes without a transport: what they write, others send."""
 
-    def send(self, messages: object) -> None:
+    def send(self, messages: Sequence[Dispatch]) -> None:
         """Leave it to the workers."""
 
     def close(self) -> None:

@@ -6,11 +6,11 @@ import signal
 import sys
 from importlib import import_module
 from types import FrameType
-from typing_extensions import override
 
 import dramatiq
 from dramatiq import Worker
 from dramatiq.middleware import Middleware
+from typing_extensions import override
 
 from orchestration import logs, settings
 from orchestration.definitions import App
@@ -18,6 +18,7 @@ from orchestration.errors import ConfigurationError, OrchestrationError
 from orchestration.runtime.acknowledgement import CurrentMessage
 from orchestration.runtime.broker import make_broker
 from orchestration.runtime.host import Host
+from orchestration.runtime.running import Setup
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ def serve(app: App, found: settings.Settings) -> Host:
     lifecycle = Lifecycle()
     broker = make_broker(found.broker_url, [CurrentMessage(), lifecycle])
     dramatiq.set_broker(broker)
-    lifecycle.host = Host(app, found, broker)
+    lifecycle.host = Host(Setup(app, found, broker))
     return lifecycle.host
 
 
@@ -72,7 +73,7 @@ class Lifecycle(Middleware):
     def before_worker_boot(self, broker: dramatiq.Broker, worker: Worker) -> None:
         worker.queue_prefetch = worker.worker_threads
         wanted = worker.consumer_whitelist or broker.get_declared_queues()
-        queues = {queue: worker.worker_threads for queue in sorted(wanted)}
+        queues = dict.fromkeys(sorted(wanted), worker.worker_threads)
         try:
             self.host.start(queues, lambda: self._why_end(worker))
         except OrchestrationError as error:

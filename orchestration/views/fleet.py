@@ -52,4 +52,4 @@ def as_json(agent: AgentRow) -> dict[str, Any]:
 
 def iso(at: datetime | None) -> str | None:
     """A moment as text."""
-    return at and at.isoformat(timespec="milliseconds")
+    return None if at is None else at.isoformat(timespec="milliseconds")

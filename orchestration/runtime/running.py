@@ -1,0 +1,139 @@
+"""What stands behind the actors of one running process: store, engine, frame and keeper."""
+
+import os
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+import dramatiq
+
+from orchestration.clock import SystemClock, jitter, new_id
+from orchestration.definitions import App
+from orchestration.engine import Engine
+from orchestration.engine.transaction import Rules
+from orchestration.runtime.broker import parameters
+from orchestration.runtime.frame import Frame
+from orchestration.runtime.keeper import Keeper
+from orchestration.runtime.messages import StubRelay
+from orchestration.runtime.monitor import Monitor
+from orchestration.runtime.relay import Relay
+from orchestration.runtime.schedule import Timetable
+from orchestration.runtime.sweeper import Sweeper
+from orchestration.settings import Settings
+from orchestration.store.connect import open_store
+from orchestration.store.workers import NewWorker
+from orchestration.views.fleet import FleetView
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """A fleet, and where everything is.
+
+    Attributes:
+        scope: The only run to work for; None: all of them.
+    """
+
+    app: App
+    settings: Settings
+    broker: dramatiq.Broker
+    scope: str | None = None
+
+
+class Running:
+    """The parts of one worker process, from its start to its end.
+
+    Args:
+        setup: The fleet, and where everything is.
+        queues: For each agent that is served here, how many steps run at once.
+        watch: Asked at every beat: why this process must end, or None.
+
+    Raises:
+        StoreError: The store cannot be used.
+    """
+
+    def __init__(
+        self, setup: Setup, queues: Mapping[str, int], watch: Callable[[], str | None]
+    ) -> None:
+        settings, clock = setup.settings, SystemClock()
+        rules = worker_rules(setup, queues)
+        self.store, self._locks, _ = open_store(settings.store_url)
+        self._relay = make_relay(setup)
+        self.engine = Engine(self.store, self._relay, clock, rules)
+        self.frame = Frame(setup.app, self.engine, FleetView(self.store, clock))
+        self.sweeper = Sweeper(self.engine, self._locks)
+        self.monitor = Monitor(self.engine, settings.timeout_threshold)
+        self._timetable = Timetable(self.engine, setup.app)
+        self._settings = settings
+        self._worker = describe_worker(rules, settings.transport, queues)
+        self._locks.hold(rules.me)
+        self.sweeper.bury()
+        self.engine.join(self._worker, setup.app)
+        self._keeper = Keeper(
+            self.engine, self.frame, self.sweeper, self._worker, settings.heartbeat_interval, watch
+        )
+        self._keeper.start()
+
+    def tick(self) -> None:
+        """What the scheduler asks for: sweep, start what is scheduled, forget what is old."""
+        self.sweeper.sweep()
+        self._timetable.fire()
+        self.engine.forget(self._settings.retention, self._settings.retention_runs)
+
+    def drain(self) -> None:
+        """Claim nothing new."""
+        self.frame.draining = True
+        self.engine.drain(self._worker.id)
+
+    def stop(self) -> None:
+        """End every part; the lock is let go only when nothing is held any more."""
+        self._keeper.stop()
+        self.frame.stop()
+        if not self.frame.held():
+            self.engine.depart(self._worker.id)
+            self._locks.release(self._worker.id)
+        self._relay.close()
+        self.store.close()
+
+
+def worker_rules(setup: Setup, queues: Mapping[str, int]) -> Rules:
+    """What the engine of a worker process goes by."""
+    served = (agent for agent in setup.app.agents if agent.name in queues)
+    settings = setup.settings
+    return Rules(
+        me=new_id(),
+        offers=frozenset(agent.offer(action) for agent in served for action in agent.actions),
+        scope=setup.scope,
+        slots=settings.max_concurrent_workflows,
+        workflow_timeout=settings.workflow_timeout,
+        most_pending=settings.max_pending_per_sender,
+        jitter=jitter,
+    )
+
+
+def describe_worker(rules: Rules, transport: str, queues: Mapping[str, int]) -> NewWorker:
+    """How this process is registered."""
+    return NewWorker(
+        id=rules.me,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        release=release(),
+        offers=sorted(rules.offers),
+        transport=transport,
+        slots=queues,
+    )
+
+
+def make_relay(setup: Setup) -> StubRelay | Relay:
+    """The way messages leave this process."""
+    if setup.settings.broker_url is None:
+        return StubRelay(setup.broker)
+    return Relay(parameters(setup.settings.broker_url, "orchestration relay"))
+
+
+def release() -> str:
+    """The version of this package that runs here."""
+    try:
+        return version("fleet-orchestration")
+    except PackageNotFoundError:
+        return "unreleased"
