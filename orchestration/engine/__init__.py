@@ -171,9 +171,11 @@ class Engine:
         """Let an ended run go on from its failed steps; see `control.retry`."""
         return self.commit(lambda tx: control.retry(tx, run_id, by))
 
-    def approve(self, run_id: str, step: str, by: By = NO_ONE) -> RunStatus:
+    def approve(
+        self, run_id: str, step: str, by: By = NO_ONE, shown: str | None = None
+    ) -> RunStatus:
         """Allow what waits for a person; see `control.approve`."""
-        return self.commit(lambda tx: control.approve(tx, run_id, step, by))
+        return self.commit(lambda tx: control.approve(tx, run_id, step, by, shown))
 
     def reject(self, run_id: str, step: str, by: By = NO_ONE) -> RunStatus:
         """Refuse what waits for a person; see `control.reject`."""

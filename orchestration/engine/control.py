@@ -1,5 +1,8 @@
 """What people may do to a run: cancel, pause, resume, retry, approve, reject."""
 
+import hashlib
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from typing_extensions import override
@@ -10,6 +13,7 @@ from orchestration.engine.transaction import Transaction
 from orchestration.errors import NotFoundError, StateError
 from orchestration.state import Run, RunStatus, StepStatus
 from orchestration.store import audit, runs, steps
+from orchestration.store.runs import RunRow
 from orchestration.store.steps import StepRow
 
 
@@ -82,15 +86,25 @@ def retry(tx: Transaction, run_id: str, by: By) -> RunStatus:
     return advance(tx, run_id, facts.RetryRequested()).status
 
 
-def approve(tx: Transaction, run_id: str, step: str, by: By) -> RunStatus:
+def approve(tx: Transaction, run_id: str, step: str, by: By, shown: str | None = None) -> RunStatus:
     """Allow what waits for a person in a run.
+
+    Args:
+        tx: The transaction in which everything is checked and written.
+        run_id: The run.
+        step: What waits.
+        by: Who allows it.
+        shown: The `fingerprint` of what that person saw; None: nothing was shown.
 
     Raises:
         NotFoundError: Nothing waits there.
-        StateError: The time to answer is over.
+        StateError: The time to answer is over, or something else waits now.
     """
     status = runs.load(tx.session, run_id).status
-    for row in waiting(tx, run_id, step):
+    rows = waiting(tx, run_id, step)
+    if shown is not None and shown != fingerprint(runs.get(tx.session, run_id), rows):
+        raise StateError(f"{run_id}: what waits at {step} is not what was shown: look again")
+    for row in rows:
         if row.due_at is not None and row.due_at <= tx.now:
             raise StateError(f"{run_id}: the approval of {step} has expired; retry the run")
         audit.add(tx.session, tx.now, str(by), "approve", f"{run_id}:{step}[{row.branch}]")
@@ -125,6 +139,12 @@ def waiting(tx: Transaction, run_id: str, step: str) -> list[StepRow]:
     if not rows:
         raise NotFoundError(f"{run_id}: step {step!r} does not wait for an approval")
     return rows
+
+
+def fingerprint(run: RunRow, rows: Sequence[StepRow]) -> str:
+    """What an approval of these branches allows, in 64 hex digits."""
+    allowed = [run.command, run.parameters, run.generation, [[*row.key, row.item] for row in rows]]
+    return hashlib.sha256(json.dumps(allowed).encode()).hexdigest()
 
 
 def live(tx: Transaction, run_id: str, verb: str) -> Run:

@@ -13,7 +13,7 @@ from orchestration.engine import Engine
 from orchestration.errors import StoreError
 from orchestration.runtime.frame import Frame
 from orchestration.runtime.sweeper import Sweeper
-from orchestration.store import steps
+from orchestration.store import migrate, steps
 from orchestration.store.workers import NewWorker
 
 log = logging.getLogger(__name__)
@@ -91,6 +91,8 @@ class Keeper:
         metrics = self._metrics() if self._is_due("heartbeat", self._heartbeat_s) else {}
         if not self._engine.beat(self._worker, self._frame.held(), metrics):
             self._end("it was declared dead, and others have taken over")
+        elif self._engine.store.read(migrate.is_ahead):
+            self._end("the store was migrated by a newer release")
         elif reason := self._watch():
             self._end(reason)
         self._beaten_at = self._engine.clock.monotonic()

@@ -55,6 +55,12 @@ def pending(version: int) -> list[Migration]:
     return [migration for migration in known() if migration.version > version]
 
 
+def is_ahead(session: Session) -> bool:
+    """Whether a newer release has migrated the store since this process opened it."""
+    row = session.one("SELECT MAX(version) FROM schema_versions")
+    return row is not None and int(row[0]) > known()[-1].version
+
+
 def require_current(version: int) -> None:
     """Refuse a store that this release would misread.
 
