@@ -46,7 +46,8 @@ class Context:
 
     def progress(self, fraction: float, message: str = "") -> None:
         """Tell how much of the step is done: 0 to 1, and one line for people."""
-        self.report(min(max(fraction, 0.0), 1.0), message)
+        # In this order a fraction that is no number becomes 0.
+        self.report(min(max(0.0, fraction), 1.0), message)
 
     @property
     def cancelled(self) -> bool:

@@ -1,6 +1,5 @@
 """Workflows, steps and agents as checked data: what users declare, and what runs are made of."""
 
-import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, TypeVar
@@ -9,9 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from orchestration.context import Context
 from orchestration.errors import DefinitionError
-from orchestration.plans import Plan, Step
-
-NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
+from orchestration.plans import Plan, Step, check_name
 
 Action = Callable[[Context], Any] | Callable[[Context], Awaitable[Any]]
 
@@ -150,11 +147,3 @@ def by_name(kind: str, declared: Iterable[Named]) -> dict[str, Named]:
             raise DefinitionError(f"two {kind}s are named {each.name!r}: rename one")
         index[each.name] = each
     return index
-
-
-def check_name(kind: str, name: str) -> None:
-    """Refuse a name that would not be routable or readable."""
-    if not NAME.fullmatch(name):
-        raise DefinitionError(
-            f"{kind} {name!r}: use 1 to 100 letters, digits, '_' or '-' (a dot is not routable)"
-        )

@@ -1,6 +1,6 @@
 """Dotted paths into parameters and results: the only expressions there are."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from orchestration.errors import RejectedError
@@ -24,7 +24,7 @@ def look_up(path: str, parameters: Mapping[str, Any], result: Callable[[str], An
     for key in keys:
         if isinstance(value, Mapping) and key in value:
             value = value[key]
-        elif isinstance(value, Sequence) and key.isdecimal() and int(key) < len(value):
+        elif isinstance(value, list) and key.isdecimal() and int(key) < len(value):
             value = value[int(key)]
         else:
             raise RejectedError(f"path {path!r} leads nowhere: there is no {key!r}")

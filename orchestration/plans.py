@@ -1,5 +1,7 @@
 """Steps as data, and the plan that each run keeps a snapshot of."""
 
+import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import timedelta
@@ -11,6 +13,16 @@ from pydantic import TypeAdapter
 from orchestration.errors import DefinitionError
 
 UNDO = "undo."
+NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
+LONGEST = timedelta(days=3650)  # so that no sum of a moment and a span leaves the calendar
+
+
+def check_name(kind: str, name: str) -> None:
+    """Refuse a name that would not be routable or readable."""
+    if not NAME.fullmatch(name):
+        raise DefinitionError(
+            f"{kind} {name!r}: use 1 to 100 letters, digits, '_' or '-' (a dot is not routable)"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +49,17 @@ class Retry:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "never", tuple(self.never))
-        if self.attempts < 1 or self.factor < 1 or self.delay < timedelta(0):
-            raise DefinitionError(
-                "Retry: attempts and factor are at least 1, delay is not negative"
-            )
+        if self.attempts < 1 or not (math.isfinite(self.factor) and self.factor >= 1):
+            raise DefinitionError("Retry: attempts and factor must be at least 1")
+        if any(not timedelta(0) <= span <= LONGEST for span in (self.delay, self.longest)):
+            raise DefinitionError("Retry: delay and longest must be 0 to 10 years")
 
     def pause(self, failures: int) -> timedelta:
         """The pause after this many failures, without jitter."""
-        exponent = min(failures - 1, 64)
-        return min(self.delay * self.factor**exponent, self.longest)
+        try:
+            return min(self.delay * self.factor ** (failures - 1), self.longest)
+        except OverflowError:
+            return self.longest if self.delay else self.delay
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +105,9 @@ class Step:
             if not self.agent or self.for_each is not None:
                 raise DefinitionError(f"step {self.name}: give agents or for_each, not both")
         spans = (self.timeout, self.progress_timeout, self.approval)
-        if any(span is not None and span <= timedelta(0) for span in spans):
-            raise DefinitionError(f"step {self.name}: every time span must be positive")
-        if not self.name.replace("_", "").replace("-", "").isalnum():
-            raise DefinitionError(f"step {self.name!r}: use letters, digits, '_' or '-'")
+        if any(span is not None and not timedelta(0) < span <= LONGEST for span in spans):
+            raise DefinitionError(f"step {self.name}: time spans are positive, at most 10 years")
+        check_name("step", self.name)
 
     @property
     def agents(self) -> tuple[str, ...]:
@@ -122,7 +135,7 @@ class Plan:
 
     @cached_property
     def step(self) -> Mapping[str, Step]:
-        """Its steps by name; `undo.<step>` stands for the step's undo."""
+        """Its steps by name."""
         return {step.name: step for step in self.steps}
 
     def offer(self, step: str, branch: int) -> str:

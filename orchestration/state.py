@@ -51,6 +51,7 @@ R, S = RunStatus, StepStatus
 ENDED = frozenset({R.COMPLETED, R.FAILED, R.CANCELLED})
 OPEN = frozenset({S.WAITING, S.HELD, S.READY, S.QUEUED, S.RUNNING, S.BACKOFF})
 MOVING = frozenset({S.READY, S.QUEUED, S.RUNNING, S.BACKOFF})
+DONE = frozenset({S.COMPLETED, S.SKIPPED})
 
 RUN_TRANSITIONS: Mapping[RunStatus, frozenset[RunStatus]] = {
     R.PENDING: frozenset({R.RUNNING, R.PAUSED, R.UNDOING, *ENDED}),
@@ -135,8 +136,7 @@ class Run:
         tally = self.tallies.get(step.name)
         if tally is None:
             return False
-        done = {S.COMPLETED, S.SKIPPED} if step.required else {S.COMPLETED, S.SKIPPED, S.FAILED}
-        return all(status in done for status in tally)
+        return tally.keys() <= finishing(step)
 
     @property
     def done(self) -> bool:
@@ -147,6 +147,11 @@ class Run:
     def undone(self) -> bool:
         """Whether an undo has begun in it: then only a fork can go on."""
         return any(step.startswith(UNDO) for step in self.tallies)
+
+
+def finishing(step: Step) -> frozenset[StepStatus]:
+    """The statuses in which a branch of this step is finished."""
+    return DONE if step.required else DONE | {S.FAILED}
 
 
 def progress(run: Run, fractions: Mapping[str, float]) -> float:
@@ -162,6 +167,6 @@ def progress(run: Run, fractions: Mapping[str, float]) -> float:
         if tally is None:
             continue
         branches = sum(tally.values())
-        closed = sum(n for status, n in tally.items() if not status.open)
-        total += (closed + fractions.get(step.name, 0.0)) / branches if branches else 1.0
+        finished = run.count(*finishing(step), step=step.name)
+        total += (finished + fractions.get(step.name, 0.0)) / branches if branches else 1.0
     return min(total / len(run.plan.steps), 1.0)

@@ -1,0 +1,42 @@
+import logging
+from typing import Any
+
+import pytest
+
+from orchestration.context import Context, Fleet
+from orchestration.definitions import NoParameters
+
+
+class Nobody(Fleet):
+    def status(self) -> dict[str, Any]:
+        return {}
+
+
+def context(reports: list[tuple[float, str]], *, cancelled: bool = False) -> Context:
+    return Context(
+        workflow_id="restock_1",
+        step="packing",
+        parameters=NoParameters(),
+        results={},
+        item=None,
+        attempt=1,
+        idempotency_key="restock_1:packing",
+        log=logging.LoggerAdapter(logging.getLogger("test")),
+        fleet=Nobody(),
+        report=lambda fraction, message: reports.append((fraction, message)),
+        is_cancelled=lambda: cancelled,
+    )
+
+
+@pytest.mark.parametrize(
+    ("told", "written"), [(0.5, 0.5), (-1.0, 0.0), (7.0, 1.0), (float("nan"), 0.0)]
+)
+def test_progress_stays_between_nothing_and_all(told: float, written: float) -> None:
+    reports: list[tuple[float, str]] = []
+    context(reports).progress(told, "packing")
+    assert reports == [(written, "packing")]
+
+
+def test_an_attempt_can_ask_whether_it_lost_its_claim() -> None:
+    assert context([], cancelled=True).cancelled
+    assert not context([]).cancelled

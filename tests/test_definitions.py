@@ -1,0 +1,99 @@
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from orchestration.context import Context
+from orchestration.definitions import Agent, App, NoParameters, Workflow
+from orchestration.errors import DefinitionError
+from orchestration.plans import Step
+
+
+class Restock(BaseModel):
+    skus: list[str] = []
+
+
+def pack(_context: Context) -> None: ...
+
+
+def agent(name: str = "warehouse", **more: Any) -> Agent:
+    return Agent(name, actions={"pack": pack, "unpack": pack}, **more)
+
+
+PACKING = Step("packing", "warehouse", "pack", for_each="parameters.skus", undo="unpack")
+RESTOCK = Workflow("restock", parameters=Restock, steps=[PACKING])
+
+
+def test_an_offer_carries_the_version_of_its_agent() -> None:
+    assert agent(version=3).offer("pack") == "warehouse.pack@3"
+
+
+@pytest.mark.parametrize("name", ["", "with.dot", "with space", "x" * 101, "grün"])
+def test_names_must_be_routable(name: str) -> None:
+    with pytest.raises(DefinitionError, match="letters, digits"):
+        agent(name)
+    with pytest.raises(DefinitionError, match="letters, digits"):
+        Agent("warehouse", actions={name: pack})
+    with pytest.raises(DefinitionError, match="letters, digits"):
+        Workflow(name, steps=[Step("packing", "warehouse", "pack")])
+
+
+def test_an_agent_that_may_do_nothing_is_refused() -> None:
+    with pytest.raises(DefinitionError, match="max_concurrent must be at least 1"):
+        agent(max_concurrent=0)
+
+
+@pytest.mark.parametrize("priority", [0, 5])
+def test_there_are_four_priorities(priority: int) -> None:
+    with pytest.raises(DefinitionError, match="priority must be 1 to 4"):
+        Workflow("restock", steps=[PACKING], parameters=Restock, priority=priority)
+
+
+def test_only_a_workflow_that_cannot_be_started_may_be_without_steps() -> None:
+    assert Workflow("later", steps=[], unavailable="comes with the broker").unavailable
+    with pytest.raises(DefinitionError, match="declare at least one step"):
+        Workflow("empty", steps=[])
+
+
+def test_paths_are_checked_against_the_parameters() -> None:
+    with pytest.raises(DefinitionError, match="must begin with"):
+        Workflow("restock", steps=[PACKING])
+
+
+def test_the_result_is_that_of_the_last_step_unless_one_is_named() -> None:
+    shipping = Step("shipping", "warehouse", "pack", needs=["packing"])
+    both = [PACKING, shipping]
+    assert Workflow("w", parameters=Restock, steps=both).plan.result == "shipping"
+    assert Workflow("w", parameters=Restock, steps=both, result="packing").plan.result == "packing"
+
+
+def test_a_plan_pins_the_versions_of_the_agents_it_uses() -> None:
+    app = App(agents=[agent(version=3), agent("other")], workflows=[RESTOCK])
+    assert app.plan(RESTOCK).versions == {"warehouse": 3}
+    assert app.plan(RESTOCK).offer("packing", 0) == "warehouse.pack@3"
+
+
+def test_names_are_unique_in_a_fleet() -> None:
+    with pytest.raises(DefinitionError, match="two agents are named 'warehouse'"):
+        App(agents=[agent(), agent()], workflows=[])
+    with pytest.raises(DefinitionError, match="two workflows are named 'restock'"):
+        App(agents=[agent()], workflows=[RESTOCK, RESTOCK])
+
+
+@pytest.mark.parametrize(
+    ("step", "problem"),
+    [
+        (Step("packing", "nobody", "pack"), "unknown agent 'nobody'; known: warehouse"),
+        (Step("packing", ["warehouse", "nobody"], "pack"), "unknown agent 'nobody'"),
+        (Step("packing", "warehouse", "fly"), "no action 'fly'; it has: pack, unpack"),
+        (Step("packing", "warehouse", "pack", undo="fly"), "no action 'fly'"),
+    ],
+)
+def test_a_step_that_nobody_can_do_is_refused(step: Step, problem: str) -> None:
+    with pytest.raises(DefinitionError, match=problem):
+        App(agents=[agent()], workflows=[Workflow("restock", steps=[step])])
+
+
+def test_a_workflow_without_parameters_takes_none() -> None:
+    with pytest.raises(ValueError, match="Extra inputs"):
+        NoParameters.model_validate({"skus": []})
