@@ -121,6 +121,7 @@ def describe_worker(rules: Rules, transport: str, queues: Mapping[str, int]) -> 
         offers=sorted(rules.offers),
         transport=transport,
         slots=queues,
+        scope=rules.scope,
     )
 
 

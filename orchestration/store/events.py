@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from orchestration.ports import Session
+from orchestration.ports import Row, Session
 from orchestration.store.times import moment
 
 
@@ -43,4 +43,18 @@ def after(session: Session, last: int, limit: int, run_id: str | None = None) ->
         " AND (CAST(? AS TEXT) IS NULL OR run_id = ?) ORDER BY id LIMIT ?",
         *(last, run_id, run_id, limit),
     )
-    return [EventRow(row[0], row[1], moment(row[2]), *row[3:]) for row in rows]
+    return list(map(_read, rows))
+
+
+def newest(session: Session, limit: int, run_id: str | None = None) -> list[EventRow]:
+    """The last events of all runs or of one, newest first."""
+    rows = session.all(
+        "SELECT id, run_id, at, kind, step, branch, detail FROM events"
+        " WHERE CAST(? AS TEXT) IS NULL OR run_id = ? ORDER BY id DESC LIMIT ?",
+        *(run_id, run_id, limit),
+    )
+    return list(map(_read, rows))
+
+
+def _read(row: Row) -> EventRow:
+    return EventRow(row[0], row[1], moment(row[2]), *row[3:])

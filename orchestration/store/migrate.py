@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from importlib import resources
 from typing import NamedTuple
 
@@ -16,7 +17,13 @@ class Migration(NamedTuple):
     name: str
     sql: str
 
+    @property
+    def title(self) -> str:
+        """The name of its file, without the ending."""
+        return f"{self.version:04d}_{self.name}"
 
+
+@cache
 def known() -> list[Migration]:
     """Every migration of this release, oldest first."""
     files = resources.files("orchestration.store").joinpath("migrations").iterdir()

@@ -49,6 +49,7 @@ class PostgresStore:
     Args:
         url: `postgresql://…`; the schema is the first one of its search path.
         create: Whether to make and migrate a store that is missing.
+        old: Whether one that must be migrated first will do.
 
     Raises:
         StoreError: The server cannot be reached or refuses.
@@ -56,7 +57,7 @@ class PostgresStore:
         StoreTooOldError: It must be migrated first.
     """
 
-    def __init__(self, url: str, *, create: bool = True) -> None:
+    def __init__(self, url: str, *, create: bool = True, old: bool = False) -> None:
         self._url = url
         self._mutex = threading.Lock()
         self._connections: dict[str, psycopg.Connection[Row]] = {}
@@ -65,7 +66,7 @@ class PostgresStore:
             self.write(self._create)
         elif version == 0:
             raise StoreError("the database holds no store yet: run `orchestrate migrate`")
-        else:
+        elif not old:
             migrate.require_current(version)
 
     def write(self, operation: Callable[[Session], T]) -> T:
@@ -89,12 +90,17 @@ class PostgresStore:
         """
         return self._run("reader", operation)
 
+    def missing(self) -> list[str]:
+        """What this release would add to the schema."""
+        left = self.read(lambda s: migrate.pending(migrate.current(s, TABLES)))
+        return [each.title for each in left]
+
     def migrate(self) -> list[str]:
         """Apply what this release adds to the schema, and tell what it was."""
         left = self.write(lambda s: migrate.pending(migrate.current(s, TABLES)))
         for each in left:
             self.write(lambda s, each=each: migrate.apply(s, each, TYPES))  # type: ignore[misc]
-        return [f"{each.version:04d}_{each.name}" for each in left]
+        return [each.title for each in left]
 
     def close(self) -> None:
         """Close every connection."""

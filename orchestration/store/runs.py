@@ -200,6 +200,13 @@ def slots_taken(session: Session) -> int:
     return int(row[0]) if row else 0
 
 
+def slot_holders(session: Session) -> list[str]:
+    """The runs that hold a slot, the one that has held it longest first."""
+    held = "status = 'running' AND needs_slot = 1"
+    sql = f"SELECT id FROM runs WHERE {held} ORDER BY running_since, id"
+    return [row[0] for row in session.all(sql)]
+
+
 def next_pending(session: Session, limit: int, *, needs_slot: bool, scope: str | None) -> list[str]:
     """The pending runs whose turn it is, in order."""
     return [

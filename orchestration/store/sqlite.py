@@ -58,6 +58,7 @@ class SqliteStore:
     Args:
         path: The file; its directory must exist.
         create: Whether to make and migrate a store that is missing or empty.
+        old: Whether one that must be migrated first will do.
 
     Raises:
         StoreError: The file cannot be opened or is no store.
@@ -65,7 +66,7 @@ class SqliteStore:
         StoreTooOldError: It must be migrated first.
     """
 
-    def __init__(self, path: Path, *, create: bool = True) -> None:
+    def __init__(self, path: Path, *, create: bool = True, old: bool = False) -> None:
         self._path = path
         self._readers = threading.local()
         self._open_readers: list[sqlite3.Connection] = []
@@ -74,7 +75,7 @@ class SqliteStore:
         with _explained(path):
             self._lock = WriteLock(path.with_name(path.name + ".lock"))
             self._connection = connect(path)
-            self._prepare(create=create)
+            self._prepare(create=create, old=old)
         self._thread = threading.Thread(target=self._serve, name="store-writer", daemon=True)
         self._thread.start()
 
@@ -107,12 +108,17 @@ class SqliteStore:
             finally:
                 connection.execute("ROLLBACK")
 
+    def missing(self) -> list[str]:
+        """What this release would add to the schema."""
+        left = self.read(lambda s: migrate.pending(migrate.current(s, TABLES)))
+        return [each.title for each in left]
+
     def migrate(self) -> list[str]:
         """Apply what this release adds to the schema, and tell what it was."""
         left = self.write(lambda s: migrate.pending(migrate.current(s, TABLES)))
         for each in left:
             self.write(lambda s, each=each: migrate.apply(s, each, TYPES))  # type: ignore[misc]
-        return [f"{each.version:04d}_{each.name}" for each in left]
+        return [each.title for each in left]
 
     def change_count(self) -> int:
         """A number that moves when another connection has committed; cheap to ask."""
@@ -129,14 +135,14 @@ class SqliteStore:
             self._lock.close()
             self._lock = None
 
-    def _prepare(self, *, create: bool) -> None:
+    def _prepare(self, *, create: bool, old: bool) -> None:
         session = SqliteSession(self._connection)
         version = migrate.current(session, TABLES)
         if version == 0:
             if not create:
                 raise StoreError(f"{self._path} is no store yet: run `orchestrate migrate`")
             self._create(session)
-        else:
+        elif not old:
             migrate.require_current(version)
 
     def _create(self, session: SqliteSession) -> None:

@@ -9,7 +9,8 @@ from orchestration.store.times import moment
 
 COLUMNS = (
     "run_id, step, branch, agent, offer, status, rank, item, attempt, failures, losses, sends,"
-    " owner, fraction, message, unknown, error, opened_at, claimed_at, ended_at, due_at"
+    " owner, fraction, message, unknown, error, opened_at, claimed_at, ended_at, due_at,"
+    " worker"
 )
 KEY = "run_id = ? AND step = ? AND branch = ?"
 
@@ -39,6 +40,7 @@ class StepRow:
     claimed_at: datetime | None
     ended_at: datetime | None
     due_at: datetime | None
+    worker: str | None = None
 
     @property
     def key(self) -> tuple[str, str, int]:
@@ -182,9 +184,9 @@ def claim(
 ) -> None:
     """Write that a worker holds the next attempt of a queued branch."""
     session.run(
-        "UPDATE steps SET status = 'running', owner = ?, attempt = attempt + 1, sends = 0,"
-        f" claimed_at = ?, due_at = ?, deadline = ?, fraction = 0, message = '' WHERE {KEY}",
-        *(owner, now.timestamp(), due_at.timestamp(), deadline.timestamp(), *row.key),
+        "UPDATE steps SET status = 'running', owner = ?, worker = ?, attempt = attempt + 1,"
+        f" sends = 0, claimed_at = ?, due_at = ?, deadline = ?, fraction = 0, message = '' WHERE {KEY}",
+        *(owner, owner, now.timestamp(), due_at.timestamp(), deadline.timestamp(), *row.key),
     )
 
 
@@ -301,6 +303,6 @@ def shift(session: Session, seconds: float) -> None:
 
 def read(row: Row) -> StepRow:
     """One row of `COLUMNS`."""
-    times = map(moment, row[17:])
-    values = [*row[:5], StepStatus(row[5]), *row[6:15], bool(row[15]), row[16], *times]
+    times = map(moment, row[17:21])
+    values = [*row[:5], StepStatus(row[5]), *row[6:15], bool(row[15]), row[16], *times, row[21]]
     return StepRow(*values)

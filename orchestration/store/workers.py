@@ -16,6 +16,7 @@ class NewWorker:
     Attributes:
         offers: Every `agent.action@version` it can do.
         slots: For each queue it consumes, how many steps it runs at once.
+        scope: The only run it works for; None: all of them.
     """
 
     id: str
@@ -25,6 +26,7 @@ class NewWorker:
     offers: Sequence[str]
     transport: str
     slots: Mapping[str, int]
+    scope: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +44,26 @@ class WorkerRow:
     started_at: datetime
     draining: bool
     left_at: datetime | None
+    scope: str | None = None
+
+    def serves(self, agent: str) -> bool:
+        """Whether it offers any action of an agent."""
+        return any(offer.startswith(f"{agent}.") for offer in self.offers)
 
 
-COLUMNS = "id, host, pid, release, offers, transport, beat, beat_at, started_at, draining, left_at"
+COLUMNS = (
+    "id, host, pid, release, offers, transport, beat, beat_at, started_at, draining, left_at, scope"
+)
 
 
 def join(session: Session, new: NewWorker, now: datetime) -> None:
     """Write that a worker is there."""
     at = now.timestamp()
     session.run(
-        "INSERT INTO workers (id, host, pid, release, offers, transport, beat_at, started_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO workers (id, host, pid, release, offers, transport, beat_at, started_at,"
+        " scope) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         *(new.id, new.host, new.pid, new.release, json.dumps(sorted(new.offers))),
-        *(new.transport, at, at),
+        *(new.transport, at, at, new.scope),
     )
     restore(session, new)
 
@@ -127,4 +136,4 @@ def forget(session: Session, before: datetime) -> int:
 def _read(row: Row) -> WorkerRow:
     offers, (beat_at, started_at) = frozenset(json.loads(row[4])), map(moment, row[7:9])
     values = [*row[:4], offers, *row[5:7], beat_at, started_at, bool(row[9]), moment(row[10])]
-    return WorkerRow(*values)
+    return WorkerRow(*values, scope=row[11])

@@ -58,6 +58,7 @@ CREATE TABLE steps (
     losses INTEGER NOT NULL DEFAULT 0,
     sends INTEGER NOT NULL DEFAULT 0,
     owner TEXT,                              -- who sent it while queued, who holds it while running
+    worker TEXT,                             -- who claimed it last
     due_at DOUBLE PRECISION,                 -- the next wake-up; what it means, the status says
     deadline DOUBLE PRECISION,
     fraction DOUBLE PRECISION NOT NULL DEFAULT 0,
@@ -125,6 +126,7 @@ CREATE TABLE workers (
     beat INTEGER NOT NULL DEFAULT 0,
     beat_at DOUBLE PRECISION NOT NULL,
     started_at DOUBLE PRECISION NOT NULL,
+    scope TEXT,                              -- the only run it works for; null: all
     draining INTEGER NOT NULL DEFAULT 0,
     left_at DOUBLE PRECISION                 -- set when it is known to be gone
 );
