@@ -10,6 +10,7 @@ from orchestration.store import agents, runs, steps, workers
 from orchestration.store.steps import StepRow
 
 BATCH = 64
+MOST_SEARCHED = 1_000
 FIRST_RESEND = timedelta(seconds=10)
 LONGEST_RESEND = timedelta(minutes=5)
 QUEUED_PER_SLOT = 2
@@ -41,16 +42,16 @@ def admit(tx: Transaction) -> None:
 
 def send_ready(tx: Transaction, queue: str) -> None:
     """Send the first ready branches of a queue, as far as there is room."""
-    if not tx.rules.sends:
+    scope = tx.rules.scope
+    if not tx.rules.sends or not steps.is_any_ready(tx.session, queue):
         return
-    ready = steps.ready(tx.session, queue, BATCH, tx.rules.scope)
-    room = room_in(tx, queue) if ready else 0
+    room = room_in(tx, queue)
+    ready = steps.ready(tx.session, queue, room, scope) if room > 0 else []
+    if not all(is_offered(tx, row) for row in ready):
+        every = steps.ready(tx.session, queue, MOST_SEARCHED, scope)
+        ready = [row for row in every if is_offered(tx, row)][:room]
     for row in ready:
-        if room <= 0:
-            break
-        if is_offered(tx, row):
-            send(tx, row, sends=0)
-            room -= 1
+        send(tx, row, sends=0)
 
 
 def send(tx: Transaction, row: StepRow, sends: int) -> None:

@@ -141,6 +141,12 @@ def ready(session: Session, queue: str, limit: int, scope: str | None) -> list[S
     return [read(row) for row in session.all(sql, queue, scope, scope, limit)]
 
 
+def is_any_ready(session: Session, queue: str) -> bool:
+    """Whether a branch waits for room in a queue."""
+    sql = "SELECT 1 FROM steps WHERE queue = ? AND status = 'ready' LIMIT 1"
+    return session.one(sql, queue) is not None
+
+
 def ready_queues(session: Session) -> list[str]:
     """Queues that have something to send."""
     sql = "SELECT DISTINCT queue FROM steps WHERE queue IS NOT NULL AND status = 'ready'"
@@ -185,7 +191,8 @@ def claim(
     """Write that a worker holds the next attempt of a queued branch."""
     session.run(
         "UPDATE steps SET status = 'running', owner = ?, worker = ?, attempt = attempt + 1,"
-        f" sends = 0, claimed_at = ?, due_at = ?, deadline = ?, fraction = 0, message = '' WHERE {KEY}",
+        " sends = 0, claimed_at = ?, due_at = ?, deadline = ?, fraction = 0, message = ''"
+        f" WHERE {KEY}",
         *(owner, owner, now.timestamp(), due_at.timestamp(), deadline.timestamp(), *row.key),
     )
 

@@ -37,7 +37,8 @@ CREATE TABLE runs (
     reason TEXT,                             -- why it ended, where no step says so
     forked_from TEXT
 );
-CREATE INDEX runs_by_status ON runs (status, rank);
+CREATE INDEX runs_by_status ON runs (status, needs_slot, rank);
+CREATE INDEX runs_pending ON runs (sender) WHERE status = 'pending';
 CREATE INDEX runs_by_creation ON runs (created_at, id);
 CREATE INDEX runs_by_command ON runs (command, created_at);
 CREATE INDEX runs_ended ON runs (ended_at) WHERE ended_at IS NOT NULL;
