@@ -136,4 +136,4 @@ def forget(session: Session, before: datetime) -> int:
 def _read(row: Row) -> WorkerRow:
     offers, (beat_at, started_at) = frozenset(json.loads(row[4])), map(moment, row[7:9])
     values = [*row[:4], offers, *row[5:7], beat_at, started_at, bool(row[9]), moment(row[10])]
-    return WorkerRow(*values, scope=row[11])
+    return WorkerRow(*values, *row[11:])
