@@ -1,0 +1,165 @@
+"""One thread a process that publishes on RabbitMQ, with confirms in a window."""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pika
+from pika.adapters.select_connection import SelectConnection
+from pika.channel import Channel
+from pika.exceptions import AMQPError
+
+log = logging.getLogger(__name__)
+
+WINDOW = 200
+MOST_KEPT = 20_000
+PAUSE_S = 1.0
+CLOSING_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message for an exchange.
+
+    Attributes:
+        tag: What the confirmation is told with; the publisher does not look at it.
+    """
+
+    exchange: str
+    routing_key: str
+    body: bytes
+    tag: Any = None
+    priority: int | None = None
+
+
+def nothing(_tags: Sequence[Any]) -> None:
+    """Nobody wants to know."""
+
+
+class Publisher:
+    """Publishes letters, and again what was not confirmed when the connection broke.
+
+    It keeps its letters in memory only: who may not lose one keeps it until it is confirmed.
+
+    Args:
+        parameters: How to connect.
+        confirmed: Told the tags of letters that the broker has on disk, in this thread.
+    """
+
+    def __init__(
+        self,
+        parameters: pika.connection.Parameters,
+        confirmed: Callable[[Sequence[Any]], None] = nothing,
+    ) -> None:
+        self._parameters = parameters
+        self._on_confirmed = confirmed
+        self._waiting: deque[Letter] = deque(maxlen=MOST_KEPT)
+        self._unconfirmed: dict[int, Letter] = {}
+        self._last = 0
+        self._channel: Channel | None = None
+        self._connection: SelectConnection | None = None
+        self._stopping = threading.Event()
+        self._idle = threading.Condition()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can publish now."""
+        return self._channel is not None and bool(self._channel.is_open)
+
+    def publish(self, letters: Sequence[Letter]) -> None:
+        """Publish soon, without waiting and without raising."""
+        self._waiting.extend(letters)
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._serve, name="publisher", daemon=True)
+                self._thread.start()
+                return
+        if (connection := self._connection) is not None and self.is_open:
+            connection.ioloop.add_callback_threadsafe(self._flush)
+
+    def close(self) -> None:
+        """Wait a little for what is under way, and disconnect."""
+        if self._thread is None:
+            return
+        with self._idle:
+            self._idle.wait_for(self._is_idle, timeout=CLOSING_S)
+        self._stopping.set()
+        if (connection := self._connection) is not None:
+            connection.ioloop.add_callback_threadsafe(connection.ioloop.stop)
+        self._thread.join(CLOSING_S)
+
+    def _is_idle(self) -> bool:
+        return not self._waiting and not self._unconfirmed
+
+    def _serve(self) -> None:
+        while not self._stopping.is_set():
+            self._connection = SelectConnection(
+                self._parameters,
+                on_open_callback=self._opened,
+                on_open_error_callback=self._broken,
+                on_close_callback=self._broken,
+            )
+            try:
+                self._connection.ioloop.start()
+            except (AMQPError, OSError) as error:
+                log.warning("publisher: %s", error)
+            self._forget_connection()
+            if not self._stopping.is_set():
+                self._stopping.wait(PAUSE_S)
+
+    def _forget_connection(self) -> None:
+        connection, self._connection, self._channel = self._connection, None, None
+        if connection is not None and connection.is_open:
+            connection.close()
+            connection.ioloop.start()
+        self._waiting.extendleft(reversed(self._unconfirmed.values()))
+        self._unconfirmed.clear()
+
+    def _opened(self, connection: SelectConnection) -> None:
+        connection.channel(on_open_callback=self._channel_opened)
+
+    def _channel_opened(self, channel: Channel) -> None:
+        channel.confirm_delivery(self._confirmed)
+        self._last = 0
+        self._channel = channel
+        self._flush()
+
+    def _broken(self, connection: SelectConnection, reason: object) -> None:
+        if not self._stopping.is_set():
+            log.warning("publisher: no connection to RabbitMQ, trying again: %s", reason)
+        connection.ioloop.stop()
+
+    def _flush(self) -> None:
+        while self._waiting and self._channel is not None and len(self._unconfirmed) < WINDOW:
+            letter = self._waiting.popleft()
+            self._last += 1
+            self._unconfirmed[self._last] = letter
+            properties = pika.BasicProperties(
+                delivery_mode=2, content_type="application/json", priority=letter.priority
+            )
+            self._channel.basic_publish(
+                letter.exchange, letter.routing_key, letter.body, properties
+            )
+
+    def _confirmed(self, frame: "pika.frame.Method[pika.spec.Basic.Ack]") -> None:
+        method = frame.method
+        first = min(self._unconfirmed, default=0) if method.multiple else method.delivery_tag
+        done = []
+        for number in range(first, method.delivery_tag + 1):
+            letter = self._unconfirmed.pop(number, None)
+            if letter is None:
+                continue
+            if isinstance(method, pika.spec.Basic.Nack):
+                self._waiting.append(letter)
+            else:
+                done.append(letter.tag)
+        self._on_confirmed(done)
+        self._flush()
+        if self._is_idle():
+            with self._idle:
+                self._idle.notify_all()
