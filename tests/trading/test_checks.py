@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from price_series import make_bars
+from tests.trading.price_series import make_bars
 
 from trading.bars import Bars
 from trading.checks import (
