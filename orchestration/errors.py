@@ -68,6 +68,10 @@ class IllegalTransitionError(OrchestrationError):
     """A status was about to move against the table: a bug here, please report it."""
 
 
+class BrokerError(OrchestrationError):
+    """RabbitMQ cannot be reached, or refuses us: nothing was sent; cure the cause and repeat."""
+
+
 class StoreError(OrchestrationError):
     """The store could not do it now: nothing was written; cure the cause and repeat."""
 
