@@ -59,4 +59,4 @@ def test_the_wheel_holds_the_packages_and_nothing_else(tmp_path: Path) -> None:
 
 
 def output(*words: str) -> str:
-    return subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True).stdout  # noqa: S603
+    return subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True).stdout
