@@ -3,7 +3,6 @@
 `why` is a pure function over `Facts`; `load` finds them in the store.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,6 +17,7 @@ from orchestration.store.agents import AgentRow
 from orchestration.store.runs import RunRow
 from orchestration.store.steps import StepRow
 from orchestration.store.workers import WorkerRow
+from orchestration.views import error
 from orchestration.views.workflow import error_messages, label
 
 MOST_NAMED = 3
@@ -169,11 +169,8 @@ def branch(facts: Facts, row: StepRow) -> Blocker:
         case StepStatus.RUNNING:
             return running(facts, row)
         case StepStatus.BACKOFF:
-            problem = json.loads(row.error or "null") or {"type": "it", "message": "failed"}
-            what = (
-                f"step {label(row)} failed {row.failures} times"
-                f" ({problem['type']}: {problem['message']})"
-            )
+            times = "once" if row.failures == 1 else f"{row.failures} times"
+            what = f"step {label(row)} failed {times} ({error.one_line(row.error) or 'no message'})"
             return Blocker("backing_off", what, f"it is tried again at {clock(row.due_at)}")
         case StepStatus.WAITING:
             what = f"step {label(row)} waits for an approval until {clock(row.due_at)}"
