@@ -28,7 +28,9 @@ PLAN = Plan(
 UNDOABLE = Plan("flow", (Step("first", "agent", "act", undo="undo_it"),), "first")
 
 
-def run(status: RunStatus, tallies: Tallies, plan: Plan = PLAN, ending: R | None = None) -> Run:
+def run(
+    status: RunStatus, tallies: Tallies, plan: Plan = PLAN, ending: RunStatus | None = None
+) -> Run:
     return Run("run", plan, status, ending=ending, tallies=tallies)
 
 

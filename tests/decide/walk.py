@@ -13,7 +13,7 @@ from tests.decide.model import Answer, Model, Place
 R, S = RunStatus, StepStatus
 Attempt = tuple[str, int, int]
 
-WISHES: Mapping[type[Fact], set[RunStatus]] = {  # and when the engine lets them in
+WISHES: Mapping[Callable[[], Fact], set[RunStatus]] = {  # and when the engine lets them in
     facts.Admitted: {R.PENDING},
     facts.CancelRequested: set(R) - ENDED,
     facts.DeadlineReached: {R.RUNNING},
@@ -39,13 +39,9 @@ def flow(random: Random) -> tuple[Plan, dict[str, Answer]]:
             approval=random.choice([None, None, timedelta(hours=1)]),
         )
         steps.append(step)
-        answers[name] = random.choice(
-            [
-                *(facts.Resolved(name, count) for count in (0, 1, 1, 2, 3)),
-                facts.Resolved(name, 0, wanted=False),
-                facts.Unresolvable(name),
-            ]
-        )
+        told: list[Answer] = [facts.Resolved(name, count) for count in (0, 1, 1, 2, 3)]
+        told += [facts.Resolved(name, 0, wanted=False), facts.Unresolvable(name)]
+        answers[name] = random.choice(told)
     return Plan("flow", tuple(steps), steps[-1].name), answers
 
 
@@ -119,7 +115,7 @@ class Walk:
     def somebody_intervenes(self, pick: int) -> None:
         self.wish(list(WISHES)[pick % len(WISHES)])
 
-    def wish(self, kind: type[Fact]) -> None:
+    def wish(self, kind: Callable[[], Fact]) -> None:
         undone = kind is facts.RetryRequested and self.model.run.undone
         if self.is_in(*WISHES[kind]) and not undone:
             self.model.advance(kind())
@@ -151,6 +147,8 @@ class Walk:
                 assert opened() or model.acting
             case R.COMPLETED | R.FAILED | R.CANCELLED:
                 assert not opened(), "nothing is open in what has ended"
+            case R.PENDING | R.PAUSED:
+                pass
 
     def finish(self) -> None:
         """Whatever happened: with slots, workers and patient people the run ends."""

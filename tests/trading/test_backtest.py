@@ -130,7 +130,7 @@ def test_too_little_equity_for_one_share_gives_no_trade() -> None:
 def test_fees_and_slippage_are_paid_at_both_ends() -> None:
     account = Account(10_000, 0.02, fee_bps=10, slippage_bps=100)
     (trade,) = run(study_of({"TEST": [0]}, bars_of([QUIET] * 6)), account).trades
-    assert (trade.entry_price, trade.exit_price) == (pytest.approx(10.1), pytest.approx(9.9))
+    assert [trade.entry_price, trade.exit_price] == pytest.approx([10.1, 9.9])
     assert trade.fees == pytest.approx(trade.quantity * (10.1 + 9.9) * 0.001)
     assert trade.profit == pytest.approx(trade.quantity * (9.9 - 10.1) - trade.fees)
 
@@ -206,7 +206,7 @@ def test_an_impossible_account_is_refused(
     assert error.value.name == name
 
 
-def plain_trades(study: Study, window: Window, account: Account) -> list[tuple[object, ...]]:
+def plain_trades(study: Study, window: Window, account: Account) -> list[tuple[str, str, int]]:
     """The same rules once more, day by day and bar by bar, for one symbol."""
     (bars,) = study.panel.series
     parameters = study.strategy.published

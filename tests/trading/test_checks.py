@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,6 +30,11 @@ def changed(values: np.ndarray, at: int, value: float) -> np.ndarray:
     return copy
 
 
+def with_value(bars: Bars, column: str, value: float) -> Bars:
+    columns: dict[str, Any] = {column: changed(getattr(bars, column), 4, value)}
+    return replace(bars, **columns)
+
+
 def test_sound_bars_pass_without_a_word(bars: Bars) -> None:
     require_usable(bars)
     assert warnings_about(bars, bars.dates[-1]) == []
@@ -44,7 +50,7 @@ def test_sound_bars_pass_without_a_word(bars: Bars) -> None:
     ],
 )
 def test_a_broken_bar_stops_the_work(bars: Bars, column: str, value: float, rule: str) -> None:
-    broken = replace(bars, **{column: changed(getattr(bars, column), 4, value)})
+    broken = with_value(bars, column, value)
     with pytest.raises(DataError) as error:
         require_usable(broken)
     (finding,) = error.value.findings
@@ -69,7 +75,7 @@ def test_dates_must_rise(bars: Bars, other: int, rule: str) -> None:
     ],
 )
 def test_an_odd_bar_is_told_of(bars: Bars, column: str, value: float, rule: str) -> None:
-    odd = replace(bars, **{column: changed(getattr(bars, column), 4, value)})
+    odd = with_value(bars, column, value)
     require_usable(odd)
     (finding,) = warnings_about(odd, bars.dates[-1])
     assert (finding.rule, finding.date) == (rule, str(bars.dates[4]))

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -128,7 +129,7 @@ def test_progress_is_told_set_by_set(dataset: Dataset) -> None:
         ({"seed": -1}, "seed"),
     ],
 )
-def test_an_impossible_search_is_refused(wrong: dict[str, int], name: str) -> None:
+def test_an_impossible_search_is_refused(wrong: dict[str, Any], name: str) -> None:
     with pytest.raises(ParameterError) as error:
         Search(**wrong)
     assert error.value.name == name

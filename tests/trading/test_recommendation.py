@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def test_sound_evidence_is_approved_with_its_reasons() -> None:
     ],
 )
 def test_a_weakness_on_held_out_days_needs_improvement(
-    changed: dict[str, float], reason: str
+    changed: dict[str, Any], reason: str
 ) -> None:
     found = recommend(replace(SOUND, out_of_sample=replace(GOOD, **changed)))
     assert found.verdict is Verdict.NEEDS_IMPROVEMENT
