@@ -136,7 +136,7 @@ def words(text: str) -> str:
 def number(value: float) -> str:
     """A number with the digits that matter."""
     if isinstance(value, int):
-        return f"{value:,}" if abs(value) >= 10 * LARGE else str(value)
+        return str(value)
     return f"{value:,.2f}" if abs(value) >= LARGE else f"{value:.4g}"
 
 

@@ -84,11 +84,9 @@ def final(session: Session, run_id: str) -> dict[str, Any]:
 
 def error_messages(session: Session, run: RunRow) -> list[str]:
     """Why a run failed, in one line each."""
-    messages = [run.reason] if run.reason else []
-    for row in steps.of_run(session, run.id):
-        if row.status is StepStatus.FAILED and row.error:
-            messages.append(f"step {label(row)}: {error.one_line(row.error)}")
-    return messages
+    failed = (row for row in steps.of_run(session, run.id) if row.status is StepStatus.FAILED)
+    messages = [f"step {label(row)}: {error.one_line(row.error)}" for row in failed if row.error]
+    return [run.reason, *messages] if run.reason else messages
 
 
 def label(row: StepRow) -> str:

@@ -1,0 +1,66 @@
+"""`orchestrate new`: a small tested project of one agent and one workflow."""
+
+import re
+from collections.abc import Iterator
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from string import Template
+
+import click
+
+from orchestration.errors import RejectedError
+
+SUFFIX = ".tmpl"
+RESERVED = {"orchestration", "actors", "trading", "scheduler", "tests"}
+
+
+@click.command()
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+def new(directory: Path) -> None:
+    """Write a small tested project of one agent and one workflow into DIR."""
+    name = module_name(directory)
+    try:
+        if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+            raise RejectedError(f"{directory} exists and is not empty: choose a new directory")
+        for path, text in files(name):
+            target = directory / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, "utf-8")
+    except OSError as error:
+        raise RejectedError(
+            f"cannot write to {directory}: {error.strerror}; choose another directory"
+        ) from None
+    click.echo(f"wrote {directory}; next: `cd {directory} && pytest`, and read its README.md")
+
+
+def module_name(directory: Path) -> str:
+    """The Python module of a project, named after its directory.
+
+    Raises:
+        RejectedError: The name makes no module, or hides one that is needed.
+    """
+    name = re.sub(r"\W", "_", directory.absolute().name.lower(), flags=re.ASCII)
+    if not name.isidentifier() or name in RESERVED:
+        raise RejectedError(
+            f"{directory.name!r} cannot be a module's name: use letters, digits and '_',"
+            f" and none of {', '.join(sorted(RESERVED))}"
+        )
+    return name
+
+
+def files(name: str) -> Iterator[tuple[Path, str]]:
+    """Each file of the project, as a path in it and its text."""
+    root = resources.files("orchestration.cli").joinpath("template")
+    for path, file in sorted(walk(root, Path()), key=lambda found: found[0]):
+        target = Path(str(path).replace("NAME", name).removesuffix(SUFFIX))
+        yield target, Template(file.read_text("utf-8")).substitute(name=name)
+
+
+def walk(directory: Traversable, path: Path) -> Iterator[tuple[Path, Traversable]]:
+    """Every template below a directory, with its path."""
+    for entry in directory.iterdir():
+        if entry.is_dir():
+            yield from walk(entry, path / entry.name)
+        elif entry.name.endswith(SUFFIX):
+            yield path / entry.name, entry
