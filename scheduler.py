@@ -3,9 +3,10 @@
 import sys
 
 from orchestration import logs, settings
-from orchestration.errors import ConfigurationError
+from orchestration.errors import BrokerError, ConfigurationError
 from orchestration.runtime import ticker
 from orchestration.runtime.broker import make_broker
+from orchestration.runtime.reach import require_broker
 
 EXIT_USAGE = 2
 EXIT_UNREACHABLE = 3
@@ -25,6 +26,11 @@ def main() -> int:
         )
         return EXIT_UNREACHABLE
     logs.configure(found.log_level, found.log_format)
+    try:
+        require_broker(found.broker_url)
+    except BrokerError as error:
+        sys.stderr.write(f"scheduler: {error}\n")
+        return EXIT_UNREACHABLE
     ticker.run(make_broker(found.broker_url, []), found)
     return 0
 

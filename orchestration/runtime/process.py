@@ -18,6 +18,7 @@ from orchestration.errors import ConfigurationError, OrchestrationError
 from orchestration.runtime.acknowledgement import CurrentMessage
 from orchestration.runtime.broker import make_broker
 from orchestration.runtime.host import Host
+from orchestration.runtime.reach import require_broker
 from orchestration.runtime.running import Setup
 
 log = logging.getLogger(__name__)
@@ -85,6 +86,7 @@ class Lifecycle(Middleware):
         wanted = worker.consumer_whitelist or broker.get_declared_queues()
         queues = dict.fromkeys(sorted(wanted), worker.worker_threads)
         try:
+            require_broker(str(settings.load().broker_url))
             self.host.start(queues, lambda: self._why_end(worker))
         except OrchestrationError as error:
             raise SystemExit(_complain(str(error), EXIT_UNREACHABLE)) from None
