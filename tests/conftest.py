@@ -1,14 +1,20 @@
-"""What all tests share: a RabbitMQ of their own, and a word about what had to be left out."""
+"""What all tests share: servers and stores of their own, and a word about what was left out."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from orchestration.ports import Store
+from orchestration.store.postgres import PostgresStore
+from orchestration.store.sqlite import MemoryStore, SqliteStore
+from tests import databases
+from tests.clock import FakeClock
 from tests.rabbitmq import fresh_vhost
 
 SERVERS = {"rabbitmq": "RabbitMQ", "postgres": "PostgreSQL"}
 LEFT_OUT = Path(__file__).parent.parent / ".left-out"
+KINDS = ["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 
 
 @pytest.fixture
@@ -16,6 +22,37 @@ def vhost() -> Iterator[str]:
     """The address of a vhost that only this test has."""
     with fresh_vhost() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def shared_schema() -> Iterator[str]:
+    with databases.schema() as url:
+        yield url
+
+
+@pytest.fixture
+def empty_schema() -> Iterator[str]:
+    with databases.schema() as url:
+        yield url
+
+
+@pytest.fixture(params=KINDS)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    opened: Store
+    match request.param:
+        case "memory":
+            opened = MemoryStore()
+        case "sqlite":
+            opened = SqliteStore(tmp_path / "store.db")
+        case _:
+            opened = databases.emptied(PostgresStore(request.getfixturevalue("shared_schema")))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -65,23 +65,30 @@ def take_over(tx: Transaction, worker: WorkerRow, *, dead: bool) -> int:
 
     Within a scope the worker stays listed: somebody else has to move on the rest.
     """
-    rows = steps.owned_by(tx.session, worker.id, tx.rules.scope)
-    for row in rows:
-        if row.status is StepStatus.QUEUED:
-            dispatch.send(tx, row, 0)
-        elif dead and worker.draining:
-            hand_over(tx, row)
-        else:
-            lose(tx, row, worker, acting=not dead)
-    if tx.rules.scope is not None:
-        return len(rows)
+    owned = steps.owned_by(tx.session, worker.id, tx.rules.scope)
+    for row in owned:
+        move_on(tx, row, worker, dead=dead)
     if dead:
-        for run_id in attempts.settle_all(tx.session, worker.id):
+        for run_id in attempts.settle_all(tx.session, worker.id, tx.rules.scope):
             nudge(tx, run_id)
+    if tx.rules.scope is None and dead:
         workers.leave(tx.session, worker.id, tx.now)
-    else:
+    elif tx.rules.scope is None:
         workers.silence(tx.session, worker.id)
-    return len(rows)
+    return len(owned)
+
+
+def move_on(tx: Transaction, seen: StepRow, worker: WorkerRow, *, dead: bool) -> None:
+    """Take one branch from a worker, unless the one before it has ended their run."""
+    row = steps.get(tx.session, *seen.key)
+    if row is None or row.owner != worker.id:
+        return
+    if row.status is StepStatus.QUEUED:
+        dispatch.send(tx, row, 0)
+    elif dead and worker.draining:
+        hand_over(tx, row)
+    else:
+        lose(tx, row, worker, acting=not dead)
 
 
 def lose(tx: Transaction, row: StepRow, worker: WorkerRow, *, acting: bool) -> None:

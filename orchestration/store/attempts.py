@@ -49,10 +49,12 @@ def settle(session: Session, key: tuple[str, str, int], attempt: int, worker: st
     return changed > 0
 
 
-def settle_all(session: Session, worker: str) -> list[str]:
+def settle_all(session: Session, worker: str, scope: str | None) -> list[str]:
     """Write that a dead worker acts no longer, and tell whose runs that was."""
-    rows = session.all("SELECT DISTINCT run_id FROM attempts WHERE holder = ?", worker)
-    session.run("UPDATE attempts SET holder = NULL WHERE holder = ?", worker)
+    where = "holder = ? AND (CAST(? AS TEXT) IS NULL OR run_id = ?)"
+    values = (worker, scope, scope)
+    rows = session.all(f"SELECT DISTINCT run_id FROM attempts WHERE {where}", *values)
+    session.run(f"UPDATE attempts SET holder = NULL WHERE {where}", *values)
     return [row[0] for row in rows]
 
 

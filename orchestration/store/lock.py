@@ -43,13 +43,13 @@ class WriteLock:
         Returns:
             Its process id if it was ended.
         """
-        words = os.pread(self._file, 80, 0).split()
         try:
+            words = os.pread(self._file, 80, 0).split()
             holder = psutil.Process(int(words[0]))
             same = repr(holder.create_time()).encode() == words[1]
             if same and holder.pid != os.getpid() and holder.status() == psutil.STATUS_STOPPED:
                 holder.kill()
                 return holder.pid
-        except (IndexError, psutil.Error):
+        except (IndexError, OSError, psutil.Error):
             pass
         return None

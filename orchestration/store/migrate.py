@@ -82,6 +82,19 @@ def require_current(version: int) -> None:
         )
 
 
+def upgrade(session: Session, tables: str, types: Mapping[str, str]) -> list[str]:
+    """Apply what is missing, all or nothing, and tell what it was.
+
+    Raises:
+        StoreTooNewError: The store has migrations that this release does not know.
+    """
+    session.run("CREATE TABLE IF NOT EXISTS schema_versions (version INTEGER, name TEXT)")
+    left = pending(current(session, tables))
+    for migration in left:
+        apply(session, migration, types)
+    return [migration.title for migration in left]
+
+
 def apply(session: Session, migration: Migration, types: Mapping[str, str]) -> None:
     """Run one migration inside the caller's transaction."""
     sql = re.sub(r"--[^\n]*", "", migration.sql)

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from typing import Any, LiteralString, TypeVar
 
@@ -61,13 +61,11 @@ class PostgresStore:
         self._url = url
         self._mutex = threading.Lock()
         self._connections: dict[str, psycopg.Connection[Row]] = {}
-        version = self.write(lambda s: migrate.current(s, TABLES))
-        if version == 0 and create:
-            self.write(self._create)
-        elif version == 0:
-            raise StoreError("the database holds no store yet: run `orchestrate migrate`")
-        elif not old:
-            migrate.require_current(version)
+        self._closed = False
+        with ExitStack() as undo:
+            undo.callback(self.close)
+            self._prepare(create=create, old=old)
+            undo.pop_all()
 
     def write(self, operation: Callable[[Session], T]) -> T:
         """Run the operation in a transaction; durable when it returns.
@@ -97,26 +95,29 @@ class PostgresStore:
 
     def migrate(self) -> list[str]:
         """Apply what this release adds to the schema, and tell what it was."""
-        left = self.write(lambda s: migrate.pending(migrate.current(s, TABLES)))
-        for each in left:
-            self.write(lambda s, each=each: migrate.apply(s, each, TYPES))  # type: ignore[misc]
-        return [each.title for each in left]
+        return self.write(lambda s: migrate.upgrade(s, TABLES, TYPES))
 
     def close(self) -> None:
         """Close every connection."""
         with self._mutex:
+            self._closed = True
             for connection in self._connections.values():
                 connection.close()
             self._connections.clear()
 
-    def _create(self, session: Session) -> None:
-        if migrate.current(session, TABLES) == 0:
-            session.run("CREATE TABLE schema_versions (version INTEGER, name TEXT)")
-            for migration in migrate.known():
-                migrate.apply(session, migration, TYPES)
+    def _prepare(self, *, create: bool, old: bool) -> None:
+        version = self.read(lambda s: migrate.current(s, TABLES))
+        if version == 0 and create:
+            self.migrate()
+        elif version == 0:
+            raise StoreError("the database holds no store yet: run `orchestrate migrate`")
+        elif not old:
+            migrate.require_current(version)
 
     def _run(self, role: str, operation: Callable[[PostgresSession], T]) -> T:
         with self._mutex, _explained():
+            if self._closed:
+                raise StoreError("the store is closed: open it again")
             connection = self._connections.get(role)
             if connection is None or connection.closed:
                 connection = psycopg.connect(self._url, connect_timeout=5)

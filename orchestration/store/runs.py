@@ -233,14 +233,15 @@ def due(session: Session, now: datetime, limit: int, scope: str | None) -> list[
 
 def ended_before(session: Session, moment_: datetime, keep: int, limit: int) -> list[str]:
     """Ended runs that are too old, or beyond the newest `keep`, oldest first."""
-    row = session.one(
-        "SELECT ended_at FROM runs WHERE ended_at IS NOT NULL"
-        " ORDER BY ended_at DESC LIMIT 1 OFFSET ?",
+    first_beyond = session.one(
+        "SELECT ended_at, id FROM runs WHERE ended_at IS NOT NULL"
+        " ORDER BY ended_at DESC, id DESC LIMIT 1 OFFSET ?",
         keep,
     )
-    edge = max(moment_.timestamp(), float(row[0]) if row else 0.0)
-    sql = "SELECT id FROM runs WHERE ended_at <= ? ORDER BY ended_at LIMIT ?"
-    return [row[0] for row in session.all(sql, edge, limit)]
+    ended_at, run_id = first_beyond or (0.0, "")
+    sql = "SELECT id FROM runs WHERE ended_at <= ? OR (ended_at, id) <= (?, ?)"
+    sql += " ORDER BY ended_at, id LIMIT ?"
+    return [row[0] for row in session.all(sql, moment_.timestamp(), ended_at, run_id, limit)]
 
 
 def delete(session: Session, run_id: str) -> None:

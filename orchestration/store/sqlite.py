@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -27,6 +27,9 @@ TYPES = {"serial": "INTEGER PRIMARY KEY AUTOINCREMENT"}
 MOST_OPERATIONS = 64
 COMMITS_PER_CHECKPOINT = 256
 PATIENCE_S = 5.0
+CLOSED = "the store is closed: open it again"
+CURE = "check that the disk has room and the directory is writable"
+CURES = {sqlite3.SQLITE_NOTADB: "name another file in DATABASE_URL"}
 
 Operation = Callable[[Session], Any]
 Work = tuple[Operation, "Future[Any]"]
@@ -71,11 +74,14 @@ class SqliteStore:
         self._readers = threading.local()
         self._open_readers: list[sqlite3.Connection] = []
         self._queue: SimpleQueue[Work | None] = SimpleQueue()
-        self._lock: WriteLock | None = None
-        with _explained(path):
+        self._door = threading.Lock()
+        self._closed = False
+        with _explained(path, OSError), ExitStack() as undo:
             self._lock = WriteLock(path.with_name(path.name + ".lock"))
-            self._connection = connect(path)
+            undo.callback(self._lock.close)
+            self._connection = undo.enter_context(closing(connect(path)))
             self._prepare(create=create, old=old)
+            undo.pop_all()
         self._thread = threading.Thread(target=self._serve, name="store-writer", daemon=True)
         self._thread.start()
 
@@ -86,13 +92,17 @@ class SqliteStore:
             StoreError: Nothing was written; repeat it later.
         """
         future: Future[T] = Future()
-        self._queue.put((operation, future))
+        with self._door:
+            if self._closed:
+                raise StoreError(CLOSED)
+            self._queue.put((operation, future))
         while True:
             try:
                 return future.result(timeout=PATIENCE_S)
             except FutureTimeout:
-                if self._lock is not None:
-                    self._lock.end_stopped_holder()
+                if future.done():  # the operation itself ran out of some time
+                    raise
+                self._lock.end_stopped_holder()
 
     def read(self, operation: Callable[[Session], T]) -> T:
         """Run the operation on one snapshot, on a connection of this thread.
@@ -115,25 +125,24 @@ class SqliteStore:
 
     def migrate(self) -> list[str]:
         """Apply what this release adds to the schema, and tell what it was."""
-        left = self.write(lambda s: migrate.pending(migrate.current(s, TABLES)))
-        for each in left:
-            self.write(lambda s, each=each: migrate.apply(s, each, TYPES))  # type: ignore[misc]
-        return [each.title for each in left]
+        return self.write(lambda s: migrate.upgrade(s, TABLES, TYPES))
 
     def change_count(self) -> int:
         """A number that moves when another connection has committed; cheap to ask."""
-        row = self._reader().execute("PRAGMA data_version").fetchone()
-        return int(row[0])
+        with _explained(self._path):
+            row = self._reader().execute("PRAGMA data_version").fetchone()
+            return int(row[0])
 
     def close(self) -> None:
         """Finish what is queued, and close every connection."""
-        self._queue.put(None)
-        self._thread.join()
-        for connection in (*self._open_readers, self._connection):
-            connection.close()
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        with self._door:
+            if not self._closed:
+                self._closed = True
+                self._queue.put(None)
+        self._thread.join(PATIENCE_S)
+        while self._thread.is_alive():
+            self._lock.end_stopped_holder()
+            self._thread.join(PATIENCE_S)
 
     def _prepare(self, *, create: bool, old: bool) -> None:
         session = SqliteSession(self._connection)
@@ -146,19 +155,23 @@ class SqliteStore:
             migrate.require_current(version)
 
     def _create(self, session: SqliteSession) -> None:
-        assert self._lock is not None  # noqa: S101 - set by the only caller
-        self._lock.acquire()
-        try:
+        with self._locked():
             self._connection.execute("PRAGMA journal_mode=WAL")
             with transaction(self._connection):
-                if migrate.current(session, TABLES) == 0:
-                    session.run("CREATE TABLE schema_versions (version INTEGER, name TEXT)")
-                    for migration in migrate.known():
-                        migrate.apply(session, migration, TYPES)
+                migrate.upgrade(session, TABLES, TYPES)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with _explained(self._path, OSError):
+            self._lock.acquire()
+        try:
+            yield
         finally:
             self._lock.release()
 
     def _reader(self) -> sqlite3.Connection:
+        if self._closed:
+            raise StoreError(CLOSED)
         connection: sqlite3.Connection | None = getattr(self._readers, "connection", None)
         if connection is None:
             connection = connect(self._path)
@@ -177,6 +190,10 @@ class SqliteStore:
                 self._checkpoint()
             if last:
                 break
+        with self._locked():  # since the last connection to close makes a checkpoint
+            for connection in (*self._open_readers, self._connection):
+                connection.close()
+        self._lock.close()
 
     def _drain(self, first: Work) -> tuple[list[Work], bool]:
         batch = [first]
@@ -194,7 +211,7 @@ class SqliteStore:
         """Run a batch in one transaction; where that fails, each alone."""
         try:
             outcomes = self._attempt(batch)
-        except (StoreError, OSError) as error:
+        except StoreError as error:
             if len(batch) > 1:
                 for work in batch:
                     self._commit([work])
@@ -208,22 +225,13 @@ class SqliteStore:
                 future.set_result(outcome)
 
     def _attempt(self, batch: list[Work]) -> list[Any]:
-        if self._lock is None:
-            raise StoreError("the store is closed: open it again")
-        self._lock.acquire()
-        try:
-            with _explained(self._path), transaction(self._connection):
-                return [run_one(self._connection, operation) for operation, _ in batch]
-        finally:
-            self._lock.release()
+        with self._locked(), _explained(self._path), transaction(self._connection):
+            return [run_one(self._connection, operation) for operation, _ in batch]
 
     def _checkpoint(self) -> None:
-        if self._lock is not None:
-            self._lock.acquire()
-            try:
-                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-            finally:
-                self._lock.release()
+        """Move the log into the file; where the disk has no room for it now, the next one will."""
+        with suppress(StoreError), self._locked(), _explained(self._path):
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 class MemoryStore:
@@ -232,10 +240,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._connection = connect(":memory:")
         self._mutex = threading.RLock()
-        session = SqliteSession(self._connection)
-        session.run("CREATE TABLE schema_versions (version INTEGER, name TEXT)")
-        for migration in migrate.known():
-            migrate.apply(session, migration, TYPES)
+        migrate.upgrade(SqliteSession(self._connection), TABLES, TYPES)
 
     def write(self, operation: Callable[[Session], T]) -> T:
         """Run the operation in a transaction."""
@@ -257,8 +262,12 @@ def connect(path: Path | str) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, timeout=PATIENCE_S, isolation_level=None, check_same_thread=False
     )
-    for pragma in ("synchronous=FULL", "wal_autocheckpoint=0", "temp_store=MEMORY"):
-        connection.execute(f"PRAGMA {pragma}")
+    try:
+        for pragma in ("synchronous=FULL", "wal_autocheckpoint=0", "temp_store=MEMORY"):
+            connection.execute(f"PRAGMA {pragma}")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 
@@ -268,11 +277,11 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
+        connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-    connection.execute("COMMIT")
 
 
 def run_one(connection: sqlite3.Connection, operation: Operation) -> Any:
@@ -290,11 +299,11 @@ def run_one(connection: sqlite3.Connection, operation: Operation) -> Any:
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the file system say into one sentence with a cure."""
+def _explained(path: Path, *others: type[Exception]) -> Iterator[None]:
+    """Turn what SQLite, and perhaps the file system, says into one sentence with a cure."""
+    explained: tuple[type[Exception], ...] = (sqlite3.Error, *others)
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
-        raise StoreError(
-            f"store {path}: {error}; check that the disk has room and the directory is writable"
-        ) from error
+    except explained as error:
+        cure = CURES.get(getattr(error, "sqlite_errorcode", 0), CURE)
+        raise StoreError(f"store {path}: {error}; {cure}") from error

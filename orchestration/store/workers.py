@@ -69,8 +69,13 @@ def join(session: Session, new: NewWorker, now: datetime) -> None:
 
 
 def restore(session: Session, worker: NewWorker) -> bool:
-    """Write the slots of a worker where they are missing; whether they were."""
-    if session.one("SELECT 1 FROM slots WHERE worker = ?", worker.id) or not worker.slots:
+    """Write the slots of a worker where they are missing; whether they were.
+
+    One that drains shall have none.
+    """
+    taken = "SELECT 1 FROM slots WHERE worker = ?"
+    draining = "SELECT 1 FROM workers WHERE id = ? AND draining = 1"
+    if not worker.slots or session.one(f"{taken} UNION ALL {draining}", worker.id, worker.id):
         return False
     for queue, count in worker.slots.items():
         session.run(

@@ -1,0 +1,82 @@
+"""Rows to begin with."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from orchestration.plans import Plan, Step
+from orchestration.ports import Session
+from orchestration.state import RunStatus, StepStatus
+from orchestration.store import runs, steps
+from orchestration.store.runs import NewRun
+from orchestration.store.steps import NewStep, StepRow
+
+NOW = datetime(2025, 9, 12, 12, 0, 0, 123456, UTC)
+MINUTE = timedelta(minutes=1)
+PLAN = Plan(
+    "restock",
+    (Step("packing", "warehouse", "pack", for_each="parameters.skus"), Step("other", "a", "b")),
+    "packing",
+    {"warehouse": 2},
+)
+
+
+def add_run(session: Session, run_id: str, now: datetime = NOW, **more: Any) -> None:
+    new = NewRun(
+        **{
+            "id": run_id,
+            "plan": PLAN,
+            "parameters": "{}",
+            "sender": "management",
+            "correlation_id": None,
+            "priority": 2,
+            "needs_slot": True,
+            **more,
+        }
+    )
+    runs.insert(session, new, now)
+
+
+def move_run(
+    session: Session, run_id: str, status: RunStatus, now: datetime = NOW, **more: Any
+) -> None:
+    """Save a run in another status, whatever the table says."""
+    before = runs.load(session, run_id)
+    after = type(before)(
+        **{
+            "id": run_id,
+            "plan": before.plan,
+            "status": status,
+            "generation": before.generation,
+            **more,
+        }
+    )
+    runs.save(session, before, after, now, timedelta(minutes=15))
+
+
+def add_step(
+    session: Session,
+    branch: int = 0,
+    status: StepStatus = StepStatus.READY,
+    now: datetime = NOW,
+    **more: Any,
+) -> StepRow:
+    new = NewStep(
+        **{
+            "run_id": "r1",
+            "step": "packing",
+            "branch": branch,
+            "agent": "warehouse",
+            "offer": "warehouse.pack@2",
+            "status": status,
+            "rank": 0.0,
+            **more,
+        }
+    )
+    steps.insert(session, new, now)
+    return row(session, new.run_id, new.step, branch)
+
+
+def row(session: Session, run_id: str = "r1", step: str = "packing", branch: int = 0) -> StepRow:
+    found = steps.get(session, run_id, step, branch)
+    assert found is not None
+    return found

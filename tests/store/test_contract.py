@@ -1,0 +1,255 @@
+"""What every store promises, whatever is behind it."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from orchestration.errors import (
+    NotFoundError,
+    StoreError,
+    StoreTooNewError,
+    StoreTooOldError,
+)
+from orchestration.ports import Session, Store
+from orchestration.store import migrate
+from orchestration.store.migrate import Migration
+from orchestration.store.postgres import PostgresStore
+from orchestration.store.sqlite import SqliteStore
+
+ADD = "INSERT INTO audit (at, actor, action, subject) VALUES (0, ?, 'test', '')"
+NAMES = "SELECT actor FROM audit ORDER BY actor"
+
+
+def add(name: str) -> Callable[[Session], int]:
+    return lambda session: session.run(ADD, name)
+
+
+def names(store: Store) -> list[str]:
+    return store.read(lambda session: [row[0] for row in session.all(NAMES)])
+
+
+class TestSession:
+    def test_run_tells_how_many_rows_changed(self, store: Store) -> None:
+        assert store.write(add("a")) == 1
+        assert store.write(add("a")) == 1
+        change = "UPDATE audit SET actor = ? WHERE actor = ?"
+        assert store.write(lambda s: s.run(change, "b", "a")) == 2
+        assert store.write(lambda s: s.run(change, "b", "a")) == 0
+
+    def test_one_is_the_first_row_or_none(self, store: Store) -> None:
+        store.write(add("b"))
+        store.write(add("a"))
+        assert store.read(lambda s: s.one(NAMES)) == ("a",)
+        assert store.read(lambda s: s.one("SELECT 1 FROM audit WHERE actor = ?", "x")) is None
+
+    def test_all_is_every_row(self, store: Store) -> None:
+        store.write(lambda s: [add(name)(s) for name in "cab"])
+        assert names(store) == ["a", "b", "c"]
+
+    def test_text_comes_back_as_it_was(self, store: Store) -> None:
+        odd = "ümläut 🚚 'quoted' \"twice\" 100 % ? back\\slash\nline"
+        store.write(add(odd))
+        assert names(store) == [odd]
+
+
+class TestWriting:
+    def test_a_write_returns_what_its_operation_does(self, store: Store) -> None:
+        assert store.write(lambda _: "done") == "done"
+
+    def test_an_operation_sees_its_own_writes(self, store: Store) -> None:
+        assert store.write(lambda s: (add("a")(s), s.one(NAMES))) == (1, ("a",))
+
+    @pytest.mark.parametrize(
+        "error",
+        [NotFoundError("no such run"), ZeroDivisionError(), TimeoutError(), OSError("elsewhere")],
+        ids=lambda error: type(error).__name__,
+    )
+    def test_an_operation_that_raises_writes_nothing(self, store: Store, error: Exception) -> None:
+        def operation(session: Session) -> None:
+            add("a")(session)
+            raise error
+
+        with pytest.raises(type(error)) as caught:
+            store.write(operation)
+        assert caught.value is error
+        assert names(store) == []
+        store.write(add("b"))
+        assert names(store) == ["b"]
+
+    @pytest.mark.parametrize(
+        "wrong", ["SELEC 1", "INSERT INTO control (id, store_id) VALUES (7, 'x')"]
+    )
+    def test_an_operation_whose_sql_fails_writes_nothing(self, store: Store, wrong: str) -> None:
+        with pytest.raises(StoreError):
+            store.write(lambda s: (add("a")(s), s.run(wrong)))
+        assert names(store) == []
+        store.write(add("b"))
+        assert names(store) == ["b"]
+
+    def test_who_fails_takes_nobody_along(self, store: Store) -> None:
+        def refused(session: Session) -> None:
+            add("refused")(session)
+            raise NotFoundError("no such run")
+
+        def broken(session: Session) -> None:
+            add("broken")(session)
+            session.run("SELEC 1")
+
+        operations = [*(add(f"{number:02}") for number in range(20)), refused, broken]
+        with ThreadPoolExecutor(8) as pool:
+            futures = [pool.submit(store.write, operation) for operation in operations]
+        failed = [future.exception() for future in futures if future.exception()]
+        assert [type(error) for error in failed] == [NotFoundError, StoreError]
+        assert names(store) == [f"{number:02}" for number in range(20)]
+
+    def test_no_update_is_lost_between_threads(self, store: Store) -> None:
+        def count(session: Session) -> None:
+            row = session.one("SELECT subject FROM audit")
+            assert row is not None
+            session.run("UPDATE audit SET subject = ?", str(int(row[0]) + 1))
+
+        store.write(
+            lambda s: s.run(
+                "INSERT INTO audit (at, actor, action, subject) VALUES (0, '', '', '0')"
+            )
+        )
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda _: store.write(count), range(100)))
+        assert store.read(lambda s: s.one("SELECT subject FROM audit")) == ("100",)
+
+
+class TestReading:
+    def test_a_read_sees_every_earlier_write(self, store: Store) -> None:
+        for name in "abc":
+            store.write(add(name))
+            assert names(store)[-1] == name
+
+    def test_any_thread_may_read(self, store: Store) -> None:
+        store.write(add("a"))
+        with ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(lambda _: names(store), range(20))) == [["a"]] * 20
+
+    def test_a_read_whose_sql_fails_says_so_and_harms_nobody(self, store: Store) -> None:
+        with pytest.raises(StoreError):
+            store.read(lambda s: s.one("SELEC 1"))
+        assert names(store) == []
+
+    def test_a_read_whose_operation_raises_harms_nobody(self, store: Store) -> None:
+        def operation(_: Session) -> None:
+            raise NotFoundError("no such run")
+
+        with pytest.raises(NotFoundError):
+            store.read(operation)
+        assert names(store) == []
+
+
+class TestClosing:
+    def test_what_was_written_before_is_answered(self, store: Store) -> None:
+        assert store.write(add("a")) == 1
+        store.close()
+
+    def test_a_closed_store_says_so(self, store: Store) -> None:
+        store.close()
+        with pytest.raises(StoreError, match="closed"):
+            store.write(add("a"))
+        with pytest.raises(StoreError, match="closed"):
+            names(store)
+
+    def test_closing_twice_does_no_harm(self, store: Store) -> None:
+        store.close()
+        store.close()
+
+
+Opener = Callable[..., SqliteStore | PostgresStore]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def again(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
+    """Opens one and the same place, empty at first."""
+    if request.param == "sqlite":
+        return lambda **how: SqliteStore(tmp_path / "store.db", **how)
+    url = request.getfixturevalue("empty_schema")
+    return lambda **how: PostgresStore(url, **how)
+
+
+NEXT = Migration(9, "more", "CREATE TABLE more (id {serial}, name TEXT); -- a comment; with one")
+
+
+class TestOneSnapshot:
+    def test_a_read_does_not_see_what_was_written_after_it_began(self, again: Opener) -> None:
+        here, there = again(), again()
+
+        def look_twice(session: Session) -> None:
+            assert session.all(NAMES) == []
+            there.write(add("a"))
+            assert session.all(NAMES) == []
+
+        here.read(look_twice)
+        assert names(here) == ["a"]
+        here.close()
+        there.close()
+
+
+class TestMigrations:
+    def test_a_missing_store_is_made(self, again: Opener) -> None:
+        again().close()
+        opened = again(create=False)
+        assert opened.missing() == []
+        assert opened.migrate() == []
+        assert opened.read(migrate.is_ahead) is False
+        opened.close()
+
+    def test_a_missing_store_is_missed_if_it_may_not_be_made(self, again: Opener) -> None:
+        with pytest.raises(StoreError, match="run `orchestrate migrate`"):
+            again(create=False)
+
+    def test_what_was_written_is_there_when_it_is_opened_again(self, again: Opener) -> None:
+        first = again()
+        first.write(add("a"))
+        first.close()
+        second = again()
+        assert names(second) == ["a"]
+        second.close()
+
+    def test_a_newer_store_is_refused(self, again: Opener) -> None:
+        opened = again()
+        opened.write(lambda s: s.run("INSERT INTO schema_versions VALUES (99, 'later')"))
+        assert opened.read(migrate.is_ahead)
+        opened.close()
+        with pytest.raises(StoreTooNewError, match="run the release that migrated it"):
+            again()
+
+    def test_an_older_store_is_refused_until_it_is_migrated(
+        self, again: Opener, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first = again()
+        first.write(add("a"))
+        first.close()
+        both = [*migrate.known(), NEXT]
+        monkeypatch.setattr(migrate, "known", lambda: both)
+        with pytest.raises(StoreTooOldError, match="run `orchestrate migrate`"):
+            again()
+        old = again(old=True)
+        assert old.missing() == ["0009_more"]
+        assert old.migrate() == ["0009_more"]
+        assert old.migrate() == []
+        old.close()
+        new = again()
+        assert new.write(lambda s: s.run("INSERT INTO more (name) VALUES ('x')")) == 1
+        assert names(new) == ["a"]
+        new.close()
+
+    def test_a_migration_that_fails_changes_nothing(
+        self, again: Opener, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        again().close()
+        wrong = Migration(10, "wrong", "CREATE TABLE wrong (id INTEGER); SELEC 1")
+        both = [*migrate.known(), NEXT, wrong]
+        monkeypatch.setattr(migrate, "known", lambda: both)
+        old = again(old=True)
+        with pytest.raises(StoreError):
+            old.migrate()
+        assert old.missing() == ["0009_more", "0010_wrong"]
+        old.close()

@@ -1,0 +1,334 @@
+"""What only a file can do: be locked, be full, be no database."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from orchestration.errors import StoreError
+from orchestration.ports import Session
+from orchestration.store import sqlite
+from orchestration.store.lock import WriteLock
+from orchestration.store.sqlite import SqliteStore
+
+READ = "SELECT subject FROM audit"
+EACH = 150
+NOBODY = 65_534
+
+COUNTER = """
+import sys
+from pathlib import Path
+from orchestration.store.sqlite import SqliteStore
+
+def count(session):
+    value = int(session.one("SELECT subject FROM audit")[0]) + 1
+    session.run("UPDATE audit SET subject = ?", str(value))
+    return value
+
+store = SqliteStore(Path(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
+print(*(store.write(count) for _ in range(int(sys.argv[2]))), flush=True)
+store.close()
+"""
+
+HOLDER = """
+import sys
+from pathlib import Path
+from orchestration.store.lock import WriteLock
+
+WriteLock(Path(sys.argv[1])).acquire()
+print("holding", flush=True)
+sys.stdin.readline()
+"""
+
+
+def put(value: str) -> str:
+    return f"INSERT INTO audit (at, actor, action, subject) VALUES (0, '', '', '{value}')"
+
+
+def refusal(store: SqliteStore) -> str | None:
+    """Why a write was refused, if it was."""
+    try:
+        store.write(lambda s: s.run(put("x" * 30_000)))
+    except StoreError as error:
+        return str(error)
+    return None
+
+
+def counted(store: SqliteStore) -> int:
+    row = store.read(lambda s: s.one("SELECT COUNT(*) FROM audit"))
+    assert row is not None
+    return int(row[0])
+
+
+@contextmanager
+def process(script: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """A Python process that is told to go by a line, and is gone at the end."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", script, *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with child:
+        try:
+            yield child
+        finally:
+            child.kill()
+
+
+def line(child: subprocess.Popen[str]) -> str:
+    assert child.stdout is not None
+    return child.stdout.readline().strip()
+
+
+def go(child: subprocess.Popen[str]) -> None:
+    assert child.stdin is not None
+    child.stdin.write("go\n")
+    child.stdin.flush()
+
+
+class TestTwoProcesses:
+    def test_both_write_and_no_update_is_lost(self, tmp_path: Path) -> None:
+        path = tmp_path / "store.db"
+        store = SqliteStore(path)
+        store.write(lambda s: s.run(put("0")))
+        with process(COUNTER, path, EACH) as one, process(COUNTER, path, EACH) as other:
+            assert (line(one), line(other)) == ("ready", "ready")
+            go(one)
+            go(other)
+            seen = [list(map(int, line(child).split())) for child in (one, other)]
+        assert sorted(seen[0] + seen[1]) == list(range(1, 2 * EACH + 1))
+        assert min(seen[0]) < max(seen[1])
+        assert min(seen[1]) < max(seen[0])
+        assert store.read(lambda s: s.one(READ)) == (str(2 * EACH),)
+        store.close()
+
+    def test_a_change_by_another_is_noticed(self, tmp_path: Path) -> None:
+        here, there = (SqliteStore(tmp_path / "store.db") for _ in range(2))
+        before = here.change_count()
+        assert here.change_count() == before
+        there.write(lambda s: s.run(put("1")))
+        assert here.change_count() != before
+        here.close()
+        there.close()
+
+    def test_two_may_make_it_at_once(self, tmp_path: Path) -> None:
+        with ThreadPoolExecutor(4) as pool:
+            stores = list(pool.map(lambda _: SqliteStore(tmp_path / "store.db"), range(4)))
+        for store in stores:
+            store.write(lambda s: s.run(put("1")))
+        assert counted(stores[0]) == 4
+        for store in stores:
+            store.close()
+
+
+class TestStoppedHolder:
+    def test_a_holder_that_was_stopped_is_found_and_ended(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sqlite, "PATIENCE_S", 0.1)
+        store = SqliteStore(tmp_path / "store.db")
+        with process(HOLDER, tmp_path / "store.db.lock") as holder:
+            assert line(holder) == "holding"
+            os.kill(holder.pid, signal.SIGSTOP)
+            assert store.write(lambda s: s.run(put("1"))) == 1
+            assert holder.wait() == -signal.SIGKILL
+        store.close()
+
+    def test_closing_does_not_wait_for_it_either(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sqlite, "PATIENCE_S", 0.1)
+        store = SqliteStore(tmp_path / "store.db")
+        with process(HOLDER, tmp_path / "store.db.lock") as holder:
+            assert line(holder) == "holding"
+            os.kill(holder.pid, signal.SIGSTOP)
+            store.close()
+            assert holder.wait() == -signal.SIGKILL
+
+    def test_a_holder_at_work_is_left_alone(self, tmp_path: Path) -> None:
+        ours = WriteLock(tmp_path / "lock")
+        with process(HOLDER, tmp_path / "lock") as holder:
+            assert line(holder) == "holding"
+            assert ours.end_stopped_holder() is None
+            go(holder)
+            assert holder.wait() == 0
+        ours.close()
+
+    def test_a_stopped_process_that_only_has_the_number_of_a_holder_is_left_alone(
+        self, tmp_path: Path
+    ) -> None:
+        ours = WriteLock(tmp_path / "lock")
+        with process(HOLDER, tmp_path / "other") as stranger:
+            assert line(stranger) == "holding"
+            os.kill(stranger.pid, signal.SIGSTOP)
+            (tmp_path / "lock").write_text(f"{stranger.pid} 12345.0\n".ljust(40))
+            assert psutil.Process(stranger.pid).create_time() != 12345.0
+            assert ours.end_stopped_holder() is None
+            assert stranger.poll() is None
+        ours.close()
+
+    def test_nobody_is_ended_for_a_lock_that_nobody_has_held(self, tmp_path: Path) -> None:
+        ours = WriteLock(tmp_path / "lock")
+        assert ours.end_stopped_holder() is None
+        ours.acquire()
+        assert ours.end_stopped_holder() is None
+        ours.close()
+        assert ours.end_stopped_holder() is None
+
+    def test_a_holder_that_is_gone_is_no_trouble(self, tmp_path: Path) -> None:
+        with process(HOLDER, tmp_path / "lock") as holder:
+            assert line(holder) == "holding"
+        ours = WriteLock(tmp_path / "lock")
+        assert ours.end_stopped_holder() is None
+        ours.close()
+
+    def test_a_lock_file_is_for_its_owner_only(self, tmp_path: Path) -> None:
+        WriteLock(tmp_path / "lock").close()
+        assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o600
+
+
+class TestGroupCommit:
+    def test_what_queues_up_is_written_together_and_one_refusal_is_nobody_elses(
+        self, tmp_path: Path
+    ) -> None:
+        store = SqliteStore(tmp_path / "store.db")
+        others_queued = threading.Barrier(11)
+
+        def slow(session: Session) -> None:
+            others_queued.wait()
+            session.run(put("slow"))
+
+        def write(number: int) -> int:
+            others_queued.wait()
+            return store.write(lambda s: s.run(put(str(number)) if number else "SELEC 1"))
+
+        with ThreadPoolExecutor(11) as pool:
+            first = pool.submit(store.write, slow)
+            rest = [pool.submit(write, number) for number in range(10)]
+        assert first.exception() is None
+        assert [type(future.exception()) for future in rest] == [StoreError] + [type(None)] * 9
+        assert counted(store) == 10
+        store.close()
+
+    def test_more_than_a_batch_and_a_close_in_the_middle_lose_nothing(self, tmp_path: Path) -> None:
+        store = SqliteStore(tmp_path / "store.db")
+        with ThreadPoolExecutor(100) as pool:
+            futures = [pool.submit(store.write, lambda s: s.run(put("1"))) for _ in range(100)]
+            store.close()
+        written = [future for future in futures if future.exception() is None]
+        refused = [future.exception() for future in futures if future.exception()]
+        assert all("closed" in str(error) for error in refused)
+        again = SqliteStore(tmp_path / "store.db")
+        assert counted(again) == len(written)
+        again.close()
+
+    def test_the_log_is_moved_into_the_file_now_and_then(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sqlite, "COMMITS_PER_CHECKPOINT", 8)
+        store = SqliteStore(tmp_path / "store.db")
+        sizes = []
+        for _ in range(64):
+            store.write(lambda s: s.run(put("x" * 4_000)))
+            sizes.append((tmp_path / "store.db-wal").stat().st_size)
+        assert max(sizes) == max(sizes[:16])
+        store.close()
+
+
+class TestUnusable:
+    def test_a_file_that_is_no_database_is_named_with_a_cure(self, tmp_path: Path) -> None:
+        path = tmp_path / "letter.txt"
+        path.write_text("Dear store, " * 1_000)
+        with pytest.raises(StoreError, match=r"letter\.txt: file is not a database; name another"):
+            SqliteStore(path)
+        assert path.read_text() == "Dear store, " * 1_000
+
+    def test_a_missing_directory_is_named_with_a_cure(self, tmp_path: Path) -> None:
+        with pytest.raises(StoreError, match=r"check that .* the directory is writable"):
+            SqliteStore(tmp_path / "missing" / "store.db")
+
+    def test_a_directory_that_may_not_be_written_is_named_with_a_cure(self, tmp_path: Path) -> None:
+        with read_only(tmp_path), pytest.raises(StoreError, match="the directory is writable"):
+            SqliteStore(tmp_path / "store.db")
+
+    def test_a_refused_store_leaves_nothing_open(self, tmp_path: Path) -> None:
+        path = tmp_path / "letter.txt"
+        path.write_text("Dear store, " * 1_000)
+        with pytest.raises(StoreError):
+            SqliteStore(path)
+        mine = psutil.Process().open_files()
+        assert not [file for file in mine if file.path.startswith(str(tmp_path))]
+
+
+class TestFull:
+    def test_after_room_was_made_a_full_disk_is_no_trouble_any_more(self, tmp_path: Path) -> None:
+        with small_disk(tmp_path / "disk") as disk:
+            store = SqliteStore(disk / "store.db")
+            store.write(lambda s: s.run(put("first")))
+            filler = disk / "filler"
+            with pytest.raises(OSError, match="No space"):
+                filler.write_bytes(bytes(8_000_000))
+            refusals = list(filter(None, (refusal(store) for _ in range(300))))
+            assert len(refusals) > sqlite.COMMITS_PER_CHECKPOINT
+            assert all("disk has room" in each for each in refusals)
+            assert store.read(lambda s: s.one(READ)) == ("first",)
+            filler.unlink()
+            written = counted(store)
+            store.write(lambda s: s.run(put("after")))
+            assert counted(store) == written + 1
+            store.close()
+
+    def test_a_store_that_may_not_grow_is_usable_again_once_something_is_deleted(
+        self, tmp_path: Path
+    ) -> None:
+        store = SqliteStore(tmp_path / "store.db")
+        pages = store.write(lambda s: s.one("PRAGMA page_count"))
+        assert pages is not None
+        store.write(lambda s: s.run(f"PRAGMA max_page_count = {pages[0] + 20}"))
+        refusals = list(filter(None, (refusal(store) for _ in range(20))))
+        assert "full; check that the disk has room" in refusals[0]
+        store.write(lambda s: s.run("DELETE FROM audit"))
+        assert store.write(lambda s: s.run(put("after"))) == 1
+        store.close()
+
+
+@contextmanager
+def read_only(directory: Path) -> Iterator[None]:
+    """Be somebody who may look into a directory, but not write there."""
+    outside = [parent for parent in directory.parents if parent.stat().st_mode & 0o5 != 0o5]
+    for parent in outside:
+        parent.chmod(parent.stat().st_mode | 0o5)
+    directory.chmod(0o555)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+        directory.chmod(0o700)
+
+
+@contextmanager
+def small_disk(at: Path) -> Iterator[Path]:
+    """A file system of 2 MB, where mounting one is allowed."""
+    at.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(at)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no file system may be mounted here")
+    try:
+        yield at
+    finally:
+        subprocess.run(["umount", str(at)], check=True)
