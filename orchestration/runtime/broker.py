@@ -110,6 +110,12 @@ class HardRabbitmqBroker(RabbitmqBroker):
         if ensure:
             self._ensure_queue(name)  # type: ignore[no-untyped-call]
 
+    def ensure_queues(self) -> None:
+        """Make every declared queue now: what is published before would be dropped."""
+        for name in self.queues:
+            self.declare_queue(name, ensure=True)
+        del self.connection
+
     @override
     def _build_queue_arguments(self, queue_name: str) -> dict[str, Any]:
         """Ticks that nobody reads are worth nothing a little later, and must not pile up."""

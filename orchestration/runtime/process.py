@@ -16,7 +16,7 @@ from orchestration import logs, settings
 from orchestration.definitions import App
 from orchestration.errors import ConfigurationError, OrchestrationError
 from orchestration.runtime.acknowledgement import CurrentMessage
-from orchestration.runtime.broker import make_broker
+from orchestration.runtime.broker import HardRabbitmqBroker, make_broker
 from orchestration.runtime.host import Host
 from orchestration.runtime.reach import require_broker
 from orchestration.runtime.running import Setup
@@ -87,6 +87,8 @@ class Lifecycle(Middleware):
         queues = dict.fromkeys(sorted(wanted), worker.worker_threads)
         try:
             require_broker(str(settings.load().broker_url))
+            if isinstance(broker, HardRabbitmqBroker):
+                broker.ensure_queues()
             self.host.start(queues, lambda: self._why_end(worker))
         except OrchestrationError as error:
             raise SystemExit(_complain(str(error), EXIT_UNREACHABLE)) from None

@@ -34,7 +34,12 @@ class Workplace:
         """The whole environment of its processes: nothing of ours leaks in."""
         names = KEPT + MEASURED if self.measured else KEPT
         found = {name: os.environ[name] for name in names if name in os.environ}
-        found |= {"PYTHONPATH": str(ROOT), "ORCHESTRATION_HOME": str(self.home)}
+        return found | {"PYTHONPATH": str(ROOT)} | self.settings
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What the environment says to ours."""
+        found = {"ORCHESTRATION_HOME": str(self.home)}
         if self.url is not None:
             found["RABBITMQ_URL"] = self.url
         if self.app is not None:

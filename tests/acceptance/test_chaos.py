@@ -6,7 +6,7 @@ import signal
 import statistics
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -20,13 +20,20 @@ from orchestration.errors import WorkflowFailedError
 from tests.acceptance import victims
 from tests.acceptance.checker import Promise, complaints, recoveries
 from tests.acceptance.node import Node, node_in
+from tests.acceptance.promises import (
+    DELIVERED,
+    MODULE,
+    PARCELS,
+    RETURNED,
+    VALIDATED,
+    VALIDATION,
+)
 from tests.acceptance.processes import Process, Processes, Workplace
 from tests.acceptance.supervisor import Supervisor
 from tests.acceptance.witness import KILLED, TOLD, VARIABLE, Line, Witness
 from tests.acceptance.witnessed import DWELL, app
 from tests.eventually import eventually
 
-MODULE = "tests.acceptance.witnessed"
 ENVIRONMENT = os.environ
 WORKFLOWS = int(ENVIRONMENT.get("CHAOS_WORKFLOWS", "200"))
 KILLS = int(ENVIRONMENT.get("CHAOS_KILLS", "20"))
@@ -35,40 +42,7 @@ CLIENTS = 4
 SLOTS = 24
 DWELL_S = 0.3
 BETWEEN_STRIKES_S = (2.0, 3.0)
-PARCELS = 3
 PATIENCE_S = 120.0
-
-VALIDATION = {
-    "symbols": ["AAPL", "MSFT"],
-    "validation_period": "1M",
-    "optimization_iterations": 2,
-}
-VALIDATED = Promise(
-    "completed",
-    {
-        "preparing_validation_data": (),
-        "running_backtests": ("preparing_validation_data",),
-        "analyzing_performance": ("running_backtests",),
-        "optimizing_parameters": ("analyzing_performance",),
-        "generating_recommendations": ("optimizing_parameters",),
-    },
-    {"running_backtests": 2},
-)
-STEPS = {
-    "packing": (),
-    "carrying": ("packing",),
-    "counting": ("carrying",),
-    "delivering": ("counting",),
-}
-DELIVERED = Promise("completed", STEPS, {"carrying": PARCELS})
-RETURNED = Promise(
-    "failed",
-    STEPS,
-    {"carrying": PARCELS},
-    undone=("packing", "carrying"),
-    never=frozenset({"delivering"}),
-)
-
 
 @dataclass
 class Customers:
@@ -203,17 +177,12 @@ def node(tmp_path: Path) -> Iterator[Node]:
 
 
 @pytest.fixture
-def witness(tmp_path: Path) -> Witness:
-    return Witness(tmp_path / "witness.txt")
-
-
-@pytest.fixture
 def fleet(
     node: Node,
     witness: Witness,
     processes: Processes,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    enter: Callable[[Workplace], None],
 ) -> Iterator[Fleet]:
     more = {
         VARIABLE: str(witness.path),
@@ -221,8 +190,7 @@ def fleet(
         "MAX_CONCURRENT_WORKFLOWS": str(SLOTS),
     }
     workplace = Workplace(tmp_path / "home", node.url, MODULE, more, measured=False)
-    for name in ("RABBITMQ_URL", "ORCHESTRATION_HOME", "ORCHESTRATION_APP", *more):
-        monkeypatch.setenv(name, workplace.environment[name])
+    enter(workplace)
     Client(app=app).close()  # the store is there from now on
     node.wait()
     found = Fleet(workplace, processes, witness)
@@ -231,7 +199,6 @@ def fleet(
     found.supervisor.stop()
 
 
-@pytest.mark.acceptance
 @pytest.mark.rabbitmq
 @pytest.mark.timeout(240)
 def test_everything_accepted_ends_however_often_they_are_killed(

@@ -19,6 +19,7 @@ from tests.acceptance.witness import END, FAIL, START, Line, Witness
 
 BRANCH = re.compile(r"\[(\d+)\]$")
 DWELL = "WITNESS_DWELL"
+HOLD = "WITNESS_HOLD"
 LIMIT = 3
 
 
@@ -89,6 +90,8 @@ def watched(action: Action) -> Callable[[Context], Any]:
         branch = int(found.group(1)) if found else 0
         about = (context.workflow_id, context.step, branch, context.attempt, os.getpid())
         witness.write(Line(START, *about))
+        while context.step == environment.get(HOLD):  # until somebody kills this process
+            time.sleep(0.1)
         time.sleep(float(environment.get(DWELL, "0")))
         try:
             value = call(action, context)
