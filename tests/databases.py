@@ -26,7 +26,7 @@ def schema() -> Iterator[str]:
     with connection:
         connection.execute(f"CREATE SCHEMA {name}")
         try:
-            yield f"{SERVER}?options=-csearch_path%3D{name}"
+            yield f"{SERVER}?options=-csearch_path%3D{name}%20-csynchronous_commit%3Doff"
         finally:
             connection.execute(f"DROP SCHEMA {name} CASCADE")
 

@@ -8,6 +8,7 @@ crash before it changes nothing; a crash after it leaves rows that are sent agai
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from orchestration.definitions import App
@@ -80,9 +81,10 @@ class Engine:
         Raises:
             ValueError: The result is not JSON.
         """
-        text = json.dumps(value, sort_keys=True, allow_nan=False, separators=(",", ":"))
-        name = self._keep_large(key[0], text) if len(text) > artifacts.LARGEST_IN_ROW else None
-        result = None if name else text
+        text = encoded(value)
+        large = len(text) > artifacts.LARGEST_IN_ROW
+        name = self._keep_large(key, attempt, text) if large else None
+        result = None if large else text
         return self.commit(lambda tx: claim.complete(tx, key, attempt, result, name))
 
     def fail(self, key: Key, attempt: int, error: Mapping[str, Any], *, retryable: bool) -> bool:
@@ -106,8 +108,19 @@ class Engine:
         """
         self.commit(lambda tx: membership.join(tx, worker, app))
 
-    def beat(self, worker: NewWorker, held: frozenset[Held], metrics: Mapping[str, Any]) -> bool:
-        """Show that a worker lives; False if it was declared dead and must end."""
+    def beat(
+        self,
+        worker: NewWorker,
+        held: Callable[[], frozenset[Held]],
+        metrics: Mapping[str, Any],
+    ) -> bool:
+        """Show that a worker lives; False if it was declared dead and must end.
+
+        Args:
+            worker: How it is registered.
+            held: Yields every attempt that it holds, or is about to claim.
+            metrics: What its agents' heartbeats say; empty: no heartbeat is due.
+        """
         return self.commit(lambda tx: membership.beat(tx, worker, held, metrics))
 
     def drain(self, worker: str) -> None:
@@ -181,12 +194,22 @@ class Engine:
         """Refuse what waits for a person; see `control.reject`."""
         return self.commit(lambda tx: control.reject(tx, run_id, step, by))
 
-    def _keep_large(self, run_id: str, text: str) -> str:
+    def _keep_large(self, key: Key, attempt: int, text: str) -> str:
         """Write a large result ahead of its completion, in short transactions."""
         body = text.encode()
         name = artifacts.digest(body)
-        for number, chunk in artifacts.chunks(body):
-            self.store.write(
-                lambda s, n=number, c=chunk: artifacts.put(s, run_id, name, n, c)  # type: ignore[misc]
-            )
+        for piece in artifacts.chunks(body):
+            self.commit(partial(claim.keep, key=key, attempt=attempt, name=name, piece=piece))
         return name
+
+
+def encoded(value: Any) -> str:
+    """A result as JSON text.
+
+    Raises:
+        ValueError: It is not JSON.
+    """
+    try:
+        return json.dumps(value, sort_keys=True, allow_nan=False, separators=(",", ":"))
+    except (TypeError, RecursionError) as error:
+        raise ValueError(f"the result is not JSON: {error}") from None

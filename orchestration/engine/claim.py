@@ -11,7 +11,7 @@ from orchestration.engine.transaction import Transaction
 from orchestration.plans import UNDO
 from orchestration.ports import Dispatch
 from orchestration.state import StepStatus
-from orchestration.store import agents, attempts, runs, steps
+from orchestration.store import agents, artifacts, attempts, runs, steps
 from orchestration.store.steps import StepRow
 
 Key = tuple[str, str, int]
@@ -93,6 +93,12 @@ def held(tx: Transaction, key: Key, attempt: int) -> StepRow | None:
     row = steps.get(tx.session, *key)
     mine = row is not None and row.status is StepStatus.RUNNING and row.owner == tx.rules.me
     return row if mine and row is not None and row.attempt == attempt else None
+
+
+def keep(tx: Transaction, key: Key, attempt: int, name: str, piece: tuple[int, bytes]) -> None:
+    """Write one piece of a large result ahead of its completion, while the claim is held."""
+    if held(tx, key, attempt) is not None:
+        artifacts.put(tx.session, key[0], name, *piece)
 
 
 def complete(

@@ -10,7 +10,6 @@ from orchestration.store import agents, runs, steps, workers
 from orchestration.store.steps import StepRow
 
 BATCH = 64
-MOST_SEARCHED = 1_000
 FIRST_RESEND = timedelta(seconds=10)
 LONGEST_RESEND = timedelta(minutes=5)
 QUEUED_PER_SLOT = 2
@@ -46,10 +45,11 @@ def send_ready(tx: Transaction, queue: str) -> None:
     if not tx.rules.sends or not steps.is_any_ready(tx.session, queue):
         return
     room = room_in(tx, queue)
-    ready = steps.ready(tx.session, queue, room, scope) if room > 0 else []
-    if not all(is_offered(tx, row) for row in ready):
-        every = steps.ready(tx.session, queue, MOST_SEARCHED, scope)
-        ready = [row for row in every if is_offered(tx, row)][:room]
+    if room <= 0:
+        return
+    ready = steps.ready(tx.session, queue, room, scope)
+    if not {row.offer for row in ready} <= tx.rules.offers:
+        ready = steps.ready(tx.session, queue, room, scope, live_offers(tx, queue))
     for row in ready:
         send(tx, row, sends=0)
 
@@ -75,8 +75,8 @@ def room_in(tx: Transaction, queue: str) -> int:
     return room if limit is None else min(room, limit - queued - running)
 
 
-def is_offered(tx: Transaction, row: StepRow) -> bool:
-    """Whether a live worker has the branch's action in its version."""
-    if row.offer in tx.rules.offers:
-        return True
-    return any(row.offer in worker.offers for worker in workers.present(tx.session))
+def live_offers(tx: Transaction, queue: str) -> list[str]:
+    """Every `agent.action@version` of a queue that this or another live worker can do."""
+    everyone = (worker.offers for worker in workers.present(tx.session))
+    offers = tx.rules.offers.union(*everyone)
+    return sorted(offer for offer in offers if offer.startswith(f"{queue}."))

@@ -1,6 +1,6 @@
 """Workers come, beat and go."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from orchestration.definitions import App
@@ -39,9 +39,15 @@ def join(tx: Transaction, worker: NewWorker, app: App) -> None:
 
 
 def beat(
-    tx: Transaction, worker: NewWorker, held: frozenset[Held], metrics: Mapping[str, Any]
+    tx: Transaction,
+    worker: NewWorker,
+    held: Callable[[], frozenset[Held]],
+    metrics: Mapping[str, Any],
 ) -> bool:
-    """Count a beat, and put right what this worker owns in the store but not in memory."""
+    """Count a beat, and put right what this worker owns in the store but not in memory.
+
+    The memory is asked inside the transaction: what was claimed before it is in memory by then.
+    """
     if not workers.beat(tx.session, worker.id, tx.now):
         return False
     if workers.restore(tx.session, worker):
@@ -49,7 +55,7 @@ def beat(
     for queue in worker.slots:
         if metrics:
             agents.beat(tx.session, queue, "running", metrics, tx.now)
-    reconcile(tx, worker.id, held)
+    reconcile(tx, worker.id, held())
     return True
 
 

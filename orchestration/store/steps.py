@@ -1,5 +1,6 @@
 """The table `steps`: one row a branch; while it is queued the row is its own outbox."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -132,13 +133,30 @@ def owned_by(session: Session, owner: str, scope: str | None) -> list[StepRow]:
     return [read(row) for row in session.all(sql, owner, scope, scope)]
 
 
-def ready(session: Session, queue: str, limit: int, scope: str | None) -> list[StepRow]:
-    """Branches that wait for room in a queue, the first in rank first."""
+def ready(
+    session: Session,
+    queue: str,
+    limit: int,
+    scope: str | None,
+    offers: Sequence[str] | None = None,
+) -> list[StepRow]:
+    """Branches that wait for room in a queue, the first in rank first.
+
+    Args:
+        session: Any session.
+        queue: The queue.
+        limit: So many at most.
+        scope: The only run to look at; None: all of them.
+        offers: The only `agent.action@version` to look for; None: all of them.
+    """
+    marks = ", ".join(["NULL", *"?" * len(offers or ())])  # NULL, since none may be given
+    offered = "" if offers is None else f"AND offer IN ({marks})"
     sql = (
         f"SELECT {COLUMNS} FROM steps WHERE queue = ? AND status = 'ready'"
-        " AND (CAST(? AS TEXT) IS NULL OR run_id = ?) ORDER BY rank, run_id, step, branch LIMIT ?"
+        f" AND (CAST(? AS TEXT) IS NULL OR run_id = ?) {offered}"
+        " ORDER BY rank, run_id, step, branch LIMIT ?"
     )
-    return [read(row) for row in session.all(sql, queue, scope, scope, limit)]
+    return [read(row) for row in session.all(sql, queue, scope, scope, *(offers or ()), limit)]
 
 
 def is_any_ready(session: Session, queue: str) -> bool:
