@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import logging
+import math
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 
 STORE_PAUSE_S = 1.0
 LONGEST_TRACEBACK = 16_000
+CUT_OFF_AFTER_S = 8.0
 
 
 class Results(Mapping[str, Any]):
@@ -94,7 +96,12 @@ class Frame:
         self._attempts: dict[Held, Attempt] = {}
         self._stopping = threading.Event()
         self.draining = False
-        self.cut_off = False
+        self.beaten_at = math.inf
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether the last beat is so long ago that others may soon take over what runs here."""
+        return self._engine.clock.monotonic() - self.beaten_at > CUT_OFF_AFTER_S
 
     def work(self, dispatch: Dispatch, settle: Callable[[], None]) -> bool:
         """Do what a message hints at, if it is still to be had.

@@ -22,7 +22,6 @@ TICK_S = 0.1
 TIMERS_EVERY_S = 0.5
 BEAT_EVERY_S = 2.0
 SWEEP_WHEN_NONE_FOR = timedelta(seconds=2)
-CUT_OFF_AFTER_S = 8.0
 
 
 class Keeper:
@@ -55,7 +54,6 @@ class Keeper:
         self._stopping = threading.Event()
         self._process = psutil.Process()
         self._next: dict[str, float] = {}
-        self._beaten_at = engine.clock.monotonic()
         self._thread = threading.Thread(target=self._serve, name="keeper", daemon=True)
 
     def start(self) -> None:
@@ -74,7 +72,8 @@ class Keeper:
                 self.tick()
             except StoreError as error:
                 log.warning("the store is away: %s", error)
-                self._cut_off_if_late()
+            except Exception:
+                log.exception("a bug: this beat is lost, the next one is due")
 
     def tick(self) -> None:
         """Do what is due, and nothing else."""
@@ -84,19 +83,19 @@ class Keeper:
             self._sweeper.fire_timers()
         if self._is_due("beat", BEAT_EVERY_S):
             self._beat()
+            self._sweeper.bury()
             if self._sweeper.is_due(SWEEP_WHEN_NONE_FOR):
                 self._sweeper.sweep()
 
     def _beat(self) -> None:
         metrics = self._metrics() if self._is_due("heartbeat", self._heartbeat_s) else {}
-        if not self._engine.beat(self._worker, self._frame.held(), metrics):
+        if not self._engine.beat(self._worker, self._frame.held, metrics):
             self._end("it was declared dead, and others have taken over")
         elif self._engine.store.read(migrate.is_ahead):
             self._end("the store was migrated by a newer release")
         elif reason := self._watch():
             self._end(reason)
-        self._beaten_at = self._engine.clock.monotonic()
-        self._frame.cut_off = False
+        self._frame.beaten_at = self._engine.clock.monotonic()
         claimed = self._frame.claimed()
         mine = self._engine.store.read(lambda s: steps.owned_by(s, self._worker.id, None))
         owned = {(row.key, row.attempt) for row in mine}
@@ -108,11 +107,6 @@ class Keeper:
             "memory_usage": self._process.memory_percent() / 100,
             "steps_running": float(len(self._frame.claimed())),
         }
-
-    def _cut_off_if_late(self) -> None:
-        """Others may take over soon: claim nothing, and tell the steps."""
-        if self._engine.clock.monotonic() - self._beaten_at > CUT_OFF_AFTER_S:
-            self._frame.cut_off = True
 
     def _is_due(self, what: str, period_s: float) -> bool:
         now = self._engine.clock.monotonic()

@@ -25,6 +25,8 @@ from orchestration.store.connect import open_store
 from orchestration.store.workers import NewWorker
 from orchestration.views.fleet import FleetView
 
+FORGETTING_S = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Setup:
@@ -78,7 +80,15 @@ class Running:
         """What the scheduler asks for: sweep, start what is scheduled, forget what is old."""
         self.sweeper.sweep()
         self._timetable.fire()
-        self.engine.forget(self._settings.retention, self._settings.retention_runs)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Delete what is too old, batch by batch, as long as the next tick is not due."""
+        age, keep = self._settings.retention, self._settings.retention_runs
+        clock = self.engine.clock
+        end = clock.monotonic() + FORGETTING_S
+        while self.engine.forget(age, keep) and clock.monotonic() < end:
+            pass
 
     def drain(self) -> None:
         """Claim nothing new."""

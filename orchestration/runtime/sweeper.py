@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 
 from orchestration.engine import Engine
+from orchestration.engine.sweep import LARGEST_DRIFT_S
 from orchestration.liveness import Observer
 from orchestration.ports import Locks
 from orchestration.store import control, steps, workers
@@ -37,6 +38,7 @@ class Sweeper:
         self._locks = locks
         self._observer = Observer()
         self._boot = boot_id()
+        self._clock_offset = self._offset()
 
     def is_due(self, period: timedelta) -> bool:
         """Whether nobody has swept for so long."""
@@ -46,21 +48,32 @@ class Sweeper:
     def sweep(self) -> None:
         """Do everything that is due."""
         self._engine.commit(lambda tx: control.mark_swept(tx.session, tx.now))
+        if not self.follow_clock():
+            self.fire_timers()
+            self._engine.refill()
+
+    def follow_clock(self) -> bool:
+        """Move every timer with this machine's clock if that was set; whether it was."""
+        self._clock_offset = self._offset()
         if self._engine.follow_clock(self._boot):
             log.warning("this machine's clock was set: timers were moved with it")
-            return
-        self.fire_timers()
-        self.bury()
-        self._engine.refill()
+            return True
+        return False
 
     def fire_timers(self) -> None:
         """Act on wake-ups that have come; costs one read when there are none."""
+        if abs(self._offset() - self._clock_offset) > LARGEST_DRIFT_S:
+            self.follow_clock()
+            return
         now, scope = self._engine.clock.now(), self._engine.rules.scope
         if self._engine.store.read(lambda s: steps.is_any_due(s, now, scope)):
             self._engine.fire_timers()
 
     def bury(self) -> None:
-        """Take over from workers that are dead, and from those that are silent."""
+        """Take over from workers that are dead, and from those that are silent.
+
+        Silence is only seen by who looks often: every worker looks at each of its beats.
+        """
         present = self._engine.store.read(workers.present)
         others = {row.id: row for row in present if row.id != self._engine.rules.me}
         dead = {row.id for row in others.values() if self._locks.is_free(row.id)}
@@ -74,6 +87,9 @@ class Sweeper:
             if held:
                 row = others[worker]
                 self._took_over(row, "fell silent", self._engine.mark_silent(row))
+
+    def _offset(self) -> float:
+        return self._engine.clock.now().timestamp() - self._engine.clock.monotonic()
 
     def _took_over(self, worker: WorkerRow, how: str, count: int) -> None:
         if count:
