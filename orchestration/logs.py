@@ -40,4 +40,5 @@ def configure(level: str, form: str) -> None:
     handler.setFormatter(JsonFormatter() if form == "json" else console)
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("pika").setLevel("CRITICAL")
-    logging.getLogger("dramatiq").setLevel(max(logging.getLevelName(level), logging.WARNING))
+    for name in ("dramatiq", "apscheduler"):
+        logging.getLogger(name).setLevel(max(logging.getLevelName(level), logging.WARNING))

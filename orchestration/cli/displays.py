@@ -69,12 +69,11 @@ class Lines(Nothing):
     @override
     def show(self, picture: Picture) -> None:
         """Print what has changed since the last time."""
+        if not picture.status.ended:
+            self._show_run(picture)
         for step in picture.steps:
             self._show_step(step)
-        run = f"{picture.run_id}  {picture.status}"
-        if run != self._run:
-            self._run = run
-            click.echo(f"{run}  {picture.progress:.0%}")
+        self._show_run(picture)
 
     @override
     def note(self, blocker: Blocker) -> None:
@@ -82,6 +81,12 @@ class Lines(Nothing):
         if blocker.kind != "running" and self._note != str(blocker):
             self._note = str(blocker)
             click.echo(f"  {blocker}")
+
+    def _show_run(self, picture: Picture) -> None:
+        run = f"{picture.run_id}  {picture.status}"
+        if run != self._run:
+            self._run = run
+            click.echo(f"{run}  {picture.progress:.0%}")
 
     def _show_step(self, step: StepPicture) -> None:
         said = self._said.get(step.name, Said(TO_COME, "", 0.0))

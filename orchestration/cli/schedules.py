@@ -74,10 +74,9 @@ def add(  # noqa: PLR0913 - one argument an option
     )
     with opened_store(create=True) as opened:
         if not opened.store.write(lambda s: rows.insert(s, row)):
-            raise RejectedError(
-                f"there is a schedule {name!r} already: remove it, or choose a name"
-            )
-    emit(form, [as_json(row)], COLUMNS)
+            raise RejectedError(f"there is a schedule {name!r} already: remove it, or rename")
+        kept = opened.store.read(lambda s: rows.get(s, name))
+    emit(form, [as_json(kept)], COLUMNS)
 
 
 @click.command()

@@ -71,12 +71,17 @@ def ask(
     """
     if yes:
         return
-    if not sys.stdin.isatty():
+    if not is_terminal():
         raise click.UsageError(f"this would {verb} {count(found)}: add --yes, nobody can be asked")
     emit("table", found, columns)
     if not click.confirm(f"{verb} {count(found)}?", err=True):
         click.echo("nothing was changed", err=True)
         raise click.exceptions.Exit(1)
+
+
+def is_terminal() -> bool:
+    """Whether somebody can be asked."""
+    return sys.stdin.isatty()
 
 
 def count(found: Sequence[object]) -> str:

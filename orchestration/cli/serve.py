@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType
 
 import click
@@ -29,20 +30,20 @@ def serve() -> None:
         )
     app = load_app(found)
     logs.configure(found.log_level, found.log_format)
-    stopping = stop_event()
-    with serving(app, found):
-        click.echo(f"serving {len(app.agents)} agents of {found.app}; Ctrl-C ends it", err=True)
-        stopping.wait()
-        click.echo("ending: what is claimed may finish", err=True)
-
-
-def stop_event() -> threading.Event:
-    """An event that the first stop signal sets; further ones change nothing."""
     stopping = threading.Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         stopping.set()
 
+    handle(stop)
+    with serving(app, found):
+        click.echo(f"serving {len(app.agents)} agents of {found.app}; Ctrl-C ends it", err=True)
+        stopping.wait()
+        handle(signal.SIG_IGN)
+        click.echo("ending: what is claimed may finish", err=True)
+
+
+def handle(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
+    """Let every stop signal do the same, and the second one nothing more than the first."""
     for number in STOP_SIGNALS:
-        signal.signal(number, stop)
-    return stopping
+        signal.signal(number, handler)

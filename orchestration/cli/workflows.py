@@ -38,8 +38,6 @@ def watch(*, run_id: str, form: str, full: bool) -> int:
     Ctrl-C leaves the run as it is, and exits 130.
     """
     with opened_store() as opened:
-        if opened.store.read(lambda s: runs.status(s, run_id)).ended:
-            return tell_end(opened.store, run_id, form, full=full)
         follow(opened, run_id, for_output(form))
         return tell_end(opened.store, run_id, form, full=full)
 

@@ -1,0 +1,67 @@
+"""`new` writes a project whose own tests pass."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestration.cli.new import module_name
+from orchestration.errors import RejectedError
+from tests.cli.conftest import Cli
+from tests.cli.processes import ROOT
+
+
+def test_the_tests_of_a_new_project_pass(cli: Cli, tmp_path: Path) -> None:
+    project = tmp_path / "My-Fleet"
+    assert "pytest" in cli("new", str(project)).stdout
+
+    assert sorted(str(p.relative_to(project)) for p in project.rglob("*") if p.is_file()) == [
+        ".gitignore",
+        "Procfile",
+        "README.md",
+        "my_fleet.py",
+        "pyproject.toml",
+        "tests/test_app.py",
+    ]
+    result = subprocess.run(  # noqa: S603 - the project's own tests
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=project,
+        env={"PYTHONPATH": str(ROOT), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "3 passed" in result.stdout
+
+
+def test_the_app_of_a_new_project_runs(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tmp_path / "wordcount"
+    cli("new", str(project))
+    monkeypatch.setenv("ORCHESTRATION_APP", "wordcount")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.chdir(project)
+    assert "words  3" in cli("run", "count_words", "-p", "texts=one two,three").stdout
+
+
+def test_a_directory_with_something_in_it_is_left_alone(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+    for name in ("full", "file"):
+        assert "exists and is not empty" in cli("new", str(tmp_path / name), code=2).stderr
+    assert [p.name for p in (tmp_path / "full").iterdir()] == ["file"]
+
+
+def test_a_directory_that_cannot_be_made_is_one_line(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    assert "cannot write to" in cli("new", str(tmp_path / "file" / "x"), code=2).stderr
+
+
+@pytest.mark.parametrize("name", ["1st", "actors", "orchestration", "scheduler"])
+def test_a_name_that_makes_no_module_is_refused(name: str) -> None:
+    with pytest.raises(RejectedError, match="cannot be a module's name"):
+        module_name(Path(name))

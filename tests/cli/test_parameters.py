@@ -1,0 +1,89 @@
+"""Parameters are read the way the workflow's model wants them."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestration.cli.parameters import read, takes_list
+from orchestration.errors import RejectedError
+from tests.cli.conftest import Cli
+from tests.cli.sample import Job
+
+
+@pytest.mark.parametrize(
+    ("pair", "value"),
+    [
+        ("items=AAPL,IBM", ["AAPL", "IBM"]),
+        ("items=AAPL", ["AAPL"]),
+        ("items=5", ["5"]),
+        ('items=["a, b"]', ["a, b"]),
+        ("items=", []),
+        ("kinds=red,blue", ["red", "blue"]),
+        ("kinds=null", None),
+        ("count=3", 3),
+        ("count=many", "many"),
+        ("ratio=0.25", 0.25),
+        ("loud=true", True),
+        ("loud=yes", "yes"),
+        ("label=6M", "6M"),
+        ("label=12", "12"),
+        ("label=a=b", "a=b"),
+        ("label=a,b", "a,b"),
+        ("label=NaN", "NaN"),
+    ],
+)
+def test_a_pair_is_read_for_its_field(pair: str, value: Any) -> None:
+    assert read(Job, [pair], None) == {pair.partition("=")[0]: value}
+
+
+def test_a_pair_wins_over_the_file() -> None:
+    file = io.BytesIO(b'{"count": 1, "label": "x"}')
+    assert read(Job, ["count=2"], file) == {"count": 2, "label": "x"}
+
+
+@pytest.mark.parametrize(
+    ("pairs", "says"),
+    [
+        (["count"], "write key=value"),
+        (["=3"], "write key=value"),
+        (["colour=red"], "unknown parameter 'colour'; this workflow takes: count"),
+        (["count=1", "count=2"], "given twice"),
+    ],
+)
+def test_what_is_no_parameter_is_refused(pairs: list[str], says: str) -> None:
+    with pytest.raises(RejectedError, match=says):
+        read(Job, pairs, None)
+
+
+@pytest.mark.parametrize("text", [b"[1]", b"{", b'{"ratio": NaN}', b"\xff"])
+def test_a_file_that_is_no_object_is_refused(text: bytes) -> None:
+    with pytest.raises(RejectedError, match="one JSON object"):
+        read(Job, [], io.BytesIO(text))
+
+
+def test_lists_are_known_by_their_type() -> None:
+    assert all(map(takes_list, [list[int], tuple[str, ...], set[str], list[str] | None, list]))
+    assert not any(map(takes_list, [str, int, dict[str, int], str | None, Any]))
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["nonsense"], "unknown command 'nonsense'; known commands: asking"),
+        (["later"], "later: not available yet"),
+        (["job", "-p", "count=-5"], "count: Input should be greater than or equal to 1 (got -5)"),
+        (["job", "-p", "count=many"], "count: Input should be a valid integer"),
+        (["job", "-p", "kinds=green"], "kinds.0: Input should be 'red' or 'blue'"),
+        (["job", "-p", "items="], "items: List should have at least 1 item"),
+        (["job", "--json", "-"], "write one JSON object"),
+        (["job", "--json", "/nowhere/at/all"], "No such file"),
+    ],
+)
+def test_bad_input_is_one_clear_line_and_writes_nothing(
+    cli: Cli, home: Path, words: list[str], says: str
+) -> None:
+    for verb in ("run", "send"):
+        assert says in cli(verb, *words, code=2, stdin="[]").stderr
+    assert not home.exists()

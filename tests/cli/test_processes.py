@@ -1,0 +1,136 @@
+"""Real processes: killed, interrupted, stopped; the runs go on."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from orchestration.client import Client
+from orchestration.state import StepStatus
+from tests.cli.processes import PATIENCE_S, Processes, end, newest, reaches
+from tests.eventually import eventually
+
+S = StepStatus
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Path:
+    return tmp_path / "gate"
+
+
+def test_a_run_that_was_killed_is_finished_by_serve(
+    processes: Processes, client: Client, gate: Path
+) -> None:
+    victim = processes.start("run", "gate", "-p", f"path={gate}")
+    run_id = newest(client).id
+    reaches(client, run_id, "waiting", S.RUNNING)
+    end(victim, signal.SIGKILL)
+    assert "start one with `orchestrate serve`" in processes.run("workflows", "why", run_id)
+
+    server = processes.serve()
+    reaches(client, run_id, "waiting", S.RUNNING)
+    gate.touch()
+    processes.run("workflows", "watch", run_id)
+
+    first, second = client.workflow(run_id).status()["steps"]
+    assert (first["status"], first["attempt"], first["attempts"]) == ("completed", 1, [])
+    assert (second["status"], second["attempt"]) == ("completed", 2)
+    assert "died while it held" in processes.run("workflows", "show", run_id)
+    assert end(server, signal.SIGTERM)[0] == 0
+
+
+def test_ctrl_c_detaches_and_says_how_to_go_on(
+    processes: Processes, client: Client, gate: Path
+) -> None:
+    process = processes.start("run", "gate", "-p", f"path={gate}")
+    run_id = newest(client).id
+    reaches(client, run_id, "waiting", S.RUNNING)
+
+    code, errors = end(process, signal.SIGINT)
+
+    assert code == 130
+    assert f"`orchestrate workflows watch {run_id}`" in errors
+    assert "`orchestrate serve` finishes it" in errors
+    gate.touch()
+    server = processes.serve()
+    processes.run("workflows", "watch", run_id)
+    waiting = client.workflow(run_id).status()["steps"][1]
+    assert [attempt["outcome"] for attempt in waiting["attempts"]] == ["handed_over"]
+    assert end(server, signal.SIGINT, signal.SIGTERM, signal.SIGINT)[0] == 0
+
+
+def test_beside_serve_run_is_its_client(processes: Processes, client: Client, gate: Path) -> None:
+    server = processes.serve()
+    process = processes.start("run", "gate", "-p", f"path={gate}")
+    run_id = newest(client).id
+    row = reaches(client, run_id, "waiting", S.RUNNING)
+    (worker,) = client.workflow(run_id).status()["steps"][1:]
+    assert worker["worker"]["pid"] == server.pid
+    assert row.owner
+
+    code, errors = end(process, signal.SIGINT)
+    assert (code, "it goes on where it is worked on" in errors) == (130, True)
+
+    watching = processes.start("workflows", "watch", run_id)
+    assert watching.stdout is not None
+    assert any("waiting" in line for line in iter(watching.stdout.readline, ""))
+    assert end(watching, signal.SIGINT)[0] == 130
+
+    gate.touch()
+    assert "completed" in processes.run("workflows", "watch", run_id)
+    assert end(server, signal.SIGTERM)[0] == 0
+
+
+def test_serve_sees_what_others_send_and_ends_in_good_order(
+    processes: Processes, client: Client, gate: Path
+) -> None:
+    server = processes.serve()
+    assert "alive" in processes.run("workers", "list")
+    run_id = processes.run("send", "gate", "-p", f"path={gate}").strip()
+    reaches(client, run_id, "waiting", S.RUNNING)
+    server.send_signal(signal.SIGTERM)
+    gate.touch()
+
+    code, errors = end(server, signal.SIGTERM)
+
+    assert code == 0
+    assert "Traceback" not in errors
+    assert client.workflow(run_id).status()["status"] == "completed"
+
+
+def test_an_approval_from_elsewhere_lets_a_lonely_run_go_on(
+    processes: Processes, client: Client
+) -> None:
+    process = processes.start("run", "asking")
+    run_id = newest(client).id
+    reaches(client, run_id, "asked", S.WAITING)
+    assert process.stdout is not None
+    assert any("approve" in line for line in iter(process.stdout.readline, ""))
+
+    processes.run("workflows", "approve", run_id, "--yes")
+
+    assert process.wait(PATIENCE_S) == 0
+
+
+def test_a_cancelled_run_exits_1(processes: Processes, client: Client, gate: Path) -> None:
+    process = processes.start("run", "gate", "-p", f"path={gate}", "-o", "json")
+    run_id = newest(client).id
+    reaches(client, run_id, "waiting", S.RUNNING)
+
+    processes.run("workflows", "cancel", run_id, "--yes")
+
+    output, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 1
+    assert '"status": "cancelled"' in output
+
+
+def test_events_are_followed_until_ctrl_c(processes: Processes, client: Client) -> None:
+    client.start("asking")
+    for form, first in (("json", '{"id": 1'), ("table", "run.pending")):
+        process = processes.start("events", "-f", "-o", form)
+        assert process.stdout is not None
+        assert first in process.stdout.readline()
+        client.start("job")
+        lines = iter(process.stdout.readline, "")
+        assert eventually(lambda lines=lines: "job_" in next(lines), within=PATIENCE_S)  # type: ignore[misc]
+        assert end(process, signal.SIGINT)[0] == 130

@@ -1,0 +1,106 @@
+"""`run` and `send`: alone in this process, or as the client of those who serve the store."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestration.client import Client
+from tests.cli.conftest import Cli
+
+
+def test_a_run_prints_its_steps_and_its_result(cli: Cli) -> None:
+    output = cli("run", "job", "-p", "items=x,y").stdout
+
+    assert "working  completed 2/2" in output
+    assert "completed  100%" in output
+    lines = [line.split() for line in output.splitlines()]
+    assert ["x", "y"] in lines
+    assert ["score", "1.25", "1.25"] in lines
+    assert "equity" not in output
+
+
+def test_json_is_one_value_without_curves(values: Callable[..., Any]) -> None:
+    final = values("run", "job", "-p", "items=x")
+
+    assert final["status"] == "completed"
+    assert final["error_messages"] == []
+    assert list(final) == ["workflow_id", "status", "result", "error_messages"]
+    assert final["result"] == {
+        "count": 1,
+        "strategies": {"x": {"score": 1.25, "reasons": ["r", "s"]}},
+    }
+
+
+def test_full_leaves_nothing_out(values: Callable[..., Any]) -> None:
+    assert "equity_curve" in values("run", "job", "--full")["result"]
+
+
+def test_a_failed_run_says_why_and_exits_1(cli: Cli, values: Callable[..., Any]) -> None:
+    output = cli("run", "bad", code=1).stdout
+    assert "step booming: ValueError: boom and a second line" in output
+    assert "next: `orchestrate workflows show bad_" in output
+
+    final = values("run", "bad", code=1)
+    assert (final["status"], final["result"]) == ("failed", None)
+    assert final["error_messages"] == ["step booming: ValueError: boom and a second line"]
+
+
+def test_parameters_may_come_from_standard_input(cli: Cli) -> None:
+    assert "count" in cli("run", "job", "--json", "-", stdin='{"items": ["z"]}').stdout
+
+
+def test_a_sent_run_waits_for_a_worker(cli: Cli, values: Callable[..., Any]) -> None:
+    result = cli("send", "job", "--priority", "4")
+    run_id = result.stdout.strip()
+
+    assert "no worker is alive: `orchestrate serve`" in result.stderr
+    (run,) = values("workflows", "list")
+    assert (run["id"], run["progress"], run["priority"]) == (run_id, 0.0, 4)
+
+
+def test_the_same_key_starts_one_run(cli: Cli, values: Callable[..., Any]) -> None:
+    words = ("send", "job", "--idempotency-key", "k")
+    assert values(*words) == values(*words)
+    assert "used the key 'k' for another command" in cli(*words, "-p", "count=2", code=2).stderr
+
+
+def test_a_store_that_cannot_be_written_is_unreachable(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("ORCHESTRATION_HOME", str(tmp_path / "file" / "home"))
+    assert "set ORCHESTRATION_HOME to a writable directory" in cli("run", "job", code=3).stderr
+
+
+def test_a_file_that_is_no_store_is_unreachable(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.txt").write_text("no database" * 500)
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/notes.txt")
+    assert "file is not a database" in cli("run", "job", code=3).stderr
+
+
+def test_a_store_newer_than_the_code_is_refused(cli: Cli, client: Client) -> None:
+    client.engine.store.write(
+        lambda s: s.run("INSERT INTO schema_versions (version, name) VALUES (9999, 'future')")
+    )
+    for words in (["run", "job"], ["serve"], ["workflows", "list"], ["migrate", "--check"]):
+        assert "the store has schema 9999" in cli(*words, code=3).stderr
+
+
+def test_an_unreachable_broker_is_named_before_anything_is_written(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    monkeypatch.setenv("RABBITMQ_URL", "amqp://guest:secret@127.0.0.1:1/")
+    for verb in ("run", "send"):
+        message = cli(verb, "job", code=3).stderr
+        assert "cannot use RabbitMQ at amqp://127.0.0.1:1/" in message
+        assert "secret" not in message
+    assert not home.exists()
+
+
+def test_serve_is_for_stores_without_a_broker(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RABBITMQ_URL", "amqp://guest:guest@127.0.0.1:1/")
+    assert "`dramatiq actors` and `python scheduler.py`" in cli("serve", code=2).stderr
