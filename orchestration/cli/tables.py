@@ -17,6 +17,7 @@ COLOURS = {
 INDENT = 2
 MOST_IN_LINE = 12
 LARGE = 1_000
+WIDEST = 60
 NOTHING = "-"
 MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)[.\d]*\+00:00")
 
@@ -25,7 +26,7 @@ def listing(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Render
     """A table of objects, one a line."""
     if not rows:
         return Text("nothing to show", style="dim")
-    table = plain_table(columns)
+    table = plain_table([column.replace("_", " ") for column in columns])
     for row in rows:
         table.add_row(*(in_column(column, row.get(column)) for column in columns))
     return table
@@ -144,5 +145,5 @@ def plain_table(columns: Sequence[str]) -> Table:
     """An empty table without lines."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
-        table.add_column(column.replace("_", " "), overflow="fold")
+        table.add_column(column, overflow="fold", max_width=WIDEST)
     return table

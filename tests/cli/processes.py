@@ -37,8 +37,8 @@ class Processes(ExitStack):
 
     def start(self, *words: str, **environment: str) -> "subprocess.Popen[str]":
         """Start `orchestrate` with these words."""
-        inherited = {k: v for k, v in os.environ.items() if k not in REMOVED}  # noqa: TID251 - for a child
-        process = subprocess.Popen(  # noqa: S603 - our own command line
+        inherited = {k: v for k, v in os.environ.items() if k not in REMOVED}
+        process = subprocess.Popen(
             [sys.executable, "-m", "orchestration", *words],
             cwd=ROOT,
             env=inherited

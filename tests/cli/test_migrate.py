@@ -1,6 +1,6 @@
 """The store's schema is brought up to date by a command, and by nothing else."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,12 @@ from tests.cli.conftest import Cli
 
 
 @pytest.fixture
-def newer_release(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+def newer_release(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """From the call on, this release knows one migration more."""
     known = list(migrate.known())
     more = Migration(known[-1].version + 1, "more", "CREATE TABLE more (id INTEGER)")
 
-    yield lambda: monkeypatch.setattr(migrate, "known", lambda: [*known, more])
+    return lambda: monkeypatch.setattr(migrate, "known", lambda: [*known, more])
 
 
 def test_a_missing_store_is_made(cli: Cli, home: Path) -> None:

@@ -24,7 +24,7 @@ def test_the_tests_of_a_new_project_pass(cli: Cli, tmp_path: Path) -> None:
         "pyproject.toml",
         "tests/test_app.py",
     ]
-    result = subprocess.run(  # noqa: S603 - the project's own tests
+    result = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
         cwd=project,
         env={"PYTHONPATH": str(ROOT), "PATH": ""},

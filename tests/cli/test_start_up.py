@@ -5,6 +5,7 @@ import sys
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from orchestration.cli import exits
 from orchestration.cli.root import root
@@ -21,7 +22,7 @@ from orchestration.errors import (
 from tests.cli.conftest import Cli
 from tests.cli.processes import ROOT
 
-HEAVY = ("pydantic", "dramatiq", "pika", "apscheduler", "rich", "numpy", "sqlite3", "psutil")
+HEAVY = ("pydantic", "dramatiq", "pika", "apscheduler", "rich", "numpy", "psutil")
 
 
 @pytest.mark.parametrize("words", [["--help"], ["workflows", "--help"], ["--version"]])
@@ -31,7 +32,7 @@ def test_help_imports_nothing_heavy(words: list[str]) -> None:
         "try:\n    main()\nfinally:\n"
         f"    print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
     )
-    result = subprocess.run(  # noqa: S603 - our own code
+    result = subprocess.run(
         [sys.executable, "-c", code, *words], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert result.stderr.strip() == "[]"
@@ -56,8 +57,6 @@ def test_help_of_a_verb_can_be_read(cli: Cli) -> None:
 
 
 def test_no_words_show_the_help(cli: Cli) -> None:
-    from click.testing import CliRunner
-
     del cli
     result = CliRunner().invoke(root, [], prog_name="orchestrate")
     assert result.exit_code == 2
@@ -74,8 +73,6 @@ def test_a_wrong_option_says_where_help_is(cli: Cli) -> None:
 
 
 def test_the_traceback_comes_only_with_debug(cli: Cli) -> None:
-    from click.testing import CliRunner
-
     cli("workflows", "show", "x", code=3)
     result = CliRunner().invoke(root, ["--debug", "workflows", "show", "x"])
     assert "Traceback" in result.stderr
