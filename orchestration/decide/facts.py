@@ -115,7 +115,7 @@ class AttemptSettled:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """No attempt of the run can act any more; `undoable` is what is left, latest first."""
+    """No attempt of the run can act any more; `undoable` begins with the next to be undone."""
 
     undoable: tuple[tuple[str, int], ...]
 

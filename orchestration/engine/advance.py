@@ -120,13 +120,11 @@ def look_up(tx: Transaction, run: Run, path: str) -> Any:
 def open_branches(tx: Transaction, run: Run, effect: Open) -> None:
     """Write new branches, or the undo of one."""
     target = run.plan.step[effect.step.removeprefix(UNDO)]
-    fan_out = [] if effect.status is StepStatus.SKIPPED else items(tx, run, target.name)
     wait = target.approval if effect.status is StepStatus.WAITING else None
     rank = runs.rank(tx.session, run.id)
     branches = range(effect.first, effect.first + effect.count) if effect.count else (-1,)
-    for branch in branches:
+    for branch, item in zip(branches, items_of(tx, run, effect), strict=True):
         status = effect.status if branch >= 0 else StepStatus.SKIPPED
-        item = fan_out[branch] if 0 <= branch < len(fan_out) else None
         new = NewStep(
             run_id=run.id,
             step=effect.step,
@@ -135,7 +133,7 @@ def open_branches(tx: Transaction, run: Run, effect: Open) -> None:
             offer=run.plan.offer(effect.step, max(branch, 0)),
             status=status,
             rank=rank,
-            item=None if item is None else json.dumps(item),
+            item=item,
             due_at=tx.now + wait if wait else None,
         )
         steps.insert(tx.session, new, tx.now)
@@ -143,6 +141,17 @@ def open_branches(tx: Transaction, run: Run, effect: Open) -> None:
             tx.queues.add(new.agent)
         else:
             events.add(tx.session, run.id, tx.now, f"step.{status}", (effect.step, branch))
+
+
+def items_of(tx: Transaction, run: Run, effect: Open) -> list[str | None]:
+    """The item of each branch that is opened, as JSON text; an undo has that of its branch."""
+    if effect.step.startswith(UNDO):
+        undone = steps.get(tx.session, run.id, effect.step.removeprefix(UNDO), effect.first)
+        return [undone.item if undone else None]
+    if effect.status is StepStatus.SKIPPED or not effect.count:
+        return [None]
+    found = items(tx, run, effect.step)
+    return [None if item is None else json.dumps(item) for item in found]
 
 
 def move(tx: Transaction, effect: Move, outcome: Outcome | None) -> None:
@@ -197,4 +206,4 @@ def settle(tx: Transaction, run: Run) -> list[Fact]:
     if run.status is not RunStatus.UNDOING or attempts.acting(tx.session, run.id):
         return []
     names = [step.name for step in run.plan.steps if step.undo]
-    return [facts.Settled(tuple(steps.undoable(tx.session, run.id, names)))]
+    return [facts.Settled(tuple(steps.undoable(tx.session, run.id, names, limit=1)))]

@@ -296,7 +296,9 @@ def deadline(session: Session, row: StepRow) -> datetime | None:
     return moment(found[0]) if found else None
 
 
-def undoable(session: Session, run_id: str, step_names: list[str]) -> list[tuple[str, int]]:
+def undoable(
+    session: Session, run_id: str, step_names: list[str], limit: int
+) -> list[tuple[str, int]]:
     """Branches that may have had effects and are not undone yet, the latest first."""
     marks = ", ".join("?" * len(step_names))
     rows = session.all(
@@ -304,8 +306,8 @@ def undoable(session: Session, run_id: str, step_names: list[str]) -> list[tuple
         f" AND s.step IN ({marks}) AND s.branch >= 0 AND (s.status = 'completed' OR s.unknown = 1)"
         " AND NOT EXISTS (SELECT 1 FROM steps u WHERE u.run_id = s.run_id"
         " AND u.step = 'undo.' || s.step AND u.branch = s.branch)"
-        " ORDER BY s.unknown DESC, s.ended_order DESC, s.opened_at DESC, s.branch DESC",
-        *(run_id, *step_names),
+        " ORDER BY s.unknown DESC, s.ended_order DESC, s.opened_at DESC, s.branch DESC LIMIT ?",
+        *(run_id, *step_names, limit),
     )
     return [(row[0], row[1]) for row in rows]
 

@@ -110,10 +110,10 @@ class Worker:
         return claim
 
     def take(self) -> Claim:
-        """Claim what was sent first."""
-        claim = self.claim(self.fleet.transport.messages.pop(0))
-        assert claim is not None, "the claim was refused"
-        return claim
+        """Claim the first that is still to be had."""
+        while True:
+            if claim := self.claim(self.fleet.transport.messages.pop(0)):
+                return claim
 
     def complete(self, claim: Claim, value: Any = None) -> bool:
         self.held.pop((claim.key, claim.attempt), None)

@@ -262,10 +262,11 @@ class TestUndo:
             elsewhere = add_step(session, 0, step="other")
             steps.complete(session, elsewhere, NOW, "1", None)
             left = [("packing", 3), ("packing", 1), ("packing", 0), ("packing", 2)]
-            assert steps.undoable(session, "r1", ["packing"]) == left
-            assert steps.undoable(session, "r1", ["packing", "other"])[1] == ("other", 0)
+            assert steps.undoable(session, "r1", ["packing"], 9) == left
+            assert steps.undoable(session, "r1", ["packing"], 2) == left[:2]
+            assert steps.undoable(session, "r1", ["packing", "other"], 9)[1] == ("other", 0)
             add_step(session, 3, step="undo.packing")
-            assert steps.undoable(session, "r1", ["packing"]) == left[1:]
+            assert steps.undoable(session, "r1", ["packing"], 9) == left[1:]
 
         store.write(operation)
 
