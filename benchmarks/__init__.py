@@ -1,0 +1,1 @@
+"""How fast we are, beside the same work on bare Dramatiq: `python -m benchmarks`."""

@@ -1,0 +1,84 @@
+"""Ours: embedded, and on RabbitMQ with two worker processes; SQLite with synchronous=FULL."""
+
+import tempfile
+from pathlib import Path
+
+from benchmarks.chain import app
+from benchmarks.figures import Measured
+from benchmarks.load import STEPS, Size, measure
+from benchmarks.servers import PROCESSES, THREADS, vhost, wait_until, workers
+from orchestration import settings
+from orchestration.clock import SystemClock, jitter, new_id
+from orchestration.engine import Engine
+from orchestration.engine.submit import prepare
+from orchestration.engine.transaction import Rules
+from orchestration.runtime.broker import parameters
+from orchestration.runtime.embedded import embedded
+from orchestration.runtime.relay import Relay
+from orchestration.store import workers as table
+from orchestration.store.connect import open_store
+
+SLOTS = 1_000
+MODULE = "benchmarks.chain"
+ENDED = "SELECT COUNT(*) FROM runs WHERE ended_at IS NOT NULL"
+RESULTS = (
+    "SELECT r.id, r.ended_at, s.result FROM runs r JOIN steps s ON s.run_id = r.id"
+    f" WHERE r.status = 'completed' AND s.step = 'step{STEPS}'"
+)
+
+
+class Chains:
+    """Chains that an engine starts."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def begin(self) -> str:
+        """Start one chain; its id."""
+        return self._engine.submit(prepare(app, "chain", {}, sender="bench", run_hex=new_id()))
+
+    def ended(self) -> int:
+        """How many chains have ended so far."""
+        return int(self._engine.store.read(lambda s: s.all(ENDED)[0][0]))
+
+    def end_times(self) -> dict[str, float]:
+        """When each chain ended; all of them counted to the end."""
+        rows = self._engine.store.read(lambda s: s.all(RESULTS))
+        wrong = [row for row in rows if row[2] != str(STEPS)]
+        if wrong:
+            raise AssertionError(f"wrong results: {wrong[:3]}")
+        return {row[0]: row[1] for row in rows}
+
+    def now(self) -> float:
+        """Seconds since 1970."""
+        return self._engine.clock.now().timestamp()
+
+
+def run_embedded(size: Size) -> Measured:
+    """One round in this process alone."""
+    with tempfile.TemporaryDirectory() as home:
+        found = settings.load({"ORCHESTRATION_HOME": home, "MAX_CONCURRENT_WORKFLOWS": str(SLOTS)})
+        with embedded(app, found, threads=THREADS) as host:
+            return measure(Chains(host.running.engine), size)
+
+
+def run_brokered(size: Size) -> Measured:
+    """One round on RabbitMQ."""
+    with tempfile.TemporaryDirectory() as home, vhost() as url:
+        environment = {
+            "RABBITMQ_URL": url,
+            "ORCHESTRATION_HOME": home,
+            "ORCHESTRATION_APP": MODULE,
+            "MAX_CONCURRENT_WORKFLOWS": str(SLOTS),
+            "LOG_LEVEL": "WARNING",
+        }
+        relay = Relay(parameters(url, "benchmark"))
+        store = open_store(f"sqlite:///{Path(home) / 'orchestration.db'}").store
+        engine = Engine(store, relay, SystemClock(), Rules(me="bench", slots=SLOTS, jitter=jitter))
+        try:
+            with workers(MODULE, environment):
+                wait_until(lambda: len(store.read(table.present)) == PROCESSES)
+                return measure(Chains(engine), size)
+        finally:
+            relay.close()
+            store.close()
