@@ -9,6 +9,8 @@ from string import Template
 
 import click
 
+from orchestration.cli import options
+from orchestration.cli.output import emit
 from orchestration.errors import RejectedError
 
 SUFFIX = ".tmpl"
@@ -17,13 +19,15 @@ RESERVED = {"orchestration", "actors", "trading", "scheduler", "tests"}
 
 @click.command()
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
-def new(directory: Path) -> None:
+@options.output
+def new(directory: Path, form: str) -> None:
     """Write a small tested project of one agent and one workflow into DIR."""
     name = module_name(directory)
     try:
         if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
             raise RejectedError(f"{directory} exists and is not empty: choose a new directory")
-        for path, text in files(name):
+        project = list(files(name))
+        for path, text in project:
             target = directory / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, "utf-8")
@@ -31,7 +35,10 @@ def new(directory: Path) -> None:
         raise RejectedError(
             f"cannot write to {directory}: {error.strerror}; choose another directory"
         ) from None
-    click.echo(f"wrote {directory}; next: `cd {directory} && pytest`, and read its README.md")
+    if form == "json":
+        emit(form, {"directory": str(directory), "files": [str(path) for path, _ in project]})
+    else:
+        click.echo(f"wrote {directory}; next: `cd {directory} && pytest`, and read its README.md")
 
 
 def module_name(directory: Path) -> str:

@@ -81,12 +81,13 @@ def add(  # noqa: PLR0913 - one argument an option
 
 @click.command()
 @click.argument("name")
-def remove(name: str) -> None:
+@options.output
+def remove(name: str, form: str) -> None:
     """Forget the schedule NAME; its runs stay."""
     with opened_store() as opened:
         opened.store.read(lambda s: rows.get(s, name))
         opened.store.write(lambda s: rows.delete(s, name))
-    click.echo(f"{name} removed")
+    emit(form, {"removed": name})
 
 
 @click.command()

@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,6 +47,10 @@ def test_the_app_of_a_new_project_runs(
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.chdir(project)
     assert "words  3" in cli("run", "count_words", "-p", "texts=one two,three").stdout
+
+
+def test_json_lists_what_was_written(values: Callable[..., Any], tmp_path: Path) -> None:
+    assert "tests/test_app.py" in values("new", str(tmp_path / "again"))["files"]
 
 
 def test_a_directory_with_something_in_it_is_left_alone(cli: Cli, tmp_path: Path) -> None:

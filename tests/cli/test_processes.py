@@ -112,6 +112,16 @@ def test_an_approval_from_elsewhere_lets_a_lonely_run_go_on(
     assert process.wait(PATIENCE_S) == 0
 
 
+def test_lonely_runs_beside_each_other_each_finish_their_own(
+    processes: Processes, client: Client, gate: Path
+) -> None:
+    first = processes.start("run", "gate", "-p", f"path={gate}")
+    reaches(client, newest(client).id, "waiting", S.RUNNING)
+    assert "completed" in processes.run("run", "job")
+    gate.touch()
+    assert first.wait(PATIENCE_S) == 0
+
+
 def test_a_cancelled_run_exits_1(processes: Processes, client: Client, gate: Path) -> None:
     process = processes.start("run", "gate", "-p", f"path={gate}", "-o", "json")
     run_id = newest(client).id
