@@ -117,7 +117,9 @@ class Frame:
             if self.draining or self.cut_off:
                 return False
             attempt = Attempt(dispatch)
-            self._attempts[attempt.held] = attempt
+            if self._attempts.setdefault(attempt.held, attempt) is not attempt:
+                settle()  # the same message again: what runs here already goes on
+                return True
             try:
                 attempt.claim = self._engine.claim(dispatch)
                 settle()

@@ -1,0 +1,114 @@
+"""The frame around every action."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+
+from orchestration.errors import PermanentError, StoreError
+from orchestration.state import RunStatus, StepStatus
+from orchestration.testbed import Fleet
+from tests.clock import FakeClock
+from tests.integration.workshop import AGENT, Anvil, MoodyStore, Workshop
+
+SECOND = timedelta(seconds=1)
+
+
+def test_a_message_that_comes_twice_leaves_the_first_one_its_claim(
+    workshop: Workshop, anvil: Anvil
+) -> None:
+    run = workshop.start()
+    again = workshop.shelf.sent[0]
+    working = workshop.work()
+    first = anvil.wait()
+    settled = threading.Event()
+    assert workshop.frame.work(again, settled.set)
+    assert settled.is_set()
+    workshop.tick(4 * SECOND)
+    assert workshop.branch(run).status is StepStatus.RUNNING
+    assert not first.cancelled
+    anvil.free.set()
+    working.join()
+    assert workshop.status(run) is RunStatus.COMPLETED
+    assert len(anvil.calls) == 1
+
+
+def test_a_message_of_the_past_does_nothing(workshop: Workshop, anvil: Anvil) -> None:
+    anvil.free.set()
+    run = workshop.start()
+    old = workshop.shelf.sent[0]
+    workshop.work().join()
+    assert workshop.status(run) is RunStatus.COMPLETED
+    assert workshop.frame.work(old, lambda: None)
+    assert len(anvil.calls) == 1
+
+
+def test_a_draining_worker_leaves_messages_to_others(workshop: Workshop) -> None:
+    workshop.start()
+    workshop.frame.draining = True
+    assert not workshop.frame.work(workshop.shelf.sent[0], pytest.fail)
+
+
+def test_a_result_is_kept_in_memory_while_the_store_is_away(
+    anvil: Anvil, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestration.runtime.frame.STORE_PAUSE_S", 0.01)
+    store = MoodyStore()
+    workshop = Workshop(anvil.app, clock, store)
+    run = workshop.start()
+    working = workshop.work()
+    anvil.wait()
+    store.error = StoreError("the disk is full")
+    anvil.free.set()
+    working.join(0.1)
+    assert working.is_alive()
+    store.error = None
+    working.join(5)
+    assert workshop.status(run) is RunStatus.COMPLETED
+
+
+def test_a_result_that_nobody_can_take_is_given_up_when_the_process_ends(
+    anvil: Anvil, clock: FakeClock
+) -> None:
+    store = MoodyStore()
+    workshop = Workshop(anvil.app, clock, store)
+    run = workshop.start()
+    working = workshop.work()
+    anvil.wait()
+    store.error = StoreError("the disk is full")
+    workshop.frame.stop()
+    anvil.free.set()
+    working.join(5)
+    assert not working.is_alive()
+    store.error = None
+    assert workshop.branch(run).status is StepStatus.RUNNING
+
+
+def test_a_claim_that_the_store_refuses_is_left_to_the_next_message(
+    anvil: Anvil, clock: FakeClock
+) -> None:
+    store = MoodyStore()
+    workshop = Workshop(anvil.app, clock, store)
+    run = workshop.start()
+    store.error = StoreError("away")
+    assert workshop.frame.work(workshop.shelf.sent[0], pytest.fail)
+    store.error = None
+    assert not workshop.frame.held()
+    assert workshop.branch(run).status is StepStatus.QUEUED
+
+
+def test_an_undo_has_a_key_of_its_own_in_each_branch(anvil: Anvil) -> None:
+    app = anvil.app
+    keys: list[str] = []
+    actions = app.agent[AGENT].actions
+    assert isinstance(actions, dict)
+    actions["melt"] = lambda context: keys.append(context.idempotency_key)
+    anvil.free.set()
+    fleet = Fleet(app)
+    fleet.fail_next(AGENT, "forge", ConnectionError("first"))
+    handle = fleet.start("order", {"pieces": [1, 2, 3]})
+    fleet.fail_next(AGENT, "forge", PermanentError("no iron"))
+    fleet.advance(5 * SECOND)
+    assert handle.phase() is RunStatus.FAILED
+    assert keys == [f"{handle.workflow_id}:undo.forging[{branch}]" for branch in (2, 1)]
+    fleet.close()
