@@ -29,7 +29,7 @@ def block(kind: str, word: str) -> str:
 
 def environment(home: Path, **more: str) -> dict[str, str]:
     """This machine's, without the settings of whoever runs the tests."""
-    ours = {name.upper() for name in Settings.model_fields}
+    ours = {name.upper() for name in Settings.model_fields} | {"ARGS", "JOBS", "MAKELEVEL"}
     kept = {name: value for name, value in os.environ.items() if name not in ours}
     path = f"{Path(sys.executable).parent}:{kept['PATH']}"
     made = {"PATH": path, "ORCHESTRATION_HOME": str(home / "home"), "MAKEFLAGS": ""}
