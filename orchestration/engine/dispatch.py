@@ -19,8 +19,9 @@ def settle_queues(tx: Transaction) -> None:
     """End a transaction: give free slots to pending runs, and send what has room."""
     if tx.slot_freed:
         admit(tx)
-    while tx.queues:
-        send_ready(tx, tx.queues.pop())
+    for queue in sorted(tx.queues):
+        send_ready(tx, queue)
+    tx.queues.clear()
 
 
 def admit(tx: Transaction) -> None:

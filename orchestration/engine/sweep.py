@@ -20,7 +20,7 @@ LARGEST_DRIFT_S = 5.0
 
 def fire_timers(tx: Transaction) -> int:
     """Act on wake-ups that have come, at most a batch; how many there were."""
-    due = steps.due(tx.session, tx.now, BATCH, tx.rules.scope)
+    due = steps.due(tx.session, tx.now, BATCH, tx.rules.scope, queued=tx.rules.sends)
     for row in due:
         current = steps.get(tx.session, *row.key)
         if current is not None and current.status is row.status:
@@ -36,7 +36,7 @@ def fire_timers(tx: Transaction) -> int:
 def fire(tx: Transaction, row: StepRow) -> None:
     """Act on the wake-up of one branch; its status says what it means."""
     match row.status:
-        case StepStatus.QUEUED if tx.rules.sends:
+        case StepStatus.QUEUED:
             dispatch.send(tx, row, row.sends + 1)
         case StepStatus.RUNNING:
             time_out(tx, row)
@@ -47,7 +47,7 @@ def fire(tx: Transaction, row: StepRow) -> None:
             runs.set_reason(tx.session, row.run_id, f"nobody approved step {row.step} in time")
             advance(tx, row.run_id, facts.Rejected(row.step, row.branch))
         case _:
-            pass
+            pass  # nothing else has a wake-up
 
 
 def time_out(tx: Transaction, row: StepRow) -> None:

@@ -14,6 +14,7 @@ COLUMNS = (
     " worker"
 )
 KEY = "run_id = ? AND step = ? AND branch = ?"
+NOT_QUEUED = "AND status <> 'queued'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +107,13 @@ def in_status(session: Session, run_id: str, step: str, status: StepStatus) -> l
     return [read(row) for row in session.all(sql, run_id, step, status)]
 
 
-def due(session: Session, now: datetime, limit: int, scope: str | None) -> list[StepRow]:
-    """Branches whose wake-up has come, the most overdue first."""
+def due(
+    session: Session, now: datetime, limit: int, scope: str | None, *, queued: bool = True
+) -> list[StepRow]:
+    """Branches whose wake-up has come, the most overdue first; perhaps without queued ones."""
     sql = (
         f"SELECT {COLUMNS} FROM steps WHERE due_at <= ? AND (CAST(? AS TEXT) IS NULL OR run_id = ?)"
-        " ORDER BY due_at LIMIT ?"
+        f" {'' if queued else NOT_QUEUED} ORDER BY due_at LIMIT ?"
     )
     return [read(row) for row in session.all(sql, now.timestamp(), scope, scope, limit)]
 

@@ -118,6 +118,10 @@ class TestWakeUps:
             assert [each.branch for each in steps.due(session, late, 9, None)] == [1, 2, 0]
             assert [each.branch for each in steps.due(session, late, 2, "r1")] == [1, 2]
             assert steps.due(session, late, 9, "r2") == []
+            steps.mark_sent(session, row(session, branch=1), "publisher", NOW, 0)
+            assert [each.branch for each in steps.due(session, late, 1, None)] == [1]
+            found = steps.due(session, late, 9, None, queued=False)
+            assert [each.branch for each in found] == [2, 0]
 
         store.write(operation)
 

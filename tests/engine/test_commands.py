@@ -1,0 +1,125 @@
+"""How commands become runs: validated, known again, and not too many."""
+
+import pytest
+from pydantic import BaseModel, Field
+
+from orchestration.definitions import App, Workflow
+from orchestration.engine.submit import prepare, validated, workflow_of
+from orchestration.errors import (
+    DuplicateCommandError,
+    OverloadedError,
+    RejectedError,
+    UnavailableCommandError,
+    UnknownCommandError,
+)
+from orchestration.state import RunStatus
+from orchestration.store.commands import KEPT
+from tests.engine.conftest import MakeFleet
+from tests.engine.fleet import HOUR, SECOND, Fleet, app_of, step, workflow
+
+R = RunStatus
+CHAIN = workflow("chain", step("first"), priority=3)
+OTHER = workflow("other", step("first"), system=True)
+
+
+@pytest.fixture
+def fleet(fleet_of: MakeFleet) -> Fleet:
+    return fleet_of(CHAIN, OTHER)
+
+
+class TestDeduplication:
+    def test_the_same_command_again_gets_the_same_run_and_starts_nothing(
+        self, fleet: Fleet
+    ) -> None:
+        first = fleet.start("chain", {"n": 1}, key="k")
+        assert fleet.start("chain", {"n": 1}, key="k") == first
+        assert fleet.read(lambda s: s.one("SELECT COUNT(*) FROM runs")) == (1,)
+
+    @pytest.mark.parametrize(("name", "parameters"), [("chain", {"n": 2}), ("other", {"n": 1})])
+    def test_the_same_key_with_another_body_is_refused(
+        self, fleet: Fleet, name: str, parameters: dict[str, int]
+    ) -> None:
+        fleet.start("chain", {"n": 1}, key="k")
+        with pytest.raises(DuplicateCommandError, match="tests used the key 'k' for another"):
+            fleet.start(name, parameters, key="k")
+        assert fleet.read(lambda s: s.one("SELECT COUNT(*) FROM runs")) == (1,)
+
+    def test_keys_of_different_senders_are_different(self, fleet: Fleet) -> None:
+        assert fleet.start("chain", key="k", sender="a") != fleet.start(
+            "chain", key="k", sender="b"
+        )
+
+    def test_without_a_key_every_command_is_new(self, fleet: Fleet) -> None:
+        assert fleet.start("chain") != fleet.start("chain")
+
+    def test_a_key_outlives_its_run(self, fleet: Fleet) -> None:
+        first = fleet.start("chain", key="k")
+        fleet.work_off(fleet.worker())
+        fleet.clock.advance(KEPT - HOUR)
+        assert fleet.client.forget(HOUR, 100) > 0
+        assert not fleet.exists(first)
+        assert fleet.start("chain", key="k") == first
+        fleet.clock.advance(HOUR + SECOND)
+        fleet.client.forget(HOUR, 100)
+        assert fleet.start("chain", key="k") != first
+
+
+class TestOverload:
+    def test_no_sender_may_have_too_many_pending_runs(self, fleet: Fleet) -> None:
+        fleet.client = fleet.engine("client", slots=1, most_pending=2)
+        for _ in range(3):
+            fleet.start("chain")
+        with pytest.raises(OverloadedError) as caught:
+            fleet.start("chain")
+        error = caught.value
+        assert (error.sender, error.pending, error.retry_after) == ("tests", 2, 30)
+        assert fleet.start("chain", sender="somebody else")
+
+    def test_a_repeated_command_is_answered_all_the_same(self, fleet: Fleet) -> None:
+        fleet.client = fleet.engine("client", slots=0, most_pending=1)
+        first = fleet.start("chain", key="k")
+        assert fleet.start("chain", key="k") == first
+
+
+class Purchase(BaseModel):
+    amount: int = Field(gt=0)
+    note: str = "none"
+
+
+BUY = Workflow("buy", parameters=Purchase, steps=[step("pay")])
+LATER = Workflow("later", steps=[], unavailable="it comes with the broker")
+APP = App(agents=app_of(BUY).agents, workflows=[BUY, LATER])
+
+
+class TestValidation:
+    def test_every_default_is_filled_in(self) -> None:
+        assert validated(BUY, {"amount": 3}) == '{"amount": 3, "note": "none"}'
+
+    def test_each_problem_is_one_sentence_with_its_place(self) -> None:
+        with pytest.raises(RejectedError, match="buy: amount: ") as caught:
+            validated(BUY, {"amount": -1, "note": ["x" * 100]})
+        amount, note = caught.value.problems
+        assert amount == "amount: Input should be greater than 0 (got -1)"
+        assert note.startswith("note: Input should be a valid string (got ['xxx")
+        assert note.endswith("...)")
+
+    def test_what_is_no_object_at_all_is_refused(self) -> None:
+        with pytest.raises(RejectedError, match="parameters: "):
+            validated(BUY, "amount")  # type: ignore[arg-type]
+
+    def test_an_unknown_command_names_the_known_ones(self) -> None:
+        with pytest.raises(UnknownCommandError, match="known commands: buy, later") as caught:
+            workflow_of(APP, "sell")
+        assert (caught.value.command, caught.value.known) == ("sell", ("buy", "later"))
+
+    def test_what_cannot_be_started_yet_says_why(self) -> None:
+        with pytest.raises(UnavailableCommandError, match="later: it comes with the broker"):
+            workflow_of(APP, "later")
+
+    def test_a_prepared_command_is_named_after_its_workflow(self) -> None:
+        command = prepare(APP, "buy", {"amount": 3}, sender="tests", run_hex="0123456789abcdef")
+        assert command.run_id == "buy_0123456789ab"
+        assert (command.sender, command.priority, command.needs_slot) == ("tests", 2, True)
+        assert command.plan.versions == {"warehouse": 1}
+        again = prepare(APP, "buy", {"amount": 3}, sender="x", run_hex="f" * 12)
+        assert command.digest == again.digest

@@ -1,0 +1,284 @@
+"""Who may go next: slots for runs, room in queues for steps, and messages that get lost."""
+
+from datetime import timedelta
+
+import pytest
+
+from orchestration.engine import Rules, Transaction
+from orchestration.engine.submit import submit
+from orchestration.state import RunStatus, StepStatus
+from orchestration.store import runs, workers
+from tests.engine.conftest import MakeFleet
+from tests.engine.fleet import MINUTE, SECOND, Fleet, app_of, step, workflow
+
+R, S = RunStatus, StepStatus
+CHAIN = workflow("chain", step("first"), step("second", "first"))
+CHECK = workflow("check", step("look"), system=True)
+WIDE = workflow("wide", step("act", for_each="parameters.items"))
+
+
+@pytest.fixture
+def fleet(fleet_of: MakeFleet) -> Fleet:
+    return fleet_of(CHAIN, CHECK, WIDE)
+
+
+def running(fleet: Fleet) -> list[str]:
+    held: list[str] = fleet.read(runs.slot_holders)
+    return sorted(held)
+
+
+class TestRunSlots:
+    def test_never_more_run_than_there_are_slots_and_each_end_admits_the_next(
+        self, fleet: Fleet
+    ) -> None:
+        fleet.client = fleet.engine("client", slots=2)
+        worker = fleet.worker(rules={"slots": 2})
+        started = [fleet.start("chain") for _ in range(5)]
+        while any(not fleet.status(run_id).ended for run_id in started):
+            assert len(running(fleet)) <= 2
+            worker.complete(worker.take())
+            left = [run_id for run_id in started if not fleet.status(run_id).ended]
+            assert len(running(fleet)) == min(2, len(left)), "the commit that frees one admits one"
+        assert [fleet.status(run_id) for run_id in started] == [R.COMPLETED] * 5
+
+    def test_higher_priority_goes_first_and_the_older_of_equals(self, fleet: Fleet) -> None:
+        fleet.client = fleet.engine("client", slots=0)
+        for name, priority in (("a", 2), ("b", 2), ("c", 4), ("d", 1), ("e", 3)):
+            fleet.start("chain", run_id=name, priority=priority)
+            fleet.clock.advance(SECOND)
+        order = []
+        for slots in range(1, 6):
+            fleet.engine("client", slots=slots).refill()
+            order += sorted(set(running(fleet)) - set(order))
+        assert order == ["c", "e", "a", "b", "d"]
+
+    def test_old_low_work_overtakes_new_high_work(self, fleet: Fleet) -> None:
+        fleet.client = fleet.engine("client", slots=0)
+        fleet.start("chain", run_id="old", priority=1)
+        fleet.clock.advance(3 * MINUTE + SECOND)
+        fleet.start("chain", run_id="new", priority=4)
+        fleet.engine("client", slots=1).refill()
+        assert running(fleet) == ["old"]
+
+    def test_a_system_workflow_needs_no_slot(self, fleet: Fleet) -> None:
+        fleet.client = fleet.engine("client", slots=0)
+        waits, goes = fleet.start("chain"), fleet.start("check")
+        assert (fleet.status(waits), fleet.status(goes)) == (R.PENDING, R.RUNNING)
+        fleet.work_off(fleet.worker(rules={"slots": 0}))
+        assert (fleet.status(waits), fleet.status(goes)) == (R.PENDING, R.COMPLETED)
+
+    def test_runs_that_end_at_once_do_not_stop_the_line(self, fleet: Fleet) -> None:
+        fleet.client = fleet.engine("client", slots=0)
+        empty = [fleet.start("wide", {"items": []}) for _ in range(5)]
+        fleet.clock.advance(SECOND)
+        last = fleet.start("chain")
+        fleet.engine("client", slots=1).refill()
+        assert [fleet.status(run_id) for run_id in empty] == [R.COMPLETED] * 5
+        assert fleet.status(last) is R.RUNNING
+
+
+class TestRoomInQueues:
+    def test_twice_the_slots_may_be_sent_and_unclaimed(self, fleet: Fleet) -> None:
+        worker = fleet.worker(slots=3)
+        run_id = fleet.start("wide", {"items": list(range(20))})
+        assert len(fleet.transport.messages) == 6
+        for sent in range(7, 21):
+            worker.claim(fleet.transport.messages[sent - 7])
+            assert len(fleet.transport.messages) == sent
+        assert set(fleet.steps(run_id).values()) == {S.RUNNING, S.QUEUED}
+
+    def test_nothing_is_sent_where_nobody_works_until_somebody_comes(self, fleet: Fleet) -> None:
+        run_id = fleet.start("chain")
+        assert fleet.transport.messages == []
+        assert fleet.row(run_id, "first").status is S.READY
+        fleet.worker("office", queues={"office": 4})
+        assert fleet.transport.messages == []
+        fleet.worker()
+        assert len(fleet.transport.messages) == 1
+
+    def test_a_silent_workers_slots_count_again_with_its_next_beat(self, fleet: Fleet) -> None:
+        worker = fleet.worker()
+        worker.fall_silent()
+        fleet.start("chain")
+        assert fleet.transport.messages == []
+        worker.beat()
+        assert len(fleet.transport.messages) == 1
+
+    def test_an_agents_limit_holds_across_workers(self, fleet_of: MakeFleet) -> None:
+        fleet = fleet_of(WIDE, warehouse=3)
+        one, other = fleet.worker("w1", slots=8), fleet.worker("w2", slots=8)
+        run_id = fleet.start("wide", {"items": list(range(10))})
+        done = 0
+        while fleet.transport.messages:
+            claims = [
+                (worker, worker.take()) for worker in (one, other) if fleet.transport.messages
+            ]
+            statuses = list(fleet.steps(run_id).values())
+            assert statuses.count(S.RUNNING) + statuses.count(S.QUEUED) <= 3
+            for worker, claim in claims:
+                worker.complete(claim)
+                done += 1
+        assert done == 10
+        assert fleet.status(run_id) is R.COMPLETED
+
+    def test_a_paused_agent_is_sent_nothing(self, fleet: Fleet) -> None:
+        fleet.worker()
+        fleet.store.write(lambda s: s.run("UPDATE agents SET paused = 1"))
+        fleet.start("chain")
+        assert fleet.transport.messages == []
+        fleet.store.write(lambda s: s.run("UPDATE agents SET paused = 0"))
+        fleet.client.refill()
+        assert len(fleet.transport.messages) == 1
+
+    def test_steps_of_more_urgent_runs_are_sent_first(self, fleet: Fleet) -> None:
+        for priority in (1, 4, 2):
+            fleet.start("chain", run_id=f"priority {priority}", priority=priority)
+        fleet.worker(slots=1)
+        sent = [message.run_id for message in fleet.transport.messages]
+        assert sent == ["priority 4", "priority 2"]
+
+    def test_a_process_without_a_transport_leaves_the_sending_to_others(self, fleet: Fleet) -> None:
+        worker = fleet.worker()
+        mute = fleet.engine("mute", sends=False)
+        run_id = mute.submit(fleet.command("chain"))
+        assert (fleet.status(run_id), fleet.transport.messages) == (R.RUNNING, [])
+        worker.engine.refill()
+        assert len(fleet.transport.messages) == 1
+
+    def test_a_process_without_a_transport_is_not_kept_busy_by_what_others_must_send(
+        self, fleet: Fleet
+    ) -> None:
+        fleet.worker(slots=60)
+        fleet.start("wide", {"items": list(range(110))})
+        fleet.clock.advance(MINUTE)
+        mute = fleet.engine("mute", sends=False)
+        assert mute.fire_timers() == 0
+        assert fleet.client.fire_timers() == 110
+
+
+class TestVersions:
+    def test_a_step_is_sent_only_where_its_version_is_offered(self, fleet: Fleet) -> None:
+        run_id = fleet.start("chain")
+        fleet.app = app_of(CHAIN, versions={"warehouse": 2})
+        new = fleet.worker("new")
+        assert fleet.transport.messages == []
+        newer = fleet.start("chain")
+        assert [message.run_id for message in fleet.transport.messages] == [newer]
+        fleet.work_off(new)
+        assert (fleet.status(run_id), fleet.status(newer)) == (R.RUNNING, R.COMPLETED)
+        fleet.app = app_of(CHAIN)
+        fleet.work_off(fleet.worker("old"))
+        assert fleet.status(run_id) is R.COMPLETED
+
+    def test_many_of_an_old_version_do_not_block_those_of_the_new_one(self, fleet: Fleet) -> None:
+        fleet.start("wide", {"items": list(range(300))})
+        fleet.app = app_of(CHAIN, versions={"warehouse": 2})
+        worker = fleet.worker("new")
+        newer = fleet.start("chain", priority=1)
+        fleet.work_off(worker)
+        assert fleet.status(newer) is R.COMPLETED
+
+    def test_who_cannot_do_it_may_send_it_to_who_can(self, fleet: Fleet) -> None:
+        fleet.worker()
+        assert fleet.client.rules.offers == frozenset()
+        fleet.start("chain")
+        assert len(fleet.transport.messages) == 1
+
+
+class TestLostMessages:
+    def test_a_message_that_nobody_claims_is_sent_again_and_ever_less_often(
+        self, fleet: Fleet
+    ) -> None:
+        worker = fleet.worker()
+        fleet.client = fleet.engine("client", workflow_timeout=timedelta(days=1))
+        run_id = fleet.start("chain")
+        fleet.transport.take()
+        for pause in (10, 20, 40, 80, 160, 300, 300):
+            assert fleet.advance(timedelta(seconds=pause - 1)) == 0
+            assert fleet.advance(SECOND) == 1
+            (message,) = fleet.transport.take()
+            assert message.attempt == 1, "sending it again is no attempt"
+        worker.claim(message)
+        assert fleet.row(run_id, "first").sends == 0
+
+    def test_what_a_dead_publisher_sent_is_sent_again_at_once(self, fleet: Fleet) -> None:
+        other = fleet.worker("w2")
+        publisher = fleet.worker("publisher")
+        run_id = publisher.engine.submit(fleet.command("chain"))
+        fleet.transport.take()
+        assert publisher.die() == 1
+        assert fleet.row(run_id, "first").owner == "client"
+        assert fleet.work_off(other) == ["first[0]", "second[0]"]
+        assert fleet.row(run_id, "first").losses == 0
+
+    def test_after_a_rollback_nothing_leaves(self, fleet: Fleet) -> None:
+        fleet.worker()
+
+        def interrupted(tx: Transaction) -> None:
+            submit(tx, fleet.command("chain"))
+            raise InterruptedError
+
+        with pytest.raises(InterruptedError):
+            fleet.client.commit(interrupted)
+        assert fleet.transport.messages == []
+
+    def test_a_step_that_was_let_go_by_nobody_is_found_by_the_sweep(self, fleet: Fleet) -> None:
+        fleet.worker()
+        run_id = fleet.engine("mute", sends=False, slots=0).submit(fleet.command("chain"))
+        assert fleet.status(run_id) is R.PENDING
+        fleet.client.refill()
+        assert fleet.status(run_id) is R.RUNNING
+        assert len(fleet.transport.messages) == 1
+
+
+class TestScope:
+    def test_a_lone_run_leaves_all_others_alone(self, fleet: Fleet) -> None:
+        before = fleet.worker("before")
+        theirs = fleet.start("chain")
+        before.take()
+        lone = fleet.engine("lone", scope="chain_9", slots=9)
+        mine = lone.submit(fleet.command("chain", run_id="chain_9"))
+        fleet.clock.advance(14 * MINUTE)
+        lone.fire_timers()
+        assert lone.leave(before.seen) == 0
+        lone.refill()
+        assert fleet.status(theirs) is R.RUNNING
+        assert fleet.row(theirs, "first").status is S.RUNNING
+        assert fleet.read(workers.present) != [], "it stays listed for those who come"
+        assert fleet.status(mine) is R.RUNNING
+
+    def test_a_lone_run_moves_on_what_is_its_own(self, fleet: Fleet) -> None:
+        before = fleet.worker("before")
+        mine, theirs = fleet.start("chain"), fleet.start("chain")
+        before.take()
+        before.take()
+        lone = fleet.worker("lone", rules={"scope": mine})
+        assert lone.engine.leave(before.seen) == 1
+        assert lone.engine.mark_silent(before.seen) == 0
+        assert fleet.work_off(lone) == ["first[0]", "second[0]"]
+        assert (fleet.status(mine), fleet.status(theirs)) == (R.COMPLETED, R.RUNNING)
+        assert fleet.row(theirs, "first").owner == "before"
+
+    def test_it_sends_only_its_own_steps(self, fleet: Fleet) -> None:
+        theirs, mine = fleet.start("chain"), fleet.start("chain")
+        lone = fleet.worker("lone", rules={"scope": mine})
+        assert [message.run_id for message in fleet.transport.messages] == [mine]
+        fleet.work_off(lone)
+        assert fleet.row(theirs, "first").status is S.READY
+
+    def test_its_undo_does_not_wait_for_what_died_before(self, fleet_of: MakeFleet) -> None:
+        fleet = fleet_of(workflow("trip", step("book", undo="refund")))
+        before = fleet.worker("before")
+        mine = fleet.start("trip")
+        before.take()
+        fleet.client.cancel(mine)
+        assert fleet.status(mine) is R.UNDOING
+        lone = fleet.worker("lone", rules={"scope": mine})
+        lone.engine.leave(before.seen)
+        assert fleet.work_off(lone) == ["undo.book[0]"]
+        assert fleet.status(mine) is R.CANCELLED
+
+
+def test_rules_have_the_defaults_of_the_guide() -> None:
+    rules = Rules(me="x", jitter=lambda: 0.0)
+    assert (rules.slots, rules.workflow_timeout, rules.most_pending) == (5, 15 * MINUTE, 10_000)
