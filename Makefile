@@ -38,7 +38,7 @@ format: setup ## put every file in its form
 # coverage that they would have given is not asked for.
 test: setup ## every test, with branch coverage; ARGS=… goes to pytest
 	@rm -f .coverage .coverage.* .left-out
-	$(BIN)/coverage run -m pytest -n $(JOBS) $(ARGS)
+	$(BIN)/coverage run -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@if [ -e .left-out ] || [ -n '$(ARGS)' ]; then floor=0; else floor=$(COVERAGE); fi; \
 		$(BIN)/coverage report --fail-under=$$floor
