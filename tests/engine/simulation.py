@@ -1,0 +1,313 @@
+"""The real engine among workers that die, messages that get lost and answers that come late.
+
+Everything is drawn from one seed. What must hold is checked against a witness outside the store.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from random import Random
+from typing import Any, TypeVar
+
+from orchestration.engine import Claim, Key
+from orchestration.errors import OrchestrationError, StateError, StoreError
+from orchestration.plans import UNDO, Retry
+from orchestration.ports import Session
+from orchestration.state import OPEN, RunStatus, StepStatus
+from orchestration.store import control, runs, steps, workers
+from orchestration.store.sqlite import MemoryStore
+from tests.clock import FakeClock
+from tests.engine.fleet import HOUR, MINUTE, SECOND, Fleet, Worker, app_of, step, workflow
+
+T = TypeVar("T")
+R, S = RunStatus, StepStatus
+SLOTS, LIMIT = 3, 2
+RETRY = Retry(attempts=3, delay=5 * SECOND)
+
+FLOWS = [
+    workflow("chain", step("a", retry=RETRY), step("b", "a", retry=RETRY), step("c", "b")),
+    workflow(
+        "diamond",
+        step("left", retry=RETRY),
+        step("right", agent="narrow", required=False),
+        step("join", "left", "right", retry=RETRY),
+        step("pay", "join", approval=HOUR, undo="unpay"),
+    ),
+    workflow(
+        "trip",
+        step("book", undo="unbook", retry=RETRY),
+        step("rooms", "book", for_each="parameters.items", undo="unrooms", timeout=MINUTE),
+        step("guide", "book", agent="narrow", undo="unguide", when="parameters.wanted"),
+        step("leave", "rooms", "guide", retry=RETRY),
+    ),
+    workflow("check", step("ask", agent=["warehouse", "narrow"], required=False), system=True),
+]
+
+
+class FaultyStore(MemoryStore):
+    """A store that fails now and then, before the commit or after it."""
+
+    def __init__(self, random: Random) -> None:
+        super().__init__()
+        self.random = random
+        self.faults = 0.0
+
+    def write(self, operation: Callable[[Session], T]) -> T:
+        drawn = self.random.random()
+        if drawn < self.faults:
+            raise StoreError("nothing was written")
+        value = super().write(operation)
+        if drawn < 2 * self.faults:
+            raise StoreError("it was written, but nobody knows")
+        return value
+
+
+@dataclass
+class Witness:
+    """What has been seen from outside."""
+
+    keys: dict[str, str] = field(default_factory=dict)
+    claimed: set[tuple[Key, int]] = field(default_factory=set)
+    completed: dict[Key, int] = field(default_factory=dict)
+    undone: list[Key] = field(default_factory=list)
+    ended: dict[tuple[str, int], RunStatus] = field(default_factory=dict)
+    progress: dict[str, float] = field(default_factory=dict)
+
+
+class Simulation:
+    """One seed."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)
+        self.store = FaultyStore(self.random)
+        self.store.write(lambda s: control.ensure(s, "store"))
+        self.fleet = Fleet(self.store, FakeClock(), app_of(*FLOWS, narrow=LIMIT))
+        self.client = self.fleet.client = self.fleet.engine("client", slots=SLOTS)
+        self.live: list[Worker] = []
+        self.dead: list[Worker] = []
+        self.witness = Witness()
+        self.born = 0
+
+    def chance(self, probability: float) -> bool:
+        return self.random.random() < probability
+
+    def is_tried(self, operation: Callable[[], Any]) -> Any:
+        """Do something that a fault may spoil, as a caller who then goes away."""
+        try:
+            return operation()
+        except StoreError:
+            return None
+
+    def insist(self, operation: Callable[[], T]) -> T:
+        """Do something until it is known to be done, as workers do with results."""
+        while True:
+            try:
+                return operation()
+            except StoreError:
+                continue
+
+    # What happens.
+
+    def a_command_comes(self) -> None:
+        key = f"k{self.random.randrange(12)}"
+        flow = FLOWS[hash_of(key) % len(FLOWS)].name
+        parameters = {"items": list(range(hash_of(key) % 4)), "wanted": hash_of(key) % 2 == 0}
+        run_id = self.is_tried(lambda: self.fleet.start(flow, parameters, key=key))
+        if run_id is not None:
+            assert self.witness.keys.setdefault(key, run_id) == run_id, "one run a command, ever"
+
+    def a_worker_is_born(self) -> None:
+        if len(self.live) < 4:
+            self.born += 1
+            queues = {"warehouse": 2, "narrow": 2}
+            worker = Worker(self.fleet, f"w{self.born}", queues, rules={"slots": SLOTS})
+            self.insist(lambda: None if self.knows(worker) else worker.join())
+            self.live.append(worker)
+
+    def a_message_arrives(self) -> None:
+        messages = self.fleet.transport.messages
+        if not messages or not self.live or self.chance(0.1):
+            if messages and self.chance(0.5):
+                messages.pop(0)  # which is lost
+            return
+        message = messages.pop(self.random.randrange(min(3, len(messages))))
+        if self.chance(0.15):
+            messages.append(message)
+        worker = self.random.choice(self.live)
+        acting = self.acting(message.run_id)
+        if claim := self.is_tried(lambda: worker.engine.claim(message)):
+            worker.held[claim.key, claim.attempt] = claim
+            self.note_claim(claim, acting)
+
+    def an_attempt_ends(self) -> None:
+        if found := self.any_attempt():
+            worker, claim = found
+            works = claim.key[1].startswith(UNDO) or self.chance(0.85)
+            done = self.insist(lambda: worker.complete(claim) if works else worker.fail(claim))
+            if works and done:
+                attempt = self.witness.completed.setdefault(claim.key, claim.attempt)
+                assert attempt == claim.attempt, "one accepted completion a branch"
+
+    def a_worker_dies(self) -> None:
+        if self.live and self.chance(0.4):
+            self.dead.append(self.live.pop(self.random.randrange(len(self.live))))
+
+    def a_death_is_found(self) -> None:
+        if self.dead:
+            worker = self.random.choice(self.dead)
+            self.is_tried(worker.die)
+            if worker.seen.left_at is not None:
+                self.dead.remove(worker)
+
+    def a_worker_seems_silent(self) -> None:
+        if self.live and self.chance(0.3):
+            self.is_tried(self.random.choice(self.live).fall_silent)
+
+    def a_worker_beats(self) -> None:
+        if self.live:
+            worker = self.random.choice(self.live)
+            self.is_tried(worker.beat)
+
+    def a_worker_goes_in_good_order(self) -> None:
+        if self.live and self.chance(0.2):
+            worker = self.random.choice(self.live)
+            self.insist(lambda: worker.engine.drain(worker.row.id))
+            self.live.remove(worker)
+            self.dead.append(worker)
+
+    def time_goes_by(self) -> None:
+        self.fleet.clock.advance(timedelta(seconds=self.random.choice([0.5, 3, 11, 70])))
+        self.is_tried(self.client.fire_timers)
+
+    def somebody_sweeps(self) -> None:
+        self.is_tried(self.client.refill)
+
+    def somebody_intervenes(self) -> None:
+        run_id = self.random.choice([*self.runs(), "nobody"])
+        verbs = [self.client.cancel, self.client.pause, self.client.retry, self.client.retry]
+        verb = self.random.choice([*verbs, *[self.client.resume] * 3])
+        self.allowed(lambda: verb(run_id))
+
+    def somebody_answers(self) -> None:
+        for run_id in self.runs():
+            answer = self.client.approve if self.chance(0.8) else self.client.reject
+            self.allowed(lambda run_id=run_id, answer=answer: answer(run_id, "pay"))
+
+    # Who knows what.
+
+    def allowed(self, operation: Callable[[], Any]) -> None:
+        """Do what the state of a run may forbid."""
+        try:
+            self.is_tried(operation)
+        except (StateError, OrchestrationError):
+            pass
+
+    def knows(self, worker: Worker) -> bool:
+        return self.fleet.read(lambda s: workers.get(s, worker.row.id)) is not None
+
+    def any_attempt(self) -> tuple[Worker, Claim] | None:
+        held = [(worker, claim) for worker in self.live for claim in worker.held.values()]
+        return self.random.choice(held) if held else None
+
+    def acting(self, run_id: str) -> set[Key]:
+        """Branches on which somebody, silent or not, really works now."""
+        every = (claim.key for worker in self.live for claim in worker.held.values())
+        return {key for key in every if key[0] == run_id}
+
+    def note_claim(self, claim: Claim, acting: set[Key]) -> None:
+        witness = self.witness
+        assert (claim.key, claim.attempt) not in witness.claimed, "no attempt number is used twice"
+        witness.claimed.add((claim.key, claim.attempt))
+        if claim.key[1].startswith(UNDO):
+            assert acting <= {claim.key}, "no undo while an attempt may act"
+            if claim.key not in witness.undone:
+                witness.undone.append(claim.key)
+
+    # What holds after everything that happens.
+
+    def check(self) -> None:
+        self.store.read(self.check_runs)
+        self.store.read(self.check_steps)
+
+    def check_runs(self, session: Session) -> None:
+        assert runs.slots_taken(session) <= SLOTS
+        for row in runs.newest(session, 100):
+            assert row.progress >= self.witness.progress.get(row.id, 0.0), "progress never falls"
+            self.witness.progress[row.id] = row.progress
+            if row.status.ended:
+                seen = self.witness.ended.setdefault((row.id, row.generation), row.status)
+                assert seen is row.status, "ended stays ended"
+            if row.status is R.COMPLETED:
+                assert row.progress == 1
+        for (run_id, generation), status in self.witness.ended.items():
+            row = runs.get(session, run_id)
+            assert row.generation > generation or row.status is status, "ended stays ended"
+
+    def check_steps(self, session: Session) -> None:
+        assert steps.in_queue(session, "narrow")[1] <= LIMIT
+        timed = "status IN ('queued', 'running', 'backoff', 'waiting')"
+        assert not session.all(f"SELECT 1 FROM steps WHERE {timed} AND due_at IS NULL")
+        assert not session.all("SELECT 1 FROM steps WHERE losses > 3")
+        for row in runs.newest(session, 100):
+            tallies = runs.load(session, row.id).tallies
+            is_open = any(OPEN & tally.keys() for tally in tallies.values())
+            assert not (row.status.ended and is_open), "nothing is open in what has ended"
+            self.check_completed(session, row.id)
+
+    def check_completed(self, session: Session, run_id: str) -> None:
+        """What was accepted stays accepted; undos come in reverse."""
+        order = [
+            (run_id, name, branch)
+            for name, branch in session.all(
+                "SELECT step, branch FROM steps WHERE run_id = ? AND status = 'completed'"
+                " ORDER BY ended_order DESC",
+                run_id,
+            )
+        ]
+        mine = [key for key in self.witness.completed if key[0] == run_id]
+        assert set(mine) <= set(order), "what was accepted stays accepted"
+        undone = [(k[0], k[1].removeprefix(UNDO), k[2]) for k in self.witness.undone]
+        known = [key for key in undone if key in order]
+        assert known == [key for key in order if key in known], "undone in reverse"
+
+    def run(self, actions: int) -> None:
+        """Let chance have its way for a while, then let everything end."""
+        self.store.faults = self.random.choice([0.0, 0.02, 0.1])
+        often = [self.a_message_arrives, self.an_attempt_ends]
+        some = [self.a_command_comes, self.time_goes_by, self.a_worker_beats, self.somebody_answers]
+        rare = [self.a_worker_dies, self.a_death_is_found, self.a_worker_seems_silent]
+        rare += [self.a_worker_goes_in_good_order, self.somebody_sweeps, self.somebody_intervenes]
+        for _ in range(actions):
+            self.random.choice([*often * 5, *some * 2, self.a_worker_is_born, *rare])()
+            self.check()
+        self.heal()
+
+    def heal(self) -> None:
+        """No more faults, and people who answer: every run must end, and soon."""
+        self.store.faults = 0.0
+        for _ in range(60):
+            self.a_worker_is_born()
+            for act in (self.a_death_is_found, self.somebody_sweeps, self.somebody_answers):
+                act()
+            for run_id in self.runs():
+                self.allowed(lambda run_id=run_id: self.client.resume(run_id))
+            for worker in self.live:
+                worker.beat()
+            while self.fleet.transport.messages:
+                self.a_message_arrives()
+            while any(worker.held for worker in self.live):
+                self.an_attempt_ends()
+            self.check()
+            if not self.dead and all(self.fleet.status(r).ended for r in self.runs()):
+                return
+            self.time_goes_by()
+        raise AssertionError("some runs never end")
+
+    def runs(self) -> list[str]:
+        every: list[str] = [row.id for row in self.fleet.read(lambda s: runs.newest(s, 100))]
+        return every
+
+
+def hash_of(key: str) -> int:
+    """The same number in every process."""
+    return int(key[1:]) * 7 + 3
