@@ -1,8 +1,8 @@
 """`orchestrate serve`: everything in one process, until it is told to stop."""
 
 import signal
-import threading
 from collections.abc import Callable
+from queue import SimpleQueue
 from types import FrameType
 
 import click
@@ -30,15 +30,15 @@ def serve() -> None:
         )
     app = load_app(found)
     logs.configure(found.log_level, found.log_format)
-    stopping = threading.Event()
+    told: SimpleQueue[int] = SimpleQueue()  # unlike an Event's, its lock cannot meet a handler
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        stopping.set()
+    def stop(number: int, _frame: FrameType | None) -> None:
+        told.put(number)
 
     handle(stop)
     with serving(app, found):
         click.echo(f"serving {len(app.agents)} agents of {found.app}; Ctrl-C ends it", err=True)
-        stopping.wait()
+        told.get()
         handle(signal.SIG_IGN)
         click.echo("ending: what is claimed may finish", err=True)
 
