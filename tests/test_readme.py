@@ -18,6 +18,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```(bash|python)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 EXAMPLE = "examples.warehouse"
+pytestmark = pytest.mark.timeout(120)
 BROKER = "amqp://guest:guest@localhost:5672/"
 
 
@@ -60,7 +61,7 @@ def started(*words: str, cwd: Path, env: Mapping[str, str]) -> Iterator["subproc
 def shell(text: str, cwd: Path, env: Mapping[str, str]) -> str:
     """What a block prints, once everything that it started has ended."""
     with started("bash", "-euo", "pipefail", "-c", f"{text}\nwait", cwd=cwd, env=env) as process:
-        printed, _ = process.communicate(timeout=55)
+        printed, _ = process.communicate(timeout=110)
         assert process.returncode == 0, printed
     return printed
 
