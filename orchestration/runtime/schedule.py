@@ -3,7 +3,7 @@
 import json
 import logging
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from apscheduler.triggers.cron import CronTrigger
@@ -29,7 +29,7 @@ def next_time(cron: str, timezone: str, after: datetime) -> datetime | None:
     Args:
         cron: Five fields: minute, hour, day of month, month, day of week.
         timezone: A name such as `America/New_York`.
-        after: The moment to look from.
+        after: The moment to look from; the time found is later.
 
     Raises:
         RejectedError: The expression or the time zone is wrong.
@@ -38,7 +38,7 @@ def next_time(cron: str, timezone: str, after: datetime) -> datetime | None:
         trigger = CronTrigger.from_crontab(cron, timezone=ZoneInfo(timezone))
     except (ValueError, ZoneInfoNotFoundError) as error:
         raise RejectedError(f"schedule {cron!r} in {timezone!r}: {error}") from None
-    found: datetime | None = trigger.get_next_fire_time(None, after)
+    found: datetime | None = trigger.get_next_fire_time(None, after + timedelta(microseconds=1))
     return found
 
 

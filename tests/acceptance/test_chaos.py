@@ -44,6 +44,7 @@ DWELL_S = 0.3
 BETWEEN_STRIKES_S = (2.0, 3.0)
 PATIENCE_S = 120.0
 
+
 @dataclass
 class Customers:
     """Clients that start commands, wait for each to end, and write down what they are told."""

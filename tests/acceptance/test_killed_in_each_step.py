@@ -77,9 +77,7 @@ def test_a_run_that_is_killed_in_each_of_its_steps_completes(
     assert "WorkerLost" in page
 
 
-def check_story(
-    story: dict[str, Any], pid: int, steps: tuple[str, ...], promise: Promise
-) -> None:
+def check_story(story: dict[str, Any], pid: int, steps: tuple[str, ...], promise: Promise) -> None:
     """Every death stands in the story, with who died, and where."""
     for step in steps:
         rows = [row for row in story["steps"] if row["step"] == step]

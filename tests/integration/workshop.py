@@ -134,9 +134,11 @@ class Workshop:
     def work(self) -> threading.Thread:
         """Work on the next message in a thread."""
         dispatch = self.shelf.sent.pop(0)
-        thread = threading.Thread(target=self.frame.work, args=(dispatch, lambda: None))
-        thread.start()
-        return thread
+        work = threading.Thread(
+            target=self.frame.work, args=(dispatch, lambda: None), daemon=True
+        )
+        work.start()
+        return work
 
     def tick(self, span: timedelta) -> None:
         """Let the keeper do its work while time goes by, twice a second."""

@@ -1,0 +1,229 @@
+"""The keeper, the sweeper and the monitor of one worker, moment by moment."""
+
+import os
+import signal
+from datetime import timedelta
+
+import pytest
+
+from orchestration.engine import Engine
+from orchestration.errors import StoreError
+from orchestration.runtime import keeper as keepers
+from orchestration.runtime.monitor import Monitor
+from orchestration.runtime.sweeper import BOOT_ID, boot_id
+from orchestration.state import RunStatus, StepStatus
+from orchestration.store import agents, workers
+from tests.clock import FakeClock
+from tests.eventually import eventually
+from tests.integration.workshop import AGENT, Anvil, MoodyStore, Workshop
+
+SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
+
+
+@pytest.fixture
+def signals(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """What a keeper would send to its own process."""
+    found: list[int] = []
+
+    def note(pid: int, number: int) -> None:
+        assert pid == os.getpid()
+        found.append(number)
+
+    monkeypatch.setattr("orchestration.runtime.keeper.os.kill", note)
+    return found
+
+
+def beats(workshop: Workshop) -> int:
+    row = workshop.store.read(lambda s: workers.get(s, workshop.me))
+    assert row is not None
+    return row.beat
+
+
+def test_it_beats_every_two_seconds(workshop: Workshop) -> None:
+    workshop.tick(10 * SECOND)
+    assert beats(workshop) == 5
+
+
+def test_it_writes_progress_for_others_to_see(workshop: Workshop, anvil: Anvil) -> None:
+    run = workshop.start()
+    working = workshop.work()
+    anvil.wait()
+    workshop.tick(0.5 * SECOND)
+    assert (workshop.branch(run).fraction, workshop.branch(run).message) == (0.5, "hammering")
+    anvil.free.set()
+    working.join()
+
+
+def test_a_worker_that_cannot_beat_tells_its_steps_and_takes_nothing(
+    anvil: Anvil, clock: FakeClock
+) -> None:
+    store = MoodyStore()
+    workshop = Workshop(anvil.app, clock, store)
+    workshop.start({"pieces": [1, 2]})
+    working = workshop.work()
+    context = anvil.wait()
+    workshop.tick(2 * SECOND)
+    store.error = StoreError("away")
+    clock.advance(6 * SECOND)
+    assert not context.cancelled
+    clock.advance(2 * SECOND)
+    assert context.cancelled
+    assert not workshop.frame.work(workshop.shelf.sent[0], pytest.fail)
+    store.error = None
+    working.join(5)
+    workshop.tick(2 * SECOND)
+    assert not workshop.frame.cut_off
+
+
+def test_a_worker_that_was_buried_ends(workshop: Workshop, signals: list[int]) -> None:
+    now = workshop.clock.now()
+    workshop.store.write(lambda s: workers.leave(s, workshop.me, now))
+    workshop.tick(2 * SECOND)
+    assert signals == [signal.SIGTERM]
+    assert workshop.frame.draining
+
+
+def test_a_worker_ends_for_the_reasons_of_its_process(
+    anvil: Anvil, clock: FakeClock, signals: list[int]
+) -> None:
+    workshop = Workshop(anvil.app, clock, watch=lambda: "its parent is gone")
+    workshop.tick(2 * SECOND)
+    assert signals == [signal.SIGTERM]
+
+
+def test_a_worker_leaves_a_store_that_a_newer_release_migrated(
+    workshop: Workshop, signals: list[int]
+) -> None:
+    workshop.store.write(
+        lambda s: s.run("INSERT INTO schema_versions (version, name) VALUES (9999, 'future')")
+    )
+    workshop.tick(2 * SECOND)
+    assert signals == [signal.SIGTERM]
+
+
+def test_its_thread_goes_on_after_errors(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(keepers, "TICK_S", 0.001)
+    errors: list[Exception] = [StoreError("away"), RuntimeError("a bug")]
+    ticks: list[int] = []
+
+    def tick() -> None:
+        ticks.append(1)
+        if errors:
+            raise errors.pop(0)
+
+    monkeypatch.setattr(workshop.keeper, "tick", tick)
+    workshop.keeper.start()
+    eventually(lambda: len(ticks) > 3, within=5)
+    workshop.keeper.stop()
+    assert "the store is away: away" in caplog.text
+    assert "a bug" in caplog.text
+
+
+def test_a_dead_worker_is_buried_at_once_and_its_attempt_goes_elsewhere(
+    workshop: Workshop, anvil: Anvil
+) -> None:
+    run = workshop.start()
+    working = workshop.work()
+    anvil.wait()
+    heir = workshop.beside()
+    workshop.locks.release(workshop.me)
+    heir.tick(2 * SECOND)
+    row = workshop.branch(run)
+    assert (row.status, row.losses) == (StepStatus.QUEUED, 1)
+    assert heir.shelf.sent[-1].alone
+    anvil.free.set()
+    working.join()
+    assert workshop.branch(run).status is StepStatus.QUEUED
+    heir.work().join()
+    assert workshop.status(run) is RunStatus.COMPLETED
+
+
+def test_a_silent_worker_loses_its_steps_after_twelve_seconds_and_is_told(
+    workshop: Workshop, anvil: Anvil
+) -> None:
+    run = workshop.start()
+    working = workshop.work()
+    context = anvil.wait()
+    heir = workshop.beside()
+    heir.tick(11 * SECOND)
+    assert workshop.branch(run).status is StepStatus.RUNNING
+    heir.tick(4 * SECOND)
+    assert workshop.branch(run).losses == 1
+    workshop.keeper.tick()
+    assert context.cancelled
+    working.join(5)
+    anvil.free.set()
+    heir.work().join(5)
+    assert workshop.status(run) is RunStatus.COMPLETED
+
+
+def test_a_pause_of_the_whole_machine_costs_nobody_anything(
+    workshop: Workshop, anvil: Anvil
+) -> None:
+    run = workshop.start()
+    working = workshop.work()
+    anvil.wait()
+    heir = workshop.beside()
+    heir.tick(4 * SECOND)
+    workshop.clock.advance(HOUR)
+    for _ in range(4):
+        heir.tick(2 * SECOND)
+        workshop.keeper.tick()
+    assert workshop.branch(run).losses == 0
+    anvil.free.set()
+    working.join()
+
+
+def test_a_clock_that_is_set_moves_every_timer(
+    workshop: Workshop, anvil: Anvil, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = workshop.start()
+    working = workshop.work()
+    anvil.wait()
+    workshop.tick(2 * SECOND)
+    before = workshop.branch(run).due_at
+    workshop.clock.jump(HOUR)
+    workshop.tick(2 * SECOND)
+    after = workshop.branch(run).due_at
+    assert before is not None
+    assert after is not None
+    assert after - before == HOUR
+    assert workshop.branch(run).status is StepStatus.RUNNING
+    assert "clock was set" in caplog.text
+    anvil.free.set()
+    working.join()
+
+
+def test_nobody_sweeps_twice_within_the_period(workshop: Workshop) -> None:
+    workshop.sweeper.sweep()
+    assert not workshop.sweeper.is_due(2 * SECOND)
+    workshop.clock.advance(2 * SECOND)
+    assert workshop.sweeper.is_due(2 * SECOND)
+
+
+def test_a_machine_without_a_boot_id_has_its_boot_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestration.runtime.sweeper.BOOT_ID", BOOT_ID / "missing")
+    assert float(boot_id()) > 0
+
+
+def status_of(engine: Engine) -> str:
+    found: str = engine.store.read(agents.everyone)[0].status
+    return found
+
+
+def test_an_agent_without_heartbeats_is_silent_until_it_beats_again(
+    workshop: Workshop, caplog: pytest.LogCaptureFixture
+) -> None:
+    monitor = Monitor(workshop.engine, 30 * SECOND)
+    workshop.clock.advance(30 * SECOND)
+    monitor.look()
+    assert status_of(workshop.engine) == "running"
+    workshop.clock.advance(SECOND)
+    monitor.look()
+    monitor.look()
+    assert status_of(workshop.engine) == "silent"
+    assert caplog.text.count(f"agent {AGENT} is silent") == 1
+    workshop.keeper.tick()
+    assert status_of(workshop.engine) == "running"

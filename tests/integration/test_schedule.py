@@ -1,0 +1,129 @@
+"""Commands that start by the clock."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from orchestration.errors import NotFoundError, RejectedError
+from orchestration.runtime.schedule import Timetable, next_time
+from orchestration.store import runs, schedules
+from orchestration.store.schedules import ScheduleRow
+from tests.integration.workshop import Workshop
+
+MINUTE = timedelta(minutes=1)
+NEW_YORK = "America/New_York"
+
+
+def scheduled(workshop: Workshop, **changed: object) -> ScheduleRow:
+    """A schedule that is due in a minute, and every minute from then on."""
+    now = workshop.clock.now()
+    row = ScheduleRow(
+        name="each minute",
+        command="order",
+        parameters='{"pieces": [7]}',
+        cron="* * * * *",
+        timezone="UTC",
+        overlap="allow",
+        paused=False,
+        next_at=now + MINUTE,
+        last_run=None,
+        created_at=now,
+    )
+    row = replace(row, **changed)  # type: ignore[arg-type]
+    workshop.store.write(lambda s: schedules.insert(s, row))
+    return row
+
+
+@pytest.fixture
+def timetable(workshop: Workshop) -> Timetable:
+    return Timetable(workshop.engine, workshop.app)
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        ("2025-01-06T14:29:00+00:00", "2025-01-06T14:30:00+00:00"),
+        ("2025-07-06T14:29:00+00:00", "2025-07-07T13:30:00+00:00"),
+        ("2025-01-10T15:00:00+00:00", "2025-01-13T14:30:00+00:00"),
+    ],
+)
+def test_the_time_zone_decides_summer_time_and_weekends(after: str, expected: str) -> None:
+    found = next_time("30 9 * * mon-fri", NEW_YORK, at(after))
+    assert found is not None
+    assert found.astimezone(UTC) == at(expected)
+
+
+@pytest.mark.parametrize(
+    ("cron", "zone"), [("* * *", "UTC"), ("61 * * * *", "UTC"), ("* * * * *", "Mars/Olympus")]
+)
+def test_a_wrong_expression_or_zone_is_refused(cron: str, zone: str) -> None:
+    with pytest.raises(RejectedError, match="schedule"):
+        next_time(cron, zone, at("2025-01-06T14:29:00+00:00"))
+
+
+def test_what_is_due_starts_once_whoever_comes_first(
+    workshop: Workshop, timetable: Timetable
+) -> None:
+    scheduled(workshop)
+    other = Timetable(workshop.engine, workshop.app)
+    assert timetable.fire() == []
+    workshop.clock.advance(MINUTE)
+    stale = workshop.store.read(lambda s: schedules.due(s, workshop.clock.now()))[0]
+    [run] = timetable.fire()
+    assert other.fire() == []
+    following = next_time(stale.cron, stale.timezone, workshop.clock.now())
+    assert workshop.engine.commit(lambda tx: other._start(tx, stale, following)) is None  # noqa: SLF001
+    found = workshop.store.read(lambda s: runs.get(s, run))
+    assert (found.command, found.sender, found.correlation_id) == (
+        "order",
+        "scheduler",
+        "schedule:each minute",
+    )
+
+
+def test_missed_times_are_made_up_for_once(workshop: Workshop, timetable: Timetable) -> None:
+    scheduled(workshop)
+    workshop.clock.advance(60 * MINUTE)
+    assert len(timetable.fire()) == 1
+    assert timetable.fire() == []
+
+
+def test_a_run_that_still_goes_on_is_skipped_where_that_is_wanted(
+    workshop: Workshop, timetable: Timetable
+) -> None:
+    scheduled(workshop, overlap="skip")
+    workshop.clock.advance(MINUTE)
+    [run] = timetable.fire()
+    workshop.clock.advance(MINUTE)
+    assert timetable.fire() == []
+    workshop.engine.cancel(run)
+    workshop.clock.advance(MINUTE)
+    assert len(timetable.fire()) == 1
+
+
+def test_a_run_that_is_forgotten_does_not_go_on(workshop: Workshop, timetable: Timetable) -> None:
+    scheduled(workshop, overlap="skip", last_run="order_gone")
+    workshop.clock.advance(MINUTE)
+    assert len(timetable.fire()) == 1
+
+
+def test_a_schedule_that_cannot_start_hinders_no_other(
+    workshop: Workshop, timetable: Timetable, caplog: pytest.LogCaptureFixture
+) -> None:
+    scheduled(workshop, name="broken", command="nonesuch")
+    scheduled(workshop)
+    workshop.clock.advance(MINUTE)
+    assert len(timetable.fire()) == 1
+    assert "schedule broken did not start: unknown command" in caplog.text
+
+
+def test_a_schedule_can_be_started_by_hand(workshop: Workshop, timetable: Timetable) -> None:
+    scheduled(workshop)
+    assert timetable.trigger("each minute").startswith("order_")
+    with pytest.raises(NotFoundError):
+        timetable.trigger("nonesuch")
