@@ -1,9 +1,9 @@
 """`orchestrate serve`: everything in one process, until it is told to stop."""
 
 import signal
-from collections.abc import Callable
-from queue import SimpleQueue
-from types import FrameType
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import click
 
@@ -30,20 +30,28 @@ def serve() -> None:
         )
     app = load_app(found)
     logs.configure(found.log_level, found.log_format)
-    told: SimpleQueue[int] = SimpleQueue()  # unlike an Event's, its lock cannot meet a handler
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        told.put(number)
-
-    handle(stop)
-    with serving(app, found):
+    with stop_signals() as wait, serving(app, found):
         click.echo(f"serving {len(app.agents)} agents of {found.app}; Ctrl-C ends it", err=True)
-        told.get()
-        handle(signal.SIG_IGN)
+        wait()
         click.echo("ending: what is claimed may finish", err=True)
 
 
-def handle(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
-    """Let every stop signal do the same, and the second one nothing more than the first."""
-    for number in STOP_SIGNALS:
-        signal.signal(number, handler)
+@contextmanager
+def stop_signals() -> Iterator[Callable[[], object]]:
+    """Yield what waits for the first stop signal; the others, then and later, change nothing.
+
+    The interpreter writes a byte for each signal, whichever thread the system gave it to. A
+    handler would only run once the main thread wakes up, and a lock does not wake it.
+    """
+    reader, writer = socket.socketpair()
+    writer.settimeout(0)
+    with reader, writer:
+        signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+        for number in STOP_SIGNALS:
+            signal.signal(number, lambda _number, _frame: None)
+        try:
+            yield lambda: reader.recv(1)
+        finally:
+            for number in STOP_SIGNALS:
+                signal.signal(number, signal.SIG_IGN)
+            signal.set_wakeup_fd(-1)
