@@ -10,6 +10,8 @@ from orchestration.context import Context
 from orchestration.errors import DefinitionError
 from orchestration.plans import Plan, Step, check_name
 
+RESERVED = frozenset({"orchestrator", "heartbeat_monitor"})
+
 Action = Callable[[Context], Any] | Callable[[Context], Awaitable[Any]]
 
 
@@ -45,6 +47,8 @@ class Agent:
 
     def __post_init__(self) -> None:
         check_name("agent", self.name)
+        if self.name in RESERVED:
+            raise DefinitionError(f"agent {self.name}: every fleet has this actor, choose a name")
         for action in self.actions:
             check_name(f"action of {self.name}", action)
         if self.max_concurrent is not None and self.max_concurrent < 1:

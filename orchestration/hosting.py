@@ -9,6 +9,8 @@ from typing_extensions import override
 from orchestration import definitions
 from orchestration.errors import ConfigurationError
 
+OWN_FLEET = "actors"
+
 
 @dataclass(frozen=True)
 class App(definitions.App):
@@ -37,10 +39,17 @@ def load_app(name: str) -> definitions.App:
     try:
         module = import_module(name)
     except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f"ORCHESTRATION_APP={name}: {error}; name a module that can be imported from here"
-        ) from None
+        raise ConfigurationError(f"ORCHESTRATION_APP={name}: {cure_of(name, error)}") from None
     app = getattr(module, "app", None)
     if not isinstance(app, definitions.App):
         raise ConfigurationError(f"ORCHESTRATION_APP={name}: the module has no `app = App(...)`")
     return app
+
+
+def cure_of(name: str, error: ModuleNotFoundError) -> str:
+    """What to do about a module that cannot be imported."""
+    if error.name is None or name.startswith(error.name):
+        return "name a module that can be imported from here"
+    if name == OWN_FLEET:
+        return f"it needs {error.name}: pip install 'fleet-orchestration[trading]'"
+    return f"it needs {error.name}: install it here"

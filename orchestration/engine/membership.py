@@ -8,7 +8,7 @@ from orchestration.engine.claim import Held, give_up, hand_over
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import StoreInUseError
 from orchestration.state import StepStatus
-from orchestration.store import agents, attempts, control, steps, workers
+from orchestration.store import agents, attempts, control, runs, steps, workers
 from orchestration.store.workers import NewWorker
 
 
@@ -16,6 +16,7 @@ def join(tx: Transaction, worker: NewWorker, app: App) -> None:
     """Register a worker and its agents, and send what waits for it.
 
     Where it is the first, nobody knows what became of messages sent before: they are sent again.
+    Runs are not blamed for the time in which nobody worked.
 
     Raises:
         StoreInUseError: Live workers use this store with another transport.
@@ -30,6 +31,7 @@ def join(tx: Transaction, worker: NewWorker, app: App) -> None:
     control.set_transport(tx.session, worker.transport)
     if not present:
         steps.resend(tx.session, tx.now)
+        runs.excuse(tx.session, workers.last_beat(tx.session), tx.now)
     workers.join(tx.session, worker, tx.now)
     for queue in worker.slots:
         if agent := app.agent.get(queue):

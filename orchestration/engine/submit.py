@@ -109,7 +109,7 @@ def describe(problem: Mapping[str, Any]) -> str:
     place = ".".join(str(part) for part in problem["loc"]) or "parameters"
     given = repr(problem["input"])
     shown = given if len(given) <= 60 else given[:57] + "..."  # noqa: PLR2004 - one line
-    return f"{place}: {problem['msg']} (got {shown})"
+    return f"{place}: {problem['msg'].removeprefix('Value error, ')} (got {shown})"
 
 
 def submit(tx: Transaction, command: Command) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -19,6 +20,10 @@ from orchestration.store.schedules import ScheduleRow
 
 log = logging.getLogger(__name__)
 
+FIELDS = 5
+DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+SATURDAY, SUNDAY_AGAIN = 6, 7
+WEEKDAYS = re.compile(r"(?P<first>\d)(-(?P<last>\d))?(/(?P<step>\d+))?")
 OVERLAPS = ("skip", "allow")
 SENDER = "scheduler"
 
@@ -35,11 +40,30 @@ def next_time(cron: str, timezone: str, after: datetime) -> datetime | None:
         RejectedError: The expression or the time zone is wrong.
     """
     try:
-        trigger = CronTrigger.from_crontab(cron, timezone=ZoneInfo(timezone))
+        trigger = CronTrigger.from_crontab(named_days(cron), timezone=ZoneInfo(timezone))
     except (ValueError, ZoneInfoNotFoundError) as error:
         raise RejectedError(f"schedule {cron!r} in {timezone!r}: {error}") from None
     found: datetime | None = trigger.get_next_fire_time(None, after + timedelta(microseconds=1))
     return found
+
+
+def named_days(cron: str) -> str:
+    """The expression with its weekdays named: cron's 0 is Sunday, APScheduler's is Monday."""
+    fields = cron.split()
+    if len(fields) == FIELDS:
+        fields[-1] = ",".join(map(_named, fields[-1].split(",")))
+    return " ".join(fields)
+
+
+def _named(part: str) -> str:
+    match = WEEKDAYS.fullmatch(part)
+    if match is None:
+        return part
+    first, step = int(match["first"]), int(match["step"] or 1)
+    last = int(match["last"] or (SATURDAY if match["step"] else first))
+    if first > last or last > SUNDAY_AGAIN or step < 1:
+        return part
+    return ",".join(DAYS[day % len(DAYS)] for day in range(first, last + 1, step))
 
 
 class Timetable:

@@ -9,13 +9,11 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from types import FrameType
 
 import dramatiq
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.base import BaseScheduler
-from apscheduler.schedulers.blocking import BlockingScheduler
 from dramatiq import Message
 from dramatiq.errors import BrokerConnectionError
 
@@ -25,6 +23,7 @@ from orchestration.settings import Settings
 log = logging.getLogger(__name__)
 
 SWEEP_EVERY = timedelta(seconds=2)
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 PUNCTUAL = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
 
 
@@ -60,21 +59,16 @@ def ticking(broker: dramatiq.Broker, settings: Settings) -> Iterator[None]:
     try:
         yield
     finally:
-        scheduler.shutdown()
+        scheduler.shutdown(wait=False)
 
 
 def run(broker: dramatiq.Broker, settings: Settings) -> None:
-    """Tick until SIGTERM or SIGINT."""
-    scheduler = BlockingScheduler(
-        executors={"default": ThreadPoolExecutor(1)}, job_defaults=PUNCTUAL, timezone="UTC"
-    )
-    add_ticks(scheduler, broker, settings)
+    """Tick until SIGTERM or SIGINT.
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        if scheduler.running:
-            scheduler.shutdown(wait=False)
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    log.info("ticking every %s", SWEEP_EVERY)
-    scheduler.start()
+    The signals are blocked before the first thread begins, so that they wait for `sigwait` and
+    meet no handler, which could run in the middle of anything.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    with ticking(broker, settings):
+        log.info("ticking every %s", SWEEP_EVERY)
+        signal.sigwait(STOP_SIGNALS)

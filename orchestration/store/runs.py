@@ -231,6 +231,17 @@ def due(session: Session, now: datetime, limit: int, scope: str | None) -> list[
     return [row[0] for row in session.all(sql, now.timestamp(), scope, scope, limit)]
 
 
+def excuse(session: Session, since: datetime | None, now: datetime) -> None:
+    """Take the time since a moment, or since it began to run, off every running run's clock."""
+    idle_since = since.timestamp() if since else 0.0
+    idle = "? - CASE WHEN running_since > ? THEN running_since ELSE ? END"
+    session.run(
+        f"UPDATE runs SET due_at = due_at + {idle}, running_since = running_since + {idle}"
+        " WHERE running_since IS NOT NULL",
+        *(now.timestamp(), idle_since, idle_since) * 2,
+    )
+
+
 def ended_before(session: Session, moment_: datetime, keep: int, limit: int) -> list[str]:
     """Ended runs that are too old, or beyond the newest `keep`, oldest first."""
     first_beyond = session.one(

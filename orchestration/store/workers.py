@@ -118,6 +118,12 @@ def present(session: Session) -> list[WorkerRow]:
     return [_read(row) for row in session.all(sql)]
 
 
+def last_beat(session: Session) -> datetime | None:
+    """When a worker was heard of last."""
+    row = session.one("SELECT MAX(beat_at) FROM workers")
+    return None if row is None else moment(row[0])
+
+
 def get(session: Session, worker: str) -> WorkerRow | None:
     """One worker, gone or not."""
     row = session.one(f"SELECT {COLUMNS} FROM workers WHERE id = ?", worker)

@@ -59,6 +59,22 @@ def test_the_time_zone_decides_summer_time_and_weekends(after: str, expected: st
 
 
 @pytest.mark.parametrize(
+    ("days", "named"),
+    [
+        ("1-5", "mon-fri"),
+        ("0", "sun"),
+        ("7", "sun"),
+        ("5-7", "fri,sat,sun"),
+        ("1-5/2", "mon,wed,fri"),
+    ],
+)
+def test_weekdays_count_from_sunday_as_cron_does(days: str, named: str) -> None:
+    monday = at("2025-01-06T14:29:00+00:00")
+    by_number = next_time(f"30 9 * * {days}", "UTC", monday)
+    assert by_number == next_time(f"30 9 * * {named}", "UTC", monday)
+
+
+@pytest.mark.parametrize(
     ("cron", "zone"), [("* * *", "UTC"), ("61 * * * *", "UTC"), ("* * * * *", "Mars/Olympus")]
 )
 def test_a_wrong_expression_or_zone_is_refused(cron: str, zone: str) -> None:
