@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.clock import FakeClock
 from tests.rabbitmq import fresh_vhost
 
 SERVERS = {"rabbitmq": "RabbitMQ", "postgres": "PostgreSQL"}
+MEMORY = Path("/dev/shm")  # noqa: S108 - each test has a directory of its own there
 LEFT_OUT = Path(__file__).parent.parent / ".left-out"
 KINDS = ["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 
@@ -36,14 +38,21 @@ def empty_schema() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture
+def quick_path(tmp_path: Path) -> Iterator[Path]:
+    """A directory in memory where there is one: most tests of a store are not about the disk."""
+    with TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else tmp_path) as directory:
+        yield Path(directory)
+
+
 @pytest.fixture(params=KINDS)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+def store(request: pytest.FixtureRequest, quick_path: Path) -> Iterator[Store]:
     opened: Store
     match request.param:
         case "memory":
             opened = MemoryStore()
         case "sqlite":
-            opened = SqliteStore(tmp_path / "store.db")
+            opened = SqliteStore(quick_path / "store.db")
         case _:
             opened = databases.emptied(PostgresStore(request.getfixturevalue("shared_schema")))
     yield opened

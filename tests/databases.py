@@ -39,6 +39,5 @@ def emptied(store: PostgresStore) -> PostgresStore:
             " WHERE table_schema = current_schema() AND table_name <> 'schema_versions'"
         )
     )
-    for (table,) in tables:
-        store.write(lambda s, table=table: s.run(f"DELETE FROM {table}"))  # type: ignore[misc]
+    store.write(lambda s: [s.run(f"DELETE FROM {table}") for (table,) in tables])
     return store

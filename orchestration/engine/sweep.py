@@ -22,8 +22,7 @@ def fire_timers(tx: Transaction) -> int:
     """Act on wake-ups that have come, at most a batch; how many there were."""
     due = steps.due(tx.session, tx.now, BATCH, tx.rules.scope, queued=tx.rules.sends)
     for row in due:
-        current = steps.get(tx.session, *row.key)
-        if current is not None and current.status is row.status:
+        if current := steps.get(tx.session, *row.key):
             fire(tx, current)
     overdue = runs.due(tx.session, tx.now, BATCH, tx.rules.scope)
     for run_id in overdue:
@@ -47,7 +46,7 @@ def fire(tx: Transaction, row: StepRow) -> None:
             runs.set_reason(tx.session, row.run_id, f"nobody approved step {row.step} in time")
             advance(tx, row.run_id, facts.Rejected(row.step, row.branch))
         case _:
-            pass  # nothing else has a wake-up
+            pass  # the wake-up before it has ended their run
 
 
 def time_out(tx: Transaction, row: StepRow) -> None:

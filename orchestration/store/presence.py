@@ -4,12 +4,15 @@ import fcntl
 import os
 from pathlib import Path
 
+_mine: dict[Path, int] = {}  # descriptors of the files that this process has locked
+os.register_at_fork(after_in_child=_mine.clear)
+
 
 class FileLocks:
     """One locked file for each live worker of this machine.
 
     `lockf` belongs to the process, so a forked child does not inherit it; it is lost when any
-    descriptor of the file is closed, so nobody opens one's own file again.
+    descriptor of the file is closed, so nobody in this process opens one of its own files again.
 
     Args:
         directory: Where the files are; it is made where it is missing.
@@ -17,23 +20,22 @@ class FileLocks:
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._directory = directory
-        self._held: dict[str, int] = {}
+        self._directory = directory.resolve()
 
     def hold(self, name: str) -> None:
         """Take this process's lock, until it ends or lets go."""
         descriptor = os.open(self._path(name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        self._held[name] = descriptor
+        _mine[self._path(name)] = descriptor
 
     def release(self, name: str) -> None:
         """Let go, and remove the file."""
         self._path(name).unlink(missing_ok=True)
-        os.close(self._held.pop(name))
+        os.close(_mine.pop(self._path(name)))
 
     def is_free(self, name: str) -> bool:
         """Whether nobody holds it; the file of a dead holder is removed."""
-        if name in self._held:
+        if self._path(name) in _mine:
             return False
         try:
             descriptor = os.open(self._path(name), os.O_RDWR | os.O_CLOEXEC)

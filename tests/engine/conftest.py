@@ -17,6 +17,6 @@ def fleet_of(store: Store, clock: FakeClock) -> MakeFleet:
     """Makes a fleet of some workflows; numbers are limits of agents."""
 
     def make(*workflows: Workflow, **limits: int) -> Fleet:
-        return Fleet(store, clock, app_of(*workflows, **limits))
+        return Fleet(store, clock, app_of(*workflows, limits=limits))
 
     return make

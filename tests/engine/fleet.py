@@ -44,7 +44,11 @@ def step(name: str, *needs: str, agent: str | Sequence[str] = "warehouse", **mor
     return Step(name, agent, name, needs=needs, **more)
 
 
-def app_of(*workflows: Workflow, versions: Mapping[str, int] | None = None, **limits: int) -> App:
+def app_of(
+    *workflows: Workflow,
+    versions: Mapping[str, int] | None = None,
+    limits: Mapping[str, int] | None = None,
+) -> App:
     """A fleet whose agents have every action that these workflows need."""
     actions: dict[str, dict[str, Callable[[Context], None]]] = {}
     for each in (one for flow in workflows for one in flow.steps):
@@ -56,7 +60,7 @@ def app_of(*workflows: Workflow, versions: Mapping[str, int] | None = None, **li
         Agent(
             name,
             actions=known,
-            max_concurrent=limits.get(name),
+            max_concurrent=(limits or {}).get(name),
             version=(versions or {}).get(name, 1),
         )
         for name, known in actions.items()

@@ -415,6 +415,19 @@ class TestTime:
                 break
         assert fleet.status(run_id) is R.FAILED
 
+    def test_what_one_wake_up_has_cancelled_the_next_leaves_alone(
+        self, fleet_of: MakeFleet
+    ) -> None:
+        fleet = fleet_of(workflow("wide", step("act", for_each="parameters.items")))
+        worker = fleet.worker()
+        run_id = fleet.start("wide", {"items": [1, 2, 3]})
+        for _ in range(3):
+            worker.take()
+        fleet.advance(10 * MINUTE)
+        assert fleet.status(run_id) is R.FAILED
+        assert sorted(fleet.steps(run_id).values()) == [S.CANCELLED, S.CANCELLED, S.FAILED]
+        assert fleet.outcomes(run_id).count("timed_out") == 1
+
     def test_many_wake_ups_at_once_are_all_acted_on(self, fleet_of: MakeFleet) -> None:
         fleet = fleet_of(workflow("wide", step("act", for_each="parameters.items")))
         fleet.worker(slots=60)

@@ -183,7 +183,7 @@ class TestForgetting:
         worker.die()
         fleet.clock.advance(HOUR)
         fleet.client.forget(MINUTE, 100)
-        assert worker.seen
+        assert worker.seen.id == "w1"
         fleet.client.cancel(run_id)
         fleet.clock.advance(HOUR)
         self.all_forgotten(fleet, MINUTE, 0)

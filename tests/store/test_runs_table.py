@@ -1,4 +1,5 @@
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -22,7 +23,8 @@ def test_a_new_run_is_pending_and_has_its_plan(store: Store) -> None:
 
 
 def test_runs_of_one_plan_share_its_row(store: Store) -> None:
-    store.write(lambda s: (add_run(s, "r1"), add_run(s, "r2")))
+    for run_id in ("r1", "r2"):
+        store.write(partial(add_run, run_id=run_id))
     assert store.read(lambda s: s.one("SELECT COUNT(*) FROM plans")) == (1,)
 
 

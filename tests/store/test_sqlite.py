@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from orchestration.ports import Session
 from orchestration.store import sqlite
 from orchestration.store.lock import WriteLock
 from orchestration.store.sqlite import SqliteStore
+from tests.store.processes import go, line, process
 
 READ = "SELECT subject FROM audit"
 EACH = 150
@@ -68,33 +68,6 @@ def counted(store: SqliteStore) -> int:
     row = store.read(lambda s: s.one("SELECT COUNT(*) FROM audit"))
     assert row is not None
     return int(row[0])
-
-
-@contextmanager
-def process(script: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """A Python process that is told to go by a line, and is gone at the end."""
-    child = subprocess.Popen(
-        [sys.executable, "-c", script, *map(str, arguments)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with child:
-        try:
-            yield child
-        finally:
-            child.kill()
-
-
-def line(child: subprocess.Popen[str]) -> str:
-    assert child.stdout is not None
-    return child.stdout.readline().strip()
-
-
-def go(child: subprocess.Popen[str]) -> None:
-    assert child.stdin is not None
-    child.stdin.write("go\n")
-    child.stdin.flush()
 
 
 class TestTwoProcesses:

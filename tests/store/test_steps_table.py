@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 from orchestration.ports import Session, Store
-from orchestration.state import StepStatus
+from orchestration.state import RunStatus, StepStatus
 from orchestration.store import artifacts, runs, steps
 from orchestration.store.steps import StepRow
 from tests.store.rows import MINUTE, NOW, add_run, add_step, move_run, row
@@ -129,7 +129,7 @@ class TestWakeUps:
         def operation(session: Session) -> None:
             add_run(session, "r1")
             assert not steps.is_any_due(session, NOW, None)
-            move_run(session, "r1", runs.RunStatus.RUNNING)
+            move_run(session, "r1", RunStatus.RUNNING)
             assert steps.is_any_due(session, NOW + 15 * MINUTE, None)
             assert not steps.is_any_due(session, NOW + 14 * MINUTE, None)
             add_step(session, due_at=NOW, status=S.WAITING)
@@ -141,7 +141,7 @@ class TestWakeUps:
     def test_every_timer_moves_with_the_clock(self, store: Store) -> None:
         def operation(session: Session) -> None:
             add_run(session, "r1")
-            move_run(session, "r1", runs.RunStatus.RUNNING)
+            move_run(session, "r1", RunStatus.RUNNING)
             held = claimed(session)
             add_step(session, 1)
             steps.shift(session, 90.0)
@@ -149,8 +149,8 @@ class TestWakeUps:
             assert row(session).due_at == NOW + MINUTE + hop
             assert steps.deadline(session, held) == NOW + 10 * MINUTE + hop
             assert runs.get(session, "r1").due_at == NOW + 15 * MINUTE + hop
-            move_run(session, "r1", runs.RunStatus.PAUSED, NOW + hop + MINUTE)
-            move_run(session, "r1", runs.RunStatus.RUNNING, NOW + hop + MINUTE)
+            move_run(session, "r1", RunStatus.PAUSED, NOW + hop + MINUTE)
+            move_run(session, "r1", RunStatus.RUNNING, NOW + hop + MINUTE)
             assert runs.get(session, "r1").due_at == NOW + 15 * MINUTE + hop
             assert row(session, branch=1).due_at is None
 
