@@ -38,6 +38,12 @@ def test_names_must_be_routable(name: str) -> None:
         Workflow(name, steps=[Step("packing", "warehouse", "pack")])
 
 
+@pytest.mark.parametrize("name", ["orchestrator", "heartbeat_monitor"])
+def test_names_of_the_fleets_own_actors_are_taken(name: str) -> None:
+    with pytest.raises(DefinitionError, match="every fleet has this actor"):
+        agent(name)
+
+
 def test_an_agent_that_may_do_nothing_is_refused() -> None:
     with pytest.raises(DefinitionError, match="max_concurrent must be at least 1"):
         agent(max_concurrent=0)
