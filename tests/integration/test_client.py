@@ -1,0 +1,129 @@
+"""The Python client over a fleet in this process."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dramatiq.errors import BrokerConnectionError
+
+from orchestration import settings
+from orchestration.client import Client
+from orchestration.errors import (
+    ConfigurationError,
+    DuplicateCommandError,
+    NotFoundError,
+    RejectedError,
+    WorkflowFailedError,
+)
+from orchestration.hosting import App, load_app
+from orchestration.runtime.embedded import embedded
+from orchestration.runtime.serving import serving
+from orchestration.runtime.ticker import tick
+from orchestration.state import RunStatus
+from tests.eventually import eventually
+from tests.integration.workshop import Anvil, Order
+
+
+@pytest.fixture
+def found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> settings.Settings:
+    for name in ("RABBITMQ_URL", "CLOUDAMQP_URL", "RABBITMQ_HOST", "DATABASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ORCHESTRATION_HOME", str(tmp_path / "home"))
+    return settings.load()
+
+
+@pytest.fixture
+def client(anvil: Anvil, found: settings.Settings) -> Iterator[Client]:
+    app = anvil.app
+    with serving(app, found), Client(app=app) as made:
+        yield made
+
+
+def test_a_workflow_is_started_followed_and_found_again(client: Client, anvil: Anvil) -> None:
+    anvil.free.set()
+    handle = client.start("order", Order(pieces=[3, 4]), idempotency_key="k", priority=4)
+    assert handle.result(10) == [3, 4]
+    assert handle.status()["priority"] == 4
+    again = client.start("order", {"pieces": [3, 4]}, idempotency_key="k")
+    assert again.workflow_id == handle.workflow_id
+    kinds = [event.kind for event in client.workflow(handle.workflow_id).events()]
+    assert kinds[0] == "run.pending"
+    assert kinds[-1] == "run.completed"
+
+
+def test_what_is_wrong_is_refused(client: Client) -> None:
+    client.start("order", {"pieces": []}, idempotency_key="k")
+    with pytest.raises(DuplicateCommandError):
+        client.start("order", {"pieces": [9]}, idempotency_key="k")
+    with pytest.raises(RejectedError, match="pieces"):
+        client.start("order", {"pieces": "many"})
+    with pytest.raises(RejectedError, match="unknown command"):
+        client.start("nonesuch")
+    with pytest.raises(NotFoundError):
+        client.workflow("order_gone").result(1)
+
+
+def test_a_result_that_takes_longer_than_one_waits(client: Client, anvil: Anvil) -> None:
+    handle = client.start("order")
+    anvil.wait()
+    with pytest.raises(TimeoutError, match="it goes on|not ended within"):
+        handle.result(0.1)
+    following = iter(handle.events())
+    assert next(following).kind == "run.pending"
+    assert handle.cancel("enough") in {RunStatus.UNDOING, RunStatus.CANCELLED}
+    with pytest.raises(WorkflowFailedError, match="enough") as caught:
+        handle.result(15)
+    assert caught.value.status == "cancelled"
+
+
+def test_events_are_followed_while_they_happen(client: Client, anvil: Anvil) -> None:
+    handle = client.start("order")
+    anvil.wait()
+    kinds: list[str] = []
+    reader = threading.Thread(target=lambda: kinds.extend(e.kind for e in handle.events()))
+    reader.start()
+    reader.join(0.2)
+    anvil.free.set()
+    reader.join(10)
+    assert kinds[-1] == "run.completed"
+
+
+def test_a_scope_leaves_other_runs_alone(anvil: Anvil, found: settings.Settings) -> None:
+    anvil.free.set()
+    app = anvil.app
+    with Client(app=app) as client:
+        mine, other = client.start("order"), client.start("order")
+        with embedded(app, found, scope=mine.workflow_id, threads=2) as host:
+            host.running.engine.refill()
+            assert mine.result(10) == [1]
+        assert not other.phase().ended
+        assert len(anvil.calls) == 1
+
+
+def test_a_tick_does_what_a_scheduler_asks_for(anvil: Anvil, found: settings.Settings) -> None:
+    app = anvil.app
+    with embedded(app, found, threads=2) as host:
+        tick(host._setup.broker, "orchestrator")  # noqa: SLF001
+        tick(host._setup.broker, "heartbeat_monitor")  # noqa: SLF001
+        engine = host.running.engine
+        swept = "SELECT swept_at FROM control"
+        eventually(lambda: engine.store.read(lambda s: s.all(swept))[0][0] > 0, within=5)
+
+
+def test_a_tick_that_cannot_be_sent_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    class Away:
+        def enqueue(self, _message: Any) -> None:
+            raise BrokerConnectionError("away")
+
+    tick(Away(), "orchestrator")  # type: ignore[arg-type]
+    assert "no tick for orchestrator" in caplog.text
+
+
+def test_a_module_without_an_app_is_named() -> None:
+    with pytest.raises(ConfigurationError, match="cannot|No module|can be imported"):
+        load_app("no_such_module_anywhere")
+    with pytest.raises(ConfigurationError, match="has no `app"):
+        load_app("json")
+    assert isinstance(load_app("examples.warehouse"), App)
