@@ -7,6 +7,13 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
+LONGEST_MESSAGE = 500
+
+
+def storable(text: str) -> str:
+    """A text that every store takes: no NUL, no half of a surrogate pair."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
 
 class Fleet(Protocol):
     """Read-only facts about the whole fleet, for agents that report on it."""
@@ -47,7 +54,7 @@ class Context:
     def progress(self, fraction: float, message: str = "") -> None:
         """Tell how much of the step is done: 0 to 1, and one line for people."""
         # In this order a fraction that is no number becomes 0.
-        self.report(min(max(0.0, fraction), 1.0), message)
+        self.report(min(max(0.0, fraction), 1.0), storable(message)[:LONGEST_MESSAGE])
 
     @property
     def cancelled(self) -> bool:

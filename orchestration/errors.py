@@ -93,7 +93,7 @@ class PermanentError(OrchestrationError):
 
 
 class WorkflowFailedError(OrchestrationError):
-    """The workflow ended without a result: read `problems`, then retry or fork it.
+    """The workflow ended without a result: read `problems`, then retry it or start it anew.
 
     Attributes:
         workflow_id: The run.

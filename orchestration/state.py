@@ -145,7 +145,7 @@ class Run:
 
     @property
     def undone(self) -> bool:
-        """Whether an undo has begun in it: then only a fork can go on."""
+        """Whether an undo has begun in it: then only a new run can go on."""
         return any(step.startswith(UNDO) for step in self.tallies)
 
 

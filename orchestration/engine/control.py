@@ -80,7 +80,7 @@ def retry(tx: Transaction, run_id: str, by: By) -> RunStatus:
     if run.undone:
         raise StateError(
             f"{run_id} was undone, so its finished steps no longer hold:"
-            f" `orchestrate workflows fork {run_id}` starts a new run instead"
+            f" start it anew with `orchestrate run {run.plan.name}`"
         )
     audit.add(tx.session, tx.now, str(by), "retry", run_id)
     return advance(tx, run_id, facts.RetryRequested()).status

@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from functools import partial
 
 from orchestration.decide import facts
 from orchestration.engine import dispatch
@@ -23,13 +24,18 @@ def fire_timers(tx: Transaction) -> int:
     due = steps.due(tx.session, tx.now, BATCH, tx.rules.scope, queued=tx.rules.sends)
     for row in due:
         if current := steps.get(tx.session, *row.key):
-            fire(tx, current)
+            tx.contain(partial(fire, tx, current), f"timer of {row.key}")
     overdue = runs.due(tx.session, tx.now, BATCH, tx.rules.scope)
     for run_id in overdue:
-        limit = tx.rules.workflow_timeout.total_seconds()
-        runs.set_reason(tx.session, run_id, f"still running after WORKFLOW_TIMEOUT ({limit:g} s)")
-        advance(tx, run_id, facts.DeadlineReached())
+        tx.contain(partial(run_out, tx, run_id), f"deadline of {run_id}")
     return len(due) + len(overdue)
+
+
+def run_out(tx: Transaction, run_id: str) -> None:
+    """End a run that was running for too long."""
+    limit = tx.rules.workflow_timeout.total_seconds()
+    runs.set_reason(tx.session, run_id, f"still running after WORKFLOW_TIMEOUT ({limit:g} s)")
+    advance(tx, run_id, facts.DeadlineReached())
 
 
 def fire(tx: Transaction, row: StepRow) -> None:
@@ -66,10 +72,10 @@ def take_over(tx: Transaction, worker: WorkerRow, *, dead: bool) -> int:
     """
     owned = steps.owned_by(tx.session, worker.id, tx.rules.scope)
     for row in owned:
-        move_on(tx, row, worker, dead=dead)
+        tx.contain(partial(move_on, tx, row, worker, dead=dead), f"take-over of {row.key}")
     if dead:
         for run_id in attempts.settle_all(tx.session, worker.id, tx.rules.scope):
-            nudge(tx, run_id)
+            tx.contain(partial(nudge, tx, run_id), f"settling of {run_id}")
     if tx.rules.scope is None and dead:
         workers.leave(tx.session, worker.id, tx.now)
     elif tx.rules.scope is None:

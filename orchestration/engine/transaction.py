@@ -1,10 +1,14 @@
 """One transaction of the engine: the session, the moment, and what leaves after the commit."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from orchestration.errors import OrchestrationError
 from orchestration.ports import Dispatch, Session
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,3 +52,18 @@ class Transaction:
     outgoing: list[Dispatch] = field(default_factory=list)
     queues: set[str] = field(default_factory=set)
     slot_freed: bool = False
+
+    def contain(self, work: Callable[[], object], about: str) -> None:
+        """Do one of many pieces of work; if it is refused, only its own writes are undone.
+
+        One run that cannot be moved must not hold up the timers of all others.
+        """
+        sent = len(self.outgoing)
+        self.session.run("SAVEPOINT contained")
+        try:
+            work()
+        except OrchestrationError:
+            log.exception("left as it was: %s", about)
+            self.session.run("ROLLBACK TO SAVEPOINT contained")
+            del self.outgoing[sent:]
+        self.session.run("RELEASE SAVEPOINT contained")

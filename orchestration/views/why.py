@@ -245,8 +245,8 @@ def ended(facts: Facts) -> Blocker:
         return Blocker("ended", what, f"`{command('watch', run)}` prints its result")
     undone = any(row.step.startswith(UNDO) for row in facts.rows)
     reasons = "; ".join(facts.errors) or "no message"
-    verb = "fork" if undone else "retry"
-    return Blocker("ended", f"{what} ({reasons})", f"`{command(verb, run)}`")
+    cure = f"orchestrate run {run.command}" if undone else command("retry", run)
+    return Blocker("ended", f"{what} ({reasons})", f"`{cure}`")
 
 
 def no_worker(facts: Facts, what: str, agent: str | None = None) -> Blocker:

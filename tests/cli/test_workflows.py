@@ -96,8 +96,8 @@ def test_a_failed_run_is_retried(values: Values, cli: Cli) -> None:
     assert outcome["status"] in {"pending", "running"}
 
     undone = values("run", "undone", code=1)["workflow_id"]
-    assert "orchestrate workflows fork" in cli("workflows", "retry", undone, "-y", code=2).stderr
-    assert "orchestrate workflows fork" in cli("workflows", "why", undone).stdout
+    assert "orchestrate run " in cli("workflows", "retry", undone, "-y", code=2).stderr
+    assert "orchestrate run " in cli("workflows", "why", undone).stdout
 
 
 def test_a_filter_touches_only_what_the_verb_can_change(values: Values, client: Client) -> None:
