@@ -10,7 +10,7 @@ from typing import Any
 import pika
 from pika.adapters.select_connection import SelectConnection
 from pika.channel import Channel
-from pika.exceptions import AMQPError
+from pika.exceptions import AMQPError, ChannelClosedByBroker
 
 log = logging.getLogger(__name__)
 
@@ -79,8 +79,8 @@ class Publisher:
                 self._thread = threading.Thread(target=self._serve, name="publisher", daemon=True)
                 self._thread.start()
                 return
-        if (connection := self._connection) is not None and self.is_open:
-            connection.ioloop.add_callback_threadsafe(self._flush)
+        if (channel := self._channel) is not None:
+            channel.connection.ioloop.add_callback_threadsafe(self._flush)
 
     def close(self) -> None:
         """Wait a little for what is under way, and disconnect."""
@@ -98,38 +98,61 @@ class Publisher:
 
     def _serve(self) -> None:
         while not self._stopping.is_set():
-            self._connection = SelectConnection(
-                self._parameters,
-                on_open_callback=self._opened,
-                on_open_error_callback=self._broken,
-                on_close_callback=self._broken,
-            )
             try:
-                self._connection.ioloop.start()
+                self._serve_connection()
             except (AMQPError, OSError) as error:
                 log.warning("publisher: %s", error)
-            self._forget_connection()
-            if not self._stopping.is_set():
-                self._stopping.wait(PAUSE_S)
+            except Exception:
+                log.exception("publisher: trying again")
+            self._stopping.wait(PAUSE_S)
 
-    def _forget_connection(self) -> None:
-        connection, self._connection, self._channel = self._connection, None, None
-        if connection is not None and connection.is_open:
+    def _serve_connection(self) -> None:
+        connection = self._connection = SelectConnection(
+            self._parameters,
+            on_open_callback=self._opened,
+            on_open_error_callback=self._broken,
+            on_close_callback=self._broken,
+        )
+        try:
+            if not self._stopping.is_set():  # `close` may have come before there was this one
+                connection.ioloop.start()
+        finally:
+            self._forget(connection)
+
+    def _forget(self, connection: SelectConnection) -> None:
+        self._connection = self._channel = None
+        if connection.is_open:
             connection.close()
+            connection.ioloop.call_later(CLOSING_S, connection.ioloop.stop)
             connection.ioloop.start()
-        if connection is not None:
-            connection.ioloop.close()
-        self._waiting.extendleft(reversed(self._unconfirmed.values()))
-        self._unconfirmed.clear()
+        connection.ioloop.close()
 
     def _opened(self, connection: SelectConnection) -> None:
         connection.channel(on_open_callback=self._channel_opened)
 
     def _channel_opened(self, channel: Channel) -> None:
+        channel.add_on_close_callback(self._refused)
         channel.confirm_delivery(self._confirmed)
+        self._waiting.extendleft(reversed(self._unconfirmed.values()))
+        self._unconfirmed.clear()
         self._last = 0
         self._channel = channel
         self._flush()
+
+    def _refused(self, channel: Channel, reason: Exception) -> None:
+        """Drop what may have been refused: sent again, it would close every channel to come."""
+        if not isinstance(reason, ChannelClosedByBroker):
+            return
+        self._channel = None
+        letters = self._unconfirmed
+        named = [n for n, each in letters.items() if _place(each) in reason.reply_text]
+        for number in named or list(letters):
+            letter = letters.pop(number)
+            log.error(
+                "publisher: dropped a letter to %s, key %r: %s",
+                *(_place(letter), letter.routing_key, reason.reply_text),
+            )
+        channel.connection.close()
 
     def _broken(self, connection: SelectConnection, reason: object) -> None:
         if not self._stopping.is_set():
@@ -150,7 +173,7 @@ class Publisher:
 
     def _confirmed(self, frame: "pika.frame.Method[pika.spec.Basic.Ack]") -> None:
         method = frame.method
-        first = min(self._unconfirmed, default=0) if method.multiple else method.delivery_tag
+        first = next(iter(self._unconfirmed), 0) if method.multiple else method.delivery_tag
         done = []
         for number in range(first, method.delivery_tag + 1):
             letter = self._unconfirmed.pop(number, None)
@@ -165,3 +188,8 @@ class Publisher:
         if self._is_idle():
             with self._idle:
                 self._idle.notify_all()
+
+
+def _place(letter: Letter) -> str:
+    """An exchange as RabbitMQ names it when it refuses a letter."""
+    return f"exchange '{letter.exchange or 'amq.default'}'"

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import pika
 import pytest
+from pika.adapters.select_connection import SelectConnection
 from pika.exceptions import AMQPError
 
 from orchestration.bus import publisher as publishers
@@ -146,6 +147,52 @@ def test_what_the_broker_refuses_is_sent_again(desk: Desk) -> None:
 
     eventually(all_got, within=10)
     publisher.close()
+
+
+def test_a_letter_to_nowhere_is_dropped_and_silences_nobody(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(publishers, "PAUSE_S", 0.05)
+    publisher = Publisher(parameters(desk.url, "test"), desk.note)
+    publisher.publish([Letter("nowhere", "some.key", b"0", tag=-1), *letters(0, 10)])
+    eventually(lambda: desk.confirmed == list(range(10)), within=5)
+    publisher.publish(letters(10, 10))
+    publisher.close()
+    assert desk.bodies() == list(range(20))
+    assert "dropped a letter to exchange 'nowhere', key 'some.key': NOT_FOUND" in caplog.text
+
+
+def test_a_letter_that_is_refused_without_a_name_is_not_sent_for_ever(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishers, "PAUSE_S", 0.05)
+    inside = "internal"
+    desk.channel.exchange_declare(inside, internal=True)
+    publisher = Publisher(parameters(desk.url, "test"), desk.note)
+    publisher.publish([Letter(inside, QUEUE, b"0", tag=-1)])
+    eventually(publisher._is_idle, within=5)  # noqa: SLF001
+    publisher.publish(letters(0, 1))
+    eventually(lambda: desk.confirmed == [0], within=5)
+    publisher.close()
+
+
+def test_an_unexpected_error_does_not_end_the_thread(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(publishers, "PAUSE_S", 0.05)
+    failures = [RuntimeError("can't start new thread")]
+
+    def connect(*args: object, **more: object) -> object:
+        if failures:
+            raise failures.pop()
+        return SelectConnection(*args, **more)
+
+    monkeypatch.setattr(publishers, "SelectConnection", connect)
+    publisher = Publisher(parameters(desk.url, "test"), desk.note)
+    publisher.publish(letters(0, 3))
+    eventually(lambda: desk.confirmed == [0, 1, 2], within=5)
+    publisher.close()
+    assert "can't start new thread" in caplog.text
 
 
 def test_a_broker_that_is_away_costs_nobody_anything_but_time(
