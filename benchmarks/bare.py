@@ -7,7 +7,6 @@ from pathlib import Path
 import dramatiq
 from dramatiq.brokers.rabbitmq import RabbitmqBroker
 
-
 from benchmarks.figures import Measured
 from benchmarks.load import STEPS, Size, measure
 from benchmarks.servers import vhost, workers

@@ -3,7 +3,6 @@
 from benchmarks.load import STEPS
 from orchestration import Agent, App, Context, Step, Workflow
 
-
 AGENT = "counter"
 
 

@@ -23,7 +23,7 @@ MODULE = "benchmarks.chain"
 ENDED = "SELECT COUNT(*) FROM runs WHERE ended_at IS NOT NULL"
 RESULTS = (
     "SELECT r.id, r.ended_at, s.result FROM runs r JOIN steps s ON s.run_id = r.id"
-    f" WHERE r.status = 'completed' AND s.step = 'step{STEPS}'"
+    " WHERE r.status = 'completed' AND s.step = ?"
 )
 
 
@@ -43,7 +43,7 @@ class Chains:
 
     def end_times(self) -> dict[str, float]:
         """When each chain ended; all of them counted to the end."""
-        rows = self._engine.store.read(lambda s: s.all(RESULTS))
+        rows = self._engine.store.read(lambda s: s.all(RESULTS, f"step{STEPS}"))
         wrong = [row for row in rows if row[2] != str(STEPS)]
         if wrong:
             raise AssertionError(f"wrong results: {wrong[:3]}")

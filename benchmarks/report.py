@@ -9,7 +9,6 @@ from typing import Any
 
 import psutil
 
-
 from benchmarks.figures import Measured, Spread, latencies_ms, spread
 from benchmarks.load import STEPS, Size
 from benchmarks.ours import SLOTS
@@ -99,17 +98,15 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     """The same for people."""
     where, work = found["environment"], found["work"]
     about = ", ".join(f"{name} {value or 'missing'}" for name, value in where.items())
-    page = [
-        about,
+    conditions = (
         f"{work['steps']}-step no-op workflow; SQLite synchronous=FULL; publisher confirms;"
         f" MAX_CONCURRENT_WORKFLOWS={work['max_concurrent_workflows']};"
         f" {work['workflows']} workflows, {work['in_flight']} in flight;"
-        f" on RabbitMQ {work['processes']} processes × {work['threads']} threads;"
-        f" median of {work['rounds']} interleaved rounds [lowest to highest]; all results checked",
-        "",
-        f"{'':18}{'workflows/s':>22}{'steps/s':>9}"
-        f"{'alone p50/p95/p99 ms':>26}{'under load p50/p95/p99 ms':>30}",
-    ]
+        f" on RabbitMQ {work['processes']} processes of {work['threads']} threads;"
+        f" median of {work['rounds']} interleaved rounds [lowest to highest]; all results checked"
+    )
+    head = f"{'':18}{'workflows/s':>22}{'steps/s':>9}{'alone p50/p95/p99 ms':>26}"
+    page = [about, conditions, "", head + f"{'under load p50/p95/p99 ms':>30}"]
     page += [row(name, figures) for name, figures in found["contenders"].items()]
     page += ["", *(verdict(target) for target in found["targets"])]
     return page

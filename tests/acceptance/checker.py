@@ -45,6 +45,11 @@ class Promise:
             if step not in self.never:
                 yield from ((step, branch) for branch in range(self.branches.get(step, 1)))
 
+    def needed_directly(self, step: str) -> Iterator[tuple[str, int]]:
+        """Every branch that must have ended before a step starts."""
+        for need in self.needs.get(step, ()):
+            yield from ((need, branch) for branch in range(self.branches.get(need, 1)))
+
     def needed_by(self, step: str) -> set[str]:
         """All that must have ended before a step starts, however far back."""
         if step.startswith(UNDO):
@@ -100,10 +105,9 @@ def order(story: Sequence[Line], promise: Promise) -> Iterator[str]:
             yield f"{line.run}: {line.step} started after its client was told the end"
         if late := [each for each in started if line.step in promise.needed_by(each)]:
             yield f"{line.run}: {line.step} started after {late[0]}, which needs it"
-        for need in promise.needs.get(line.step, ()):
-            for branch in range(promise.branches.get(need, 1)):
-                if (need, branch) not in ended:
-                    yield f"{line.run}: {line.step} started before {need}[{branch}] had ended"
+        for step, branch in promise.needed_directly(line.step):
+            if (step, branch) not in ended:
+                yield f"{line.run}: {line.step} started before {step}[{branch}] had ended"
         started.add(line.step)
 
 

@@ -20,6 +20,7 @@ from orchestration.errors import WorkflowFailedError
 from tests.acceptance import victims
 from tests.acceptance.checker import Promise, complaints, recoveries
 from tests.acceptance.node import Node, node_in
+from tests.acceptance.processes import Process, Processes, Workplace
 from tests.acceptance.promises import (
     DELIVERED,
     MODULE,
@@ -28,7 +29,6 @@ from tests.acceptance.promises import (
     VALIDATED,
     VALIDATION,
 )
-from tests.acceptance.processes import Process, Processes, Workplace
 from tests.acceptance.supervisor import Supervisor
 from tests.acceptance.witness import KILLED, TOLD, VARIABLE, Line, Witness
 from tests.acceptance.witnessed import DWELL, app

@@ -23,6 +23,14 @@ from tests.eventually import eventually
 from tests.rabbitmq import control, fresh_vhost
 
 QUEUE = "anvil"
+ODD: dict[str, Any] = {
+    "options": None,
+    "kwargs": [],
+    "args": 7,
+    "queue_name": 7,
+    "actor_name": None,
+    "message_id": 1.5,
+}
 GOOD: dict[str, Any] = {
     "queue_name": QUEUE,
     "actor_name": QUEUE,
@@ -43,14 +51,7 @@ MALFORMED: dict[str, bytes] = {
     "a field too many": json.dumps(GOOD | {"surprise": 1}).encode(),
     **{
         f"{name} is {value!r}": json.dumps(GOOD | {name: value}).encode()
-        for name, value in {
-            "options": None,
-            "kwargs": [],
-            "args": 7,
-            "queue_name": 7,
-            "actor_name": None,
-            "message_id": 1.5,
-        }.items()
+        for name, value in ODD.items()
     },
     "options from elsewhere": json.dumps(GOOD | {"options": {"eta": 10**15}}).encode(),
     "another queue": json.dumps(GOOD | {"queue_name": "elsewhere"}).encode(),
@@ -139,6 +140,7 @@ def test_a_message_is_settled_once(broker: dramatiq.Broker) -> None:
 @pytest.mark.rabbitmq
 def test_a_delivery_of_a_lost_connection_settles_nothing_on_the_next(module_vhost: str) -> None:
     broker = make_broker(module_vhost, [])
+    assert isinstance(broker, HardRabbitmqBroker)
     broker.declare_queue(QUEUE, ensure=True)
     broker.enqueue(good(1))
     before = broker.consume(QUEUE, prefetch=1, timeout=100)
@@ -176,7 +178,7 @@ def test_what_is_settled_while_it_works_is_gone_at_once(broker: dramatiq.Broker)
 
 def unsettled(broker: dramatiq.Broker) -> int:
     if isinstance(broker, StubBroker):
-        return broker.queues[QUEUE].unfinished_tasks
+        return int(broker.queues[QUEUE].unfinished_tasks)
     assert isinstance(broker, HardRabbitmqBroker)
     assert isinstance(broker.parameters, pika.URLParameters)
     vhost = broker.parameters.virtual_host
@@ -207,6 +209,7 @@ def test_what_is_kept_goes_to_somebody_else(module_vhost: str) -> None:
 @pytest.mark.rabbitmq
 def test_a_settlement_on_a_broken_connection_is_left_to_the_broker(module_vhost: str) -> None:
     broker = make_broker(module_vhost, [])
+    assert isinstance(broker, HardRabbitmqBroker)
     broker.declare_queue(QUEUE, ensure=True)
     broker.enqueue(good(1))
     consumer = broker.consume(QUEUE, prefetch=1, timeout=100)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dramatiq.errors import BrokerConnectionError
+from dramatiq.errors import ConnectionClosed
 
 from orchestration import settings
 from orchestration.client import Client
@@ -68,7 +68,7 @@ def test_what_is_wrong_is_refused(client: Client) -> None:
 def test_a_result_that_takes_longer_than_one_waits(client: Client, anvil: Anvil) -> None:
     handle = client.start("order")
     anvil.wait()
-    with pytest.raises(TimeoutError, match="it goes on|not ended within"):
+    with pytest.raises(TimeoutError, match="has not ended within"):
         handle.result(0.1)
     following = iter(handle.events())
     assert next(following).kind == "run.pending"
@@ -115,14 +115,14 @@ def test_a_tick_does_what_a_scheduler_asks_for(anvil: Anvil, found: settings.Set
 def test_a_tick_that_cannot_be_sent_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
     class Away:
         def enqueue(self, _message: Any) -> None:
-            raise BrokerConnectionError("away")
+            raise ConnectionClosed(OSError("away"))  # type: ignore[no-untyped-call]
 
     tick(Away(), "orchestrator")  # type: ignore[arg-type]
     assert "no tick for orchestrator" in caplog.text
 
 
 def test_a_module_without_an_app_is_named() -> None:
-    with pytest.raises(ConfigurationError, match="cannot|No module|can be imported"):
+    with pytest.raises(ConfigurationError, match="can be imported from here"):
         load_app("no_such_module_anywhere")
     with pytest.raises(ConfigurationError, match="has no `app"):
         load_app("json")
