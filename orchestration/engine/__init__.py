@@ -100,13 +100,18 @@ class Engine:
         """Write live progress, and tell which attempts have lost their claim."""
         return self.commit(lambda tx: claim.report(tx, list(reports)))
 
-    def join(self, worker: NewWorker, app: App) -> None:
+    def join(self, worker: NewWorker, app: App, dead: frozenset[str] = frozenset()) -> None:
         """Register a worker, and send what waits for it.
+
+        Args:
+            worker: How it is registered.
+            app: Its agents.
+            dead: Workers that are still listed, but beyond doubt dead.
 
         Raises:
             StoreInUseError: Live workers use this store with another transport.
         """
-        self.commit(lambda tx: membership.join(tx, worker, app))
+        self.commit(lambda tx: membership.join(tx, worker, app, dead))
 
     def beat(
         self,

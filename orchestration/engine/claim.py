@@ -11,7 +11,7 @@ from orchestration.engine.transaction import Transaction
 from orchestration.plans import UNDO
 from orchestration.ports import Dispatch
 from orchestration.state import StepStatus
-from orchestration.store import agents, artifacts, attempts, runs, steps
+from orchestration.store import agents, artifacts, attempts, runs, steps, workers
 from orchestration.store.steps import StepRow
 
 Key = tuple[str, str, int]
@@ -66,7 +66,7 @@ def claim(tx: Transaction, message: Dispatch) -> Claim | None:
     row = steps.get(tx.session, message.run_id, message.step, message.branch)
     if row is None or row.status is not StepStatus.QUEUED or row.attempt != message.attempt - 1:
         return None
-    if row.offer not in tx.rules.offers:
+    if row.offer not in tx.rules.offers or not workers.is_present(tx.session, tx.rules.me):
         return None
     run = runs.get(tx.session, row.run_id)
     target = run.plan.step[row.step.removeprefix(UNDO)]

@@ -12,7 +12,7 @@ from orchestration.store import agents, attempts, control, runs, steps, workers
 from orchestration.store.workers import NewWorker
 
 
-def join(tx: Transaction, worker: NewWorker, app: App) -> None:
+def join(tx: Transaction, worker: NewWorker, app: App, dead: frozenset[str]) -> None:
     """Register a worker and its agents, and send what waits for it.
 
     Where it is the first, nobody knows what became of messages sent before: they are sent again.
@@ -21,7 +21,7 @@ def join(tx: Transaction, worker: NewWorker, app: App) -> None:
     Raises:
         StoreInUseError: Live workers use this store with another transport.
     """
-    present = workers.present(tx.session)
+    present = [row for row in workers.present(tx.session) if row.id not in dead]
     if strangers := [row for row in present if row.transport != worker.transport]:
         first = strangers[0]
         raise StoreInUseError(
@@ -77,5 +77,7 @@ def drain(tx: Transaction, worker: str) -> None:
 
 
 def depart(tx: Transaction, worker: str) -> None:
-    """Go in good order, holding nothing."""
+    """Go in good order; what was never finished is handed over, for others to send."""
+    reconcile(tx, worker, frozenset())
+    tx.queues.clear()
     workers.leave(tx.session, worker, tx.now)

@@ -11,6 +11,7 @@ from orchestration.runtime.acknowledgement import CurrentMessage
 from orchestration.runtime.broker import make_broker
 from orchestration.runtime.host import Host
 from orchestration.runtime.running import Setup
+from orchestration.runtime.watchdog import Watchdog
 from orchestration.settings import Settings
 
 THREADS = 8
@@ -36,14 +37,19 @@ def embedded(
     broker = make_broker(None, [CurrentMessage()])
     dramatiq.set_broker(broker)
     host = Host(Setup(app, settings, broker, scope))
-    host.start(dict.fromkeys(sorted(broker.get_declared_queues()), threads))
+    watchdog = Watchdog(host.lost_count, orphan=False)
+    host.start(dict.fromkeys(sorted(broker.get_declared_queues()), threads), watchdog.why_end)
     worker = Worker(broker, worker_threads=threads, worker_timeout=POLL_MS)
     worker.queue_prefetch = threads
     worker.start()
+    watchdog.watch(worker)
     try:
         yield host
     finally:
-        host.drain()
-        worker.stop(timeout=STOP_MS)
-        host.stop()
-        broker.close()
+        watchdog.rest()
+        try:
+            host.drain()
+        finally:
+            worker.stop(timeout=STOP_MS)
+            host.stop()
+            broker.close()

@@ -113,10 +113,13 @@ class Frame:
         Returns:
             False if the message must stay unacknowledged: this process takes nothing new.
         """
-        with self._gate.entered(alone=dispatch.alone):
-            if self.draining or self.cut_off:
+        attempt = Attempt(dispatch)
+        with self._gate.entered(attempt.held, alone=dispatch.alone):
+            if self.draining:
                 return False
-            attempt = Attempt(dispatch)
+            if self.cut_off:
+                settle()  # its row sends it again, to somebody who beats
+                return True
             if self._attempts.setdefault(attempt.held, attempt) is not attempt:
                 settle()  # the same message again: what runs here already goes on
                 return True
@@ -153,6 +156,7 @@ class Frame:
         for held in lost:
             if attempt := self._attempts.get(held):
                 attempt.cancelled = True
+                self._gate.excuse(held)
 
     def lost_count(self) -> int:
         """How many threads still work on attempts that are no longer theirs."""
@@ -168,7 +172,7 @@ class Frame:
         try:
             value = to_jsonable_python(call(self._action(claim), self._context(attempt, claim)))
             done = self._persist(lambda: self._engine.complete(key, number, value))
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - the agent's outermost frame
+        except BaseException as error:  # noqa: BLE001 - the agent's outermost frame
             name = type(error).__name__
             permanent = isinstance(error, PermanentError) or name in claim.never_retry
             problem = describe(error)
@@ -230,10 +234,11 @@ def call(action: Action, context: Context) -> Any:
 
 
 def describe(error: BaseException) -> dict[str, str]:
-    """An error as it is kept: type, message and traceback."""
+    """An error as it is kept: type, message and traceback; its own `__str__` may be broken."""
     trace = "".join(traceback.format_exception(error))
+    name, text = type(error).__name__, traceback.format_exception_only(error)[-1].strip()
     return {
-        "type": type(error).__name__,
-        "message": str(error) or type(error).__name__,
+        "type": name,
+        "message": text.partition(": ")[2] or name,
         "traceback": trace[-LONGEST_TRACEBACK:],
     }

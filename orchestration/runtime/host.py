@@ -55,6 +55,10 @@ class Host:
         served = {name: count for name, count in queues.items() if name in self._setup.app.agent}
         self._running = Running(self._setup, served, watch)
 
+    def lost_count(self) -> int:
+        """How many threads work on attempts that are no longer theirs."""
+        return self.running.frame.lost_count()
+
     def drain(self) -> None:
         """Claim nothing new; what is claimed goes on."""
         if self._running is not None:

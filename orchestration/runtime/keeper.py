@@ -54,6 +54,7 @@ class Keeper:
         self._stopping = threading.Event()
         self._process = psutil.Process()
         self._next: dict[str, float] = {}
+        self._reason: str | None = None
         self._thread = threading.Thread(target=self._serve, name="keeper", daemon=True)
 
     def start(self) -> None:
@@ -65,6 +66,11 @@ class Keeper:
         """Write the last progress, and end."""
         self._stopping.set()
         self._thread.join()
+
+    @property
+    def reason(self) -> str | None:
+        """Why it has asked this process to end; None: it has not."""
+        return self._reason
 
     def _serve(self) -> None:
         while not self._stopping.wait(TICK_S):
@@ -91,7 +97,8 @@ class Keeper:
         metrics = self._metrics() if self._is_due("heartbeat", self._heartbeat_s) else {}
         if not self._engine.beat(self._worker, self._frame.held, metrics):
             self._end("it was declared dead, and others have taken over")
-        elif self._engine.store.read(migrate.is_ahead):
+            return
+        if self._engine.store.read(migrate.is_ahead):
             self._end("the store was migrated by a newer release")
         elif reason := self._watch():
             self._end(reason)
@@ -116,7 +123,9 @@ class Keeper:
         return True
 
     def _end(self, reason: str) -> None:
-        log.error("this worker ends: %s", reason)
-        self._frame.draining = True
-        self._stopping.set()
-        os.kill(os.getpid(), signal.SIGTERM)
+        """Ask this process to end, once; it beats on while its steps finish."""
+        if self._reason is None:
+            log.error("this worker ends: %s", reason)
+            self._reason = reason
+            self._frame.draining = True
+            os.kill(os.getpid(), signal.SIGTERM)

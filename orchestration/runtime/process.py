@@ -1,7 +1,6 @@
 """A worker process of `dramatiq`: the app's actors on RabbitMQ, and a clean end."""
 
 import logging
-import os
 import signal
 import sys
 from importlib import import_module
@@ -20,6 +19,7 @@ from orchestration.runtime.broker import HardRabbitmqBroker, make_broker
 from orchestration.runtime.host import Host
 from orchestration.runtime.reach import require_broker
 from orchestration.runtime.running import Setup
+from orchestration.runtime.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
@@ -73,8 +73,7 @@ class Lifecycle(Middleware):
     host: Host
 
     def __init__(self) -> None:
-        self._parent = os.getppid()
-        self._ending = False
+        self._watchdog = Watchdog(lambda: self.host.lost_count(), orphan=True)  # noqa: PLW0108 - host comes later
 
     @override
     def after_process_boot(self, broker: dramatiq.Broker) -> None:
@@ -89,28 +88,22 @@ class Lifecycle(Middleware):
             require_broker(str(settings.load().broker_url))
             if isinstance(broker, HardRabbitmqBroker):
                 broker.ensure_queues()
-            self.host.start(queues, lambda: self._why_end(worker))
+            self.host.start(queues, self._watchdog.why_end)
         except OrchestrationError as error:
             raise SystemExit(_complain(str(error), EXIT_UNREACHABLE)) from None
 
     @override
+    def after_worker_boot(self, broker: dramatiq.Broker, worker: Worker) -> None:
+        self._watchdog.watch(worker)
+
+    @override
     def before_worker_shutdown(self, broker: dramatiq.Broker, worker: Worker) -> None:
-        self._ending = True
+        self._watchdog.rest()
         self.host.drain()
 
     @override
     def after_worker_shutdown(self, broker: dramatiq.Broker, worker: Worker) -> None:
         self.host.stop()
-
-    def _why_end(self, worker: Worker) -> str | None:
-        """Why this process would do harm, or no good, if it went on."""
-        if os.getppid() != self._parent:
-            return "its parent is gone"
-        if not self._ending and not all(thread.is_alive() for thread in worker.workers):
-            return "a worker thread has died"
-        if 2 * self.host.running.frame.lost_count() >= worker.worker_threads:
-            return "half of its threads work on attempts that are no longer theirs"
-        return None
 
 
 def stop_once(number: signal.Signals) -> None:

@@ -70,11 +70,16 @@ class Running:
         self._worker = describe_worker(rules, settings.transport, queues)
         self._locks.hold(rules.me)
         self.sweeper.bury()
-        self.engine.join(self._worker, setup.app)
+        self.engine.join(self._worker, setup.app, self.sweeper.dead())
         self._keeper = Keeper(
             self.engine, self.frame, self.sweeper, self._worker, settings.heartbeat_interval, watch
         )
         self._keeper.start()
+
+    @property
+    def end_reason(self) -> str | None:
+        """Why this process has asked itself to end; None: it has not."""
+        return self._keeper.reason
 
     def tick(self) -> None:
         """What the scheduler asks for: sweep, start what is scheduled, forget what is old."""

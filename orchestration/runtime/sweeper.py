@@ -1,6 +1,7 @@
 """The sweeper: timers, dead workers and old runs; any number of processes may sweep."""
 
 import logging
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 
@@ -76,7 +77,7 @@ class Sweeper:
         """
         present = self._engine.store.read(workers.present)
         others = {row.id: row for row in present if row.id != self._engine.rules.me}
-        dead = {row.id for row in others.values() if self._locks.is_free(row.id)}
+        dead = self._free(others)
         for worker in dead:
             self._took_over(others[worker], "died", self._engine.leave(others[worker]))
         beats = {row.id: row.beat for row in others.values() if row.id not in dead}
@@ -87,6 +88,14 @@ class Sweeper:
             if held:
                 row = others[worker]
                 self._took_over(row, "fell silent", self._engine.mark_silent(row))
+
+    def dead(self) -> frozenset[str]:
+        """Present workers that are beyond doubt dead: within a scope they are still listed."""
+        present = self._engine.store.read(workers.present)
+        return self._free(row.id for row in present if row.id != self._engine.rules.me)
+
+    def _free(self, names: Iterable[str]) -> frozenset[str]:
+        return frozenset(name for name in names if self._locks.is_free(name))
 
     def _offset(self) -> float:
         return self._engine.clock.now().timestamp() - self._engine.clock.monotonic()

@@ -130,6 +130,12 @@ def get(session: Session, worker: str) -> WorkerRow | None:
     return None if row is None else _read(row)
 
 
+def is_present(session: Session, worker: str) -> bool:
+    """Whether a worker is listed, so that others look after what it claims."""
+    sql = "SELECT 1 FROM workers WHERE id = ? AND left_at IS NULL"
+    return session.one(sql, worker) is not None
+
+
 def slots(session: Session, queue: str) -> int:
     """How many steps of a queue the present workers can run at once."""
     row = session.one("SELECT COALESCE(SUM(slots), 0) FROM slots WHERE queue = ?", queue)

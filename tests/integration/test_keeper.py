@@ -65,10 +65,12 @@ def test_a_worker_that_cannot_beat_tells_its_steps_and_takes_nothing(
     workshop.tick(2 * SECOND)
     store.error = StoreError("away")
     clock.advance(6 * SECOND)
-    assert not context.cancelled
+    states = [context.cancelled]
     clock.advance(2 * SECOND)
-    assert context.cancelled
-    assert not workshop.frame.work(workshop.shelf.sent[0], pytest.fail)
+    states.append(context.cancelled)
+    assert states == [False, True]
+    assert workshop.frame.work(workshop.shelf.sent[0], lambda: None)
+    assert len(anvil.calls) == 1
     store.error = None
     working.join(5)
     workshop.tick(2 * SECOND)
@@ -227,3 +229,15 @@ def test_an_agent_without_heartbeats_is_silent_until_it_beats_again(
     assert caplog.text.count(f"agent {AGENT} is silent") == 1
     workshop.keeper.tick()
     assert status_of(workshop.engine) == "running"
+
+
+def test_a_worker_that_ends_beats_on_while_its_steps_finish(
+    anvil: Anvil, clock: FakeClock, signals: list[int]
+) -> None:
+    workshop = Workshop(anvil.app, clock, watch=lambda: "a reason")
+    workshop.tick(2 * SECOND)
+    workshop.tick(2 * SECOND)
+    assert signals == [signal.SIGTERM]
+    assert workshop.keeper.reason == "a reason"
+    (row,) = workshop.store.read(workers.present)
+    assert row.beat == 2

@@ -21,6 +21,7 @@ from orchestration.runtime.gate import Gate
 from orchestration.runtime.host import Host
 from orchestration.runtime.process import Lifecycle
 from orchestration.runtime.running import Setup
+from orchestration.runtime.watchdog import Watchdog
 from tests.integration.workshop import AGENT, Anvil
 
 
@@ -58,20 +59,24 @@ def test_a_host_has_no_parts_until_it_is_started(host: Host) -> None:
     assert host.running.engine.rules.offers == {f"{AGENT}.forge@1", f"{AGENT}.melt@1"}
 
 
-def test_a_process_ends_when_it_would_do_harm(
-    host: Host, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    mine, _, worker = lifecycle(host)
-    host.start({AGENT: 2})
-    assert mine._why_end(worker) is None  # noqa: SLF001
-    monkeypatch.setattr(type(host.running.frame), "lost_count", lambda _: 1)
-    assert "no longer theirs" in str(mine._why_end(worker))  # noqa: SLF001
-    worker.workers = [threading.Thread()]
-    assert mine._why_end(worker) == "a worker thread has died"  # noqa: SLF001
+def test_a_process_ends_when_it_would_do_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = [0]
+    watchdog = Watchdog(lambda: lost[0], orphan=True)
+    worker: Any = FakeWorker(workers=[threading.current_thread()])
+    assert watchdog.why_end() is None
+    watchdog.watch(worker)
+    assert watchdog.why_end() is None
+    lost[0] = 1
+    assert "no longer theirs" in str(watchdog.why_end())
+    worker.workers.append(threading.Thread())
+    assert watchdog.why_end() == "a worker thread has died"
+    watchdog.rest()
+    assert watchdog.why_end() is None
     monkeypatch.setattr(os, "getppid", lambda: 1)
-    assert mine._why_end(worker) == "its parent is gone"  # noqa: SLF001
+    assert watchdog.why_end() == "its parent is gone"
 
 
+@pytest.mark.rabbitmq
 def test_an_app_is_served_by_a_worker_process_from_its_start_to_its_end(
     anvil: Anvil, vhost: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,11 +97,6 @@ def test_an_app_is_served_by_a_worker_process_from_its_start_to_its_end(
     mine.after_worker_shutdown(broker, worker)
     broker.close()
     signal.signal(signal.SIGTERM, before)
-
-
-test_an_app_is_served_by_a_worker_process_from_its_start_to_its_end = pytest.mark.rabbitmq(
-    test_an_app_is_served_by_a_worker_process_from_its_start_to_its_end
-)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_what_must_be_alone_has_nothing_beside_it() -> None:
     order: list[str] = []
 
     def pass_through(name: str, *, alone: bool) -> None:
-        with gate.entered(alone=alone):
+        with gate.entered(name, alone=alone):
             order.append(f"{name} in")
             inside.set()
             assert free.wait(5)

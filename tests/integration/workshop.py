@@ -134,9 +134,7 @@ class Workshop:
     def work(self) -> threading.Thread:
         """Work on the next message in a thread."""
         dispatch = self.shelf.sent.pop(0)
-        work = threading.Thread(
-            target=self.frame.work, args=(dispatch, lambda: None), daemon=True
-        )
+        work = threading.Thread(target=self.frame.work, args=(dispatch, lambda: None), daemon=True)
         work.start()
         return work
 
