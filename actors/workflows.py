@@ -91,6 +91,7 @@ health_check = Workflow(
             ALL_AGENT_NAMES,
             "health_check",
             required=False,
+            start_within=timedelta(seconds=10),
             timeout=timedelta(seconds=10),
         ),
         Step("reporting", MONITORING_ALERTING, "report_health", needs=["asking_agents"]),

@@ -77,6 +77,7 @@ class Step:
         retry: What to do when the action raises.
         timeout: Longest time for one attempt.
         progress_timeout: Longest silence between two progress reports of an attempt.
+        start_within: Longest wait for a worker; then it fails, as if out of time, for good.
         undo: Action that takes it back when the run fails or is cancelled later.
         approval: A person must approve within this time before it starts.
 
@@ -95,6 +96,7 @@ class Step:
     retry: Retry = field(default_factory=Retry)
     timeout: timedelta = timedelta(minutes=10)
     progress_timeout: timedelta | None = None
+    start_within: timedelta | None = None
     undo: str | None = None
     approval: timedelta | None = None
 
@@ -104,7 +106,7 @@ class Step:
             object.__setattr__(self, "agent", tuple(self.agent))
             if not self.agent or self.for_each is not None:
                 raise DefinitionError(f"step {self.name}: give agents or for_each, not both")
-        spans = (self.timeout, self.progress_timeout, self.approval)
+        spans = (self.timeout, self.progress_timeout, self.start_within, self.approval)
         if any(span is not None and not timedelta(0) < span <= LONGEST for span in spans):
             raise DefinitionError(f"step {self.name}: time spans are positive, at most 10 years")
         check_name("step", self.name)

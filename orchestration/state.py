@@ -67,8 +67,8 @@ RUN_TRANSITIONS: Mapping[RunStatus, frozenset[RunStatus]] = {
 STEP_TRANSITIONS: Mapping[StepStatus, frozenset[StepStatus]] = {
     S.WAITING: frozenset({S.HELD, S.READY, S.CANCELLED}),
     S.HELD: frozenset({S.READY, S.CANCELLED}),
-    S.READY: frozenset({S.QUEUED, S.HELD, S.CANCELLED}),
-    S.QUEUED: frozenset({S.RUNNING, S.READY, S.HELD, S.CANCELLED}),
+    S.READY: frozenset({S.QUEUED, S.HELD, S.FAILED, S.CANCELLED}),
+    S.QUEUED: frozenset({S.RUNNING, S.READY, S.HELD, S.FAILED, S.CANCELLED}),
     S.RUNNING: frozenset({S.READY, S.HELD, S.BACKOFF, S.COMPLETED, S.FAILED, S.CANCELLED}),
     S.BACKOFF: frozenset({S.READY, S.HELD, S.CANCELLED}),
     S.COMPLETED: frozenset(),

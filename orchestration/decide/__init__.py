@@ -23,6 +23,7 @@ from orchestration.decide.facts import (
     ResumeRequested,
     RetryRequested,
     Settled,
+    StartTimedOut,
     Unresolvable,
 )
 from orchestration.state import Run
@@ -33,6 +34,7 @@ ANSWERS: Mapping[type[Fact], Callable[[Run, Any], Decision]] = {
     Unresolvable: ending.unresolvable,
     Completed: forward.completed,
     Failed: forward.failed,
+    StartTimedOut: forward.start_timed_out,
     Lost: forward.lost,
     HandedOver: forward.handed_over,
     BackoffOver: forward.backoff_over,

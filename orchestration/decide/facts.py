@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from orchestration.state import StepStatus
+
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
@@ -40,6 +42,15 @@ class Failed:
     branch: int
     failures: int
     retryable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class StartTimedOut:
+    """No worker took the branch in time; `source` is whether it was ready or sent."""
+
+    step: str
+    branch: int
+    source: StepStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +137,7 @@ Fact = (
     | Unresolvable
     | Completed
     | Failed
+    | StartTimedOut
     | Lost
     | HandedOver
     | BackoffOver

@@ -16,6 +16,7 @@ from orchestration.decide.facts import (
     Resolved,
     ResumeRequested,
     RetryRequested,
+    StartTimedOut,
 )
 from orchestration.plans import UNDO, Retry, Step
 from orchestration.state import MOVING, Run, RunStatus, StepStatus
@@ -45,7 +46,7 @@ def resolved(run: Run, fact: Resolved) -> Decision:
 
 def completed(run: Run, fact: Completed) -> Decision:
     """One branch is done; perhaps its step is, perhaps the run."""
-    return _close(run, fact.step, fact.branch, StepStatus.COMPLETED)
+    return _close(run, fact.step, fact.branch, StepStatus.RUNNING, StepStatus.COMPLETED)
 
 
 def failed(run: Run, fact: Failed) -> Decision:
@@ -56,6 +57,11 @@ def failed(run: Run, fact: Failed) -> Decision:
     source, target = StepStatus.RUNNING, StepStatus.BACKOFF
     move = Move(fact.step, fact.branch, source, target, retry.pause(fact.failures))
     return Decision(run.moved(fact.step, source, target), (move,))
+
+
+def start_timed_out(run: Run, fact: StartTimedOut) -> Decision:
+    """What nobody takes has failed: no further try would find a worker either."""
+    return _give_up(run, fact.step, fact.branch, fact.source)
 
 
 def lost(run: Run, fact: Lost) -> Decision:
@@ -108,19 +114,20 @@ def retry_requested(run: Run, _fact: RetryRequested) -> Decision:
     return Decision(run, tuple(effects))
 
 
-def _close(run: Run, step: str, branch: int, status: StepStatus) -> Decision:
-    run = run.moved(step, StepStatus.RUNNING, status)
-    move = Move(step, branch, StepStatus.RUNNING, status)
+def _close(run: Run, step: str, branch: int, source: StepStatus, target: StepStatus) -> Decision:
+    run = run.moved(step, source, target)
+    move = Move(step, branch, source, target)
     if run.status is RunStatus.UNDOING:
         return Decision(run, (move, Settle()))
     return _go_on(run, (move,), step)
 
 
-def _give_up(run: Run, step: str, branch: int) -> Decision:
+def _give_up(run: Run, step: str, branch: int, source: StepStatus = StepStatus.RUNNING) -> Decision:
+    target = StepStatus.FAILED
     if not step.startswith(UNDO) and not run.plan.step[step].required:
-        return _close(run, step, branch, StepStatus.FAILED)
-    run = run.moved(step, StepStatus.RUNNING, StepStatus.FAILED)
-    move = Move(step, branch, StepStatus.RUNNING, StepStatus.FAILED)
+        return _close(run, step, branch, source, target)
+    run = run.moved(step, source, target)
+    move = Move(step, branch, source, target)
     if run.status is RunStatus.UNDOING:
         return Decision(replace(run.to(RunStatus.FAILED), ending=None), (move,))
     ended = end(run, RunStatus.FAILED)

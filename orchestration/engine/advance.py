@@ -3,7 +3,7 @@
 import json
 from collections import deque
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
 from typing import Any
 
 from orchestration import paths
@@ -69,7 +69,7 @@ def apply(tx: Transaction, run: Run, effect: Effect, outcome: Outcome | None) ->
         case Open():
             open_branches(tx, run, effect)
         case Move():
-            move(tx, effect, outcome)
+            move(tx, run, effect, outcome)
         case MoveAll():
             move_all(tx, run, effect)
         case Settle():
@@ -120,7 +120,6 @@ def look_up(tx: Transaction, run: Run, path: str) -> Any:
 def open_branches(tx: Transaction, run: Run, effect: Open) -> None:
     """Write new branches, or the undo of one."""
     target = run.plan.step[effect.step.removeprefix(UNDO)]
-    wait = target.approval if effect.status is StepStatus.WAITING else None
     rank = runs.rank(tx.session, run.id)
     branches = range(effect.first, effect.first + effect.count) if effect.count else (-1,)
     for branch, item in zip(branches, items_of(tx, run, effect), strict=True):
@@ -134,7 +133,7 @@ def open_branches(tx: Transaction, run: Run, effect: Open) -> None:
             status=status,
             rank=rank,
             item=item,
-            due_at=tx.now + wait if wait else None,
+            due_at=due_in(tx, run, effect.step, effect.status),
         )
         steps.insert(tx.session, new, tx.now)
         if status is StepStatus.READY:
@@ -154,7 +153,7 @@ def items_of(tx: Transaction, run: Run, effect: Open) -> list[str | None]:
     return [None if item is None else json.dumps(item) for item in found]
 
 
-def move(tx: Transaction, effect: Move, outcome: Outcome | None) -> None:
+def move(tx: Transaction, run: Run, effect: Move, outcome: Outcome | None) -> None:
     """Move the branch that the fact was about."""
     if outcome is None:
         raise AssertionError("a branch moves only with an outcome")
@@ -163,7 +162,7 @@ def move(tx: Transaction, effect: Move, outcome: Outcome | None) -> None:
         steps.complete(tx.session, row, tx.now, outcome.result, outcome.artifact)
     else:
         write_outcome(tx, row, outcome)
-        due_at = None
+        due_at = due_in(tx, run, effect.step, effect.target)
         if effect.pause is not None:
             due_at = tx.now + effect.pause * (0.5 + tx.rules.jitter())
         steps.leave(tx.session, row, effect.target, tx.now, due_at)
@@ -173,10 +172,12 @@ def move(tx: Transaction, effect: Move, outcome: Outcome | None) -> None:
 
 
 def write_outcome(tx: Transaction, row: StepRow, outcome: Outcome) -> None:
-    """Keep an attempt that did not complete, and count it where it counts."""
-    if row.status is not StepStatus.RUNNING:
-        return
+    """Keep an attempt that did not complete, if there was one, and count it where it counts."""
     error = outcome.error or "null"
+    if row.status is not StepStatus.RUNNING:
+        if outcome.error:
+            steps.count_failure(tx.session, row, error, unknown=False)
+        return
     kind, acting = outcome.kind, outcome.acting
     attempts.archive(tx.session, row, kind, tx.now, error, acting=acting)
     if kind == "lost":
@@ -189,8 +190,7 @@ def write_outcome(tx: Transaction, row: StepRow, outcome: Outcome) -> None:
 
 def move_all(tx: Transaction, run: Run, effect: MoveAll) -> None:
     """Move every branch of a step that is in one status."""
-    approval = run.plan.step[effect.step.removeprefix(UNDO)].approval or timedelta(0)
-    due_at = tx.now + approval if effect.target is StepStatus.WAITING else None
+    due_at = due_in(tx, run, effect.step, effect.target)
     for row in steps.in_status(tx.session, run.id, effect.step, effect.source):
         if row.status is StepStatus.RUNNING:
             attempts.archive(tx.session, row, "cancelled", tx.now, "null", acting=True)
@@ -199,6 +199,16 @@ def move_all(tx: Transaction, run: Run, effect: MoveAll) -> None:
         tx.queues.add(row.agent)
     if not effect.source.open:
         steps.forgive(tx.session, run.id, effect.step)
+
+
+def due_in(tx: Transaction, run: Run, name: str, status: StepStatus) -> datetime | None:
+    """When a branch that waits for a person, or for a worker, has waited for too long."""
+    step = run.plan.step[name.removeprefix(UNDO)]
+    if status is StepStatus.WAITING and step.approval:
+        return tx.now + step.approval
+    if status is StepStatus.READY and step.start_within and step.name == name:
+        return tx.now + step.start_within
+    return None
 
 
 def settle(tx: Transaction, run: Run) -> list[Fact]:

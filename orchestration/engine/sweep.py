@@ -41,6 +41,8 @@ def run_out(tx: Transaction, run_id: str) -> None:
 def fire(tx: Transaction, row: StepRow) -> None:
     """Act on the wake-up of one branch; its status says what it means."""
     match row.status:
+        case StepStatus.READY | StepStatus.QUEUED if must_have_begun(tx, row):
+            give_up_waiting(tx, row)
         case StepStatus.QUEUED:
             dispatch.send(tx, row, row.sends + 1)
         case StepStatus.RUNNING:
@@ -53,6 +55,20 @@ def fire(tx: Transaction, row: StepRow) -> None:
             advance(tx, row.run_id, facts.Rejected(row.step, row.branch))
         case _:
             pass  # the wake-up before it has ended their run
+
+
+def must_have_begun(tx: Transaction, row: StepRow) -> bool:
+    """Whether a worker should have taken this branch by now."""
+    deadline = steps.deadline(tx.session, row)
+    return deadline is not None and deadline <= tx.now
+
+
+def give_up_waiting(tx: Transaction, row: StepRow) -> None:
+    """End the wait of a branch for a worker; no attempt of it has begun."""
+    message = f"no worker took it in time: is one up that serves {row.agent}?"
+    fact = facts.StartTimedOut(row.step, row.branch, row.status)
+    outcome = Outcome(kind="timed_out", row=row, error=error_json("StartTimeout", message))
+    advance(tx, row.run_id, fact, outcome)
 
 
 def time_out(tx: Transaction, row: StepRow) -> None:

@@ -232,13 +232,21 @@ def due(session: Session, now: datetime, limit: int, scope: str | None) -> list[
 
 
 def excuse(session: Session, since: datetime | None, now: datetime) -> None:
-    """Take the time since a moment, or since it began to run, off every running run's clock."""
+    """Take the time since a moment, or since it began, off all that waits for workers."""
     idle_since = since.timestamp() if since else 0.0
-    idle = "? - CASE WHEN running_since > ? THEN running_since ELSE ? END"
+    idle = "? - CASE WHEN {0} > ? THEN {0} ELSE ? END"
+    running, opened = idle.format("running_since"), idle.format("opened_at")
+    values = (now.timestamp(), idle_since, idle_since) * 2
     session.run(
-        f"UPDATE runs SET due_at = due_at + {idle}, running_since = running_since + {idle}"
+        f"UPDATE runs SET due_at = due_at + {running}, running_since = running_since + {running}"
         " WHERE running_since IS NOT NULL",
-        *(now.timestamp(), idle_since, idle_since) * 2,
+        *values,
+    )
+    session.run(
+        f"UPDATE steps SET deadline = deadline + {opened}, due_at = CASE status WHEN 'ready'"
+        f" THEN due_at + {opened} ELSE due_at END"
+        " WHERE queue IS NOT NULL AND status IN ('ready', 'queued')",
+        *values,
     )
 
 

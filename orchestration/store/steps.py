@@ -66,14 +66,14 @@ class NewStep:
 
 
 def insert(session: Session, new: NewStep, now: datetime) -> None:
-    """Write a new branch."""
-    queue = new.agent if new.status is StepStatus.READY else None
-    at = now.timestamp()
+    """Write a new branch; while it is ready, `due_at` is when a worker must have taken it."""
+    ready = new.status is StepStatus.READY
+    at, due_at = now.timestamp(), new.due_at and new.due_at.timestamp()
     session.run(
         "INSERT INTO steps (run_id, step, branch, agent, offer, queue, status, rank, item, due_at,"
-        " opened_at, ended_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        *(new.run_id, new.step, new.branch, new.agent, new.offer, queue, new.status, new.rank),
-        *(new.item, new.due_at and new.due_at.timestamp(), at),
+        " deadline, opened_at, ended_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        *(new.run_id, new.step, new.branch, new.agent, new.offer, new.agent if ready else None),
+        *(new.status, new.rank, new.item, due_at, due_at if ready else None, at),
         at if new.status is StepStatus.SKIPPED else None,
     )
 
@@ -194,10 +194,15 @@ def in_queue(session: Session, queue: str) -> tuple[int, int]:
 
 
 def mark_sent(session: Session, row: StepRow, sender: str, again_at: datetime, sends: int) -> None:
-    """Write that a message for the branch leaves after this commit."""
+    """Write that a message for the branch leaves after this commit, and when the next one does.
+
+    If a worker must have taken it earlier than that, it wakes up then.
+    """
+    at = again_at.timestamp()
     session.run(
-        f"UPDATE steps SET status = 'queued', owner = ?, due_at = ?, sends = ? WHERE {KEY}",
-        *(sender, again_at.timestamp(), sends, *row.key),
+        "UPDATE steps SET status = 'queued', owner = ?, sends = ?,"
+        f" due_at = CASE WHEN deadline < ? THEN deadline ELSE ? END WHERE {KEY}",
+        *(sender, sends, at, at, *row.key),
     )
 
 
@@ -242,14 +247,17 @@ def leave(
     now: datetime,
     due_at: datetime | None = None,
 ) -> None:
-    """Move a branch to a status in which nobody holds it."""
+    """Move a branch to a status in which nobody holds it.
+
+    Where that is `ready`, `due_at` is when a worker must have taken it.
+    """
+    ready = target is StepStatus.READY
     ended = now.timestamp() if target not in OPEN else None
+    at = due_at and due_at.timestamp()
     session.run(
-        "UPDATE steps SET status = ?, queue = ?, owner = NULL, due_at = ?, ended_at = ?, sends = 0,"
-        f" deadline = NULL WHERE {KEY}",
-        target,
-        row.agent if target is StepStatus.READY else None,
-        *(due_at and due_at.timestamp(), ended, *row.key),
+        "UPDATE steps SET status = ?, queue = ?, owner = NULL, due_at = ?, deadline = ?,"
+        f" ended_at = ?, sends = 0 WHERE {KEY}",
+        *(target, row.agent if ready else None, at, at if ready else None, ended, *row.key),
     )
 
 
@@ -294,7 +302,7 @@ def report(
 
 
 def deadline(session: Session, row: StepRow) -> datetime | None:
-    """When the running attempt of a branch must be over."""
+    """When a worker must have taken a branch or, once it runs, its attempt must be over."""
     found = session.one(f"SELECT deadline FROM steps WHERE {KEY}", *row.key)
     return moment(found[0]) if found else None
 

@@ -176,6 +176,22 @@ EXAMPLES = [
         (Move("first", 0, S.RUNNING, S.FAILED),),
     ),
     Example(
+        "what no worker takes in time fails, without another try",
+        run(R.RUNNING, {"first": {S.READY: 1, S.QUEUED: 1}}),
+        facts.StartTimedOut("first", 1, S.QUEUED),
+        R.FAILED,
+        {"first": {S.FAILED: 1, S.CANCELLED: 1}},
+        (Move("first", 1, S.QUEUED, S.FAILED), MoveAll("first", S.READY, S.CANCELLED)),
+    ),
+    Example(
+        "an optional step that no worker takes in time is gone on without",
+        run(R.RUNNING, {"first": {S.COMPLETED: 1}, "extra": {S.READY: 1}, "second": {S.READY: 1}}),
+        facts.StartTimedOut("extra", 0, S.READY),
+        R.RUNNING,
+        {"first": {S.COMPLETED: 1}, "extra": {S.FAILED: 1}, "second": {S.READY: 1}},
+        (Move("extra", 0, S.READY, S.FAILED),),
+    ),
+    Example(
         "an optional step fails, and the run goes on",
         run(R.RUNNING, {"first": {S.COMPLETED: 1}, "extra": {S.RUNNING: 1}}),
         facts.Failed("extra", 0, failures=1),

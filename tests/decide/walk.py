@@ -97,6 +97,11 @@ class Walk:
         if attempt := self.attempt(pick):
             self.model.hand_over(attempt)
 
+    def nobody_takes_it_in_time(self, pick: int) -> None:
+        if (place := self.one_of(pick, S.READY, S.QUEUED)) and place[0] in self.model.answers:
+            source = self.model.branches[place].status
+            self.model.advance(facts.StartTimedOut(*place, source))
+
     def a_pause_is_over(self, pick: int) -> None:
         if place := self.one_of(pick, S.BACKOFF):
             self.model.advance(facts.BackoffOver(*place))
@@ -127,7 +132,8 @@ class Walk:
         back = [self.an_attempt_fails, self.an_attempt_runs_out_of_time, self.a_worker_dies]
         back += [self.a_worker_falls_silent, self.a_worker_goes_in_good_order]
         people = [self.a_person_approves, self.a_person_rejects, self.somebody_intervenes]
-        return [*on, *on, *on, self.an_attempt_completes, *back, self.a_pause_is_over, *people]
+        late = [self.a_pause_is_over, self.nobody_takes_it_in_time]
+        return [*on, *on, *on, self.an_attempt_completes, *back, *late, *people]
 
     def check(self) -> None:
         """What holds after every fact."""

@@ -42,7 +42,11 @@ FLOWS = [
         step("guide", "book", agent="narrow", undo="unguide", when="parameters.wanted"),
         step("leave", "rooms", "guide", retry=RETRY),
     ),
-    workflow("check", step("ask", agent=["warehouse", "narrow"], required=False), system=True),
+    workflow(
+        "check",
+        step("ask", agent=["warehouse", "narrow"], required=False, start_within=5 * SECOND),
+        system=True,
+    ),
 ]
 
 
