@@ -3,7 +3,7 @@
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from orchestration.client import Client, Handle
 from tests.acceptance.checker import complaints
 from tests.acceptance.processes import ROOT, Process, Processes, Workplace
 from tests.acceptance.promises import DELIVERED, MODULE
+from tests.acceptance.silencer import Silencer
 from tests.acceptance.victims import reading, workers
 from tests.acceptance.witness import END, START, TOLD, VARIABLE, Line, Witness
 from tests.acceptance.witnessed import HOLD, app
@@ -115,11 +116,42 @@ def test_orphans_of_a_killed_master_end_by_themselves(
     assert losses(place) == 0
 
 
+@pytest.mark.xfail(
+    strict=True,
+    reason="the worker waits for its master's answer in multiprocessing.Event.set for ever",
+)
+def test_orphans_of_a_master_that_is_killed_while_they_boot_end_by_themselves(
+    place: Workplace, processes: Processes
+) -> None:
+    first = processes.workers(place, MODULE, "-p", "1", "-t", "2")
+    eventually(lambda: len(first.members()) > 1, within=10, what="a worker is forked")
+    first.tell(signal.SIGKILL)
+    first.wait(within=5)
+    eventually(lambda: not first.members(), within=15, what="all orphans have ended")
+
+
 def test_a_scheduler_ends_at_once_when_it_is_told_to(
     place: Workplace, processes: Processes
 ) -> None:
     clock = processes.scheduler(place)
     eventually(lambda: "ticking" in clock.output, within=20)
+    told = time.monotonic()
+    clock.tell(signal.SIGTERM)
+    assert clock.wait(within=5) == 0
+    assert time.monotonic() - told < 1
+
+
+@pytest.fixture
+def falling_silent(vhost: str) -> Iterator[Silencer]:
+    with Silencer(vhost) as found:
+        yield found
+
+
+def test_a_scheduler_ends_at_once_while_a_tick_hangs(
+    place: Workplace, processes: Processes, falling_silent: Silencer
+) -> None:
+    clock = processes.scheduler(replace(place, url=falling_silent.url))
+    eventually(lambda: falling_silent.accepted > 1, within=20, what="a tick wants to be sent")
     told = time.monotonic()
     clock.tell(signal.SIGTERM)
     assert clock.wait(within=5) == 0
