@@ -10,12 +10,21 @@ from orchestration.engine.advance import Outcome, advance
 from orchestration.engine.claim import hand_over, nudge
 from orchestration.engine.transaction import Transaction
 from orchestration.state import StepStatus
-from orchestration.store import attempts, commands, control, events, runs, steps, workers
+from orchestration.store import (
+    attempts,
+    commands,
+    control,
+    events,
+    retention,
+    runs,
+    steps,
+    workers,
+)
 from orchestration.store.steps import StepRow
 from orchestration.store.workers import WorkerRow
 
 BATCH = 50
-DELETED_AT_ONCE = 20
+ROWS_AT_ONCE = 2_000
 LARGEST_DRIFT_S = 5.0
 
 
@@ -84,7 +93,8 @@ def time_out(tx: Transaction, row: StepRow) -> None:
 def take_over(tx: Transaction, worker: WorkerRow, *, dead: bool) -> int:
     """Move on what a dead or silent worker sent and held; how many branches that was.
 
-    Within a scope the worker stays listed: somebody else has to move on the rest.
+    Within a scope a worker that has more to its name stays listed: somebody else has to move
+    that on.
     """
     owned = steps.owned_by(tx.session, worker.id, tx.rules.scope)
     for row in owned:
@@ -92,11 +102,16 @@ def take_over(tx: Transaction, worker: WorkerRow, *, dead: bool) -> int:
     if dead:
         for run_id in attempts.settle_all(tx.session, worker.id, tx.rules.scope):
             tx.contain(partial(nudge, tx, run_id), f"settling of {run_id}")
-    if tx.rules.scope is None and dead:
+    if dead and (tx.rules.scope is None or holds_nothing(tx, worker.id)):
         workers.leave(tx.session, worker.id, tx.now)
     elif tx.rules.scope is None:
         workers.silence(tx.session, worker.id)
     return len(owned)
+
+
+def holds_nothing(tx: Transaction, worker: str) -> bool:
+    """Whether a worker neither sent nor holds any branch, nor may still act on one."""
+    return not steps.owned_by(tx.session, worker, None) and not attempts.held_by(tx.session, worker)
 
 
 def move_on(tx: Transaction, seen: StepRow, worker: WorkerRow, *, dead: bool) -> None:
@@ -128,13 +143,14 @@ def refill(tx: Transaction) -> None:
 
 
 def forget(tx: Transaction, age: timedelta, keep: int) -> int:
-    """Delete a small batch of what is too old to keep; how much that was."""
-    old = runs.ended_before(tx.session, tx.now - age, keep, DELETED_AT_ONCE)
-    for run_id in old:
-        runs.delete(tx.session, run_id)
-    keys = commands.forget(tx.session, tx.now, BATCH)
-    gone = workers.forget(tx.session, tx.now - age)
-    return len(old) + keys + gone
+    """Delete a small batch of what is too old to keep; how many rows that was."""
+    before, rows = tx.now - age, 0
+    for run_id in runs.ended_before(tx.session, before, keep, BATCH):
+        rows += retention.forget_run(tx.session, run_id, ROWS_AT_ONCE - rows)
+        if rows >= ROWS_AT_ONCE:
+            return rows
+    rows += commands.forget(tx.session, tx.now, BATCH)
+    return rows + retention.forget_old(tx.session, before, BATCH)
 
 
 def follow_clock(tx: Transaction, boot: str, offset: float) -> bool:

@@ -263,13 +263,6 @@ def ended_before(session: Session, moment_: datetime, keep: int, limit: int) -> 
     return [row[0] for row in session.all(sql, moment_.timestamp(), ended_at, run_id, limit)]
 
 
-def delete(session: Session, run_id: str) -> None:
-    """Forget a run and everything that belongs to it, its command's key excepted."""
-    for table in ("steps", "attempts", "events", "artifacts"):
-        session.run(f"DELETE FROM {table} WHERE run_id = ?", run_id)
-    session.run("DELETE FROM runs WHERE id = ?", run_id)
-
-
 def read(row: Row) -> RunRow:
     """One row of `COLUMNS`."""
     ending = RunStatus(row[7]) if row[7] else None

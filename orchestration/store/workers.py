@@ -142,14 +142,6 @@ def slots(session: Session, queue: str) -> int:
     return int(row[0]) if row else 0
 
 
-def forget(session: Session, before: datetime) -> int:
-    """Drop workers that left long ago and that no kept attempt names."""
-    return session.run(
-        "DELETE FROM workers WHERE left_at < ? AND id NOT IN (SELECT worker FROM attempts)",
-        before.timestamp(),
-    )
-
-
 def _read(row: Row) -> WorkerRow:
     offers, (beat_at, started_at) = frozenset(json.loads(row[4])), map(moment, row[7:9])
     values = [*row[:4], offers, *row[5:7], beat_at, started_at, bool(row[9]), moment(row[10])]

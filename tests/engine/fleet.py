@@ -203,6 +203,11 @@ class Fleet:
     def read(self, look: Callable[[Session], Any]) -> Any:
         return self.store.read(look)
 
+    def rows(self, table: str) -> int:
+        """How many rows a table has."""
+        (found,) = self.read(lambda s: s.one(f"SELECT COUNT(*) FROM {table}"))
+        return int(found)
+
     def run(self, run_id: str) -> RunRow:
         row: RunRow = self.read(lambda s: runs.get(s, run_id))
         return row

@@ -5,19 +5,21 @@ from datetime import timedelta
 import pytest
 
 from orchestration.definitions import App
+from orchestration.engine import sweep
 from orchestration.errors import StoreInUseError
 from orchestration.state import RunStatus, StepStatus
-from orchestration.store import agents, attempts, control, workers
+from orchestration.store import agents, attempts, control, events, workers
 from tests.engine.conftest import MakeFleet
 from tests.engine.fleet import HOUR, MINUTE, SECOND, Fleet, Worker, step, workflow
 
 R, S = RunStatus, StepStatus
 CHAIN = workflow("chain", step("first"), step("second", "first"))
+WIDE = workflow("wide", step("act", for_each="parameters.items"))
 
 
 @pytest.fixture
 def fleet(fleet_of: MakeFleet) -> Fleet:
-    fleet = fleet_of(CHAIN)
+    fleet = fleet_of(CHAIN, WIDE)
     fleet.store.write(lambda s: control.ensure(s, "store"))
     return fleet
 
@@ -141,11 +143,44 @@ class TestForgetting:
             counts.append(count)
         return counts
 
-    def test_old_runs_go_in_small_batches(self, fleet: Fleet) -> None:
-        started = self.ended(fleet, 45)
+    @pytest.mark.usefixtures("few")
+    def test_old_runs_go_a_few_rows_at_a_time(self, fleet: Fleet) -> None:
+        started = self.ended(fleet, 10)
         fleet.clock.advance(HOUR)
-        assert self.all_forgotten(fleet, HOUR, 1_000) == [20, 20, 5]
+        counts = self.all_forgotten(fleet, HOUR, 1_000)
+        assert set(counts[:-1]) == {7}
         assert not any(fleet.exists(run_id) for run_id in started)
+        for table in ("runs", "steps", "attempts", "events", "plans"):
+            assert fleet.rows(table) == 0
+
+    @pytest.mark.usefixtures("few")
+    def test_a_large_run_goes_in_several_batches_its_own_row_the_last(self, fleet: Fleet) -> None:
+        worker = fleet.worker()
+        run_id = fleet.start("wide", {"items": list(range(20))})
+        fleet.work_off(worker)
+        fleet.clock.advance(HOUR)
+        while fleet.read(lambda s: s.one("SELECT 1 FROM steps")):
+            assert fleet.exists(run_id)
+            assert fleet.client.forget(HOUR, 1_000) == 7
+        self.all_forgotten(fleet, HOUR, 1_000)
+        assert not fleet.exists(run_id)
+
+    def test_what_belongs_to_no_run_goes_with_its_age(self, fleet: Fleet) -> None:
+        worker = fleet.worker()
+        fleet.store.write(lambda s: agents.beat(s, "guest", "running", {}, fleet.clock.now()))
+        fleet.store.write(lambda s: events.add(s, "", fleet.clock.now(), "clock.jumped"))
+        run_id = fleet.start("chain")
+        fleet.client.pause(run_id)
+        assert fleet.client.forget(HOUR, 9) == 0
+        fleet.clock.advance(HOUR + SECOND)
+        worker.beat()
+        assert fleet.client.forget(HOUR, 9) == 3, "guest, event and audit; warehouse is served"
+        assert [agent.name for agent in fleet.read(agents.everyone)] == ["warehouse"]
+        assert fleet.exists(run_id), "with its plan"
+
+    @pytest.fixture
+    def few(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sweep, "ROWS_AT_ONCE", 7)
 
     def test_the_newest_are_kept(self, fleet: Fleet) -> None:
         started = self.ended(fleet, 10)
@@ -157,7 +192,7 @@ class TestForgetting:
         paused = fleet.start("chain")
         fleet.client.pause(paused)
         fleet.clock.advance(timedelta(days=365))
-        assert self.all_forgotten(fleet, HOUR, 0) == []
+        assert self.all_forgotten(fleet, HOUR, 0) == [1], "that somebody paused it, long ago"
         assert fleet.exists(run_id)
         assert fleet.exists(paused)
 

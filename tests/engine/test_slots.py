@@ -257,6 +257,26 @@ class TestScope:
         assert (fleet.status(mine), fleet.status(theirs)) == (R.COMPLETED, R.RUNNING)
         assert fleet.row(theirs, "first").owner == "before"
 
+    def test_it_buries_a_worker_that_left_nothing_to_anybody_else(self, fleet: Fleet) -> None:
+        lone = fleet.worker("lone", rules={"scope": fleet.start("chain")})
+        before = fleet.worker("before")
+        lone.engine.leave(before.seen)
+        assert [worker.id for worker in fleet.read(workers.present)] == ["lone"]
+
+    def test_it_buries_nobody_whose_attempt_may_wait_to_be_settled(
+        self, fleet_of: MakeFleet
+    ) -> None:
+        fleet = fleet_of(workflow("trip", step("book", undo="refund")))
+        theirs, mine = fleet.start("trip"), fleet.start("trip")
+        before = fleet.worker("before", slots=1)
+        assert before.take().key[0] == theirs
+        fleet.client.cancel(theirs)
+        lone = fleet.worker("lone", rules={"scope": mine})
+        lone.engine.leave(before.seen)
+        assert before.seen.left_at is None
+        assert before.die() == 0
+        assert before.seen.left_at is not None
+
     def test_it_sends_only_its_own_steps(self, fleet: Fleet) -> None:
         theirs, mine = fleet.start("chain"), fleet.start("chain")
         lone = fleet.worker("lone", rules={"scope": mine})

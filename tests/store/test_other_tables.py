@@ -9,6 +9,7 @@ from orchestration.store import (
     commands,
     control,
     events,
+    retention,
     schedules,
     workers,
 )
@@ -143,8 +144,8 @@ class TestWorkers:
             attempts.archive(session, claimed(session), "lost", NOW, "null", acting=False)
             workers.leave(session, "w1", NOW)
             workers.leave(session, "w2", NOW)
-            assert workers.forget(session, NOW) == 0
-            assert workers.forget(session, NOW + MINUTE) == 1
+            assert retention.forget_old(session, NOW, 9) == 0
+            assert retention.forget_old(session, NOW + MINUTE, 9) == 1
             assert workers.get(session, "w1") is not None
             assert workers.get(session, "w2") is None
 

@@ -6,7 +6,7 @@ import pytest
 from orchestration.errors import NotFoundError
 from orchestration.ports import Session, Store
 from orchestration.state import RunStatus, StepStatus
-from orchestration.store import artifacts, attempts, events, runs, steps
+from orchestration.store import artifacts, attempts, events, retention, runs, steps
 from tests.store.rows import MINUTE, NOW, PLAN, add_run, add_step, move_run
 
 R = RunStatus
@@ -191,7 +191,7 @@ class TestForgetting:
             attempts.archive(session, row, "lost", NOW, "null", acting=False)
             events.add(session, "r1", NOW, "run.pending")
             artifacts.put(session, "r1", "name", 0, b"body")
-            runs.delete(session, "r1")
+            assert [retention.forget_run(session, "r1", 3) for _ in range(3)] == [3, 2, 0]
             assert steps.of_run(session, "r1") == []
             assert attempts.of_run(session, "r1") == []
             assert events.after(session, 0, 9) == []

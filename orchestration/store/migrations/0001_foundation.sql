@@ -42,6 +42,7 @@ CREATE INDEX runs_pending ON runs (sender) WHERE status = 'pending';
 CREATE INDEX runs_by_creation ON runs (created_at, id);
 CREATE INDEX runs_by_command ON runs (command, created_at);
 CREATE INDEX runs_ended ON runs (ended_at) WHERE ended_at IS NOT NULL;
+CREATE INDEX runs_by_plan ON runs (plan);
 CREATE INDEX runs_due ON runs (due_at) WHERE due_at IS NOT NULL;
 
 CREATE TABLE steps (

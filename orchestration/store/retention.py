@@ -1,0 +1,55 @@
+"""What is too old to keep, deleted a few rows at a time."""
+
+from datetime import datetime
+
+from orchestration.ports import Session
+
+CHILDREN = {
+    "steps": "run_id, step, branch",
+    "attempts": "run_id, step, branch, attempt",
+    "events": "id",
+    "artifacts": "run_id, digest, chunk",
+}
+UNUSED_PLANS = "DELETE FROM plans WHERE NOT EXISTS (SELECT 1 FROM runs WHERE plan = digest)"
+SILENT_AGENTS = (
+    "DELETE FROM agents WHERE last_heartbeat < ? AND paused = 0"
+    " AND NOT EXISTS (SELECT 1 FROM slots WHERE queue = name)"
+)
+OLD = {
+    "events": "run_id = '' AND at < ?",
+    "audit": "at < ?",
+    "workers": "left_at < ? AND id NOT IN (SELECT worker FROM attempts)",
+}
+
+
+def forget_run(session: Session, run_id: str, limit: int) -> int:
+    """Delete so many rows of a run, its own the last of all; how many there were.
+
+    The key of its command stays, so that a late repetition is still known.
+    """
+    deleted = 0
+    for table, key in CHILDREN.items():
+        deleted += session.run(
+            f"DELETE FROM {table} WHERE ({key}) IN"
+            f" (SELECT {key} FROM {table} WHERE run_id = ? LIMIT ?)",
+            *(run_id, limit - deleted),
+        )
+    if deleted < limit:
+        deleted += session.run("DELETE FROM runs WHERE id = ?", run_id)
+    return deleted
+
+
+def forget_old(session: Session, before: datetime, limit: int) -> int:
+    """Delete what belongs to no run, of each table so many rows at most; how many there were.
+
+    That is plans without runs, what people did and what happened to the whole fleet, workers
+    that left and that no kept attempt names, and agents that are silent and that nobody serves.
+    """
+    at = before.timestamp()
+    deleted = session.run(UNUSED_PLANS) + session.run(SILENT_AGENTS, at)
+    for table, condition in OLD.items():
+        deleted += session.run(
+            f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE {condition} LIMIT ?)",
+            *(at, limit),
+        )
+    return deleted
