@@ -1,11 +1,12 @@
 """One typed settings object, read from the environment once and checked whole."""
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -18,12 +19,27 @@ from pydantic import (
 )
 
 from orchestration.errors import ConfigurationError
+from orchestration.plans import LONGEST
 
 PREFIX = "ORCHESTRATION_"
+TOO_LONG = "must be positive, and at most 10 years"
+HOST = re.compile(r"[\w.-]+|\[[\da-fA-F:.]+\]")
+PLACE = re.compile(r"([\w.%-]*|\[[\da-fA-F:.%]+\])(:(?P<port>\d{0,5}))?")
+MOST_PORTS = 65_535
+BAD_ESCAPE = re.compile(r"%(?![\da-fA-F]{2})")
 
 
 def _seconds(value: Any) -> Any:
-    return timedelta(seconds=float(value)) if isinstance(value, str | int | float) else value
+    try:
+        return timedelta(seconds=float(value)) if isinstance(value, str | int | float) else value
+    except OverflowError:
+        raise ValueError(TOO_LONG) from None
+
+
+def _span(value: timedelta) -> timedelta:
+    if not timedelta(0) < value <= LONGEST:
+        raise ValueError(TOO_LONG)
+    return value
 
 
 def _names(value: Any) -> Any:
@@ -32,22 +48,67 @@ def _names(value: Any) -> Any:
     )
 
 
+def _parts(url: str) -> SplitResult | None:
+    """An address in its parts; None: it cannot be read."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    stray = "@" in parts.path + parts.query or parts.fragment or BAD_ESCAPE.search(url)
+    places = map(PLACE.fullmatch, parts.netloc.rpartition("@")[2].split(","))
+    fine = all(place and int(place["port"] or 0) <= MOST_PORTS for place in places)
+    return parts if fine and not stray else None
+
+
+def _address(url: str) -> SplitResult:
+    """An address in its parts; one that is wrong may hold a password, and is not repeated."""
+    if (parts := _parts(url)) is None:
+        raise ValueError(
+            "is no address: write scheme://user:password@host:port/name, and percent-encode"
+            " special characters of the password (# is %23, % is %25, @ is %40, / is %2F)"
+        )
+    return parts
+
+
 def _amqp(url: SecretStr) -> SecretStr:
-    parts = urlsplit(url.get_secret_value())
-    if parts.scheme not in {"amqp", "amqps"} or not parts.hostname or ";" in parts.geturl():
+    parts = _address(url.get_secret_value())
+    place = parts.netloc.rpartition("@")[2]
+    if parts.scheme not in {"amqp", "amqps"} or not parts.hostname or "," in place:
         raise ValueError("expected one amqp://user:password@host:port/vhost")
     return url
 
 
-def _positive(value: timedelta) -> timedelta:
-    if value <= timedelta(0):
-        raise ValueError("must be positive")
+def _database(url: SecretStr) -> SecretStr:
+    check_store(url.get_secret_value())
+    return url
+
+
+def check_store(url: str) -> None:
+    """Refuse what is no store's address, and do not repeat it.
+
+    Raises:
+        ValueError: What to write instead.
+    """
+    scheme, path = url.partition(":")[0], url.removeprefix("sqlite:///")
+    if scheme == "sqlite" and (path == url or not Path(path).name):
+        raise ValueError("names no file: use sqlite:///relative/path or sqlite:////absolute/path")
+    if scheme in {"postgres", "postgresql"}:
+        _address(url)
+    elif scheme != "sqlite":
+        raise ValueError("is no store's address: use sqlite:///path or postgresql://…")
+
+
+def _host(value: str) -> str:
+    if not HOST.fullmatch(value):
+        raise ValueError("expected one host and nothing else; its port goes into RABBITMQ_PORT")
     return value
 
 
-Seconds = Annotated[timedelta, BeforeValidator(_seconds), AfterValidator(_positive)]
+Seconds = Annotated[timedelta, BeforeValidator(_seconds), AfterValidator(_span)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 AmqpUrl = Annotated[SecretStr, AfterValidator(_amqp)]
+StoreUrl = Annotated[SecretStr, AfterValidator(_database)]
+Host = Annotated[str, AfterValidator(_host)]
 
 
 class Settings(BaseModel):
@@ -60,7 +121,7 @@ class Settings(BaseModel):
 
     rabbitmq_url: AmqpUrl | None = None
     cloudamqp_url: AmqpUrl | None = None
-    rabbitmq_host: str | None = None
+    rabbitmq_host: Host | None = None
     rabbitmq_port: int = Field(5672, ge=1, le=65535)
     rabbitmq_user: str = "guest"
     rabbitmq_pass: SecretStr = SecretStr("guest")
@@ -70,9 +131,9 @@ class Settings(BaseModel):
     heartbeat_interval: Seconds = timedelta(seconds=15)
     timeout_threshold: Seconds = timedelta(minutes=5)
     max_pending_per_sender: int = Field(10_000, ge=1)
-    retention_days: float = Field(30.0, gt=0)
+    retention_days: float = Field(30.0, gt=0, le=LONGEST.days)
     retention_runs: int = Field(100_000, ge=1)
-    database_url: SecretStr | None = None
+    database_url: StoreUrl | None = None
     market_data_dir: Path | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     log_format: Literal["console", "json"] = "console"

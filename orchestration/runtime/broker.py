@@ -17,6 +17,7 @@ from dramatiq.common import q_name
 from dramatiq.middleware import Middleware
 from typing_extensions import override
 
+from orchestration.errors import ConfigurationError
 from orchestration.runtime.names import TICKED
 
 log = logging.getLogger(__name__)
@@ -146,8 +147,16 @@ def parameters(url: str, name: str) -> pika.URLParameters:
     Args:
         url: `amqp://` or `amqps://`; settings in its query win over ours.
         name: What the connection is called on the server.
+
+    Raises:
+        ConfigurationError: A setting in its query is none.
     """
-    found = pika.URLParameters(url)
+    try:
+        found = pika.URLParameters(url)
+    except (ValueError, SyntaxError):
+        raise ConfigurationError(
+            "RABBITMQ_URL: what follows the `?` is no setting of a connection"
+        ) from None
     if "heartbeat" not in url:
         found.heartbeat = HEARTBEAT_S
     if "blocked_connection_timeout" not in url:

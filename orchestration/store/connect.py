@@ -3,11 +3,11 @@
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
-from urllib.parse import urlsplit
 
 from orchestration.clock import new_id
 from orchestration.errors import ConfigurationError, StoreError
 from orchestration.ports import Locks, Store
+from orchestration.settings import check_store
 from orchestration.store import control
 from orchestration.store.presence import FileLocks
 from orchestration.store.sqlite import SqliteStore
@@ -66,14 +66,13 @@ def open_store(url: str, *, create: bool = True) -> Opened:
 
 
 def _open(url: str, *, create: bool, old: bool) -> tuple["SqliteStore | PostgresStore", Locks]:
-    scheme = urlsplit(url).scheme
-    if scheme == "sqlite":
+    try:
+        check_store(url)
+    except ValueError as error:
+        raise ConfigurationError(f"DATABASE_URL: {error}") from None
+    if url.startswith("sqlite:"):
         return _sqlite(Path(url.removeprefix("sqlite:///")), create=create, old=old)
-    if scheme in {"postgres", "postgresql"}:
-        return _postgres(url, create=create, old=old)
-    raise ConfigurationError(
-        f"DATABASE_URL begins with {scheme!r}: use sqlite:///path or postgresql://…"
-    )
+    return _postgres(url, create=create, old=old)
 
 
 def _sqlite(path: Path, *, create: bool, old: bool) -> tuple[SqliteStore, Locks]:

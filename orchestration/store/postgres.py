@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from typing import Any, LiteralString, TypeVar
+from urllib.parse import unquote, urlsplit
 
 import psycopg
 
@@ -116,7 +117,7 @@ class PostgresStore:
             migrate.require_current(version)
 
     def _run(self, role: str, operation: Callable[[PostgresSession], T]) -> T:
-        with self._mutex, _explained():
+        with self._mutex, explained(self._url):
             if self._closed:
                 raise StoreError("the store is closed: open it again")
             connection = self._connections.get(role)
@@ -131,12 +132,15 @@ class PostgresStore:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
-    """Turn what the server says into one sentence with a cure."""
+def explained(url: str) -> Iterator[None]:
+    """Turn what the server says into one sentence with a cure, and without the password."""
     try:
         yield
     except psycopg.Error as error:
         first = str(error).strip().partition("\n")[0]
+        password = urlsplit(url).password or ""
+        for secret in filter(None, (password, unquote(password))):
+            first = first.replace(secret, "…")
         raise StoreError(f"PostgreSQL: {first}; check DATABASE_URL and the server") from error
 
 
@@ -181,7 +185,7 @@ class PostgresLocks:
                 self._session.close()
 
     def _ask(self, sql: LiteralString, name: str) -> bool:
-        with self._mutex, _explained():
+        with self._mutex, explained(self._url):
             if self._session is None or self._session.closed:
                 self._session = psycopg.connect(self._url, autocommit=True, connect_timeout=5)
                 for held in self._names:

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from orchestration.errors import (
@@ -11,6 +12,7 @@ from orchestration.errors import (
     StoreError,
     WorkflowFailedError,
 )
+from orchestration.store import postgres
 from orchestration.store.connect import open_old, open_store
 from orchestration.store.presence import FileLocks
 from orchestration.store.sqlite import SqliteStore
@@ -87,3 +89,18 @@ def test_a_failed_workflow_says_why() -> None:
     )
     assert str(WorkflowFailedError("chain_1", "cancelled", [])).endswith("no message")
     assert isinstance(error, OrchestrationError)
+
+
+@pytest.mark.parametrize("url", ["sqlite:///", "sqlite:store.db", "postgresql://u:pa%ssword@h/d"])
+def test_what_is_no_address_is_refused_and_not_repeated(url: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^DATABASE_URL: ") as error:
+        open_store(url)
+    assert "pa%" not in str(error.value)
+
+
+def test_a_server_that_repeats_the_password_is_not_quoted() -> None:
+    with (
+        pytest.raises(StoreError, match="no login for u with …; check"),
+        postgres.explained("postgresql://u:s%20ecret@h/d"),
+    ):
+        raise psycopg.Error("no login for u with s ecret")

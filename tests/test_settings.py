@@ -1,0 +1,81 @@
+"""A wrong setting is one clear line; a secret is never part of it."""
+
+from datetime import timedelta
+
+import pytest
+
+from orchestration.errors import ConfigurationError
+from orchestration.settings import load
+
+SECRETS = ("pa", "ssword", "12", "34")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "amqp://user:pa#ssword@host",
+        "amqp://user:12#34@host",
+        "amqp://user:pa/ssword@host/v",
+        "amqp://user:12/34@host/v",
+        "amqp://user:12?34@host/v",
+        "amqp://user:pa%ssword@host/v",
+        "amqp://user:12@[34/v",
+        "amqp://user:12@a host/v",
+        "amqp://user:12@host:99999/v",
+    ],
+)
+@pytest.mark.parametrize("name", ["RABBITMQ_URL", "DATABASE_URL"])
+def test_an_address_that_cannot_be_read_is_named_and_not_repeated(name: str, url: str) -> None:
+    given = url.replace("amqp", "postgresql") if name == "DATABASE_URL" else url
+    with pytest.raises(ConfigurationError, match=f"^{name}: is no address.*percent-enc") as error:
+        load({name: given})
+    told = str(error.value).replace("password", "")
+    assert not any(secret in told for secret in SECRETS)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("RABBITMQ_URL", "http://host", "expected one amqp://"),
+        ("RABBITMQ_URL", "amqp://", "expected one amqp://"),
+        ("RABBITMQ_URL", "amqp://one,two/v", "expected one amqp://"),
+        ("RABBITMQ_HOST", "host:5673", "RABBITMQ_PORT"),
+        ("RABBITMQ_HOST", "a b;c", "expected one host"),
+        ("DATABASE_URL", "sqlite:///", "names no file"),
+        ("DATABASE_URL", "sqlite:////", "names no file"),
+        ("DATABASE_URL", "sqlite:rel.db", "names no file"),
+        ("DATABASE_URL", "mysql://x", "use sqlite:///path or postgresql://"),
+        ("WORKFLOW_TIMEOUT", "inf", "at most 10 years"),
+        ("WORKFLOW_TIMEOUT", "1e300", "at most 10 years"),
+        ("WORKFLOW_TIMEOUT", "1e9", "at most 10 years"),
+        ("WORKFLOW_TIMEOUT", "nan", "NaN"),
+        ("WORKFLOW_TIMEOUT", "0", "positive"),
+        ("RETENTION_DAYS", "inf", "less than or equal to 3650"),
+        ("RETENTION_DAYS", "nan", "3650"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_name(name: str, value: str, says: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{name}: .*{says}"):
+        load({name: value})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:pa%25ss@h:5432/d?sslmode=require",
+        "postgres:///d",
+        "postgresql://u@h1:5432,h2/d",
+        "postgresql://u@[::1]:5432/d",
+        "sqlite:///relative.db",
+        "sqlite:////absolute/store.db",
+    ],
+)
+def test_what_is_an_address_is_taken_as_it_stands(url: str) -> None:
+    assert load({"DATABASE_URL": url}).store_url == url
+
+
+def test_a_host_and_its_parts_make_an_address() -> None:
+    found = load({"RABBITMQ_HOST": "[::1]", "RABBITMQ_PASS": "p#%@"} | {"WORKFLOW_TIMEOUT": "1.5"})
+    assert found.broker_url == "amqp://guest:p%23%25%40@[::1]:5672/%2F"
+    assert found.transport == "amqp://::1:5672/%2F"
+    assert found.workflow_timeout == timedelta(seconds=1.5)
