@@ -17,6 +17,7 @@ from trading.period import Period
 from trading.symbol import SYMBOL_PATTERN, checked_symbol
 
 MOST_SYMBOLS = 500
+MOST_CAPITAL = 1e12
 
 StrategyName = Literal["hybrid_v1", "legacy_v0"]
 ExternalSource = Literal["polygon", "yahoo", "alpha_vantage"]
@@ -98,12 +99,12 @@ class ValidateAlgorithms(_Parameters):
         Distinct,
         Field(max_length=MOST_SYMBOLS, json_schema_extra={"minItems": 1}),
     ] = ("AAPL", "GOOG", "IBM", "MSFT")
-    test_capital: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 100_000.0
-    risk_per_trade: Annotated[float, Field(gt=0, lt=1)] = 0.02
+    test_capital: Annotated[float, Field(gt=0, le=MOST_CAPITAL, strict=True)] = 100_000.0
+    risk_per_trade: Annotated[float, Field(gt=0, lt=1, strict=True)] = 0.02
     benchmark: Symbol = "SPY"
     optimization_target: Target = "sharpe_ratio"
-    optimization_iterations: Annotated[int, Field(ge=1, le=MOST_ITERATIONS)] = 100
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    optimization_iterations: Annotated[int, Field(ge=1, le=MOST_ITERATIONS, strict=True)] = 100
+    seed: Annotated[int, Field(ge=0, lt=2**63, strict=True)] = 0
 
 
 class HealthCheck(_Parameters):

@@ -3,6 +3,7 @@
 from actors.parameters import ValidateAlgorithms
 from orchestration import Context, settings
 from trading.dataset import Dataset, prepare
+from trading.errors import SourceError
 from trading.period import Period
 from trading.progress import OnProgress, unheard
 from trading.sources.embedded import EmbeddedSource
@@ -13,9 +14,18 @@ CHECKED_BY = "preparing_validation_data"
 
 
 def configured_source() -> Source:
-    """Return the directory MARKET_DATA_DIR if it is set, else the embedded prices."""
+    """Return the directory MARKET_DATA_DIR if it is set, else the embedded prices.
+
+    Raises:
+        SourceError: It is no directory.
+    """
     directory = settings.load().market_data_dir
-    return EmbeddedSource() if directory is None else LocalSource(directory)
+    if directory is None:
+        return EmbeddedSource()
+    source = LocalSource(directory)
+    if not directory.is_dir():
+        raise SourceError(source.name, f"MARKET_DATA_DIR is {directory}, which is no directory")
+    return source
 
 
 def question(context: Context) -> ValidateAlgorithms:

@@ -27,6 +27,7 @@ _HOPELESS = (
     "SymbolError",
     "UnknownStrategyError",
     "UnknownSymbolError",
+    "SourceError",
     "DataError",
     "ProvenanceError",
 )

@@ -14,6 +14,7 @@ from trading.finding import Finding, Severity
 
 _PRICES = ("open", "high", "low", "close", "volume")
 BAR_COLUMNS = ("date", *_PRICES)
+_MOST_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +120,18 @@ def _missing(missing: Sequence[str], header: Sequence[str]) -> str:
 def _bad_date(line: int, cell: str) -> tuple[str, str]:
     if not cell:
         return "missing_value", f"line {line} has no date"
-    return "not_a_date", f"line {line} has the date {cell!r}, which is not YYYY-MM-DD"
+    return "not_a_date", f"line {line} has the date {_shown(cell)}, which is not YYYY-MM-DD"
 
 
 def _bad_cell(column: str, line: int, cell: str) -> tuple[str, str]:
     if not cell:
         return "missing_value", f"line {line} has no {column}"
-    return "not_a_number", f"line {line} has the {column} {cell!r}, which is not a finite number"
+    return (
+        "not_a_number",
+        f"line {line} has the {column} {_shown(cell)}, which is not a finite number",
+    )
+
+
+def _shown(cell: str) -> str:
+    short = cell if len(cell) <= _MOST_SHOWN else cell[:_MOST_SHOWN] + "…"
+    return repr(short)

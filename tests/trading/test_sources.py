@@ -128,3 +128,11 @@ def test_a_file_without_a_header_is_named(tmp_path: Path) -> None:
     (tmp_path / "IBM.csv").write_text("")
     with pytest.raises(DataError, match=r"^IBM: .*missing_column"):
         LocalSource(tmp_path).load(["IBM"])
+
+
+def test_a_file_of_zero_bytes_is_refused_in_few_words(tmp_path: Path) -> None:
+    source = LocalSource(write_csv(tmp_path, make_bars([1.5, 2.5])))
+    (tmp_path / "TEST.csv").write_bytes(b"date,open,high,low,close,volume\n" + b"\0" * 100_000)
+    with pytest.raises(DataError, match="line 2 has the date") as error:
+        source.load(["TEST"])
+    assert len(str(error.value)) < 250
