@@ -14,7 +14,7 @@ from orchestration.engine.transaction import Transaction
 from orchestration.errors import RejectedError
 from orchestration.plans import UNDO
 from orchestration.state import Run, RunStatus, StepStatus, progress
-from orchestration.store import artifacts, attempts, events, runs, steps
+from orchestration.store import artifacts, attempts, events, runs, steps, tallies
 from orchestration.store.steps import NewStep, StepRow
 
 MOST_BRANCHES = 10_000
@@ -58,7 +58,7 @@ def advance(tx: Transaction, run_id: str, fact: Fact, outcome: Outcome | None = 
 
 def measure(tx: Transaction, run: Run) -> None:
     """Write how much of a run is done."""
-    runs.advance(tx.session, run.id, progress(run, steps.fractions(tx.session, run.id)))
+    runs.advance(tx.session, run.id, progress(run, tallies.fractions(tx.session, run.id)))
 
 
 def apply(tx: Transaction, run: Run, effect: Effect, outcome: Outcome | None) -> list[Fact]:

@@ -9,6 +9,7 @@ CHILDREN = {
     "attempts": "run_id, step, branch, attempt",
     "events": "id",
     "artifacts": "run_id, digest, chunk",
+    "tallies": "run_id, step, status",
 }
 UNUSED_PLANS = "DELETE FROM plans WHERE NOT EXISTS (SELECT 1 FROM runs WHERE plan = digest)"
 SILENT_AGENTS = (

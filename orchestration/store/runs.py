@@ -10,7 +10,7 @@ from orchestration.errors import NotFoundError
 from orchestration.plans import Plan
 from orchestration.ports import Row, Session
 from orchestration.state import ENDED, Run, RunStatus
-from orchestration.store import steps
+from orchestration.store import tallies
 from orchestration.store.times import moment
 
 HEAD = 0.0
@@ -91,7 +91,7 @@ def load(session: Session, run_id: str) -> Run:
         status=RunStatus(status),
         generation=generation,
         ending=RunStatus(ending) if ending else None,
-        tallies=steps.tallies(session, run_id),
+        tallies=tallies.of_run(session, run_id),
     )
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from orchestration.ports import Row, Session
 from orchestration.state import OPEN, StepStatus
+from orchestration.store import tallies
 from orchestration.store.times import moment
 
 COLUMNS = (
@@ -76,17 +77,7 @@ def insert(session: Session, new: NewStep, now: datetime) -> None:
         *(new.status, new.rank, new.item, due_at, due_at if ready else None, at),
         at if new.status is StepStatus.SKIPPED else None,
     )
-
-
-def tallies(session: Session, run_id: str) -> dict[str, dict[StepStatus, int]]:
-    """For each step how many branches are in which status; an empty fan-out has none."""
-    counted: dict[str, dict[StepStatus, int]] = {}
-    sql = "SELECT step, branch < 0, status, COUNT(*) FROM steps WHERE run_id = ? GROUP BY 1, 2, 3"
-    for step, empty, status, count in session.all(sql, run_id):
-        tally = counted.setdefault(step, {})
-        if not empty:
-            tally[StepStatus(status)] = count
-    return counted
+    tallies.add(session, new.run_id, new.step, new.status, int(new.branch >= 0))
 
 
 def get(session: Session, run_id: str, step: str, branch: int) -> StepRow | None:
@@ -204,6 +195,7 @@ def mark_sent(session: Session, row: StepRow, sender: str, again_at: datetime, s
         f" due_at = CASE WHEN deadline < ? THEN deadline ELSE ? END WHERE {KEY}",
         *(sender, sends, at, at, *row.key),
     )
+    tallies.move(session, row.run_id, row.step, row.status, StepStatus.QUEUED)
 
 
 def resend(session: Session, now: datetime) -> None:
@@ -221,6 +213,7 @@ def claim(
         f" WHERE {KEY}",
         *(owner, owner, now.timestamp(), due_at.timestamp(), deadline.timestamp(), *row.key),
     )
+    tallies.move(session, row.run_id, row.step, row.status, StepStatus.RUNNING)
 
 
 def complete(
@@ -234,10 +227,11 @@ def complete(
     session.run(
         "UPDATE steps SET status = 'completed', result = ?, artifact = ?, ended_at = ?,"
         " fraction = 1, queue = NULL, owner = NULL, due_at = NULL, unknown = 0, error = NULL,"
-        " ended_order = (SELECT COUNT(*) FROM steps WHERE run_id = ? AND status = 'completed')"
-        f" WHERE {KEY}",
+        " ended_order = (SELECT COALESCE(SUM(branches), 0) FROM tallies"
+        f" WHERE run_id = ? AND status = 'completed') WHERE {KEY}",
         *(result, artifact, now.timestamp(), row.run_id, *row.key),
     )
+    tallies.move(session, row.run_id, row.step, row.status, StepStatus.COMPLETED)
 
 
 def leave(
@@ -259,6 +253,7 @@ def leave(
         f" ended_at = ?, sends = 0 WHERE {KEY}",
         *(target, row.agent if ready else None, at, at if ready else None, ended, *row.key),
     )
+    tallies.move(session, row.run_id, row.step, row.status, target)
 
 
 def count_failure(session: Session, row: StepRow, error: str, *, unknown: bool) -> None:
@@ -321,12 +316,6 @@ def undoable(
         *(run_id, *step_names, limit),
     )
     return [(row[0], row[1]) for row in rows]
-
-
-def fractions(session: Session, run_id: str) -> dict[str, float]:
-    """For each step the sum of the fractions of its running branches."""
-    sql = "SELECT step, SUM(fraction) FROM steps WHERE run_id = ? AND status = 'running' GROUP BY 1"
-    return dict(session.all(sql, run_id))
 
 
 def shift(session: Session, seconds: float) -> None:

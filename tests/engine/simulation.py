@@ -20,6 +20,7 @@ from orchestration.store import control, runs, steps, workers
 from orchestration.store.sqlite import MemoryStore
 from tests.clock import FakeClock
 from tests.engine.fleet import HOUR, MINUTE, SECOND, Fleet, Worker, app_of, step, workflow
+from tests.store.rows import counted
 
 T = TypeVar("T")
 R, S = RunStatus, StepStatus
@@ -253,8 +254,9 @@ class Simulation:
         assert not session.all(f"SELECT 1 FROM steps WHERE {timed} AND due_at IS NULL")
         assert not session.all("SELECT 1 FROM steps WHERE losses > 3")
         for row in runs.newest(session, 100):
-            tallies = runs.load(session, row.id).tallies
-            is_open = any(OPEN & tally.keys() for tally in tallies.values())
+            known = runs.load(session, row.id).tallies
+            assert known == counted(session, row.id), "tallies agree with branches"
+            is_open = any(OPEN & tally.keys() for tally in known.values())
             assert not (row.status.ended and is_open), "nothing is open in what has ended"
             self.check_completed(session, row.id)
 

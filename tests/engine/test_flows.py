@@ -248,3 +248,32 @@ def test_work_per_branch_does_not_grow_with_their_number(clock: FakeClock, end: 
     few, many = cost(100), cost(500)
     assert many[0] <= few[0] * 1.05
     assert many[1] <= few[1] * 1.05
+
+
+def test_the_database_works_as_little_for_each_of_many_branches(clock: FakeClock) -> None:
+    """Instructions of SQLite's machine, which also count the rows that it only looks at."""
+    wide = workflow("wide", step("pack", for_each="parameters.items"))
+
+    def cost(branches: int) -> float:
+        store = Instructions()
+        fleet = Fleet(store, clock, app_of(wide))
+        worker = fleet.worker(slots=8)
+        run_id = fleet.start("wide", {"items": [1] * branches})
+        assert len(fleet.work_off(worker)) == branches
+        assert fleet.status(run_id) is R.COMPLETED
+        return store.hundreds / branches
+
+    assert cost(4_000) <= cost(500) * 1.1
+
+
+class Instructions(MemoryStore):
+    """A store that counts, in hundreds, what SQLite does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hundreds = 0
+        self._connection.set_progress_handler(self.count, 100)
+
+    def count(self) -> int:
+        self.hundreds += 1
+        return 0

@@ -76,6 +76,17 @@ def add_step(
     return row(session, new.run_id, new.step, branch)
 
 
+def counted(session: Session, run_id: str) -> dict[str, dict[StepStatus, int]]:
+    """What the table `tallies` should say, counted anew."""
+    found: dict[str, dict[StepStatus, int]] = {}
+    sql = "SELECT step, branch < 0, status, COUNT(*) FROM steps WHERE run_id = ? GROUP BY 1, 2, 3"
+    for step, empty, status, count in session.all(sql, run_id):
+        tally = found.setdefault(step, {})
+        if not empty:
+            tally[StepStatus(status)] = count
+    return found
+
+
 def row(session: Session, run_id: str = "r1", step: str = "packing", branch: int = 0) -> StepRow:
     found = steps.get(session, run_id, step, branch)
     assert found is not None

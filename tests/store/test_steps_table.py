@@ -2,9 +2,9 @@ from datetime import timedelta
 
 from orchestration.ports import Session, Store
 from orchestration.state import RunStatus, StepStatus
-from orchestration.store import artifacts, runs, steps
+from orchestration.store import artifacts, runs, steps, tallies
 from orchestration.store.steps import StepRow
-from tests.store.rows import MINUTE, NOW, add_run, add_step, move_run, row
+from tests.store.rows import MINUTE, NOW, add_run, add_step, counted, move_run, row
 
 S = StepStatus
 
@@ -13,7 +13,7 @@ def claimed(session: Session, branch: int = 0, owner: str = "w1") -> StepRow:
     """A running branch."""
     new = add_step(session, branch)
     steps.mark_sent(session, new, "publisher", NOW + MINUTE, 0)
-    steps.claim(session, new, owner, NOW, NOW + MINUTE, NOW + 10 * MINUTE)
+    steps.claim(session, row(session, branch=branch), owner, NOW, NOW + MINUTE, NOW + 10 * MINUTE)
     return row(session, branch=branch)
 
 
@@ -39,8 +39,25 @@ def test_an_empty_fan_out_has_begun_but_has_no_branches(store: Store) -> None:
     def operation(session: Session) -> None:
         add_step(session, -1, S.SKIPPED)
         add_step(session, 0, step="other")
-        assert steps.tallies(session, "r1") == {"packing": {}, "other": {S.READY: 1}}
+        assert tallies.of_run(session, "r1") == {"packing": {}, "other": {S.READY: 1}}
         assert [each.step for each in steps.of_run(session, "r1")] == ["other"]
+
+    store.write(operation)
+
+
+def test_the_tallies_are_what_counting_would_say(store: Store) -> None:
+    def operation(session: Session) -> None:
+        add_step(session, -1, S.SKIPPED, step="other")
+        for branch, target in enumerate((S.BACKOFF, S.FAILED, S.CANCELLED)):
+            steps.leave(session, claimed(session, branch), target, NOW)
+        steps.leave(session, row(session), S.READY, NOW)
+        steps.complete(session, claimed(session, 3), NOW, "1", None)
+        sent = add_step(session, 4)
+        steps.mark_sent(session, sent, "publisher", NOW, 0)
+        steps.mark_sent(session, row(session, branch=4), "publisher", NOW, 1)
+        known = {S.READY: 1, S.FAILED: 1, S.CANCELLED: 1, S.COMPLETED: 1, S.QUEUED: 1}
+        assert tallies.of_run(session, "r1") == {"packing": known, "other": {}}
+        assert counted(session, "r1") == tallies.of_run(session, "r1")
 
     store.write(operation)
 
@@ -189,7 +206,7 @@ class TestAttempt:
             assert row(session).due_at == NOW + 2 * MINUTE
             claimed(session, 1)
             steps.report(session, row(session, branch=1), 0.25, "", None)
-            assert steps.fractions(session, "r1") == {"packing": 0.75}
+            assert tallies.fractions(session, "r1") == {"packing": 0.75}
 
         store.write(operation)
 

@@ -76,8 +76,19 @@ CREATE TABLE steps (
     PRIMARY KEY (run_id, step, branch)
 );
 CREATE INDEX steps_due ON steps (due_at) WHERE due_at IS NOT NULL;
-CREATE INDEX steps_queue ON steps (queue, status, rank) WHERE queue IS NOT NULL;
+CREATE INDEX steps_queue ON steps (queue, status, rank, run_id, step, branch)
+    WHERE queue IS NOT NULL;
+CREATE INDEX steps_progress ON steps (run_id, step) WHERE status = 'running' AND fraction > 0;
 CREATE INDEX steps_owner ON steps (owner) WHERE owner IS NOT NULL;
+
+-- How many branches of a step have which status: moved in the transaction that moves a branch.
+CREATE TABLE tallies (
+    run_id TEXT NOT NULL,
+    step TEXT NOT NULL,
+    status TEXT NOT NULL,
+    branches INTEGER NOT NULL,
+    PRIMARY KEY (run_id, step, status)
+);
 
 -- Attempts that did not complete; the one that did stands in its step's row.
 CREATE TABLE attempts (
