@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from typing import TextIO
 
 from typing_extensions import override
 
@@ -28,14 +29,15 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-def configure(level: str, form: str) -> None:
-    """Log to standard error from now on.
+def configure(level: str, form: str, stream: TextIO | None = None) -> None:
+    """Log to a stream from now on.
 
     Args:
         level: The lowest level shown.
         form: `console` or `json`.
+        stream: Where to; None: standard error as it is now.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream or sys.stderr)
     console = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s  %(message)s")
     handler.setFormatter(JsonFormatter() if form == "json" else console)
     logging.basicConfig(level=level, handlers=[handler], force=True)

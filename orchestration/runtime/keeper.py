@@ -1,6 +1,7 @@
 """The keeper: one thread a worker that beats, writes progress, and sweeps when nobody does."""
 
 import logging
+import math
 import os
 import signal
 import threading
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 TICK_S = 0.1
 TIMERS_EVERY_S = 0.5
 BEAT_EVERY_S = 2.0
+LONGEST_END_S = 20.0
+EXIT_HUNG = 1
 SWEEP_WHEN_NONE_FOR = timedelta(seconds=2)
 
 
@@ -55,6 +58,7 @@ class Keeper:
         self._process = psutil.Process()
         self._next: dict[str, float] = {}
         self._reason: str | None = None
+        self._ending_since = math.inf
         self._thread = threading.Thread(target=self._serve, name="keeper", daemon=True)
 
     def start(self) -> None:
@@ -123,9 +127,17 @@ class Keeper:
         return True
 
     def _end(self, reason: str) -> None:
-        """Ask this process to end, once; it beats on while its steps finish."""
+        """Ask this process to end; it beats on while its steps finish, but not for ever.
+
+        Its main thread may hang, so that the signal changes nothing: then what is held is handed
+        over by its death.
+        """
+        now = self._engine.clock.monotonic()
         if self._reason is None:
-            log.error("this worker ends: %s", reason)
-            self._reason = reason
+            self._reason, self._ending_since = reason, now
             self._frame.draining = True
             os.kill(os.getpid(), signal.SIGTERM)
+            log.error("this worker ends: %s", reason)
+            self._engine.drain(self._worker.id)
+        elif now - self._ending_since > LONGEST_END_S:
+            os._exit(EXIT_HUNG)

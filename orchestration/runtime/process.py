@@ -59,7 +59,8 @@ def serve(app: App, found: settings.Settings) -> Host:
             " or run everything in one process with `orchestrate serve`"
         )
         raise SystemExit(_complain(message, EXIT_UNREACHABLE))
-    logs.configure(found.log_level, found.log_format)
+    # Not to Dramatiq's pipe: it fills when the master is dead, and blocks every thread that logs.
+    logs.configure(found.log_level, found.log_format, sys.__stderr__)
     lifecycle = Lifecycle()
     broker = make_broker(found.broker_url, [CurrentMessage(), lifecycle])
     dramatiq.set_broker(broker)

@@ -1,5 +1,6 @@
 """Why a worker process must end, though it looks alive."""
 
+import multiprocessing
 import os
 from collections.abc import Callable
 
@@ -16,7 +17,8 @@ class Watchdog:
 
     def __init__(self, lost: Callable[[], int], *, orphan: bool) -> None:
         self._lost = lost
-        self._parent = os.getppid() if orphan else None
+        parent = multiprocessing.parent_process() if orphan else None
+        self._parent = None if parent is None else parent.pid
         self._worker: Worker | None = None
 
     def watch(self, worker: Worker) -> None:

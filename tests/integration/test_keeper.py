@@ -241,3 +241,19 @@ def test_a_worker_that_ends_beats_on_while_its_steps_finish(
     assert workshop.keeper.reason == "a reason"
     (row,) = workshop.store.read(workers.present)
     assert row.beat == 2
+
+
+def test_a_worker_whose_main_thread_hangs_ends_all_the_same(
+    anvil: Anvil, clock: FakeClock, signals: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes: list[int] = []
+    monkeypatch.setattr(keepers.os, "_exit", codes.append)
+    workshop = Workshop(anvil.app, clock, watch=lambda: "its parent is gone")
+    workshop.tick(2 * SECOND)
+    (row,) = workshop.store.read(workers.present)
+    assert row.draining
+    workshop.tick(18 * SECOND)
+    assert codes == []
+    workshop.tick(4 * SECOND)
+    assert codes == [1]
+    assert signals == [signal.SIGTERM]

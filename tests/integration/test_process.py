@@ -1,5 +1,6 @@
 """What a worker process decides about itself, before and while it works."""
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -59,9 +60,9 @@ def test_a_host_has_no_parts_until_it_is_started(host: Host) -> None:
     assert host.running.engine.rules.offers == {f"{AGENT}.forge@1", f"{AGENT}.melt@1"}
 
 
-def test_a_process_ends_when_it_would_do_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_ends_when_it_would_do_harm() -> None:
     lost = [0]
-    watchdog = Watchdog(lambda: lost[0], orphan=True)
+    watchdog = Watchdog(lambda: lost[0], orphan=False)
     worker: Any = FakeWorker(workers=[threading.current_thread()])
     assert watchdog.why_end() is None
     watchdog.watch(worker)
@@ -71,6 +72,15 @@ def test_a_process_ends_when_it_would_do_harm(monkeypatch: pytest.MonkeyPatch) -
     worker.workers.append(threading.Thread())
     assert watchdog.why_end() == "a worker thread has died"
     watchdog.rest()
+    assert watchdog.why_end() is None
+
+
+def test_a_worker_does_not_outlive_its_master(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Master:
+        pid = os.getppid()
+
+    monkeypatch.setattr(multiprocessing, "parent_process", Master)
+    watchdog = Watchdog(lambda: 0, orphan=True)
     assert watchdog.why_end() is None
     monkeypatch.setattr(os, "getppid", lambda: 1)
     assert watchdog.why_end() == "its parent is gone"
