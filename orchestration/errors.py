@@ -44,6 +44,38 @@ class DuplicateCommandError(RejectedError):
     """The same idempotency key came with another body: use a new key for a new command."""
 
 
+class DeadLetterError(RejectedError):
+    """The message cannot be used, now or later: keep it as a dead letter, do not requeue it.
+
+    Attributes:
+        reason: One word for metrics and listings.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class MalformedMessageError(DeadLetterError):
+    """The message is no envelope: keep it as a dead letter, do not requeue it.
+
+    Attributes:
+        sender: Who sent it, where that can be read.
+        message_id: Its id, where that can be read.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        message: str,
+        sender: str | None = None,
+        message_id: str | None = None,
+    ) -> None:
+        super().__init__(reason, message)
+        self.sender = sender
+        self.message_id = message_id
+
+
 class OverloadedError(OrchestrationError):
     """Too many runs of this sender are pending: send again after `retry_after` seconds."""
 
@@ -66,6 +98,10 @@ class StateError(OrchestrationError):
 
 class IllegalTransitionError(OrchestrationError):
     """A status was about to move against the table: a bug here, please report it."""
+
+
+class BrokerError(OrchestrationError):
+    """RabbitMQ cannot be reached, or refuses us: nothing was sent; cure the cause and repeat."""
 
 
 class StoreError(OrchestrationError):

@@ -78,6 +78,8 @@ class Step:
         timeout: Longest time for one attempt.
         progress_timeout: Longest silence between two progress reports of an attempt.
         undo: Action that takes it back when the run fails or is cancelled later.
+        idempotent: Doing it twice does no harm: an agent that is not ours and fell silent with it
+            may be asked again.
         approval: A person must approve within this time before it starts.
 
     Raises:
@@ -96,6 +98,7 @@ class Step:
     timeout: timedelta = timedelta(minutes=10)
     progress_timeout: timedelta | None = None
     undo: str | None = None
+    idempotent: bool = False
     approval: timedelta | None = None
 
     def __post_init__(self) -> None:

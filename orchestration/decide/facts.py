@@ -94,6 +94,11 @@ class DeadlineReached:
 
 
 @dataclass(frozen=True, slots=True)
+class Condemned:
+    """Somebody with a say in the run reported a critical error."""
+
+
+@dataclass(frozen=True, slots=True)
 class PauseRequested:
     """Somebody wants the run to start nothing new."""
 
@@ -133,6 +138,7 @@ Fact = (
     | Rejected
     | CancelRequested
     | DeadlineReached
+    | Condemned
     | PauseRequested
     | ResumeRequested
     | RetryRequested

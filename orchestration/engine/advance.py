@@ -14,7 +14,7 @@ from orchestration.engine.transaction import Transaction
 from orchestration.errors import RejectedError
 from orchestration.plans import UNDO
 from orchestration.state import Run, RunStatus, StepStatus, progress
-from orchestration.store import artifacts, attempts, events, runs, steps
+from orchestration.store import artifacts, attempts, events, outbox, runs, steps
 from orchestration.store.steps import NewStep, StepRow
 
 MOST_BRANCHES = 10_000
@@ -53,12 +53,15 @@ def advance(tx: Transaction, run_id: str, fact: Fact, outcome: Outcome | None = 
     if run.status is not before.status:
         events.add(tx.session, run_id, tx.now, f"run.{run.status}")
         tx.slot_freed = True
+    if run.status.ended and not before.status.ended:
+        outbox.notice(tx.session, outbox.FINAL, run_id, tx.now)
     return run
 
 
 def measure(tx: Transaction, run: Run) -> None:
-    """Write how much of a run is done."""
+    """Write how much of a run is done, for its requester too."""
     runs.advance(tx.session, run.id, progress(run, steps.fractions(tx.session, run.id)))
+    outbox.notice(tx.session, outbox.PROGRESS, run.id, tx.now)
 
 
 def apply(tx: Transaction, run: Run, effect: Effect, outcome: Outcome | None) -> list[Fact]:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from orchestration.decide import facts
+from orchestration.engine import outside
 from orchestration.engine.advance import advance
 from orchestration.engine.transaction import Transaction
 from orchestration.ports import Dispatch
@@ -11,6 +12,7 @@ from orchestration.store.steps import StepRow
 
 BATCH = 64
 MOST_SEARCHED = 1_000
+MOST_OUTSIDE = 100
 FIRST_RESEND = timedelta(seconds=10)
 LONGEST_RESEND = timedelta(minutes=5)
 QUEUED_PER_SLOT = 2
@@ -56,6 +58,9 @@ def send_ready(tx: Transaction, queue: str) -> None:
 
 def send(tx: Transaction, row: StepRow, sends: int) -> None:
     """Let a message for a branch leave after the commit, and again if nobody claims it."""
+    if row.agent in tx.rules.outside:
+        outside.send(tx, row)
+        return
     pause = min(FIRST_RESEND * 2 ** min(sends, 10), LONGEST_RESEND)
     steps.mark_sent(tx.session, row, tx.rules.me, tx.now + pause, sends)
     tx.outgoing.append(Dispatch(*(row.agent, *row.key, row.attempt + 1), alone=row.losses > 0))
@@ -71,12 +76,14 @@ def room_in(tx: Transaction, queue: str) -> int:
     if paused:
         return 0
     queued, running = steps.in_queue(tx.session, queue)
+    if queue in tx.rules.outside:
+        return (limit or MOST_OUTSIDE) - running
     room = QUEUED_PER_SLOT * workers.slots(tx.session, queue) - queued
     return room if limit is None else min(room, limit - queued - running)
 
 
 def is_offered(tx: Transaction, row: StepRow) -> bool:
     """Whether a live worker has the branch's action in its version."""
-    if row.offer in tx.rules.offers:
+    if row.offer in tx.rules.offers or row.agent in tx.rules.outside:
         return True
     return any(row.offer in worker.offers for worker in workers.present(tx.session))

@@ -14,9 +14,11 @@ from orchestration.engine import Engine
 from orchestration.engine.transaction import Rules
 from orchestration.runtime.broker import parameters
 from orchestration.runtime.frame import Frame
+from orchestration.runtime.ingress import Ingress
 from orchestration.runtime.keeper import Keeper
 from orchestration.runtime.messages import StubRelay
 from orchestration.runtime.monitor import Monitor
+from orchestration.runtime.notifier import Notifier
 from orchestration.runtime.relay import Relay
 from orchestration.runtime.schedule import Timetable
 from orchestration.runtime.sweeper import Sweeper
@@ -73,6 +75,7 @@ class Running:
             self.engine, self.frame, self.sweeper, self._worker, settings.heartbeat_interval, watch
         )
         self._keeper.start()
+        self._bus = self._join_bus(setup)
 
     def tick(self) -> None:
         """What the scheduler asks for: sweep, start what is scheduled, forget what is old."""
@@ -87,6 +90,8 @@ class Running:
 
     def stop(self) -> None:
         """End every part; the lock is let go only when nothing is held any more."""
+        for part in self._bus:
+            part.stop()
         self._keeper.stop()
         self.frame.stop()
         if not self.frame.held():
@@ -94,6 +99,19 @@ class Running:
             self._locks.release(self._worker.id)
         self._relay.close()
         self.store.close()
+
+    def _join_bus(self, setup: Setup) -> tuple[Ingress, Notifier] | tuple[()]:
+        """Take part in what is heard and said on the exchange, where there is one."""
+        url = setup.settings.broker_url
+        if url is None:
+            return ()
+        mask = setup.settings.masked
+        ingress_to = parameters(url, "orchestration ingress")
+        ingress = Ingress(self.engine, setup.app, self._locks, ingress_to, mask)
+        notifier = Notifier(self.engine, self._locks, parameters(url, "orchestration notifier"))
+        ingress.start()
+        notifier.start()
+        return ingress, notifier
 
 
 def worker_rules(setup: Setup, queues: Mapping[str, int]) -> Rules:
@@ -107,6 +125,9 @@ def worker_rules(setup: Setup, queues: Mapping[str, int]) -> Rules:
         slots=settings.max_concurrent_workflows,
         workflow_timeout=settings.workflow_timeout,
         most_pending=settings.max_pending_per_sender,
+        outside=frozenset(settings.outside_agents),
+        grace=2 * settings.heartbeat_interval,
+        silence=settings.timeout_threshold,
         jitter=jitter,
     )
 

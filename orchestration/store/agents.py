@@ -56,6 +56,21 @@ def beat(
     )
 
 
+def describe(session: Session, name: str, capabilities: Sequence[str]) -> None:
+    """Write what an agent says it can do."""
+    session.run(
+        "UPDATE agents SET capabilities = ? WHERE name = ?",
+        json.dumps(list(capabilities)),
+        name,
+    )
+
+
+def last_heartbeat(session: Session, name: str) -> datetime | None:
+    """When an agent was heard of last."""
+    row = session.one("SELECT last_heartbeat FROM agents WHERE name = ?", name)
+    return None if row is None else moment(row[0])
+
+
 def mark(session: Session, name: str, status: str) -> None:
     """Write what the heartbeat monitor found."""
     session.run("UPDATE agents SET status = ? WHERE name = ?", status, name)

@@ -20,11 +20,16 @@ class FileLocks:
         self._directory = directory
         self._held: dict[str, int] = {}
 
-    def hold(self, name: str) -> None:
-        """Take this process's lock, until it ends or lets go."""
+    def hold(self, name: str) -> bool:
+        """Take a lock until this process ends or lets go; False if another process has it."""
         descriptor = os.open(self._path(name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return False
         self._held[name] = descriptor
+        return True
 
     def release(self, name: str) -> None:
         """Let go, and remove the file."""
@@ -58,9 +63,11 @@ class MemoryLocks:
     def __init__(self) -> None:
         self._held: set[str] = set()
 
-    def hold(self, name: str) -> None:
-        """Take a lock."""
+    def hold(self, name: str) -> bool:
+        """Take a lock; False if it is taken."""
+        taken = name in self._held
         self._held.add(name)
+        return not taken
 
     def release(self, name: str) -> None:
         """Let go of it, as a death would."""

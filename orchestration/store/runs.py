@@ -56,6 +56,7 @@ class NewRun:
     correlation_id: str | None
     priority: int
     needs_slot: bool
+    requester: str | None = None
 
 
 def insert(session: Session, new: NewRun, now: datetime) -> None:
@@ -68,9 +69,11 @@ def insert(session: Session, new: NewRun, now: datetime) -> None:
     rank = now.timestamp() - 60 * new.priority
     session.run(
         "INSERT INTO runs (id, command, plan, parameters, sender, correlation_id, priority, rank,"
-        " needs_slot, status, generation, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " needs_slot, status, generation, created_at, requester)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         *(new.id, new.plan.name, digest, new.parameters, new.sender, new.correlation_id),
         *(new.priority, rank, int(new.needs_slot), RunStatus.PENDING, 1, now.timestamp()),
+        new.requester,
     )
 
 
@@ -150,6 +153,12 @@ def status(session: Session, run_id: str) -> RunStatus:
     if row is None:
         raise NotFoundError(f"no workflow {run_id}: `orchestrate workflows list` shows them")
     return RunStatus(row[0])
+
+
+def requester(session: Session, run_id: str) -> str | None:
+    """Who is told about a run on the bus."""
+    row = session.one("SELECT requester FROM runs WHERE id = ?", run_id)
+    return None if row is None else row[0]
 
 
 def rank(session: Session, run_id: str) -> float:
