@@ -17,6 +17,7 @@ from orchestration.store.dead_letters import DeadLetter
 
 MOST_ERRORS = 10
 ERRORS_WITHIN = timedelta(minutes=1)
+COPY_WITHIN = timedelta(minutes=10)
 NEVER_ANSWERED = frozenset({MessageType.ERROR, MessageType.HEARTBEAT})
 
 
@@ -28,6 +29,7 @@ class Received:
         command: What a command asks for, validated.
         refusal: Why it cannot be done; then there is no command.
         masked: Whether a secret was taken out of the body.
+        copied: Whether the same message also comes by another queue.
     """
 
     envelope: Envelope
@@ -36,6 +38,7 @@ class Received:
     command: Command | None = None
     refusal: OrchestrationError | None = None
     masked: bool = False
+    copied: bool = False
 
 
 def take(tx: Transaction, received: Received, routes: Sequence[Route]) -> None:
@@ -121,11 +124,17 @@ def refuse(tx: Transaction, received: Received, error: OrchestrationError) -> No
         message_id=envelope.id,
         masked=received.masked,
     )
-    bury(tx, letter, answer=envelope.message_type not in NEVER_ANSWERED, error=error)
+    answer = envelope.message_type not in NEVER_ANSWERED
+    bury(tx, letter, answer=answer, error=error, copied=received.copied)
 
 
 def bury(tx: Transaction, letter: DeadLetter, *, answer: bool, error: OrchestrationError) -> None:
-    """Keep a dead letter, and tell its sender, but not more often than it can bear."""
+    """Keep a dead letter, and tell its sender, but not more often than it can bear.
+
+    Commands reach us by two queues: what has just died by one is not buried again by the other.
+    """
+    if copied and dead_letters.is_known(tx.session, letter, tx.now - COPY_WITHIN):
+        return
     if answer and letter.sender is not None:
         since = tx.now - ERRORS_WITHIN
         if dead_letters.answered_since(tx.session, letter.sender, since) < MOST_ERRORS:

@@ -167,6 +167,7 @@ class Ingress:
             body=body,
             routing_key=delivery.routing_key,
             masked=body != delivery.body,
+            copied=topology.has_copy(delivery.routing_key),
         )
         if envelope.message_type is not MessageType.COMMAND:
             return received
@@ -205,7 +206,8 @@ class Ingress:
             message_id=error.message_id,
             masked=body != delivery.body,
         )
-        return lambda tx: intake.bury(tx, letter, answer=True, error=error)
+        copied = topology.has_copy(delivery.routing_key)
+        return lambda tx: intake.bury(tx, letter, answer=True, error=error, copied=copied)
 
     def _lost(self, delivery: Delivery, envelope: Envelope, reason: str) -> Operation | None:
         """A message that the queue dropped; a command has a copy elsewhere."""

@@ -1,5 +1,6 @@
 """The table `dead_letters`: messages that could not be used, and why."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,6 +30,11 @@ class DeadLetter:
     message_id: str | None = None
     masked: bool = False
 
+    @property
+    def digest(self) -> str:
+        """The same for a copy that came by another queue."""
+        return hashlib.sha256(self.routing_key.encode() + b"\0" + self.body).hexdigest()
+
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterRow:
@@ -51,7 +57,7 @@ def add(session: Session, letter: DeadLetter, now: datetime) -> None:
     replayable = len(kept) == len(letter.body) and not letter.masked
     session.run(
         "INSERT INTO dead_letters (reason, detail, routing_key, sender, message_id, received_at,"
-        " size, body, replayable) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " size, body, replayable, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         *(
             letter.reason,
             letter.detail,
@@ -59,7 +65,7 @@ def add(session: Session, letter: DeadLetter, now: datetime) -> None:
             letter.sender,
             letter.message_id,
         ),
-        *(now.timestamp(), len(letter.body), kept, int(replayable)),
+        *(now.timestamp(), len(letter.body), kept, int(replayable), letter.digest),
     )
 
 
@@ -79,6 +85,12 @@ def get(session: Session, id_: int) -> tuple[DeadLetterRow, bytes]:
     if row is None:
         raise NotFoundError(f"no dead letter {id_}: `orchestrate dead-letters list` shows them")
     return _read(row[:-1]), bytes(row[-1])
+
+
+def is_known(session: Session, letter: DeadLetter, since: datetime) -> bool:
+    """Whether a copy of a letter has died since a moment."""
+    sql = "SELECT 1 FROM dead_letters WHERE digest = ? AND received_at > ? LIMIT 1"
+    return session.one(sql, letter.digest, since.timestamp()) is not None
 
 
 def discard(session: Session, id_: int) -> bool:

@@ -22,8 +22,10 @@ CREATE TABLE dead_letters (
     received_at DOUBLE PRECISION NOT NULL,
     size INTEGER NOT NULL,
     body BYTEA NOT NULL,
-    replayable INTEGER NOT NULL
+    replayable INTEGER NOT NULL,
+    digest TEXT NOT NULL                         -- of the body: copies are known by it
 );
+CREATE INDEX dead_letters_digest ON dead_letters (digest);
 CREATE INDEX dead_letters_sender ON dead_letters (sender, received_at);
 
 CREATE TABLE data_messages (
