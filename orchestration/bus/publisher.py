@@ -117,6 +117,8 @@ class Publisher:
         if connection is not None and connection.is_open:
             connection.close()
             connection.ioloop.start()
+        if connection is not None:
+            connection.ioloop.close()
         self._waiting.extendleft(reversed(self._unconfirmed.values()))
         self._unconfirmed.clear()
 

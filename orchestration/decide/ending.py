@@ -17,7 +17,12 @@ from orchestration.state import OPEN, Run, RunStatus, StepStatus
 
 
 def end(run: Run, status: RunStatus) -> Decision:
-    """Cancel what is open, and undo what has begun before the run ends with this status."""
+    """Cancel what is open, and undo what has begun before the run ends with this status.
+
+    An undoing run is on its way already.
+    """
+    if run.status is RunStatus.UNDOING:
+        return Decision(run)
     begun = any(step.undo and step.name in run.tallies for step in run.plan.steps)
     run, moves = cancel_open(run)
     if begun:
@@ -41,8 +46,8 @@ def attempt_settled(run: Run, _fact: AttemptSettled) -> Decision:
 
 
 def settled(run: Run, fact: Settled) -> Decision:
-    """Undo the latest branch that is left, or end where nothing is."""
-    if run.status is not RunStatus.UNDOING or run.ending is None:
+    """Undo the latest branch that is left, or end where nothing is; one undo at a time."""
+    if run.status is not RunStatus.UNDOING or run.ending is None or run.count(*OPEN):
         return Decision(run)
     if not fact.undoable:
         return Decision(replace(run.to(run.ending), ending=None))
@@ -63,8 +68,8 @@ def rejected(run: Run, _fact: Rejected) -> Decision:
 
 
 def cancel_requested(run: Run, _fact: CancelRequested) -> Decision:
-    """An undoing run is on its way already."""
-    return Decision(run) if run.status is RunStatus.UNDOING else end(run, RunStatus.CANCELLED)
+    """Somebody wants it to end, whatever it does."""
+    return end(run, RunStatus.CANCELLED)
 
 
 def deadline_reached(run: Run, _fact: DeadlineReached) -> Decision:

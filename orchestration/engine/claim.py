@@ -46,7 +46,8 @@ class Claim:
     def idempotency_key(self) -> str:
         """The same for every attempt of this branch."""
         run_id, step, branch = self.key
-        return f"{run_id}:{step}[{branch}]" if self.fans_out.get(step) else f"{run_id}:{step}"
+        fans_out = self.fans_out.get(step.removeprefix(UNDO))
+        return f"{run_id}:{step}[{branch}]" if fans_out else f"{run_id}:{step}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,19 +25,29 @@ log = logging.getLogger(__name__)
 EXIT_USAGE = 2
 EXIT_UNREACHABLE = 3
 
-_hosts: list[Host] = []
-
 
 def host(app: App) -> None:
-    """Serve an app in this worker process, unless `ORCHESTRATION_APP` names another one."""
+    """Serve an app in this worker process, unless `ORCHESTRATION_APP` names another one.
+
+    Where several are made, the last one is served: it may be made of the others' agents.
+    """
     try:
         found = settings.load()
     except ConfigurationError as error:
         raise SystemExit(_complain(str(error), EXIT_USAGE)) from None
-    if found.orchestration_app is not None and found.orchestration_app not in sys.modules:
-        import_module(found.orchestration_app)
-    if not _hosts:
-        _hosts.append(serve(app, found))
+    if found.orchestration_app is None or is_named(app, found.orchestration_app):
+        serve(app, found)
+
+
+def is_named(app: App, name: str) -> bool:
+    """Whether an app that is being made may be the one of the module with this name.
+
+    A module may make its app of another one's agents: the last app that it makes is its own.
+    """
+    if name not in sys.modules:
+        import_module(name)
+        return False
+    return getattr(sys.modules[name], "app", app) is app
 
 
 def serve(app: App, found: settings.Settings) -> Host:

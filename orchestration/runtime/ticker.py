@@ -6,11 +6,14 @@ number of schedulers may run, and none is needed for a while.
 
 import logging
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from types import FrameType
 
 import dramatiq
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.base import BaseScheduler
 from apscheduler.schedulers.blocking import BlockingScheduler
 from dramatiq import Message
@@ -44,6 +47,20 @@ def add_ticks(scheduler: BaseScheduler, broker: dramatiq.Broker, settings: Setti
         scheduler.add_job(
             tick, "interval", seconds=period.total_seconds(), args=(broker, actor), id=actor
         )
+
+
+@contextmanager
+def ticking(broker: dramatiq.Broker, settings: Settings) -> Iterator[None]:
+    """Tick in a thread of this process, until the block ends."""
+    scheduler = BackgroundScheduler(
+        executors={"default": ThreadPoolExecutor(1)}, job_defaults=PUNCTUAL, timezone="UTC"
+    )
+    add_ticks(scheduler, broker, settings)
+    scheduler.start()
+    try:
+        yield
+    finally:
+        scheduler.shutdown()
 
 
 def run(broker: dramatiq.Broker, settings: Settings) -> None:

@@ -2,7 +2,7 @@
 
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from orchestration.clock import new_id
@@ -12,6 +12,9 @@ from orchestration.store import control
 from orchestration.store.presence import FileLocks
 from orchestration.store.sqlite import SqliteStore
 
+if TYPE_CHECKING:
+    from orchestration.store.postgres import PostgresStore
+
 
 class Opened(NamedTuple):
     """A store, its locks, and its id, minted when it was made."""
@@ -19,6 +22,32 @@ class Opened(NamedTuple):
     store: Store
     locks: Locks
     id: str
+
+
+class Upgradable(Protocol):
+    """A store whose schema may be older than this release."""
+
+    def missing(self) -> list[str]:
+        """What this release would add to the schema."""
+        ...
+
+    def migrate(self) -> list[str]:
+        """Add it, and tell what it was."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it."""
+        ...
+
+
+def open_old(url: str, *, create: bool) -> Upgradable:
+    """Open a store to migrate it, or to see what a migration would do.
+
+    Raises:
+        ConfigurationError: The address is no store's, or its driver is not installed.
+        StoreError: The store cannot be opened.
+    """
+    return _open(url, create=create, old=True)[0]
 
 
 def open_store(url: str, *, create: bool = True) -> Opened:
@@ -32,19 +61,22 @@ def open_store(url: str, *, create: bool = True) -> Opened:
         ConfigurationError: The address is no store's, or its driver is not installed.
         StoreError: The store cannot be opened.
     """
-    scheme = urlsplit(url).scheme
-    if scheme == "sqlite":
-        store, locks = _sqlite(Path(url.removeprefix("sqlite:///")), create=create)
-    elif scheme in {"postgres", "postgresql"}:
-        store, locks = _postgres(url, create=create)
-    else:
-        raise ConfigurationError(
-            f"DATABASE_URL begins with {scheme!r}: use sqlite:///path or postgresql://…"
-        )
+    store, locks = _open(url, create=create, old=False)
     return Opened(store, locks, store.write(lambda s: control.ensure(s, new_id())))
 
 
-def _sqlite(path: Path, *, create: bool) -> tuple[Store, Locks]:
+def _open(url: str, *, create: bool, old: bool) -> tuple["SqliteStore | PostgresStore", Locks]:
+    scheme = urlsplit(url).scheme
+    if scheme == "sqlite":
+        return _sqlite(Path(url.removeprefix("sqlite:///")), create=create, old=old)
+    if scheme in {"postgres", "postgresql"}:
+        return _postgres(url, create=create, old=old)
+    raise ConfigurationError(
+        f"DATABASE_URL begins with {scheme!r}: use sqlite:///path or postgresql://…"
+    )
+
+
+def _sqlite(path: Path, *, create: bool, old: bool) -> tuple[SqliteStore, Locks]:
     if not path.exists() and not create:
         raise StoreError(f"there is no store at {path}: `orchestrate run` or `serve` makes one")
     try:
@@ -54,14 +86,15 @@ def _sqlite(path: Path, *, create: bool) -> tuple[Store, Locks]:
         raise StoreError(
             f"store {path}: {error.strerror}; set ORCHESTRATION_HOME to a writable directory"
         ) from None
-    return SqliteStore(path), locks
+    return SqliteStore(path, old=old), locks
 
 
-def _postgres(url: str, *, create: bool) -> tuple[Store, Locks]:
+def _postgres(url: str, *, create: bool, old: bool) -> tuple["PostgresStore", Locks]:
     try:
         postgres = import_module("orchestration.store.postgres")
     except ModuleNotFoundError:
         raise ConfigurationError(
             "PostgreSQL needs its driver: pip install 'fleet-orchestration[postgres]'"
         ) from None
-    return postgres.PostgresStore(url, create=create), postgres.PostgresLocks(url)
+    store: PostgresStore = postgres.PostgresStore(url, create=create, old=old)
+    return store, postgres.PostgresLocks(url)

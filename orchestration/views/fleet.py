@@ -8,6 +8,7 @@ from orchestration.ports import Clock, Session, Store
 from orchestration.state import RunStatus
 from orchestration.store import agents, control, runs, steps, workers
 from orchestration.store.agents import AgentRow
+from orchestration.views import error
 
 
 class FleetView:
@@ -47,6 +48,7 @@ def as_json(agent: AgentRow) -> dict[str, Any]:
     """An agent as people and programs see it."""
     found = asdict(agent)
     found["last_heartbeat"] = iso(agent.last_heartbeat)
+    found["last_error"] = error.one_line(agent.last_error)
     return found
 
 

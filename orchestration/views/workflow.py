@@ -11,6 +11,7 @@ from orchestration.store import artifacts, attempts, events, runs, steps, worker
 from orchestration.store.attempts import AttemptRow
 from orchestration.store.runs import RunRow
 from orchestration.store.steps import StepRow
+from orchestration.views import error
 from orchestration.views.fleet import iso
 
 MOST_EVENTS = 1_000
@@ -89,8 +90,7 @@ def error_messages(session: Session, run: RunRow) -> list[str]:
     messages = [run.reason] if run.reason else []
     for row in steps.of_run(session, run.id):
         if row.status is StepStatus.FAILED and row.error:
-            error = json.loads(row.error)
-            messages.append(f"step {label(row)}: {error['type']}: {error['message']}")
+            messages.append(f"step {label(row)}: {error.one_line(row.error)}")
     return messages
 
 
@@ -115,7 +115,7 @@ def _step(session: Session, row: StepRow, failed: list[AttemptRow]) -> dict[str,
         "claimed_at": iso(row.claimed_at),
         "ended_at": iso(row.ended_at),
         "due_at": iso(row.due_at),
-        "worker": _worker(session, row.owner) if row.status is StepStatus.RUNNING else None,
+        "worker": _worker(session, row.worker),
         "error": row.error and json.loads(row.error),
         "attempts": [_attempt(session, attempt) for attempt in mine],
     }

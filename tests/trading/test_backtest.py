@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from price_series import make_bars
 
+from tests.trading.price_series import make_bars
 from trading.account import Account
 from trading.backtest import backtest
 from trading.bars import Bars

@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from price_series import make_bars
 
+from tests.trading.price_series import make_bars
 from trading.bars import Bars
 from trading.checks import (
     FINDINGS_PER_RULE,

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from price_series import make_bars, write_csv
 
+from tests.trading.price_series import make_bars, write_csv
 from trading.bars import Bars
 from trading.benchmark import EQUAL_WEIGHT, hold
 from trading.dataset import prepare

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from price_series import make_bars, write_csv
 
+from tests.trading.price_series import make_bars, write_csv
 from trading.errors import (
     DataError,
     ProvenanceError,

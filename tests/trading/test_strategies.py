@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from price_series import make_bars
 
+from tests.trading.price_series import make_bars
 from trading.errors import ParameterError, UnknownStrategyError
 from trading.panel import Panel
 from trading.sources.embedded import EmbeddedSource

@@ -1,0 +1,80 @@
+# The project's verbs. Each works as the first command after a clone: what it needs is set up.
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+JOBS ?= 2
+COVERAGE ?= 95
+ARGS ?=
+
+ifndef PYTHON
+PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 /usr/bin/python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+endif
+
+.PHONY: help setup run check format test bench docs lock clean
+.DEFAULT_GOAL := help
+
+help: ## these lines
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.complete ## .venv with everything that check and test need
+	@:
+
+run: .venv/.runnable ## validate two trading strategies on real prices, from end to end
+	@$(BIN)/orchestrate run validate_algorithms $(ARGS)
+
+check: setup ## lint, format, types, floors, dependencies
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/deptry .
+
+format: setup ## put every file in its form
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+# Where tests were left out because a server is missing, tests/conftest.py notes it, and the
+# coverage that they would have given is not asked for.
+test: setup ## every test, with branch coverage; ARGS=… goes to pytest
+	@rm -f .coverage .coverage.* .left-out
+	$(BIN)/coverage run -m pytest -n $(JOBS) $(ARGS)
+	@$(BIN)/coverage combine --quiet
+	@if [ -e .left-out ] || [ -n '$(ARGS)' ]; then floor=0; else floor=$(COVERAGE); fi; \
+		$(BIN)/coverage report --fail-under=$$floor
+
+bench: setup ## workflows and steps a second, beside bare Dramatiq
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+docs: setup ## draw again what is drawn from the code
+	$(BIN)/python docs/states.py
+	$(BIN)/python docs/record.py
+
+COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-annotate --custom-compile-command 'make lock'
+
+lock: setup ## newest versions that pyproject.toml allows, with hashes
+	$(PIP) uv
+	$(COMPILE) pyproject.toml --extra trading --extra postgres -o requirements.txt
+	$(COMPILE) --group build -o requirements-build.txt
+	$(COMPILE) pyproject.toml --all-extras --group dev -c requirements.txt -o requirements-dev.txt
+
+clean: ## everything that can be made again; runs in .orchestration/ are kept
+	rm -rf .venv dist build .coverage .coverage.* .left-out .pytest_cache .mypy_cache .ruff_cache \
+		.hypothesis .import_linter_cache
+
+# Running needs a third of what testing needs, so the first `make run` does not wait for the rest.
+.venv/.runnable: requirements.txt requirements-build.txt pyproject.toml
+	@[ -n '$(PYTHON)' ] || { \
+		echo "Python 3.11 or newer is needed ($$(python3 --version 2>&1)): make PYTHON=/path/to/python3.11" >&2; \
+		exit 1; }
+	@echo 'setting up .venv'
+	@$(PYTHON) -m venv .venv
+	@$(PIP) --require-hashes -r requirements.txt -r requirements-build.txt
+	@$(PIP) --no-build-isolation --no-deps --editable .
+	@touch $@
+
+.venv/.complete: .venv/.runnable requirements-dev.txt
+	@echo 'adding what check and test need'
+	@$(PIP) --require-hashes -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,5 @@
+"""`python -m orchestration` is `orchestrate`."""
+
+from orchestration.cli import main
+
+main()

@@ -1,0 +1,62 @@
+"""`orchestrate workflows cancel | pause | resume | retry`."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from orchestration.cli import exits, options, selecting
+from orchestration.cli.opening import by, opened_engine
+from orchestration.cli.output import emit
+from orchestration.engine import Engine
+from orchestration.engine.control import By
+from orchestration.errors import StateError
+from orchestration.state import ENDED, RunStatus
+
+Change = Callable[[Engine, str, By], RunStatus]
+
+LIVE = [status for status in RunStatus if status not in ENDED]
+PAUSABLE = [RunStatus.PENDING, RunStatus.RUNNING, RunStatus.WAITING]
+RETRYABLE = [RunStatus.FAILED, RunStatus.CANCELLED]
+
+
+def verb(name: str, help_: str, allowed: Sequence[str], change: Change) -> click.Command:
+    """A command that changes runs, given by id or by a filter."""
+
+    @click.command(name, help=help_)
+    @selecting.selection
+    @click.option("--reason", default="", help="Why, for the audit.")
+    @selecting.confirmation
+    @options.output
+    def command(*, reason: str, yes: bool, form: str, **wanted: Any) -> int:
+        with opened_engine() as engine:
+            found = engine.store.read(
+                lambda s: selecting.select(
+                    s, wanted["ids"], wanted["statuses"], wanted["command"], allowed
+                )
+            )
+            if found:
+                selecting.ask(name, found, yes=yes)
+            return apply(engine, [run["id"] for run in found], change, by(reason), form)
+
+    return command
+
+
+def apply(engine: Engine, ids: Sequence[str], change: Change, who: By, form: str) -> int:
+    """Change each run, tell what became of it, and count what was refused as wrong usage."""
+    outcomes, refused = [], False
+    for run_id in ids:
+        try:
+            outcomes.append({"id": run_id, "status": change(engine, run_id, who).value})
+        except StateError as error:
+            refused = True
+            click.echo(f"orchestrate: {exits.one_line(str(error))}", err=True)
+    if outcomes or not refused:
+        emit(form, outcomes, ("id", "status"))
+    return exits.USAGE if refused else exits.COMPLETED
+
+
+cancel = verb("cancel", "End runs; what can be undone is undone.", LIVE, Engine.cancel)
+pause = verb("pause", "Start nothing new; what is claimed may finish.", PAUSABLE, Engine.pause)
+resume = verb("resume", "Let paused runs go on.", [RunStatus.PAUSED], Engine.resume)
+retry = verb("retry", "Let ended runs go on from their failed steps.", RETRYABLE, Engine.retry)

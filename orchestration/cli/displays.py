@@ -1,0 +1,100 @@
+"""How a run is shown while it goes on: live on a terminal, line by line elsewhere, or not."""
+
+import sys
+import time
+from importlib import import_module
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import click
+from typing_extensions import override
+
+from orchestration.cli.following import Display
+from orchestration.views.progress import TO_COME, Picture, StepPicture
+from orchestration.views.why import Blocker
+
+CHATTER_EVERY_S = 1.0
+
+
+def for_output(form: str) -> Display:
+    """The display that suits the terminal and what is asked for; JSON keeps stdout to itself."""
+    stream = sys.stderr if form == "json" else sys.stdout
+    if stream.isatty():
+        live: Display = import_module("orchestration.cli.live").LiveDisplay(stream)
+        return live
+    return Nothing() if form == "json" else Lines()
+
+
+class Nothing(Display):
+    """Shows nothing."""
+
+    @override
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Nothing to end."""
+
+    @override
+    def __enter__(self) -> Self:
+        return self
+
+    @override
+    def show(self, picture: Picture) -> None:
+        """Show nothing."""
+
+    @override
+    def note(self, blocker: Blocker) -> None:
+        """Say nothing."""
+
+
+class Said(NamedTuple):
+    """What was printed of a step, and when."""
+
+    state: str
+    message: str
+    at: float
+
+
+class Lines(Nothing):
+    """Prints one line a change."""
+
+    def __init__(self) -> None:
+        self._run = ""
+        self._said: dict[str, Said] = {}
+        self._note = ""
+
+    @override
+    def show(self, picture: Picture) -> None:
+        """Print what has changed since the last time."""
+        for step in picture.steps:
+            self._show_step(step)
+        run = f"{picture.run_id}  {picture.status}"
+        if run != self._run:
+            self._run = run
+            click.echo(f"{run}  {picture.progress:.0%}")
+
+    @override
+    def note(self, blocker: Blocker) -> None:
+        """Print what the run waits for, once."""
+        if blocker.kind != "running" and self._note != str(blocker):
+            self._note = str(blocker)
+            click.echo(f"  {blocker}")
+
+    def _show_step(self, step: StepPicture) -> None:
+        said = self._said.get(step.name, Said(TO_COME, "", 0.0))
+        state, now = state_of(step), time.monotonic()
+        news = state != said.state
+        chatter = step.message != said.message and now - said.at >= CHATTER_EVERY_S
+        if news or chatter:
+            self._said[step.name] = Said(state, step.message, now)
+            click.echo(f"  {step.name}  {state}  {step.message}".rstrip())
+
+
+def state_of(step: StepPicture) -> str:
+    """A step's status, with its branches where it has several."""
+    if len(step.branches) <= 1:
+        return step.status
+    return f"{step.status} {step.done}/{len(step.branches)}"

@@ -1,0 +1,38 @@
+"""What is printed when a run has ended, and the exit code that tells how."""
+
+from typing import Any
+
+import click
+
+from orchestration.cli import exits
+from orchestration.cli.output import emit, without
+from orchestration.ports import Store
+from orchestration.state import RunStatus
+from orchestration.views import workflow
+
+LONG = frozenset({"trade_list", "equity_curve"})
+
+
+def tell_end(store: Store, run_id: str, form: str, *, full: bool) -> int:
+    """Print the result of an ended run, or its errors."""
+    final = store.read(lambda s: workflow.final(s, run_id))
+    if not full:
+        final["result"] = without(final["result"], LONG)
+    if form == "json":
+        emit(form, final)
+    else:
+        tell_people(final)
+    return exits.COMPLETED if final["status"] == RunStatus.COMPLETED else exits.FAILED
+
+
+def tell_people(final: dict[str, Any]) -> None:
+    """Print how a run ended, its result or its errors, and what to type next."""
+    click.echo()
+    if final["status"] == RunStatus.COMPLETED:
+        emit("table", final["result"])
+        return
+    run_id = final["workflow_id"]
+    click.echo(f"{run_id} {final['status']}")
+    for message in final["error_messages"]:
+        click.echo(f"  {message}")
+    click.echo(f"next: `orchestrate workflows show {run_id}`")

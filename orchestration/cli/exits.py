@@ -1,0 +1,60 @@
+"""Exit codes, and the one line that an error is told in."""
+
+import errno
+
+import click
+
+from orchestration.errors import (
+    BrokerError,
+    OrchestrationError,
+    OverloadedError,
+    StoreError,
+    WorkflowFailedError,
+)
+
+COMPLETED = 0
+FAILED = 1
+USAGE = 2
+UNREACHABLE = 3
+DETACHED = 130
+
+CODES: dict[type[BaseException], int] = {
+    StoreError: UNREACHABLE,
+    BrokerError: UNREACHABLE,
+    OverloadedError: UNREACHABLE,
+    WorkflowFailedError: FAILED,
+    OrchestrationError: USAGE,
+    click.exceptions.Abort: DETACHED,
+    KeyboardInterrupt: DETACHED,
+    click.ClickException: USAGE,
+}
+
+
+def code_of(error: BaseException) -> int:
+    """The exit code that tells what kind of error it was."""
+    return next((code for kind, code in CODES.items() if isinstance(error, kind)), FAILED)
+
+
+def line_of(error: BaseException) -> str | None:
+    """What an error says, in one line that tells what to do; None where there is nothing to say."""
+    if isinstance(error, click.exceptions.Abort | KeyboardInterrupt) or is_broken_pipe(error):
+        return None
+    if isinstance(error, click.UsageError):
+        where = error.ctx.command_path if error.ctx else "orchestrate"
+        return one_line(f"{error.format_message().rstrip('.')} (see `{where} --help`)")
+    if isinstance(error, click.ClickException):
+        return one_line(error.format_message())
+    if isinstance(error, OrchestrationError):
+        return one_line(str(error))
+    name = type(error).__name__
+    return one_line(f"{name}: {error}; `orchestrate --debug …` shows where it comes from")
+
+
+def is_broken_pipe(error: BaseException) -> bool:
+    """Whether the reader of our output has gone."""
+    return isinstance(error, OSError) and error.errno == errno.EPIPE
+
+
+def one_line(text: str) -> str:
+    """Text without line breaks."""
+    return " ".join(text.split())

@@ -1,0 +1,75 @@
+"""Follow a run in the store to its end, and show each change."""
+
+import time
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from orchestration import settings
+from orchestration.clock import SystemClock
+from orchestration.runtime.watch import Changes
+from orchestration.store.connect import Opened
+from orchestration.views import progress, why
+from orchestration.views.progress import Picture
+from orchestration.views.why import Blocker
+
+LOOK_EVERY_S = 0.05
+EXPLAIN_EVERY_S = 2.0
+
+
+class Display(AbstractContextManager["Display"], Protocol):
+    """Somewhere to show a run."""
+
+    def show(self, picture: Picture) -> None:
+        """Show it as it is now; called often, changed or not."""
+        ...
+
+    def note(self, blocker: Blocker) -> None:
+        """Say what it waits for."""
+        ...
+
+
+def follow(opened: Opened, run_id: str, display: Display) -> Picture:
+    """Show a run until it has ended.
+
+    Raises:
+        NotFoundError: There is no such run.
+        KeyboardInterrupt: Nobody wants to see the end; the run goes on.
+    """
+    changes, silence = Changes(opened.store), Silence()
+    picture = opened.store.read(lambda s: progress.picture(s, run_id))
+    with display:
+        while not picture.status.ended:
+            display.show(picture)
+            time.sleep(LOOK_EVERY_S)
+            before = picture
+            if changes.seen():
+                picture = opened.store.read(lambda s: progress.picture(s, run_id))
+            if silence.lasts(changed=picture != before):
+                display.note(explain(opened, run_id))
+        display.show(picture)
+    return picture
+
+
+def explain(opened: Opened, run_id: str) -> Blocker:
+    """What a run waits for.
+
+    Raises:
+        NotFoundError: There is no such run.
+    """
+    slots, now = settings.load().max_concurrent_workflows, SystemClock().now()
+    return why.why(opened.store.read(lambda s: why.load(s, opened.locks, run_id, slots, now)))
+
+
+class Silence:
+    """Tells, from time to time, that nothing has changed for a while."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+
+    def lasts(self, *, changed: bool) -> bool:
+        """Whether another while has passed without a change."""
+        now = time.monotonic()
+        over = not changed and now - self._since >= EXPLAIN_EVERY_S
+        if changed or over:
+            self._since = now
+        return over

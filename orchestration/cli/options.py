@@ -1,0 +1,54 @@
+"""Options that several verbs take."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+FORMS = ("table", "json")
+SENDER = "cli"
+
+
+def output(function: F) -> F:
+    """`-o table|json`, given to the function as `form`."""
+    option = click.option(
+        "-o", "--output", "form", type=click.Choice(FORMS), default=FORMS[0], help="Tables or JSON."
+    )
+    return option(function)
+
+
+def limit(function: F) -> F:
+    """`--limit`, given as `limit`."""
+    option = click.option(
+        "--limit",
+        type=click.IntRange(1, 10_000),
+        default=50,
+        show_default=True,
+        help="At most so many.",
+    )
+    return option(function)
+
+
+def given_parameters(function: F) -> F:
+    """`-p key=value …` and `--json FILE`, given as `pairs` and `file`."""
+    pairs = click.option(
+        "-p", "--parameter", "pairs", multiple=True, metavar="KEY=VALUE",
+        help="A parameter: JSON, a comma list, or text; may be repeated.",
+    )  # fmt: skip
+    file = click.option(
+        "--json",
+        "file",
+        type=click.File("rb"),
+        help="All parameters, as a JSON object; - is stdin.",
+    )
+    return pairs(file(function))
+
+
+def full(function: F) -> F:
+    """`--full`, given as `full`."""
+    option = click.option(
+        "--full", is_flag=True, help="Leave nothing out of the result: also trades and curves."
+    )
+    return option(function)

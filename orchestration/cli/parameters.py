@@ -1,0 +1,111 @@
+"""`-p key=value` and `--json FILE` as parameters, read the way the workflow's model wants them."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
+from typing import IO, Any, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from orchestration.errors import RejectedError
+
+LISTS = (list, tuple, set, frozenset, Sequence, AbstractSet)
+
+
+def read(model: type[BaseModel], pairs: Sequence[str], file: IO[bytes] | None) -> dict[str, Any]:
+    """The parameters that were given; a pair wins over the file.
+
+    Raises:
+        RejectedError: A pair or the file is no parameter of this workflow.
+    """
+    given = from_file(file) if file is not None else {}
+    seen: set[str] = set()
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key:
+            raise RejectedError(f"-p {pair}: write key=value")
+        if key in seen:
+            raise RejectedError(f"-p {key} is given twice: give a list as {key}=A,B")
+        seen.add(key)
+        given[key] = parse(model, key, text)
+    return given
+
+
+def parse(model: type[BaseModel], key: str, text: str) -> Any:
+    """One value: the first reading of the text that the model accepts for this key.
+
+    Raises:
+        RejectedError: The model has no such field.
+    """
+    fields = {field.alias or name: field for name, field in model.model_fields.items()}
+    if key not in fields:
+        known = ", ".join(sorted(fields)) or "none"
+        raise RejectedError(f"unknown parameter {key!r}; this workflow takes: {known}")
+    readings = list(ways(text, lists=takes_list(fields[key].annotation)))
+    return next((each for each in readings if fits(model, key, each)), readings[0])
+
+
+def ways(text: str, *, lists: bool) -> list[Any]:
+    """What a text may mean: JSON, a comma list where one is wanted, the text itself."""
+    readings: list[Any] = []
+    with suppress(ValueError):
+        readings.append(loads(text))
+    if lists:
+        readings.append([part.strip() for part in text.split(",")] if text.strip() else [])
+    return [*readings, text]
+
+
+def fits(model: type[BaseModel], key: str, value: Any) -> bool:
+    """Whether the model has nothing against a value for this key, whatever else is missing."""
+    try:
+        model.model_validate({key: value})
+    except ValidationError as error:
+        return all(problem["loc"][:1] != (key,) for problem in error.errors())
+    return True
+
+
+def takes_list(annotation: Any) -> bool:
+    """Whether a type is a list of some kind, or allows one."""
+    origin = get_origin(annotation) or annotation
+    if (
+        isinstance(origin, type)
+        and issubclass(origin, LISTS)
+        and not issubclass(origin, str | bytes)
+    ):
+        return True
+    return any(takes_list(each) for each in get_args(annotation) if not isinstance(each, str))
+
+
+def from_file(file: IO[bytes]) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Raises:
+        RejectedError: It holds something else.
+    """
+    name = getattr(file, "name", "the file")
+    try:
+        value = loads(file.read().decode())
+    except ValueError as error:
+        raise RejectedError(f"--json {name}: {error}; write one JSON object") from None
+    if not isinstance(value, Mapping):
+        raise RejectedError(f'--json {name}: write one JSON object, {{"key": value}}')
+    return dict(value)
+
+
+def loads(text: str) -> Any:
+    """JSON, without the numbers that JSON does not have.
+
+    Raises:
+        ValueError: It is none.
+    """
+    return json.loads(text, parse_constant=refuse)
+
+
+def refuse(name: str) -> Callable[[], None]:
+    """NaN and its like are no JSON.
+
+    Raises:
+        ValueError: Always.
+    """
+    raise ValueError(f"{name} is no JSON number")

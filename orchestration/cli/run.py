@@ -1,0 +1,35 @@
+"""`orchestrate run`: start a workflow, and follow it to its end."""
+
+from contextlib import closing
+from typing import IO
+
+import click
+
+from orchestration import settings
+from orchestration.cli import options
+from orchestration.cli.displays import for_output
+from orchestration.cli.ending import tell_end
+from orchestration.cli.following import follow
+from orchestration.cli.starting import make_wish, started
+from orchestration.store.connect import open_store
+
+
+@click.command()
+@click.argument("command")
+@options.given_parameters
+@options.full
+@options.output
+def run(
+    *, command: str, pairs: tuple[str, ...], file: IO[bytes] | None, form: str, full: bool
+) -> int:
+    """Start the workflow COMMAND, and follow it to its end.
+
+    Exit code: 0 completed, 1 failed or cancelled, 2 wrong input, 3 cannot reach the store or the
+    broker. Ctrl-C leaves the run as it is, and exits 130.
+    """
+    found = settings.load()
+    wish = make_wish(command, pairs, file, found)
+    opened = open_store(found.store_url)
+    with closing(opened.store), started(wish, opened) as run_id:
+        follow(opened, run_id, for_output(form))
+        return tell_end(opened.store, run_id, form, full=full)

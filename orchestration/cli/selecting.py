@@ -1,0 +1,84 @@
+"""Which runs a verb changes: those that are named, or those that a filter finds; asked first."""
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from orchestration.cli.output import emit
+from orchestration.ports import Session
+from orchestration.state import RunStatus
+from orchestration.store import runs
+from orchestration.views.workflow import summary
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+STATUSES = click.Choice([status.value for status in RunStatus])
+COLUMNS = ("id", "status", "progress", "created_at")
+MOST = 10_000
+
+
+def selection(function: F) -> F:
+    """IDs, `--status` and `--command`, given as `ids`, `statuses` and `command`."""
+    for option in (
+        click.option("--command", help="All runs of this workflow."),
+        click.option("--status", "statuses", multiple=True, type=STATUSES, help="All in this."),
+        click.argument("ids", nargs=-1, metavar="[ID]…"),
+    ):
+        function = option(function)
+    return function
+
+
+def confirmation(function: F) -> F:
+    """`--yes`, given as `yes`."""
+    return click.option("-y", "--yes", is_flag=True, help="Do it without asking.")(function)
+
+
+def select(
+    session: Session,
+    ids: Sequence[str],
+    statuses: Sequence[str],
+    command: str | None,
+    allowed: Sequence[str],
+) -> list[dict[str, Any]]:
+    """The runs that are meant; a filter finds only such as the verb can change.
+
+    Raises:
+        UsageError: Nothing was named, or ids and a filter.
+        NotFoundError: An id is no run's.
+    """
+    if ids and (statuses or command):
+        raise click.UsageError("give ids or a filter, not both")
+    if ids:
+        return [summary(runs.get(session, each)) for each in dict.fromkeys(ids)]
+    if not statuses and not command:
+        raise click.UsageError("name runs by id, or filter them with --status or --command")
+    wanted = [status for status in allowed if not statuses or status in statuses]
+    if not wanted:
+        return []
+    return [summary(run) for run in runs.newest(session, MOST, wanted, command)]
+
+
+def ask(
+    verb: str, found: Sequence[dict[str, Any]], columns: Sequence[str] = COLUMNS, *, yes: bool
+) -> None:
+    """Show what would be touched, and go on only with consent.
+
+    Raises:
+        UsageError: There is nobody to ask.
+        Exit: The answer is no.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"this would {verb} {count(found)}: add --yes, nobody can be asked")
+    emit("table", found, columns)
+    if not click.confirm(f"{verb} {count(found)}?", err=True):
+        click.echo("nothing was changed", err=True)
+        raise click.exceptions.Exit(1)
+
+
+def count(found: Sequence[object]) -> str:
+    """How many runs, in words."""
+    return "1 run" if len(found) == 1 else f"{len(found)} runs"

@@ -1,0 +1,98 @@
+"""`orchestrate workflows show`: the whole story of a run."""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from orchestration.cli import options
+from orchestration.cli.following import explain
+from orchestration.cli.opening import opened_store
+from orchestration.cli.output import emit
+from orchestration.views import error, workflow
+from orchestration.views.why import Blocker
+
+COLOURS = {"completed": "green", "failed": "red", "cancelled": "red", "running": "cyan"}
+Json = Mapping[str, Any]
+
+
+@click.command()
+@click.argument("run_id", metavar="ID")
+@options.output
+def show(run_id: str, form: str) -> None:
+    """Tell the whole story of the run ID: steps, attempts, workers, errors, and what to do next."""
+    with opened_store() as opened:
+        story = opened.store.read(lambda s: workflow.detail(s, run_id))
+        blocker = explain(opened, run_id)
+    if form == "json":
+        emit(form, {**story, "next": blocker.cure})
+    else:
+        for line in tell(story, blocker):
+            click.echo(line)
+
+
+def tell(story: Json, blocker: Blocker) -> Iterator[str]:
+    """The story, line by line."""
+    yield f"{click.style(story['id'], bold=True)}  {status(story)}  {story['progress']:.0%}"
+    yield f"  {story['command']} {json.dumps(story['parameters'])}"
+    yield (
+        f"  by {story['sender']}, priority {story['priority']}, generation {story['generation']};"
+        f" created {moment(story['created_at'])}, started {moment(story['started_at'])},"
+        f" ended {moment(story['ended_at'])}"
+    )
+    if story["reason"]:
+        yield f"  {click.style(story['reason'], fg='red')}"
+    for step in story["steps"]:
+        yield from tell_step(step)
+    yield f"{blocker.what}"
+    yield f"next: {blocker.cure}"
+
+
+def tell_step(step: Json) -> Iterator[str]:
+    """One branch of a step, with each of its attempts."""
+    branch = f"[{step['branch']}]" if step["branch"] else ""
+    yield f"  {step['step']}{branch} · {step['agent']}  {status(step)}"
+    for attempt in step["attempts"]:
+        acting = ", may still act" if attempt["may_still_act"] else ""
+        yield from tell_attempt(attempt, f"{attempt['outcome']}{acting}", attempt["started_at"])
+    archived = [attempt["attempt"] for attempt in step["attempts"]]
+    if step["attempt"] and step["attempt"] not in archived:
+        yield from tell_attempt(step, step["status"], step["claimed_at"])
+
+
+def tell_attempt(attempt: Json, outcome: str, started_at: str | None) -> Iterator[str]:
+    """One attempt: when, where, how far, and what went wrong."""
+    yield (
+        f"    attempt {attempt['attempt']}  {outcome}  at {place(attempt['worker'])}"
+        f"  {moment(started_at)} to {moment(attempt['ended_at'])}{last_progress(attempt)}"
+    )
+    problem = attempt["error"]
+    if problem and outcome != "completed":
+        yield f"      {click.style(error.flat(problem), fg='red')}"
+        for line in (problem["traceback"] or "").rstrip().splitlines():
+            yield f"      | {line}"
+
+
+def last_progress(attempt: Json) -> str:
+    """What was heard of an attempt last."""
+    said = f" {attempt['message']}" if attempt["message"] else ""
+    return f"  {attempt['fraction']:.0%}{said}"
+
+
+def place(worker: Json | None) -> str:
+    """Host, process and release of a worker."""
+    if worker is None:
+        return "a forgotten worker"
+    return f"{worker['host']}:{worker['pid']} (release {worker['release']}, {worker['id'][:8]})"
+
+
+def status(thing: Json) -> str:
+    """A status in its colour."""
+    return click.style(thing["status"], fg=COLOURS.get(thing["status"], "yellow"))
+
+
+def moment(at: str | None) -> str:
+    """An ISO moment for people."""
+    return f"{datetime.fromisoformat(at).astimezone(UTC):%Y-%m-%d %H:%M:%S}" if at else "-"

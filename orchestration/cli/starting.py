@@ -1,0 +1,122 @@
+"""Start a run: as a client where somebody serves the store, else alone in this process."""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import IO, Any
+
+import click
+
+from orchestration.cli import parameters
+from orchestration.cli.exits import DETACHED
+from orchestration.cli.opening import load_app
+from orchestration.cli.options import SENDER
+from orchestration.client import Client
+from orchestration.clock import new_id
+from orchestration.definitions import App
+from orchestration.engine.submit import prepare, workflow_of
+from orchestration.runtime.embedded import embedded
+from orchestration.runtime.host import Host
+from orchestration.runtime.reach import require_broker
+from orchestration.runtime.watch import Watch
+from orchestration.settings import Settings
+from orchestration.store import workers
+from orchestration.store.connect import Opened
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be started."""
+
+    app: App
+    settings: Settings
+    name: str
+    parameters: Mapping[str, Any]
+
+    def check(self) -> None:
+        """Refuse what could not start, before anything is written.
+
+        Raises:
+            RejectedError: The name or the parameters are wrong.
+            BrokerError: A broker is configured, and cannot be used.
+        """
+        prepare(self.app, self.name, self.parameters, sender=SENDER, run_hex=new_id())
+        if self.settings.broker_url is not None:
+            require_broker(self.settings.broker_url)
+
+
+def make_wish(
+    name: str, pairs: tuple[str, ...], file: IO[bytes] | None, settings: Settings
+) -> Wish:
+    """What is to be started, checked.
+
+    Raises:
+        RejectedError: The name or the parameters are wrong.
+        BrokerError: A broker is configured, and cannot be used.
+    """
+    app = load_app(settings)
+    model = workflow_of(app, name).parameters
+    wish = Wish(app, settings, name, parameters.read(model, pairs, file))
+    wish.check()
+    return wish
+
+
+def is_served(opened: Opened, settings: Settings) -> bool:
+    """Whether a live process works for every run of the store, on our transport."""
+    return any(
+        row.scope is None and row.transport == settings.transport and not row.draining
+        for row in opened.store.read(workers.present)
+        if not opened.locks.is_free(row.id)
+    )
+
+
+@contextmanager
+def started(wish: Wish, opened: Opened) -> Iterator[str]:
+    """Start a run, and let it be worked on until the block ends.
+
+    Raises:
+        StoreError: Nothing was stored.
+    """
+    if wish.settings.broker_url is not None or is_served(opened, wish.settings):
+        with Client(app=wish.app, sender=SENDER) as client:
+            run_id = client.start(wish.name, wish.parameters).workflow_id
+            try:
+                yield run_id
+            except KeyboardInterrupt:
+                say_detached(run_id, "it goes on where it is worked on")
+                sys.exit(DETACHED)
+    else:
+        with alone(wish) as run_id:
+            yield run_id
+
+
+@contextmanager
+def alone(wish: Wish) -> Iterator[str]:
+    """Start a run, and work in this process for it and for nothing else."""
+    command = prepare(wish.app, wish.name, wish.parameters, sender=SENDER, run_hex=new_id())
+    command = replace(command, needs_slot=False)
+    with embedded(wish.app, wish.settings, scope=command.run_id) as host:
+        host.running.engine.submit(command)
+        try:
+            with Watch(host.running.engine):
+                yield command.run_id
+        except KeyboardInterrupt:
+            leave_at_once(host, command.run_id)
+
+
+def leave_at_once(host: Host, run_id: str) -> None:
+    """End this process now; its claims are handed over to whoever serves the store next."""
+    host.drain()
+    say_detached(run_id, "`orchestrate serve` finishes it")
+    sys.stdout.flush()
+    os._exit(DETACHED)
+
+
+def say_detached(run_id: str, where: str) -> None:
+    """Tell that a run outlives this process, and how to see it again."""
+    click.echo(
+        f"\ndetached from {run_id}: {where}; `orchestrate workflows watch {run_id}` shows it",
+        err=True,
+    )

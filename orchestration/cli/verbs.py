@@ -1,0 +1,57 @@
+"""Every verb: where it lives, and its line of help; nothing is imported before it is asked for."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Verb(NamedTuple):
+    """One command: `module:function` under `orchestration.cli`, and one line of help."""
+
+    home: str
+    help: str
+
+
+class Group(NamedTuple):
+    """Commands over one noun."""
+
+    help: str
+    verbs: Mapping[str, Verb]
+
+
+WORKFLOWS = {
+    "list": Verb("workflows:list_", "List runs, newest first."),
+    "show": Verb("show:show", "Tell the whole story of a run: steps, attempts, workers, errors."),
+    "watch": Verb("workflows:watch", "Follow a run to its end, wherever it is worked on."),
+    "why": Verb("workflows:why", "Say in one line what a run waits for, and the cure."),
+    "cancel": Verb("changes:cancel", "End runs; what can be undone is undone."),
+    "pause": Verb("changes:pause", "Start nothing new in runs; what is claimed may finish."),
+    "resume": Verb("changes:resume", "Let paused runs go on."),
+    "retry": Verb("changes:retry", "Let failed or cancelled runs go on from their failed steps."),
+    "approve": Verb("approvals:approve", "Allow a step that waits for a person."),
+    "reject": Verb("approvals:reject", "Refuse a step that waits for a person: the run ends."),
+}
+SCHEDULES = {
+    "list": Verb("schedules:list_", "List schedules."),
+    "add": Verb("schedules:add", "Start a command by the clock."),
+    "remove": Verb("schedules:remove", "Forget a schedule; its runs stay."),
+    "pause": Verb("schedules:pause", "Stop a schedule for a while."),
+    "resume": Verb("schedules:resume", "Let a paused schedule go on from its next time."),
+    "trigger": Verb("schedules:trigger", "Start a schedule's command now."),
+}
+VERBS: Mapping[str, Verb | Group] = {
+    "run": Verb("run:run", "Start a workflow, and follow it to its end."),
+    "send": Verb("send:send", "Start a workflow, and print its id."),
+    "serve": Verb("serve:serve", "Work for every run, all in one process, until stopped."),
+    "workflows": Group("Runs: see, explain and steer them.", WORKFLOWS),
+    "agents": Group(
+        "The agents of the fleet.", {"list": Verb("fleet:agents", "List agents and their health.")}
+    ),
+    "workers": Group(
+        "The processes that work.", {"list": Verb("fleet:workers", "List worker processes.")}
+    ),
+    "schedules": Group("Commands that start by the clock.", SCHEDULES),
+    "events": Verb("events:events", "Show what happened; with -f follow it."),
+    "status": Verb("fleet:status", "Show agents, queues, runs and the success rate."),
+    "migrate": Verb("migrate:migrate", "Bring the store's schema up to date."),
+    "new": Verb("new:new", "Write a small tested project of one agent and one workflow."),
+}

@@ -1,0 +1,59 @@
+"""`orchestrate workflows list | watch | why`."""
+
+import click
+
+from orchestration.cli import options
+from orchestration.cli.displays import for_output
+from orchestration.cli.ending import tell_end
+from orchestration.cli.following import explain, follow
+from orchestration.cli.opening import opened_store
+from orchestration.cli.output import emit
+from orchestration.cli.selecting import STATUSES
+from orchestration.state import RunStatus
+from orchestration.store import runs
+from orchestration.views.workflow import summary
+
+COLUMNS = ("id", "status", "progress", "priority", "sender", "created_at", "ended_at")
+
+
+@click.command("list")
+@click.option("--status", "statuses", multiple=True, type=STATUSES, help="Only these.")
+@click.option("--command", help="Only runs of this workflow.")
+@options.limit
+@options.output
+def list_(statuses: tuple[str, ...], command: str | None, limit: int, form: str) -> None:
+    """List runs, newest first."""
+    with opened_store() as opened:
+        found = opened.store.read(lambda s: runs.newest(s, limit, statuses, command))
+    emit(form, [summary(run) for run in found], COLUMNS)
+
+
+@click.command()
+@click.argument("run_id", metavar="ID")
+@options.full
+@options.output
+def watch(*, run_id: str, form: str, full: bool) -> int:
+    """Follow the run ID to its end, and print its result; exit codes as for `run`.
+
+    Ctrl-C leaves the run as it is, and exits 130.
+    """
+    with opened_store() as opened:
+        if opened.store.read(lambda s: runs.status(s, run_id)).ended:
+            return tell_end(opened.store, run_id, form, full=full)
+        follow(opened, run_id, for_output(form))
+        return tell_end(opened.store, run_id, form, full=full)
+
+
+@click.command()
+@click.argument("run_id", metavar="ID")
+@options.output
+def why(run_id: str, form: str) -> None:
+    """Say in one line what the run ID waits for, and the cure."""
+    with opened_store() as opened:
+        blocker = explain(opened, run_id)
+        status: RunStatus = opened.store.read(lambda s: runs.status(s, run_id))
+    if form == "json":
+        found = {"workflow_id": run_id, "status": status.value}
+        emit(form, found | {"kind": blocker.kind, "what": blocker.what, "cure": blocker.cure})
+    else:
+        click.echo(str(blocker))

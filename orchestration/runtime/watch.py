@@ -1,0 +1,84 @@
+"""See at once what other processes wrote: a thread that looks whether the store has changed."""
+
+import logging
+import threading
+from types import TracebackType
+from typing import Self
+
+from orchestration.engine import Engine
+from orchestration.errors import StoreError
+from orchestration.ports import Session, Store
+from orchestration.store import runs, steps
+from orchestration.store.sqlite import SqliteStore
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 0.05
+
+
+class Changes:
+    """Whether a store has changed since it was last asked, by one thread.
+
+    Where that cannot be known for less than a read, the answer is always yes.
+
+    Args:
+        store: The store.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._seen: int | None = None
+
+    def seen(self) -> bool:
+        """Whether there may be something new."""
+        if not isinstance(self._store, SqliteStore):
+            return True
+        before, self._seen = self._seen, self._store.change_count()
+        return self._seen != before
+
+
+class Watch:
+    """Lets an engine send and admit, soon after another process wrote something.
+
+    Args:
+        engine: The engine of a worker.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="watch", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    def look(self, changes: Changes) -> None:
+        """Refill if the store has changed, and something could go."""
+        if changes.seen() and self._engine.store.read(self._could_go):
+            self._engine.refill()
+
+    def _could_go(self, session: Session) -> bool:
+        scope = self._engine.rules.scope
+        pending = any(
+            runs.next_pending(session, 1, needs_slot=needs_slot, scope=scope)
+            for needs_slot in (False, True)
+        )
+        return pending or bool(steps.ready_queues(session))
+
+    def _serve(self) -> None:
+        changes = Changes(self._engine.store)
+        while not self._stopping.wait(LOOK_EVERY_S):
+            try:
+                self.look(changes)
+            except StoreError as error:
+                log.warning("the store is away: %s", error)

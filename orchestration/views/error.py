@@ -1,0 +1,23 @@
+"""Errors as they are kept, in one line for people."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+def one_line(kept: str | None) -> str | None:
+    """`Type: message` of an error that is kept as JSON; any other text as it is, without breaks."""
+    if kept is None:
+        return None
+    try:
+        error = json.loads(kept)
+    except ValueError:
+        error = None
+    if isinstance(error, Mapping) and {"type", "message"} <= error.keys():
+        return flat(error)
+    return " ".join(kept.split())
+
+
+def flat(error: Mapping[str, Any]) -> str:
+    """`Type: message` without line breaks."""
+    return " ".join(f"{error['type']}: {error['message']}".split())

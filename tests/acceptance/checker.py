@@ -1,0 +1,148 @@
+"""The checker: what a witness file and the clients' answers say against us.
+
+It knows nothing of the store. Its rules:
+
+* Every accepted command ends, and as its parameters mean it to.
+* What a client was told is completed has ended every branch of every step; what was told failed
+  has undone every branch that ended and has an undo.
+* No step starts after one that needs it has started (an undo is needed by those of earlier
+  steps, and by nothing else), and nothing of a run starts after its client was told the end.
+* An attempt that ended is never followed by another one, unless its process was killed after it
+  ended: then nobody can have known. Once a step's successor has started, or the client was told,
+  not even then (that is the rule before this one).
+* Two attempts of one branch never act at the same time, and no attempt number is used twice.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tests.acceptance.witness import END, FAIL, KILLED, START, TOLD, Line
+
+UNDO = "undo."
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What an accepted run must do.
+
+    Attributes:
+        outcome: The status that its client must be told.
+        needs: For each step those that must have ended before; branches by step default to 1.
+        undone: Steps that are undone if it fails.
+        never: Steps that cannot end in it.
+    """
+
+    outcome: str
+    needs: Mapping[str, tuple[str, ...]]
+    branches: Mapping[str, int] = field(default_factory=dict)
+    undone: tuple[str, ...] = ()
+    never: frozenset[str] = frozenset()
+
+    def all_branches(self) -> Iterator[tuple[str, int]]:
+        """Every branch that must end before the run is told."""
+        for step in self.needs:
+            if step not in self.never:
+                yield from ((step, branch) for branch in range(self.branches.get(step, 1)))
+
+    def needed_by(self, step: str) -> set[str]:
+        """All that must have ended before a step starts, however far back."""
+        if step.startswith(UNDO):
+            done = step.removeprefix(UNDO)
+            later = {each for each in self.undone if done in self.needed_by(each)}
+            return set(self.needs) | {UNDO + each for each in later}
+        direct = set(self.needs.get(step, ()))
+        return direct.union(*(self.needed_by(each) for each in direct))
+
+
+def complaints(lines: Sequence[Line], promises: Mapping[str, Promise]) -> list[str]:
+    """Everything that is wrong; nothing if all rules hold."""
+    runs: dict[str, list[Line]] = defaultdict(list)
+    killed = {line.pid: at for at, line in enumerate(lines) if line.what == KILLED}
+    places = {id(line): at for at, line in enumerate(lines)}
+    for line in lines:
+        if line.what != KILLED:
+            runs[line.run].append(line)
+    found = [f"{run}: was never accepted, yet acted" for run in runs if run not in promises]
+    for run, promise in promises.items():
+        story = runs.get(run, [])
+        found += ending(run, story, promise)
+        found += order(story, promise)
+        found += repetition(story, killed, places)
+    return found
+
+
+def ending(run: str, story: Sequence[Line], promise: Promise) -> Iterator[str]:
+    """Whether the client was told what it should be, once, and the work was really done."""
+    told = [line.step for line in story if line.what == TOLD]
+    if told != [promise.outcome]:
+        yield f"{run}: its client was told {told or 'nothing'}, not {promise.outcome}"
+    ended = {(line.step, line.branch) for line in story if line.what == END}
+    for step, branch in promise.all_branches():
+        if (step, branch) not in ended:
+            yield f"{run}: {step}[{branch}] never ended"
+        if step in promise.undone and (UNDO + step, branch) not in ended:
+            yield f"{run}: {step}[{branch}] was never undone"
+
+
+def order(story: Sequence[Line], promise: Promise) -> Iterator[str]:
+    """Whether anything started after what needs it, or before what it needs had ended."""
+    started: set[str] = set()
+    ended: set[tuple[str, int]] = set()
+    told = False
+    for line in story:
+        told = told or line.what == TOLD
+        if line.what == END:
+            ended.add((line.step, line.branch))
+        if line.what != START:
+            continue
+        if told:
+            yield f"{line.run}: {line.step} started after its client was told the end"
+        if late := [each for each in started if line.step in promise.needed_by(each)]:
+            yield f"{line.run}: {line.step} started after {late[0]}, which needs it"
+        for need in promise.needs.get(line.step, ()):
+            for branch in range(promise.branches.get(need, 1)):
+                if (need, branch) not in ended:
+                    yield f"{line.run}: {line.step} started before {need}[{branch}] had ended"
+        started.add(line.step)
+
+
+def repetition(
+    story: Sequence[Line], killed: Mapping[int, int], places: Mapping[int, int]
+) -> Iterator[str]:
+    """Whether any branch was done twice without need, or twice at once."""
+    last: dict[tuple[str, str, int], Line] = {}
+    attempts: dict[tuple[str, str, int], int] = {}
+    for line in story:
+        if line.what == TOLD:
+            continue
+        name = f"{line.run}: {line.step}[{line.branch}]"
+        before = last.get(line.key)
+        if line.what != START:
+            if before is None or (before.what, before.attempt) != (START, line.attempt):
+                yield f"{name}: attempt {line.attempt} had an {line.what} without its start"
+        else:
+            if line.attempt <= attempts.get(line.key, 0):
+                yield f"{name}: attempt number {line.attempt} was used again"
+            attempts[line.key] = line.attempt
+            if before is not None and before.what != FAIL:
+                at = killed.get(before.pid)
+                if at is None or not places[id(before)] < at < places[id(line)]:
+                    state = "had ended" if before.what == END else "still acted"
+                    yield f"{name}: started again though attempt {before.attempt} {state}"
+        last[line.key] = line
+
+
+def recoveries(lines: Sequence[Line]) -> list[float]:
+    """Seconds from each kill to the next start of every branch that it cut off."""
+    found = []
+    for at, kill in enumerate(lines):
+        if kill.what != KILLED:
+            continue
+        last = {line.key: line for line in lines[:at] if line.what in {START, END, FAIL}}
+        cut = {key for key, line in last.items() if (line.pid, line.what) == (kill.pid, START)}
+        for line in lines[at:]:
+            if line.what == START and line.key in cut:
+                cut.discard(line.key)
+                found.append(line.at - kill.at)
+    return sorted(found)

@@ -1,0 +1,95 @@
+"""A RabbitMQ node of the test's own: nobody else's connections end with it."""
+
+import shutil
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tests.acceptance.processes import Process, Workplace
+from tests.eventually import eventually
+from tests.rabbitmq import need_rabbitmq
+
+PROGRAMS = "/usr/lib/rabbitmq/bin"
+HOST = "127.0.0.1"
+BOOT_S = 60.0
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+class Node:
+    """A node with its own name, ports, data and logs below one directory."""
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(parents=True)
+        self._directory = directory
+        self._port = free_port()
+        (directory / "enabled_plugins").write_text("[].\n")
+        (directory / "rabbitmq.conf").write_text(f"listeners.tcp.1 = {HOST}:{self._port}\n")
+        program = shutil.which("rabbitmq-server", path=PROGRAMS)
+        self._program = program or shutil.which("rabbitmq-server") or "rabbitmq-server"
+        self._process: Process | None = None
+
+    @property
+    def url(self) -> str:
+        return f"amqp://guest:guest@{HOST}:{self._port}/%2F"
+
+    def start(self) -> None:
+        """Start it, and return at once."""
+        workplace = Workplace(self._directory, more=self._environment(), measured=False)
+        self._process = Process([self._program], workplace, self._directory / "out.log")
+
+    def wait(self) -> None:
+        """Return once it greets."""
+        eventually(self._greets, within=BOOT_S, what=f"a RabbitMQ node on port {self._port}")
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        if self._process is not None:
+            self._process.tell(signal.SIGKILL)
+            self._process.wait(within=10)
+            self._process.end()
+
+    def _greets(self) -> bool:
+        assert self._process is not None
+        assert self._process.ended is None, self._process.output
+        with suppress(OSError), socket.create_connection((HOST, self._port), timeout=1) as line:
+            line.settimeout(1)
+            line.sendall(b"AMQP\x00\x00\x09\x01")
+            return bool(line.recv(8))
+        return False
+
+    def _environment(self) -> dict[str, str]:
+        at = self._directory
+        return {
+            "HOME": str(at),
+            "RABBITMQ_ALLOW_INPUT": "1",  # no shell stays between us and the node
+            "RABBITMQ_NODENAME": f"test{self._port}@localhost",
+            "RABBITMQ_NODE_PORT": str(self._port),
+            "RABBITMQ_DIST_PORT": str(free_port()),
+            "RABBITMQ_MNESIA_BASE": str(at / "data"),
+            "RABBITMQ_LOG_BASE": str(at / "log"),
+            "RABBITMQ_PID_FILE": str(at / "pid"),
+            "RABBITMQ_CONFIG_FILE": str(at / "rabbitmq.conf"),
+            "RABBITMQ_CONF_ENV_FILE": str(at / "none"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(at / "enabled_plugins"),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-noinput",
+        }
+
+
+@contextmanager
+def node_in(directory: Path) -> Iterator[Node]:
+    """A started node, gone when the block has ended."""
+    need_rabbitmq()
+    node = Node(directory)
+    node.start()
+    try:
+        yield node
+    finally:
+        node.kill()
