@@ -128,7 +128,14 @@ def refuse(tx: Transaction, received: Received, error: OrchestrationError) -> No
     bury(tx, letter, answer=answer, error=error, copied=received.copied)
 
 
-def bury(tx: Transaction, letter: DeadLetter, *, answer: bool, error: OrchestrationError) -> None:
+def bury(
+    tx: Transaction,
+    letter: DeadLetter,
+    *,
+    answer: bool,
+    error: OrchestrationError,
+    copied: bool = False,
+) -> None:
     """Keep a dead letter, and tell its sender, but not more often than it can bear.
 
     Commands reach us by two queues: what has just died by one is not buried again by the other.
