@@ -126,6 +126,7 @@ def compose(  # noqa: PLR0913 - an envelope has that many parts
     sender: str = "orchestration_agent",
     correlation_id: str | None = None,
     priority: int = MessagePriority.NORMAL,
+    reply_to: str | None = None,
 ) -> str:
     """An envelope as JSON text, with the routing key that leads to its recipient."""
     envelope = {
@@ -137,7 +138,7 @@ def compose(  # noqa: PLR0913 - an envelope has that many parts
         "timestamp": at.isoformat(timespec="milliseconds"),
         "correlation_id": correlation_id,
         "priority": int(priority),
-        "reply_to": None,
+        "reply_to": reply_to,
         "routing_key": routing_key(kind, recipient),
     }
     return json.dumps(envelope, allow_nan=False)

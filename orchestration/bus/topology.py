@@ -15,6 +15,7 @@ QUEUE_ARGUMENTS: dict[str, Any] = {
     "x-max-length": 10_000,
     "x-overflow": "drop-head",
 }
+AGENT_KEYS = ("command", "data", "status", "response", "error")
 BINDINGS = (
     "orchestration.*",
     "command.*",
@@ -50,14 +51,14 @@ def declare(channel: BlockingChannel) -> None:
     channel.queue_bind(DEAD_QUEUE, DEAD_EXCHANGE)
 
 
-def declare_agent(channel: BlockingChannel, agent: str) -> str:
-    """Declare an agent's own queue, bound to all that is meant for it; the queue's name."""
-    queue = f"agent.{agent}"
-    channel.exchange_declare(EXCHANGE, "topic", durable=True)
-    channel.queue_declare(queue, durable=True)
-    for kind in ("command", "data", "status", "response", "error", "heartbeat"):
-        channel.queue_bind(queue, EXCHANGE, f"{kind}.{agent}")
-    return queue
+def queue_of(agent: str) -> str:
+    """The name of an agent's own queue."""
+    return f"agent.{agent}"
+
+
+def keys_of(agent: str) -> tuple[str, ...]:
+    """The keys of all that is meant for an agent."""
+    return tuple(f"{kind}.{agent}" for kind in AGENT_KEYS)
 
 
 def has_copy(routing_key: str) -> bool:
