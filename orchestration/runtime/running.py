@@ -8,11 +8,11 @@ from importlib.metadata import PackageNotFoundError, version
 
 import dramatiq
 
+from orchestration.bus.address import Address
 from orchestration.clock import SystemClock, jitter, new_id
 from orchestration.definitions import App
 from orchestration.engine import Engine
 from orchestration.engine.transaction import Rules
-from orchestration.runtime.broker import parameters
 from orchestration.runtime.frame import Frame
 from orchestration.runtime.ingress import Ingress
 from orchestration.runtime.keeper import Keeper
@@ -34,12 +34,20 @@ class Setup:
 
     Attributes:
         scope: The only run to work for; None: all of them.
+        server: Where RabbitMQ is; None: where the settings say, if they do.
     """
 
     app: App
     settings: Settings
     broker: dramatiq.Broker
     scope: str | None = None
+    server: Address | None = None
+
+    @property
+    def address(self) -> Address | None:
+        """Where RabbitMQ is; None: everything runs in this process."""
+        url = self.settings.broker_url
+        return self.server or (None if url is None else Address(url))
 
 
 class Running:
@@ -102,13 +110,14 @@ class Running:
 
     def _join_bus(self, setup: Setup) -> tuple[Ingress, Notifier] | tuple[()]:
         """Take part in what is heard and said on the exchange, where there is one."""
-        url = setup.settings.broker_url
-        if url is None:
+        address = setup.address
+        if address is None:
             return ()
         mask = setup.settings.masked
-        ingress_to = parameters(url, "orchestration ingress")
+        ingress_to = address.parameters("orchestration ingress")
         ingress = Ingress(self.engine, setup.app, self._locks, ingress_to, mask)
-        notifier = Notifier(self.engine, self._locks, parameters(url, "orchestration notifier"))
+        notifier_to = address.parameters("orchestration notifier")
+        notifier = Notifier(self.engine, self._locks, notifier_to)
         ingress.start()
         notifier.start()
         return ingress, notifier
@@ -148,9 +157,10 @@ def describe_worker(rules: Rules, transport: str, queues: Mapping[str, int]) -> 
 
 def make_relay(setup: Setup) -> StubRelay | Relay:
     """The way messages leave this process."""
-    if setup.settings.broker_url is None:
+    address = setup.address
+    if address is None:
         return StubRelay(setup.broker)
-    return Relay(parameters(setup.settings.broker_url, "orchestration relay"))
+    return Relay(address.parameters("orchestration relay"))
 
 
 def release() -> str:

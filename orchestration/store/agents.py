@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,23 +24,36 @@ class AgentRow:
     last_error: str | None
     circuit: str
     paused: bool
+    depends_on: list[str] = field(default_factory=list)
 
 
 COLUMNS = (
     "name, status, last_heartbeat, max_concurrent, capabilities, metrics, error_count, last_error,"
-    " circuit, paused"
+    " circuit, paused, depends_on"
 )
 
 
 def declare(
-    session: Session, name: str, max_concurrent: int | None, capabilities: Sequence[str]
+    session: Session,
+    name: str,
+    max_concurrent: int | None,
+    capabilities: Sequence[str],
+    depends_on: Sequence[str] = (),
 ) -> None:
     """Write that a worker serves this agent, and with which limit."""
+    register(session, name, capabilities, depends_on)
+    session.run("UPDATE agents SET max_concurrent = ? WHERE name = ?", max_concurrent, name)
+
+
+def register(
+    session: Session, name: str, capabilities: Sequence[str], depends_on: Sequence[str]
+) -> None:
+    """Write what an agent can do and relies on; whether it lives is another matter."""
     session.run(
-        "INSERT INTO agents (name, status, max_concurrent, capabilities)"
-        " VALUES (?, 'unknown', ?, ?) ON CONFLICT (name) DO UPDATE SET"
-        " max_concurrent = EXCLUDED.max_concurrent, capabilities = EXCLUDED.capabilities",
-        *(name, max_concurrent, json.dumps(list(capabilities))),
+        "INSERT INTO agents (name, status, capabilities, depends_on) VALUES (?, 'unknown', ?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET"
+        " capabilities = EXCLUDED.capabilities, depends_on = EXCLUDED.depends_on",
+        *(name, json.dumps(list(capabilities)), json.dumps(list(depends_on))),
     )
 
 
@@ -98,4 +111,5 @@ def everyone(session: Session) -> list[AgentRow]:
 def _read(row: Row) -> AgentRow:
     known = map(json.loads, row[4:6])
     values = [*row[:2], moment(row[2]), row[3], *known, *row[6:9], bool(row[9])]
+    values.append(json.loads(row[10]))
     return AgentRow(*values)

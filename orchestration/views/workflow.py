@@ -85,6 +85,24 @@ def final(session: Session, run_id: str) -> dict[str, Any]:
     }
 
 
+def status(session: Session, run_id: str) -> dict[str, Any]:
+    """A run as its progress updates tell it, with its times, and its result once it has one.
+
+    Raises:
+        NotFoundError: There is no such run.
+    """
+    run = runs.get(session, run_id)
+    return {
+        **told(session, run_id).progress,
+        "requester": run.sender,
+        "created_at": iso(run.created_at),
+        "started_at": iso(run.started_at),
+        "ended_at": iso(run.ended_at),
+        "result": result(session, run_id),
+        "error_messages": error_messages(session, run),
+    }
+
+
 def error_messages(session: Session, run: RunRow) -> list[str]:
     """Why a run failed, in one line each."""
     messages = [run.reason] if run.reason else []

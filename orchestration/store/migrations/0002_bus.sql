@@ -1,6 +1,7 @@
 -- What is said to agents on the exchange, and what came from them that could not be used.
 
 ALTER TABLE runs ADD COLUMN requester TEXT;      -- who is told on the bus; null: nobody
+ALTER TABLE agents ADD COLUMN depends_on TEXT NOT NULL DEFAULT '[]';
 CREATE TABLE outbox (
     id {serial},
     topic TEXT NOT NULL UNIQUE,                  -- one row a topic: a newer one supersedes
