@@ -62,6 +62,7 @@ class MalformedMessageError(DeadLetterError):
     Attributes:
         sender: Who sent it, where that can be read.
         message_id: Its id, where that can be read.
+        answerable: Whether its sender may be told: no error is ever answered with an error.
     """
 
     def __init__(
@@ -70,10 +71,13 @@ class MalformedMessageError(DeadLetterError):
         message: str,
         sender: str | None = None,
         message_id: str | None = None,
+        *,
+        answerable: bool = True,
     ) -> None:
         super().__init__(reason, message)
         self.sender = sender
         self.message_id = message_id
+        self.answerable = answerable
 
 
 class OverloadedError(OrchestrationError):

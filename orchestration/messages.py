@@ -2,13 +2,14 @@
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 
 from orchestration.errors import MalformedMessageError
@@ -19,6 +20,9 @@ LARGEST_BODY = 2**20
 DEEPEST = 64
 LONGEST_ID = 200
 AGENT_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
+DATE_FIRST = re.compile(r"\d{4}-\d\d-\d\d")
+NAME_PATTERN = f"^{AGENT_NAME.pattern}$"
+NO_NUL_PATTERN = r"^[^\u0000]*$"
 REQUIRED = ("id", "message_type", "sender", "recipient", "payload")
 
 
@@ -31,6 +35,9 @@ class MessageType(StrEnum):
     HEARTBEAT = "heartbeat"
     ERROR = "error"
     DATA = "data"
+
+
+NEVER_ANSWERED = frozenset({MessageType.ERROR, MessageType.HEARTBEAT})
 
 
 class MessagePriority(IntEnum):
@@ -49,11 +56,44 @@ def _agent_name(name: str) -> str:
 
 
 def _utc(at: datetime) -> datetime:
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    try:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("in UTC this is no date") from None
 
 
-AgentName = Annotated[str, AfterValidator(_agent_name)]
-Moment = Annotated[datetime, AfterValidator(_utc)]
+def _text(value: Any) -> Any:
+    if value is not None and not (isinstance(value, str) and DATE_FIRST.match(value)):
+        raise ValueError("use ISO 8601, such as 2025-09-12T12:00:00Z")
+    return value
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, MessagePriority) or type(value) is int:
+        return value
+    raise ValueError("use 1 (low) to 4 (critical)")
+
+
+def _without_nul(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("it has a NUL character")
+    return value
+
+
+AgentName = Annotated[
+    str, AfterValidator(_agent_name), Field(json_schema_extra={"pattern": NAME_PATTERN})
+]
+MessageId = Annotated[
+    str,
+    Field(min_length=1, max_length=LONGEST_ID, json_schema_extra={"pattern": NO_NUL_PATTERN}),
+    AfterValidator(_without_nul),
+]
+Moment = Annotated[
+    datetime,
+    BeforeValidator(_text),
+    AfterValidator(_utc),
+]
+Priority = Annotated[MessagePriority, BeforeValidator(_whole)]
 
 
 class Envelope(BaseModel):
@@ -66,16 +106,22 @@ class Envelope(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=False, extra="ignore")
 
-    id: str = Field(min_length=1, max_length=LONGEST_ID)
+    id: MessageId
     message_type: MessageType
     sender: AgentName
     recipient: str = Field(min_length=1, max_length=200)
     payload: dict[str, Any]
     timestamp: Moment | None = None
-    correlation_id: str | None = Field(None, max_length=200)
-    priority: MessagePriority = MessagePriority.NORMAL
+    correlation_id: MessageId | None = None
+    priority: Priority = MessagePriority.NORMAL
     reply_to: str | None = Field(None, max_length=200)
     routing_key: str | None = Field(None, max_length=255)
+
+    @property
+    def answer_to(self) -> str:
+        """The agent that gets the answers: `reply_to`, where that is an agent's name."""
+        wanted = self.reply_to
+        return wanted if wanted and AGENT_NAME.fullmatch(wanted) else self.sender
 
     @property
     def is_for_us(self) -> bool:
@@ -100,11 +146,16 @@ def parse(body: bytes, largest: int = LARGEST_BODY) -> Envelope:
     except UnicodeDecodeError as error:
         raise MalformedMessageError("bad_encoding", f"the body is no UTF-8: {error}") from None
     except ValueError as error:
-        raise MalformedMessageError("bad_json", f"the body is no JSON: {error}") from None
+        reason = "too_deep" if "recursion" in str(error) else "bad_json"
+        raise MalformedMessageError(reason, f"the body is no JSON: {error}") from None
     if not isinstance(value, dict):
         raise MalformedMessageError("not_an_object", "the body is no JSON object")
     if is_deeper(value, DEEPEST):
-        raise MalformedMessageError("too_deep", f"the body nests deeper than {DEEPEST} levels")
+        message = f"the body nests deeper than {DEEPEST} levels"
+        raise MalformedMessageError("too_deep", message, **_readable(value))
+    if has_infinity(value):
+        message = "the body has a number that is too large"
+        raise MalformedMessageError("bad_json", message, **_readable(value))
     try:
         return Envelope.model_validate(value)
     except ValidationError as error:
@@ -170,12 +221,35 @@ def is_deeper(value: Any, levels: int) -> bool:
     return True
 
 
-def _readable(value: Mapping[str, Any]) -> dict[str, str | None]:
+def has_infinity(value: Any) -> bool:
+    """Whether a number in a value, which is not too deep, was too large to be read."""
+    if isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        return any(map(has_infinity, inner))
+    return isinstance(value, float) and math.isinf(value)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of an envelope, for agents in other languages."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Envelope.model_json_schema(mode="validation"),
+    }
+
+
+def plain(value: Any, longest: int) -> str:
+    """A value of somebody's payload as text that every store can keep."""
+    return str(value).replace("\0", "")[:longest]
+
+
+def _readable(value: Mapping[str, Any]) -> dict[str, Any]:
     """Who sent a message that is not a good one, and under which id, as far as can be said."""
     sender, message_id = value.get("sender"), value.get("id")
     named = isinstance(sender, str) and AGENT_NAME.fullmatch(sender) is not None
     identified = isinstance(message_id, str) and 0 < len(message_id) <= LONGEST_ID
+    identified = identified and "\0" not in str(message_id)
     return {
         "sender": sender if named else None,
         "message_id": message_id if identified else None,
+        "answerable": value.get("message_type") not in list(NEVER_ANSWERED),
     }

@@ -10,9 +10,9 @@ from typing import Any
 import pika
 from pika.adapters.select_connection import SelectConnection
 from pika.channel import Channel
-from pika.exceptions import AMQPError
+from pika.exceptions import AMQPError, ChannelClosedByBroker
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("rabbitmq_orchestration")
 
 WINDOW = 200
 MOST_KEPT = 20_000
@@ -47,15 +47,18 @@ class Publisher:
     Args:
         parameters: How to connect.
         confirmed: Told the tags of letters that the broker has on disk, in this thread.
+        exchange: A topic exchange that is declared first; None: queues are published to.
     """
 
     def __init__(
         self,
         parameters: pika.connection.Parameters,
         confirmed: Callable[[Sequence[Any]], None] = nothing,
+        exchange: str | None = None,
     ) -> None:
         self._parameters = parameters
         self._on_confirmed = confirmed
+        self._exchange = exchange
         self._waiting: deque[Letter] = deque(maxlen=MOST_KEPT)
         self._unconfirmed: dict[int, Letter] = {}
         self._last = 0
@@ -126,10 +129,26 @@ class Publisher:
         connection.channel(on_open_callback=self._channel_opened)
 
     def _channel_opened(self, channel: Channel) -> None:
+        channel.add_on_close_callback(self._channel_closed)
         channel.confirm_delivery(self._confirmed)
         self._last = 0
+        if self._exchange is None:
+            self._ready(channel)
+        else:
+            channel.exchange_declare(
+                self._exchange, "topic", durable=True, callback=lambda _: self._ready(channel)
+            )
+
+    def _ready(self, channel: Channel) -> None:
         self._channel = channel
         self._flush()
+
+    def _channel_closed(self, channel: Channel, reason: Exception) -> None:
+        """The server closes a channel that it cannot serve: begin again, with a new connection."""
+        self._channel = None
+        if isinstance(reason, ChannelClosedByBroker):
+            log.warning("publisher: %s", reason)
+            channel.connection.ioloop.stop()
 
     def _broken(self, connection: SelectConnection, reason: object) -> None:
         if not self._stopping.is_set():

@@ -10,15 +10,22 @@ from orchestration.definitions import Route
 from orchestration.engine import outside, speech
 from orchestration.engine.submit import Command, submit
 from orchestration.engine.transaction import Transaction
-from orchestration.errors import OrchestrationError, OverloadedError, RejectedError
-from orchestration.messages import Envelope, MessageType
-from orchestration.store import agents, data_messages, dead_letters
+from orchestration.errors import (
+    DeadLetterError,
+    OrchestrationError,
+    OverloadedError,
+    RejectedError,
+)
+from orchestration.messages import NEVER_ANSWERED, ORCHESTRATORS, Envelope, MessageType, plain
+from orchestration.store import agents, commands, data_messages, dead_letters
 from orchestration.store.dead_letters import DeadLetter
 
 MOST_ERRORS = 10
+LONGEST_STATUS = 50
+LONGEST_TYPE = 200
 ERRORS_WITHIN = timedelta(minutes=1)
 COPY_WITHIN = timedelta(minutes=10)
-NEVER_ANSWERED = frozenset({MessageType.ERROR, MessageType.HEARTBEAT})
+LONGEST_DETAIL = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +36,14 @@ class Received:
         command: What a command asks for, validated.
         refusal: Why it cannot be done; then there is no command.
         masked: Whether a secret was taken out of the body.
+        queue: By which queue it came.
         copied: Whether the same message also comes by another queue.
     """
 
     envelope: Envelope
     body: bytes
     routing_key: str
+    queue: str
     command: Command | None = None
     refusal: OrchestrationError | None = None
     masked: bool = False
@@ -63,7 +72,7 @@ def take(tx: Transaction, received: Received, routes: Sequence[Route]) -> None:
 
 
 def accept(tx: Transaction, received: Received) -> None:
-    """Start what a command asks for, and acknowledge it.
+    """Start what a command asks for, and acknowledge it; its copy from another queue is silent.
 
     Raises:
         RejectedError: It cannot be done.
@@ -71,8 +80,11 @@ def accept(tx: Transaction, received: Received) -> None:
     """
     if received.command is None:
         raise received.refusal or RejectedError("the command could not be read")
-    run_id = submit(tx, received.command)
-    speech.acknowledge(tx, run_id, received.command.plan.name, received.envelope)
+    command = received.command
+    run_id = submit(tx, command)
+    key = command.key or received.envelope.id
+    if not received.copied or commands.is_first(tx.session, command.sender, key, received.queue):
+        speech.acknowledge(tx, run_id, command.plan.name, received.envelope)
 
 
 def beat(tx: Transaction, envelope: Envelope) -> None:
@@ -80,8 +92,8 @@ def beat(tx: Transaction, envelope: Envelope) -> None:
     payload = envelope.payload
     status = payload.get("status", payload.get("health_status", "running"))
     metrics = payload.get("metrics")
-    found = metrics if isinstance(metrics, dict) else {}
-    agents.beat(tx.session, envelope.sender, str(status)[:50], found, tx.now)
+    found = metrics if isinstance(metrics, dict) else None
+    agents.beat(tx.session, envelope.sender, plain(status, LONGEST_STATUS), found, tx.now)
     if isinstance(capabilities := payload.get("capabilities"), list):
         agents.describe(tx.session, envelope.sender, [str(each) for each in capabilities])
 
@@ -90,12 +102,13 @@ def keep_data(tx: Transaction, envelope: Envelope, routes: Sequence[Route]) -> N
     """Keep data, and pass it on to those whom a route names.
 
     Raises:
-        RejectedError: It does not say of which type it is.
+        DeadLetterError: It does not say of which type it is.
     """
     payload = envelope.payload
     kind = payload.get("data_type")
     if not isinstance(kind, str) or not kind:
-        raise RejectedError("payload.data_type: say of which type the data are")
+        raise DeadLetterError("wrong_field", "payload.data_type: say of which type the data are")
+    kind = plain(kind, LONGEST_TYPE)
     data_messages.add(tx.session, kind, envelope.sender, json.dumps(payload), tx.now)
     for route in routes:
         if route.data_type == kind and (route.when is None or payload_value(payload, route.when)):
@@ -114,10 +127,9 @@ def payload_value(payload: dict[str, Any], name: str) -> Any:
 def refuse(tx: Transaction, received: Received, error: OrchestrationError) -> None:
     """Keep a message that could not be used, and tell its sender."""
     envelope = received.envelope
-    reason = getattr(error, "reason", "command_rejected")
     letter = DeadLetter(
-        reason=reason,
-        detail=str(error),
+        reason=speech.kind_of(error),
+        detail=plain(error, LONGEST_DETAIL),
         routing_key=received.routing_key,
         body=received.body,
         sender=envelope.sender,
@@ -142,7 +154,7 @@ def bury(
     """
     if copied and dead_letters.is_known(tx.session, letter, tx.now - COPY_WITHIN):
         return
-    if answer and letter.sender is not None:
+    if answer and letter.sender is not None and letter.sender not in ORCHESTRATORS:
         since = tx.now - ERRORS_WITHIN
         if dead_letters.answered_since(tx.session, letter.sender, since) < MOST_ERRORS:
             speech.reject(tx, letter.sender, letter.message_id, error)

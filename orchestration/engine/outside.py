@@ -14,14 +14,17 @@ from orchestration.engine import speech
 from orchestration.engine.advance import Outcome, advance, measure
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import DeadLetterError
-from orchestration.messages import Envelope
+from orchestration.messages import Envelope, plain
 from orchestration.plans import UNDO
 from orchestration.state import StepStatus
-from orchestration.store import agents, artifacts, runs, steps
+from orchestration.store import agents, artifacts, attempts, runs, steps
 from orchestration.store.steps import StepRow
 
-OWNER = "outside:"
-COMMAND_ID = re.compile(r"(?P<run>[^:]+):(?P<step>[^:\[]+)(\[(?P<branch>\d+)\])?:(?P<attempt>\d+)")
+COMMAND_ID = re.compile(
+    r"(?P<run>[^:\0]+):(?P<step>[^:\[\0]+)(\[(?P<branch>\d{1,6})\])?:(?P<attempt>\d{1,9})(:cancel)?"
+)
+LONGEST_MESSAGE = 500
+LONGEST_STATUS = 50
 
 
 def send(tx: Transaction, row: StepRow) -> None:
@@ -30,18 +33,13 @@ def send(tx: Transaction, row: StepRow) -> None:
     target = plan.step[row.step.removeprefix(UNDO)]
     deadline = tx.now + target.timeout
     silent_at = min(deadline, tx.now + tx.rules.grace)
-    steps.claim(tx.session, row, OWNER + row.agent, tx.now, silent_at, deadline)
+    steps.claim(tx.session, row, steps.OUTSIDE + row.agent, tx.now, silent_at, deadline)
     speech.command(tx, row, row.attempt + 1, deadline)
-
-
-def is_outside(row: StepRow) -> bool:
-    """Whether an agent that is not ours holds the branch."""
-    return row.owner is not None and row.owner.startswith(OWNER)
 
 
 def look_again(tx: Transaction, row: StepRow) -> bool:
     """Put off the end of a silent attempt while its agent beats; False if it must end now."""
-    if not is_outside(row):
+    if not row.is_outside:
         return False
     deadline = steps.deadline(tx.session, row)
     beat = agents.last_heartbeat(tx.session, row.agent)
@@ -62,9 +60,9 @@ def answer(tx: Transaction, envelope: Envelope) -> None:
     """
     payload = envelope.payload
     row = find(tx, envelope, payload.get("command_id"))
+    agents.beat(tx.session, envelope.sender, "running", None, tx.now)
     if row is None:
         return
-    agents.beat(tx.session, envelope.sender, "running", {}, tx.now)
     if payload.get("status") == "completed":
         complete(tx, row, payload.get("result"))
     elif payload.get("status") == "failed":
@@ -77,21 +75,19 @@ def answer(tx: Transaction, envelope: Envelope) -> None:
 def report(tx: Transaction, envelope: Envelope) -> None:
     """Write live progress of a step, or how an agent is."""
     payload = envelope.payload
-    status, metrics = (
-        str(payload.get("health_status", "running")),
-        payload.get("metrics"),
-    )
-    found = metrics if isinstance(metrics, dict) else {}
-    agents.beat(tx.session, envelope.sender, status[:50], found, tx.now)
+    status = plain(payload.get("health_status", "running"), LONGEST_STATUS)
+    metrics = payload.get("metrics")
+    found = metrics if isinstance(metrics, dict) else None
+    agents.beat(tx.session, envelope.sender, status, found, tx.now)
     run_id, step = payload.get("workflow_id"), payload.get("step")
     fraction = payload.get("progress")
-    for row in steps.owned_by(tx.session, OWNER + envelope.sender, None):
+    for row in held_by(tx, envelope.sender):
         if (row.run_id, row.step) == (run_id, step) and isinstance(fraction, int | float):
-            message = str(payload.get("message", ""))[:500]
+            message = plain(payload.get("message", ""), LONGEST_MESSAGE)
             target = runs.get(tx.session, row.run_id).plan.step[row.step.removeprefix(UNDO)]
             deadline = steps.deadline(tx.session, row) or tx.now
             silent_at = tx.now + (target.progress_timeout or tx.rules.silence)
-            share = min(max(float(fraction), 0.0), 1.0)
+            share = float(min(max(fraction, 0), 1))
             steps.report(tx.session, row, share, message, min(silent_at, deadline))
             measure(tx, runs.load(tx.session, row.run_id))
 
@@ -99,24 +95,38 @@ def report(tx: Transaction, envelope: Envelope) -> None:
 def complain(tx: Transaction, envelope: Envelope) -> None:
     """Count an error of an agent; a critical one fails what it is about."""
     payload = envelope.payload
-    kind = str(payload.get("error_type", "error"))
-    message = str(payload.get("error_message", "no message"))
+    kind = plain(payload.get("error_type", "error"), LONGEST_MESSAGE)
+    message = plain(payload.get("error_message", "no message"), LONGEST_MESSAGE)
     agents.count_error(tx.session, envelope.sender, json.dumps(as_error(kind, message)))
     if payload.get("critical") is not True:
         return
-    mine = steps.owned_by(tx.session, OWNER + envelope.sender, None)
+    mine = held_by(tx, envelope.sender)
     run_id = payload.get("workflow_id")
     if run_id is None:
         if len(mine) == 1:
             fail(tx, mine[0], kind, message, retryable=False)
+    elif not isinstance(run_id, str) or "\0" in run_id or not is_open(tx, run_id):
+        return
     elif any(row.run_id == run_id for row in mine) or requested(tx, run_id, envelope.sender):
         runs.set_reason(tx.session, run_id, f"critical error of {envelope.sender}: {message}")
         advance(tx, run_id, facts.Condemned())
 
 
-def requested(tx: Transaction, run_id: Any, sender: str) -> bool:
+def held_by(tx: Transaction, agent: str) -> list[StepRow]:
+    """The branches that an agent works on which is not ours."""
+    return steps.owned_by(tx.session, steps.OUTSIDE + agent, None)
+
+
+def is_open(tx: Transaction, run_id: str) -> bool:
+    """Whether there is such a run, and it has not ended."""
+    known = runs.requester_and_status(tx.session, run_id)
+    return known is not None and not known[1].ended
+
+
+def requested(tx: Transaction, run_id: str, sender: str) -> bool:
     """Whether somebody is who wanted a run."""
-    return isinstance(run_id, str) and runs.requester(tx.session, run_id) == sender
+    known = runs.requester_and_status(tx.session, run_id)
+    return known is not None and sender in known[0]
 
 
 def find(tx: Transaction, envelope: Envelope, command_id: Any) -> StepRow | None:
@@ -126,7 +136,7 @@ def find(tx: Transaction, envelope: Envelope, command_id: Any) -> StepRow | None
         DeadLetterError: It fits no attempt of its sender.
     """
     named = command_id if isinstance(command_id, str) else envelope.correlation_id
-    mine = steps.owned_by(tx.session, OWNER + envelope.sender, None)
+    mine = held_by(tx, envelope.sender)
     if named is None:
         command = envelope.payload.get("command")
         fitting = [row for row in mine if row.offer.startswith(f"{row.agent}.{command}@")]
@@ -140,9 +150,24 @@ def find(tx: Transaction, envelope: Envelope, command_id: Any) -> StepRow | None
     match = COMMAND_ID.fullmatch(named)
     row = match and steps.get(tx.session, match["run"], match["step"], int(match["branch"] or 0))
     if not row or row.agent != envelope.sender or match is None:
-        raise DeadLetterError("unmatched_response", f"no step was ever sent as {named!r}")
-    current = row.status is StepStatus.RUNNING and row.attempt == int(match["attempt"])
-    return row if current and is_outside(row) else None
+        raise DeadLetterError("unmatched_response", f"no step was ever sent as {named[:200]!r}")
+    attempt = int(match["attempt"])
+    if row.status is StepStatus.RUNNING and row.attempt == attempt and row.is_outside:
+        return row
+    settle(tx, row, attempt)
+    return None
+
+
+def settle(tx: Transaction, row: StepRow, attempt: int) -> None:
+    """Write that an attempt, which was ended from here, acts no longer: an undo may wait for it."""
+    if attempts.settle(tx.session, row.key, attempt, steps.OUTSIDE + row.agent):
+        advance(tx, row.run_id, facts.AttemptSettled())
+
+
+def abandon(tx: Transaction, row: StepRow) -> None:
+    """Wait no longer for an agent that was told to stop, and never answered."""
+    steps.wake(tx.session, row, None)
+    settle(tx, row, row.attempt)
 
 
 def complete(tx: Transaction, row: StepRow, result: Any) -> None:

@@ -11,11 +11,15 @@ from orchestration.messages import (
     MessagePriority,
     MessageType,
     compose,
+    plain,
     routing_key,
 )
 from orchestration.plans import UNDO
 from orchestration.store import outbox, runs
 from orchestration.store.steps import StepRow
+
+CANCEL = ":cancel"
+LONGEST_MESSAGE = 1_000
 
 
 def acknowledge(tx: Transaction, run_id: str, command: str, asked: Envelope) -> None:
@@ -28,7 +32,7 @@ def acknowledge(tx: Transaction, run_id: str, command: str, asked: Envelope) -> 
         "original_message_id": asked.id,
     }
     to, topic = (
-        asked.reply_to or asked.sender,
+        asked.answer_to,
         f"ack:{run_id}:{asked.sender}:{asked.id}",
     )
     say(
@@ -44,16 +48,22 @@ def acknowledge(tx: Transaction, run_id: str, command: str, asked: Envelope) -> 
 
 def reject(tx: Transaction, to: str, message_id: str | None, error: OrchestrationError) -> None:
     """Tell a sender why its message was refused."""
-    overloaded = isinstance(error, OverloadedError)
     payload: dict[str, Any] = {
-        "error_type": "overloaded" if overloaded else getattr(error, "reason", "command_rejected"),
-        "error_message": str(error),
+        "error_type": kind_of(error),
+        "error_message": plain(error, LONGEST_MESSAGE),
         "original_message_id": message_id,
     }
     if isinstance(error, OverloadedError):
         payload["retry_after"] = error.retry_after
     topic = f"error:{to}:{message_id}:{tx.now.timestamp()!r}"
     say(tx, MessageType.ERROR, to, payload, topic, correlation_id=message_id)
+
+
+def kind_of(error: OrchestrationError) -> str:
+    """Why a message was refused, in one word."""
+    if isinstance(error, OverloadedError):
+        return "overloaded"
+    return str(getattr(error, "reason", "command_rejected"))
 
 
 def pass_on(tx: Transaction, envelope: Envelope, to: str, payload: dict[str, Any]) -> None:
@@ -64,9 +74,7 @@ def pass_on(tx: Transaction, envelope: Envelope, to: str, payload: dict[str, Any
 def command(tx: Transaction, row: StepRow, attempt: int, deadline: datetime) -> None:
     """Send a step to an agent that is not ours."""
     run = runs.get(tx.session, row.run_id)
-    fans_out = run.plan.step[row.step.removeprefix(UNDO)].fans_out
-    place = f"{row.step}[{row.branch}]" if fans_out else row.step
-    command_id = f"{row.run_id}:{place}:{attempt}"
+    command_id = command_id_of(tx, row, attempt)
     payload = {
         "command_id": command_id,
         "command": row.offer.removeprefix(f"{row.agent}.").rpartition("@")[0],
@@ -75,10 +83,34 @@ def command(tx: Transaction, row: StepRow, attempt: int, deadline: datetime) -> 
         "workflow_id": row.run_id,
         "step": row.step,
         "attempt": attempt,
-        "idempotency_key": f"{row.run_id}:{place}",
+        "idempotency_key": f"{row.run_id}:{place_of(tx, row)}",
         "deadline": deadline.isoformat(timespec="milliseconds"),
     }
     say(tx, MessageType.COMMAND, row.agent, payload, command_id, run_id=row.run_id)
+
+
+def cancel(tx: Transaction, row: StepRow) -> None:
+    """Tell an agent that is not ours that nobody wants its answer any more."""
+    command_id = command_id_of(tx, row, row.attempt)
+    payload = {
+        "command_id": command_id + CANCEL,
+        "command": "cancel",
+        "parameters": {"command_id": command_id, "workflow_id": row.run_id, "step": row.step},
+        "workflow_id": row.run_id,
+    }
+    say(tx, MessageType.COMMAND, row.agent, payload, command_id + CANCEL, run_id=row.run_id)
+
+
+def command_id_of(tx: Transaction, row: StepRow, attempt: int) -> str:
+    """The id of the command that sends an attempt to an agent that is not ours."""
+    return f"{row.run_id}:{place_of(tx, row)}:{attempt}"
+
+
+def place_of(tx: Transaction, row: StepRow) -> str:
+    """A step of a run, with the branch where it has several."""
+    plan = runs.get(tx.session, row.run_id).plan
+    fans_out = plan.step[row.step.removeprefix(UNDO)].fans_out
+    return f"{row.step}[{row.branch}]" if fans_out else row.step
 
 
 def say(  # noqa: PLR0913 - an envelope has that many parts

@@ -47,6 +47,8 @@ def fire(tx: Transaction, row: StepRow) -> None:
         case StepStatus.WAITING:
             runs.set_reason(tx.session, row.run_id, f"nobody approved step {row.step} in time")
             advance(tx, row.run_id, facts.Rejected(row.step, row.branch))
+        case StepStatus.CANCELLED:
+            outside.abandon(tx, row)
         case _:
             pass
 
@@ -56,7 +58,7 @@ def time_out(tx: Transaction, row: StepRow) -> None:
     spent = tx.now - (row.claimed_at or tx.now)
     message = f"no result and no progress in time, {spent.total_seconds():.1f} s after its start"
     error = error_json("StepTimeout", message)
-    ours = not outside.is_outside(row)
+    ours = not row.is_outside
     fact = facts.Failed(row.step, row.branch, row.failures + 1, retryable=ours or harmless(tx, row))
     outcome = Outcome(kind="timed_out", row=row, error=error, acting=ours)
     advance(tx, row.run_id, fact, outcome)

@@ -8,8 +8,9 @@ only their newest, so they are kept in memory for a moment and written together.
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
@@ -22,18 +23,20 @@ from orchestration.engine import Engine, intake
 from orchestration.engine.intake import Received
 from orchestration.engine.submit import Command, prepare
 from orchestration.engine.transaction import Transaction
-from orchestration.errors import MalformedMessageError, OrchestrationError, StoreError
-from orchestration.messages import Envelope, MessageType, parse
+from orchestration.errors import MalformedMessageError, OrchestrationError, RejectedError, StoreError
+from orchestration.messages import Envelope, MessageType, parse, plain
 from orchestration.ports import Locks
 from orchestration.store.dead_letters import DeadLetter
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("rabbitmq_orchestration")
 
 PREFETCH = 400
 BATCH = 200
 LINGER_S = 0.02
+LONGEST_KEY = 200
 BEATS_EVERY_S = 0.5
 PAUSE_S = 1.0
+DEAD = "dead"
 ELECTED = ("ingress-0", "ingress-1")
 
 Operation = Callable[[Transaction], None]
@@ -75,6 +78,7 @@ class Ingress:
         self._parameters = parameters
         self._mask = mask
         self._stopping = threading.Event()
+        self._election: str | None = None
         self._deliveries: list[Delivery] = []
         self._beats: dict[str, Envelope] = {}
         self._beats_due = 0.0
@@ -88,10 +92,15 @@ class Ingress:
         """End; what is not acknowledged comes again, to somebody else."""
         self._stopping.set()
         self._thread.join()
+        if self._election is not None:
+            self._locks.release(self._election)
+            self._election = None
 
     def _serve(self) -> None:
-        while not self._stopping.is_set() and self._elected() is None:
-            self._stopping.wait(PAUSE_S)
+        while not self._stopping.is_set() and self._election is None:
+            self._election = self._elected()
+            if self._election is None:
+                self._stopping.wait(PAUSE_S)
         while not self._stopping.is_set():
             try:
                 self._consume()
@@ -128,21 +137,31 @@ class Ingress:
             body: bytes,
         ) -> None:
             reason = death_of(properties) if queue == topology.DEAD_QUEUE else None
-            delivery = Delivery(queue, method.delivery_tag, method.routing_key, body, reason)
-            self._deliveries.append(delivery)
+            key = key_of(method)
+            log.debug("received %s on %s, %d bytes", key, queue, len(body))
+            self._deliveries.append(Delivery(queue, method.delivery_tag, key, body, reason))
 
         return receive
 
     def _handle(self, channel: BlockingChannel) -> None:
         batch, self._deliveries = self._deliveries[:BATCH], self._deliveries[BATCH:]
-        operations = [op for each in batch if (op := self._operation(each)) is not None]
+        pairs = [(each, op) for each in batch if (op := self._operation(each)) is not None]
         self._write_beats()
-        if operations:
-            for outcome in self._engine.commit_many(operations):
-                if isinstance(outcome, Exception):
-                    raise outcome
+        if pairs:
+            outcomes = self._engine.commit_many([operation for _, operation in pairs])
+            for (delivery, _), outcome in zip(pairs, outcomes, strict=True):
+                self._settle(delivery, outcome)
         if batch:
             channel.basic_ack(batch[-1].tag, multiple=True)
+
+    def _settle(self, delivery: Delivery, outcome: Exception | None) -> None:
+        """Go on after a message; one that nothing can be done with must not come again for ever."""
+        if isinstance(outcome, StoreError):
+            raise outcome
+        if outcome is not None:
+            log.error("ingress: a message on %s failed", delivery.routing_key, exc_info=outcome)
+            problem = f"{type(outcome).__name__}: {outcome}"
+            self._engine.commit(self._burial(delivery, MalformedMessageError("failed", problem)))
 
     def _operation(self, delivery: Delivery) -> Operation | None:
         """What a message means; None where nothing is to be written for it alone."""
@@ -153,7 +172,7 @@ class Ingress:
         if not envelope.is_for_us:
             return None
         if envelope.message_type is MessageType.HEARTBEAT and delivery.reason is None:
-            self._beats[envelope.sender] = envelope
+            self._keep_beat(envelope)
             return None
         if delivery.reason is not None and envelope.message_type is not MessageType.RESPONSE:
             return self._lost(delivery, envelope, delivery.reason)
@@ -166,6 +185,7 @@ class Ingress:
             envelope=envelope,
             body=body,
             routing_key=delivery.routing_key,
+            queue=delivery.queue,
             masked=body != delivery.body,
             copied=topology.has_copy(delivery.routing_key),
         )
@@ -181,25 +201,21 @@ class Ingress:
         name = payload.get("command_type", payload.get("command"))
         parameters = payload.get("parameters") or {}
         if not isinstance(name, str) or not isinstance(parameters, dict):
-            raise MalformedMessageError(
-                "wrong_field",
-                "payload: command_type is a text and parameters an object",
-            )
+            raise RejectedError("payload: command_type is a text and parameters an object")
         command = prepare(self._app, name, parameters, sender=envelope.sender, run_hex=new_id())
-        key = payload.get("idempotency_key")
         return replace(
             command,
-            key=key if isinstance(key, str) and key else envelope.id,
+            key=key_in(payload) or envelope.id,
             correlation_id=envelope.id,
             priority=int(envelope.priority),
-            requester=envelope.reply_to or envelope.sender,
+            requester=envelope.answer_to,
         )
 
     def _burial(self, delivery: Delivery, error: MalformedMessageError) -> Operation:
         body = self._mask(delivery.body)
         letter = DeadLetter(
             reason=error.reason,
-            detail=str(error),
+            detail=plain(error, intake.LONGEST_DETAIL),
             routing_key=delivery.routing_key,
             body=body,
             sender=error.sender,
@@ -207,7 +223,8 @@ class Ingress:
             masked=body != delivery.body,
         )
         copied = topology.has_copy(delivery.routing_key)
-        return lambda tx: intake.bury(tx, letter, answer=True, error=error, copied=copied)
+        answer = error.answerable
+        return lambda tx: intake.bury(tx, letter, answer=answer, error=error, copied=copied)
 
     def _lost(self, delivery: Delivery, envelope: Envelope, reason: str) -> Operation | None:
         """A message that the queue dropped; a command has a copy elsewhere."""
@@ -218,6 +235,14 @@ class Ingress:
         )
         received = replace(self._received(delivery, envelope), command=None)
         return lambda tx: intake.refuse(tx, received, error)
+
+    def _keep_beat(self, envelope: Envelope) -> None:
+        """Keep the newest heartbeat of an agent; what only an older one told is kept with it."""
+        older = self._beats.get(envelope.sender)
+        if older is not None:
+            payload = {**older.payload, **envelope.payload}
+            envelope = envelope.model_copy(update={"payload": payload})
+        self._beats[envelope.sender] = envelope
 
     def _write_beats(self) -> None:
         now = time.monotonic()
@@ -235,5 +260,26 @@ class Ingress:
 
 def death_of(properties: pika.BasicProperties) -> str:
     """Why RabbitMQ dead-lettered a message: `expired`, `maxlen` or `rejected`."""
-    deaths = (properties.headers or {}).get("x-death") or [{}]
-    return str(deaths[0].get("reason", "dead"))
+    deaths = (properties.headers or {}).get("x-death")
+    latest = deaths[0] if isinstance(deaths, list) and deaths else None
+    return plain(latest.get("reason", DEAD), LONGEST_KEY) if isinstance(latest, dict) else DEAD
+
+
+def key_of(method: pika.spec.Basic.Deliver) -> str:
+    """The routing key of a message; pika leaves one that is no UTF-8 as bytes."""
+    key: str | bytes = method.routing_key
+    return plain(key.decode(errors="replace") if isinstance(key, bytes) else key, LONGEST_KEY)
+
+
+def key_in(payload: Mapping[str, Any]) -> str | None:
+    """What makes a repeated command known, where the sender chose that; else its id does.
+
+    Raises:
+        RejectedError: It is too long to be kept.
+    """
+    key = payload.get("idempotency_key")
+    if key is None:
+        return None
+    if not isinstance(key, str) or not 0 < len(key) <= LONGEST_KEY or "\0" in key:
+        raise RejectedError(f"payload.idempotency_key: use 1 to {LONGEST_KEY} characters")
+    return key

@@ -18,11 +18,12 @@ from orchestration.engine import Engine
 from orchestration.errors import StoreError
 from orchestration.messages import EXCHANGE, MessageType, compose, routing_key
 from orchestration.ports import Locks, Session
+from orchestration.state import RunStatus
 from orchestration.store import outbox
 from orchestration.store.outbox import OutboxRow
 from orchestration.views import workflow
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("rabbitmq_orchestration")
 
 TICK_S = 0.05
 ELECTION_S = 1.0
@@ -46,10 +47,11 @@ class Notifier:
     ) -> None:
         self._engine = engine
         self._locks = locks
-        self._publisher = Publisher(parameters, self._confirmed)
+        self._publisher = Publisher(parameters, self._confirmed, EXCHANGE)
         self._heard: SimpleQueue[Spoken] = SimpleQueue()
         self._unconfirmed: dict[int, str | None] = {}
         self._stopping = threading.Event()
+        self._elected = False
         self._thread = threading.Thread(target=self._serve, name="notifier", daemon=True)
 
     def start(self) -> None:
@@ -61,10 +63,15 @@ class Notifier:
         self._stopping.set()
         self._thread.join()
         self._publisher.close()
+        if self._elected:
+            self._locks.release(ELECTED)
+            self._elected = False
 
     def _serve(self) -> None:
-        while not self._stopping.is_set() and not self._locks.hold(ELECTED):
-            self._stopping.wait(ELECTION_S)
+        while not self._stopping.is_set() and not self._elected:
+            self._elected = self._locks.hold(ELECTED)
+            if not self._elected:
+                self._stopping.wait(ELECTION_S)
         while not self._stopping.wait(TICK_S):
             try:
                 self.tick()
@@ -90,16 +97,23 @@ class Notifier:
             self._unconfirmed[row.id] = row.run_id
             if row.run_id:
                 busy.add(row.run_id)
-            body = row.body if row.body is not None else self._notice(session, row)
             tag = (row.id, row.version)
+            body = row.body if row.body is not None else self._notice(session, row)
+            if body is None:
+                self._heard.put(tag)
+                continue
+            log.debug("saying %s", routing_key_of(row))
             letters.append(Letter(EXCHANGE, routing_key_of(row), body.encode(), tag))
         return letters
 
-    def _notice(self, session: Session, row: OutboxRow) -> str:
+    def _notice(self, session: Session, row: OutboxRow) -> str | None:
+        """What a requester is told; None where that is no longer true: the run goes on again."""
         run_id, what = str(row.run_id), row.topic.partition(":")[0]
         told = workflow.told(session, run_id)
         if what == outbox.FINAL:
             kind, payload = MessageType.RESPONSE, workflow.final(session, run_id)
+            if not RunStatus(payload["status"]).ended:
+                return None
         else:
             update = {
                 **told.progress,

@@ -58,14 +58,25 @@ def register(
 
 
 def beat(
-    session: Session, name: str, status: str, metrics: Mapping[str, Any], now: datetime
+    session: Session, name: str, status: str, metrics: Mapping[str, Any] | None, now: datetime
 ) -> None:
-    """Write a heartbeat; an agent that was never seen is registered by it."""
+    """Write a heartbeat; an agent that was never seen is registered by it.
+
+    Args:
+        session: The transaction.
+        name: The agent.
+        status: How it is.
+        metrics: What it measures; None: as before.
+        now: When.
+    """
+    text = None if metrics is None else json.dumps(metrics)
     session.run(
-        "INSERT INTO agents (name, status, last_heartbeat, metrics) VALUES (?, ?, ?, ?)"
+        "INSERT INTO agents (name, status, last_heartbeat, metrics)"
+        " VALUES (?, ?, ?, COALESCE(CAST(? AS TEXT), '{}'))"
         " ON CONFLICT (name) DO UPDATE SET status = EXCLUDED.status,"
-        " last_heartbeat = EXCLUDED.last_heartbeat, metrics = EXCLUDED.metrics",
-        *(name, status, now.timestamp(), json.dumps(metrics)),
+        " last_heartbeat = EXCLUDED.last_heartbeat,"
+        " metrics = COALESCE(CAST(? AS TEXT), agents.metrics)",
+        *(name, status, now.timestamp(), text, text),
     )
 
 
@@ -90,10 +101,12 @@ def mark(session: Session, name: str, status: str) -> None:
 
 
 def count_error(session: Session, name: str, error: str) -> None:
-    """Count an error of an agent."""
+    """Count an error of an agent, be it the first that is heard of it."""
     session.run(
-        "UPDATE agents SET error_count = error_count + 1, last_error = ? WHERE name = ?",
-        *(error, name),
+        "INSERT INTO agents (name, status, error_count, last_error) VALUES (?, 'unknown', 1, ?)"
+        " ON CONFLICT (name) DO UPDATE SET"
+        " error_count = agents.error_count + 1, last_error = EXCLUDED.last_error",
+        *(name, error),
     )
 
 

@@ -155,10 +155,12 @@ def status(session: Session, run_id: str) -> RunStatus:
     return RunStatus(row[0])
 
 
-def requester(session: Session, run_id: str) -> str | None:
-    """Who is told about a run on the bus."""
-    row = session.one("SELECT requester FROM runs WHERE id = ?", run_id)
-    return None if row is None else row[0]
+def requester_and_status(session: Session, run_id: str) -> tuple[set[str], RunStatus] | None:
+    """Who wanted a run over the bus, and where it is; None: there is no such run."""
+    row = session.one("SELECT sender, requester, status FROM runs WHERE id = ?", run_id)
+    if row is None:
+        return None
+    return set() if row[1] is None else {row[0], row[1]}, RunStatus(row[2])
 
 
 def rank(session: Session, run_id: str) -> float:
@@ -254,7 +256,7 @@ def ended_before(session: Session, moment_: datetime, keep: int, limit: int) -> 
 
 def delete(session: Session, run_id: str) -> None:
     """Forget a run and everything that belongs to it, its command's key excepted."""
-    for table in ("steps", "attempts", "events", "artifacts"):
+    for table in ("steps", "attempts", "events", "artifacts", "outbox"):
         session.run(f"DELETE FROM {table} WHERE run_id = ?", run_id)
     session.run("DELETE FROM runs WHERE id = ?", run_id)
 

@@ -2,6 +2,7 @@
 
 ALTER TABLE runs ADD COLUMN requester TEXT;      -- who is told on the bus; null: nobody
 ALTER TABLE agents ADD COLUMN depends_on TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE commands ADD COLUMN via TEXT;        -- the queue that brought it; null: both have
 CREATE TABLE outbox (
     id {serial},
     topic TEXT NOT NULL UNIQUE,                  -- one row a topic: a newer one supersedes
