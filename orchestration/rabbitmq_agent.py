@@ -1,6 +1,7 @@
 """The whole orchestrator as one object in a program of one's own."""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -26,6 +27,7 @@ from orchestration.views.fleet import FleetView
 
 REQUESTER = "management_agent"
 MOST_LISTED = 1_000
+MOST_LOOKS, LOOK_EVERY_S = 40, 0.05
 
 
 class OrchestratorConfig(BaseModel):
@@ -70,7 +72,7 @@ class RabbitMQOrchestrationAgent:
         return self._host is not None
 
     async def start(self) -> None:
-        """Begin to serve; once it returns, commands are consumed or about to be.
+        """Begin to serve; once it returns, nothing that is sent to the orchestrator is lost.
 
         Raises:
             BrokerError: RabbitMQ is away, or refuses us.
@@ -80,6 +82,7 @@ class RabbitMQOrchestrationAgent:
             self._host = await asyncio.to_thread(self._start)
             for each in self._registered:
                 self._write_agent(*each)
+            await asyncio.to_thread(self._await_consumer)
 
     async def stop(self) -> None:
         """End in good order: what is claimed may finish, for some seconds."""
@@ -186,6 +189,13 @@ class RabbitMQOrchestrationAgent:
 
     def _start(self) -> Host:
         return self._running.enter_context(serving_on(self._address, self._app, self._settings))
+
+    def _await_consumer(self) -> None:
+        """Wait a little until commands are consumed, here or in another process."""
+        for _ in range(MOST_LOOKS):
+            if self.get_rabbitmq_status()["is_consuming"]:
+                break
+            time.sleep(LOOK_EVERY_S)
 
     def _write_agent(self, name: str, able: Sequence[str], needs: Sequence[str]) -> None:
         self._engine.commit(lambda tx: agents.register(tx.session, name, able, needs))

@@ -34,9 +34,10 @@ def need_rabbitmq() -> None:
     pytest.skip(MISSING)
 
 
-def control(*words: str) -> None:
-    """Tell the server something."""
-    subprocess.run(["rabbitmqctl", "-q", *words], check=True, capture_output=True, timeout=30)
+def control(*words: str) -> str:
+    """Tell the server something; what it answers."""
+    command = ["rabbitmqctl", "-q", *words]
+    return subprocess.run(command, check=True, capture_output=True, timeout=30, text=True).stdout
 
 
 @contextmanager

@@ -23,7 +23,12 @@ from orchestration.engine import Engine, intake
 from orchestration.engine.intake import Received
 from orchestration.engine.submit import Command, prepare
 from orchestration.engine.transaction import Transaction
-from orchestration.errors import MalformedMessageError, OrchestrationError, RejectedError, StoreError
+from orchestration.errors import (
+    MalformedMessageError,
+    OrchestrationError,
+    RejectedError,
+    StoreError,
+)
 from orchestration.messages import Envelope, MessageType, parse, plain
 from orchestration.ports import Locks
 from orchestration.store.dead_letters import DeadLetter

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import pika
 from pika.exceptions import AMQPError
 
+from orchestration.bus import topology
 from orchestration.bus.address import Address, reason_of
 from orchestration.errors import BrokerError
 
@@ -23,6 +24,22 @@ def require_broker(address: Address | str) -> None:
     """
     with connected(Address(address) if isinstance(address, str) else address):
         pass
+
+
+def prepare_broker(address: Address) -> None:
+    """Declare the exchange and the orchestrator's queues, so that nothing sent to it is lost.
+
+    Raises:
+        BrokerError: The server is away or refuses us, or a queue exists with other arguments.
+    """
+    with connected(address) as connection:
+        try:
+            topology.declare(connection.channel())
+        except AMQPError as error:
+            raise BrokerError(
+                f"RabbitMQ at {address.place} refuses our queues ({reason_of(error)}): where one"
+                f" has other arguments, `rabbitmqctl delete_queue {topology.QUEUE}`"
+            ) from None
 
 
 @contextmanager

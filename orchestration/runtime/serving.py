@@ -11,7 +11,7 @@ from orchestration.runtime.acknowledgement import CurrentMessage
 from orchestration.runtime.broker import rabbitmq_broker
 from orchestration.runtime.embedded import embedded, hosted
 from orchestration.runtime.host import Host
-from orchestration.runtime.reach import require_broker
+from orchestration.runtime.reach import prepare_broker
 from orchestration.runtime.running import Setup
 from orchestration.runtime.ticker import ticking
 from orchestration.runtime.watch import Watch
@@ -41,7 +41,7 @@ def serving_on(address: Address, app: App, settings: Settings) -> Iterator[Host]
         BrokerError: RabbitMQ is away, or refuses us.
         StoreError: The store cannot be used.
     """
-    require_broker(address)
+    prepare_broker(address)
     broker = rabbitmq_broker(address, [CurrentMessage()])
     with (
         hosted(Setup(app, settings, broker, server=address)) as host,
