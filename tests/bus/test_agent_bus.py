@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Self
 
 import pika
 import pytest
@@ -52,7 +52,7 @@ class Hearing:
         for kind in ("response", "status_update", "data", "error"):
             self.bus.on_message(kind)(self.heard.put)
 
-    async def __aenter__(self) -> "Hearing":
+    async def __aenter__(self) -> Self:
         self.running = asyncio.create_task(self.bus.run())
         await self.bus.ready()
         return self

@@ -206,7 +206,7 @@ def test_the_printed_message_is_one() -> None:
     assert found.correlation_id == "optional_correlation_id"
 
 
-def test_the_printed_environment_is_understood(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_printed_environment_is_understood() -> None:
     exports = dict(re.findall(r"export (\w+)=(.+)", SNIPPETS["Environment"]))
     found = settings.load(exports)
     assert found.broker_url == "amqp://amc_trader:secure_password@localhost:5672/%2Famc_trader"

@@ -82,15 +82,15 @@ def test_each_is_kept_with_its_reason_and_the_next_message_is_handled(
     for number, (body, _) in enumerate(BODIES.values()):
         peer.publish(body, f"error.odd-{number}")
     peer.final(peer.order("integrate_real_data", {}))
-    rows = eventually(lambda: found(orchestra), within=10)
+    eventually(lambda: len(found(orchestra)) == len(BODIES), within=10)
+    rows = found(orchestra)
     reasons = {name: rows.get(f"error.odd-{n}") for n, name in enumerate(BODIES)}
     assert reasons == {name: reason or "bad_json" for name, (_, reason) in BODIES.items()}
 
 
-def found(orchestra: Orchestra) -> dict[str, str] | None:
+def found(orchestra: Orchestra) -> dict[str, str]:
     sql = "SELECT routing_key, reason FROM dead_letters WHERE routing_key LIKE 'error.odd-%'"
-    rows = dict(orchestra.read(lambda s: s.all(sql)))
-    return rows if len(rows) == len(BODIES) else None
+    return {row[0]: row[1] for row in orchestra.read(lambda s: s.all(sql))}
 
 
 def test_the_sender_is_told_where_it_can_be_read(orchestra: Orchestra) -> None:

@@ -176,5 +176,5 @@ def test_a_queue_with_other_arguments_is_named_with_its_cure(
     environment(monkeypatch, vhost, tmp_path)
     with pika.BlockingConnection(pika.URLParameters(vhost)) as connection:
         connection.channel().queue_declare("orchestration_queue", durable=True)
-    with pytest.raises(BrokerError, match="PRECONDITION_FAILED.*delete_queue orchestration_queue"):
+    with pytest.raises(BrokerError, match=r"PRECONDITION_FAILED.*delete_queue orchestration_queue"):
         asyncio.run(RabbitMQOrchestrationAgent().start())

@@ -88,7 +88,7 @@ def test_a_repeated_command_is_acknowledged_again_and_starts_nothing(orchestra: 
     peer.listen(0.3)
     assert len(peer.answers_to(sent)) == 2, "one acknowledgement, one final answer"
     peer.order("integrate_real_data", {}, id="the-same")
-    eventually(lambda: peer.listen(0.1) or len(peer.answers_to(sent)) == 3, within=10)
+    peer.wait(lambda _: len(peer.answers_to(sent)) == 3)
     peer.listen(0.5)
     answers = [m["payload"] for m in peer.answers_to(sent)]
     assert len(answers) == 3
