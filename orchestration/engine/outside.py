@@ -60,7 +60,7 @@ def answer(tx: Transaction, envelope: Envelope) -> None:
     """
     payload = envelope.payload
     row = find(tx, envelope, payload.get("command_id"))
-    agents.beat(tx.session, envelope.sender, "running", None, tx.now)
+    agents.beat(tx.session, envelope.sender, None, None, tx.now)
     if row is None:
         return
     if payload.get("status") == "completed":
@@ -75,7 +75,8 @@ def answer(tx: Transaction, envelope: Envelope) -> None:
 def report(tx: Transaction, envelope: Envelope) -> None:
     """Write live progress of a step, or how an agent is."""
     payload = envelope.payload
-    status = plain(payload.get("health_status", "running"), LONGEST_STATUS)
+    health = payload.get("health_status")
+    status = None if health is None else plain(health, LONGEST_STATUS)
     metrics = payload.get("metrics")
     found = metrics if isinstance(metrics, dict) else None
     agents.beat(tx.session, envelope.sender, status, found, tx.now)

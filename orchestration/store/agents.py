@@ -58,25 +58,30 @@ def register(
 
 
 def beat(
-    session: Session, name: str, status: str, metrics: Mapping[str, Any] | None, now: datetime
+    session: Session,
+    name: str,
+    status: str | None,
+    metrics: Mapping[str, Any] | None,
+    now: datetime,
 ) -> None:
     """Write a heartbeat; an agent that was never seen is registered by it.
 
     Args:
         session: The transaction.
         name: The agent.
-        status: How it is.
+        status: How it is; None: as before, but not silent any more.
         metrics: What it measures; None: as before.
         now: When.
     """
     text = None if metrics is None else json.dumps(metrics)
     session.run(
         "INSERT INTO agents (name, status, last_heartbeat, metrics)"
-        " VALUES (?, ?, ?, COALESCE(CAST(? AS TEXT), '{}'))"
-        " ON CONFLICT (name) DO UPDATE SET status = EXCLUDED.status,"
+        " VALUES (?, COALESCE(CAST(? AS TEXT), 'running'), ?, COALESCE(CAST(? AS TEXT), '{}'))"
+        " ON CONFLICT (name) DO UPDATE SET status = COALESCE(CAST(? AS TEXT), CASE"
+        " WHEN agents.status IN ('silent', 'unknown') THEN 'running' ELSE agents.status END),"
         " last_heartbeat = EXCLUDED.last_heartbeat,"
         " metrics = COALESCE(CAST(? AS TEXT), agents.metrics)",
-        *(name, status, now.timestamp(), text, text),
+        *(name, status, now.timestamp(), text, status, text),
     )
 
 

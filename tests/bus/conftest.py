@@ -20,7 +20,7 @@ def band(bus_vhost: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[O
     home: Path = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as monkeypatch:
         environment(monkeypatch, bus_vhost, home)
-        with playing(bus_vhost, home) as found:
+        with playing(bus_vhost) as found:
             yield found
 
 

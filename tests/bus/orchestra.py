@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import pytest
 from pika.exceptions import AMQPError
 
-from orchestration import RabbitMQOrchestrationAgent
+from orchestration import RabbitMQOrchestrationAgent, settings
 from orchestration.ports import Session, Store
 from orchestration.store import dead_letters
 from orchestration.store.agents import AgentRow, everyone
@@ -74,11 +74,11 @@ def environment(monkeypatch: pytest.MonkeyPatch, url: str, home: Path) -> None:
 
 
 @contextmanager
-def playing(url: str, home: Path, **config: Any) -> Iterator[Orchestra]:
+def playing(url: str, **config: Any) -> Iterator[Orchestra]:
     """An orchestrator that runs until the block ends; the settings say where."""
     agent = RabbitMQOrchestrationAgent(config)
     asyncio.run(agent.start())
-    store = open_store(f"sqlite:///{home / 'orchestration.db'}").store
+    store = open_store(settings.load().store_url).store
     found = Orchestra(url, store, agent)
     try:
         yield found

@@ -69,7 +69,7 @@ def fleet(vhost: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     environment(monkeypatch, vhost, tmp_path)
     monkeypatch.setenv("ORCHESTRATION_APP", "actors")
     monkeypatch.setenv("OUTSIDE_AGENTS", NAME)
-    with playing(vhost, tmp_path) as found:
+    with playing(vhost) as found:
         yield found
 
 

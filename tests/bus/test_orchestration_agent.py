@@ -105,7 +105,7 @@ def test_rabbitmq_is_asked_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyP
         before = idle.get_rabbitmq_status()
         assert (before["connection_open"], before["is_consuming"]) == (True, False)
         assert "NOT_FOUND" in before["error"]
-        with playing(url, tmp_path) as orchestra:
+        with playing(url) as orchestra:
             status = orchestra.agent.get_rabbitmq_status()
             assert status["connection_open"]
             assert status["is_consuming"]
@@ -156,7 +156,7 @@ def test_its_config_wins_over_the_settings(
         "timeout_threshold": 60,
         "rabbitmq": {"virtual_host": vhost.rpartition("/")[2]},
     }
-    with playing(vhost, tmp_path, **config) as orchestra:
+    with playing(vhost, **config) as orchestra:
         first, second = (start(orchestra, "ask_own_agent", {}, "boss") for _ in range(2))
         assert orchestra.status(second)["status"] == "pending"
         status = ended(orchestra, first)

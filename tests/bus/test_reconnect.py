@@ -105,7 +105,7 @@ def test_the_orchestrator_goes_on_after_its_connections_were_cut(
     vhost: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     environment(monkeypatch, vhost, tmp_path)
-    with playing(vhost, tmp_path) as orchestra:
+    with playing(vhost) as orchestra:
         first = orchestra.peer("patient")
         assert first.final(first.order("integrate_real_data", {}))
         asyncio.run(cut(vhost))
@@ -120,7 +120,7 @@ def test_a_deleted_exchange_comes_back(
     vhost: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     environment(monkeypatch, vhost, tmp_path)
-    with playing(vhost, tmp_path) as orchestra:
+    with playing(vhost) as orchestra:
         peer = orchestra.peer("patient")
         peer.final(peer.order("integrate_real_data", {}))
         peer.channel.exchange_delete("amc_trader_exchange")
