@@ -71,14 +71,18 @@ def seal(letter: Letter, sender: str, user: str | None, at: datetime) -> Outgoin
     body = text.encode()
     if len(body) > LARGEST_BODY:
         raise RejectedError(f"the message has {len(body)} bytes, the most are {LARGEST_BODY}")
-    properties = pika.BasicProperties(
+    return Outgoing(routing_key(kind, letter.recipient), body, properties_of(letter, kind, user))
+
+
+def properties_of(letter: Letter, kind: MessageType, user: str | None) -> pika.BasicProperties:
+    """What the broker is told of a message."""
+    return pika.BasicProperties(
         content_type="application/json",
         delivery_mode=PERSISTENT,
         message_id=letter.message_id if letter.message_id.isascii() else None,
         type=kind.value,
         user_id=user,
     )
-    return Outgoing(routing_key(kind, letter.recipient), body, properties)
 
 
 def kind_of(message_type: str | Enum) -> MessageType:
