@@ -9,6 +9,7 @@ from actors.agents import (
     management,
     monitoring_alerting,
 )
+from actors.routes import ROUTES
 from actors.workflows import WORKFLOWS
 from orchestration import App
 
@@ -23,4 +24,5 @@ app = App(
         monitoring_alerting.agent,
     ],
     workflows=WORKFLOWS,
+    routes=ROUTES,
 )

@@ -8,11 +8,11 @@ from benchmarks.figures import Measured
 from benchmarks.load import STEPS, Size, measure
 from benchmarks.servers import PROCESSES, THREADS, vhost, wait_until, workers
 from orchestration import settings
+from orchestration.bus.address import parameters
 from orchestration.clock import SystemClock, jitter, new_id
 from orchestration.engine import Engine
 from orchestration.engine.submit import prepare
 from orchestration.engine.transaction import Rules
-from orchestration.runtime.broker import parameters
 from orchestration.runtime.embedded import embedded
 from orchestration.runtime.relay import Relay
 from orchestration.store import workers as table

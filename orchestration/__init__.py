@@ -4,35 +4,48 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from orchestration.bus.agent_bus import AgentMessageBus, send_messages
     from orchestration.client import Client
     from orchestration.context import Context
     from orchestration.definitions import Agent, Workflow
     from orchestration.errors import OrchestrationError, PermanentError
     from orchestration.hosting import App
+    from orchestration.messages import MessagePriority, validate_message
     from orchestration.plans import Retry, Step
+    from orchestration.rabbitmq_agent import RabbitMQOrchestrationAgent
 
 HOMES = {
     "Agent": "definitions",
+    "AgentMessageBus": "bus.agent_bus",
     "App": "hosting",
     "Client": "client",
     "Context": "context",
+    "MessagePriority": "messages",
     "OrchestrationError": "errors",
     "PermanentError": "errors",
+    "RabbitMQOrchestrationAgent": "rabbitmq_agent",
     "Retry": "plans",
     "Step": "plans",
     "Workflow": "definitions",
+    "send_messages": "bus.agent_bus",
+    "validate_message": "messages",
 }
 
 __all__ = [
     "Agent",
+    "AgentMessageBus",
     "App",
     "Client",
     "Context",
+    "MessagePriority",
     "OrchestrationError",
     "PermanentError",
+    "RabbitMQOrchestrationAgent",
     "Retry",
     "Step",
     "Workflow",
+    "send_messages",
+    "validate_message",
 ]
 
 

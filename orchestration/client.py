@@ -9,6 +9,7 @@ from typing import Any, Self
 from pydantic import BaseModel
 
 from orchestration import hosting, settings
+from orchestration.bus.address import parameters as amqp
 from orchestration.clock import SystemClock, jitter, new_id
 from orchestration.definitions import App
 from orchestration.engine import Engine
@@ -16,7 +17,6 @@ from orchestration.engine.control import By
 from orchestration.engine.submit import prepare
 from orchestration.engine.transaction import Rules
 from orchestration.errors import WorkflowFailedError
-from orchestration.runtime.broker import parameters as amqp
 from orchestration.runtime.messages import NoRelay
 from orchestration.runtime.relay import Relay
 from orchestration.state import RunStatus

@@ -101,9 +101,27 @@ class Workflow:
         return Plan(self.name, tuple(self.steps), result)
 
 
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Who else gets data that an agent sends to the orchestrator.
+
+    Args:
+        data_type: Of which type the data are.
+        to: The agents that get them.
+        renamed: Their type as those agents know it; None: the same.
+        when: A field that must be true; None: always.
+    """
+
+    data_type: str
+    to: Sequence[str]
+    _: KW_ONLY
+    renamed: str | None = None
+    when: str | None = None
+
+
 @dataclass(frozen=True)
 class App:
-    """A fleet: agents and the workflows over them.
+    """A fleet: agents, the workflows over them, and where data go that agents send.
 
     Raises:
         DefinitionError: A doubled name, or a step that no agent of the fleet can do.
@@ -111,6 +129,7 @@ class App:
 
     agents: Sequence[Agent]
     workflows: Sequence[Workflow]
+    routes: Sequence[Route] = ()
     agent: Mapping[str, Agent] = field(init=False, repr=False)
     workflow: Mapping[str, Workflow] = field(init=False, repr=False)
 

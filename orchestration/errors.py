@@ -44,6 +44,42 @@ class DuplicateCommandError(RejectedError):
     """The same idempotency key came with another body: use a new key for a new command."""
 
 
+class DeadLetterError(RejectedError):
+    """The message cannot be used, now or later: keep it as a dead letter, do not requeue it.
+
+    Attributes:
+        reason: One word for metrics and listings.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class MalformedMessageError(DeadLetterError):
+    """The message is no envelope: keep it as a dead letter, do not requeue it.
+
+    Attributes:
+        sender: Who sent it, where that can be read.
+        message_id: Its id, where that can be read.
+        answerable: Whether its sender may be told: no error is ever answered with an error.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        message: str,
+        sender: str | None = None,
+        message_id: str | None = None,
+        *,
+        answerable: bool = True,
+    ) -> None:
+        super().__init__(reason, message)
+        self.sender = sender
+        self.message_id = message_id
+        self.answerable = answerable
+
+
 class OverloadedError(OrchestrationError):
     """Too many runs of this sender are pending: send again after `retry_after` seconds."""
 

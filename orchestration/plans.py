@@ -79,6 +79,8 @@ class Step:
         progress_timeout: Longest silence between two progress reports of an attempt.
         start_within: Longest wait for a worker; then it fails, as if out of time, for good.
         undo: Action that takes it back when the run fails or is cancelled later.
+        idempotent: Doing it twice does no harm: an agent that is not ours and fell silent with it
+            may be asked again.
         approval: A person must approve within this time before it starts.
 
     Raises:
@@ -98,6 +100,7 @@ class Step:
     progress_timeout: timedelta | None = None
     start_within: timedelta | None = None
     undo: str | None = None
+    idempotent: bool = False
     approval: timedelta | None = None
 
     def __post_init__(self) -> None:

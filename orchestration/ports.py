@@ -50,6 +50,14 @@ class Store(Protocol):
         """
         ...
 
+    def write_many(self, operations: Sequence[Callable[[Session], T]]) -> list[T | Exception]:
+        """Run each operation as `write` would, in as few commits as can be.
+
+        Returns:
+            For each operation what it returned, or what it raised.
+        """
+        ...
+
     def read(self, operation: Callable[[Session], T]) -> T:
         """Run the operation on one consistent snapshot."""
         ...
@@ -62,8 +70,8 @@ class Store(Protocol):
 class Locks(Protocol):
     """Proof of life: a lock that the operating system frees when its holder dies."""
 
-    def hold(self, name: str) -> None:
-        """Take this process's lock, until the process ends or lets go."""
+    def hold(self, name: str) -> bool:
+        """Take a lock until this process ends or lets go; False if somebody else has it."""
         ...
 
     def release(self, name: str) -> None:

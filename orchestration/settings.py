@@ -27,6 +27,7 @@ HOST = re.compile(r"[\w.-]+|\[[\da-fA-F:.]+\]")
 PLACE = re.compile(r"([\w.%-]*|\[[\da-fA-F:.%]+\])(:(?P<port>\d{0,5}))?")
 MOST_PORTS = 65_535
 BAD_ESCAPE = re.compile(r"%(?![\da-fA-F]{2})")
+SHORTEST_SECRET = 8
 
 
 def _seconds(value: Any) -> Any:
@@ -131,6 +132,7 @@ class Settings(BaseModel):
     heartbeat_interval: Seconds = timedelta(seconds=15)
     timeout_threshold: Seconds = timedelta(minutes=5)
     max_pending_per_sender: int = Field(10_000, ge=1)
+    outside_agents: Names = ()
     retention_days: float = Field(30.0, gt=0, le=LONGEST.days)
     retention_runs: int = Field(100_000, ge=1)
     database_url: StoreUrl | None = None
@@ -175,6 +177,19 @@ class Settings(BaseModel):
     def retention(self) -> timedelta:
         """How long ended runs are kept."""
         return timedelta(days=self.retention_days)
+
+    def masked(self, body: bytes) -> bytes:
+        """A body without any configured secret in it."""
+        for secret in self._secrets():
+            body = body.replace(secret, b"***")
+        return body
+
+    def _secrets(self) -> list[bytes]:
+        values = [getattr(self, name) for name in type(self).model_fields]
+        urls = (self.rabbitmq_url, self.cloudamqp_url, self.database_url)
+        found = [urlsplit(url.get_secret_value()).password for url in urls if url is not None]
+        found += [v.get_secret_value() for v in values if isinstance(v, SecretStr)]
+        return [text.encode() for text in found if text and len(text) >= SHORTEST_SECRET]
 
     @property
     def store_url(self) -> str:

@@ -47,15 +47,18 @@ class Publisher:
     Args:
         parameters: How to connect.
         confirmed: Told the tags of letters that the broker has on disk, in this thread.
+        exchange: A topic exchange that is declared before anything is published; None: none.
     """
 
     def __init__(
         self,
         parameters: pika.connection.Parameters,
         confirmed: Callable[[Sequence[Any]], None] = nothing,
+        exchange: str | None = None,
     ) -> None:
         self._parameters = parameters
         self._on_confirmed = confirmed
+        self._exchange = exchange
         self._waiting: deque[Letter] = deque(maxlen=MOST_KEPT)
         self._unconfirmed: dict[int, Letter] = {}
         self._last = 0
@@ -136,6 +139,14 @@ class Publisher:
         self._waiting.extendleft(reversed(self._unconfirmed.values()))
         self._unconfirmed.clear()
         self._last = 0
+        if self._exchange is None:
+            self._ready(channel)
+        else:
+            channel.exchange_declare(
+                self._exchange, "topic", durable=True, callback=lambda _: self._ready(channel)
+            )
+
+    def _ready(self, channel: Channel) -> None:
         self._channel = channel
         self._flush()
 

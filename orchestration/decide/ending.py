@@ -6,6 +6,7 @@ from orchestration.decide.effects import Decision, MoveAll, Open, Settle
 from orchestration.decide.facts import (
     AttemptSettled,
     CancelRequested,
+    Condemned,
     DeadlineReached,
     Rejected,
     Settled,
@@ -74,3 +75,8 @@ def cancel_requested(run: Run, _fact: CancelRequested) -> Decision:
 def deadline_reached(run: Run, _fact: DeadlineReached) -> Decision:
     """Only time as `running` counts against the workflow's timeout."""
     return end(run, RunStatus.FAILED) if run.status is RunStatus.RUNNING else Decision(run)
+
+
+def condemned(run: Run, _fact: Condemned) -> Decision:
+    """A critical error: the run fails, unless it is ending already."""
+    return Decision(run) if run.status is RunStatus.UNDOING else end(run, RunStatus.FAILED)

@@ -105,6 +105,11 @@ class DeadlineReached:
 
 
 @dataclass(frozen=True, slots=True)
+class Condemned:
+    """Somebody with a say in the run reported a critical error."""
+
+
+@dataclass(frozen=True, slots=True)
 class PauseRequested:
     """Somebody wants the run to start nothing new."""
 
@@ -145,6 +150,7 @@ Fact = (
     | Rejected
     | CancelRequested
     | DeadlineReached
+    | Condemned
     | PauseRequested
     | ResumeRequested
     | RetryRequested

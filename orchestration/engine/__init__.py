@@ -50,17 +50,18 @@ class Engine:
         Raises:
             StoreError: Nothing was written.
         """
-
-        def attempt(session: Session) -> tuple[T, list[Dispatch]]:
-            tx = Transaction(session, self.clock.now(), self.rules)
-            value = operation(tx)
-            dispatch.settle_queues(tx)
-            return value, tx.outgoing
-
-        value, outgoing = self.store.write(attempt)
+        value, outgoing = self.store.write(self._attempt(operation))
         if outgoing:
             self._transport.send(outgoing)
         return value
+
+    def commit_many(self, operations: Sequence[Callable[[Transaction], T]]) -> list[T | Exception]:
+        """Run each operation as `commit` would, in as few commits as can be."""
+        outcomes = self.store.write_many([self._attempt(each) for each in operations])
+        good = [outcome for outcome in outcomes if not isinstance(outcome, Exception)]
+        if outgoing := [dispatch for _, dispatches in good for dispatch in dispatches]:
+            self._transport.send(outgoing)
+        return [o if isinstance(o, Exception) else o[0] for o in outcomes]
 
     def submit(self, command: Command) -> str:
         """Start a run, or find the one that the same command started.
@@ -198,6 +199,19 @@ class Engine:
     def reject(self, run_id: str, step: str, by: By = NO_ONE) -> RunStatus:
         """Refuse what waits for a person; see `control.reject`."""
         return self.commit(lambda tx: control.reject(tx, run_id, step, by))
+
+    def _attempt(
+        self, operation: Callable[[Transaction], T]
+    ) -> Callable[[Session], tuple[T, list[Dispatch]]]:
+        """The operation with its own transaction, and what leaves once that is committed."""
+
+        def attempt(session: Session) -> tuple[T, list[Dispatch]]:
+            tx = Transaction(session, self.clock.now(), self.rules)
+            value = operation(tx)
+            dispatch.settle_queues(tx)
+            return value, tx.outgoing
+
+        return attempt
 
     def _keep_large(self, key: Key, attempt: int, text: str) -> str:
         """Write a large result ahead of its completion, in short transactions."""

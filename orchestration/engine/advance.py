@@ -10,11 +10,12 @@ from orchestration import paths
 from orchestration.decide import decide, facts
 from orchestration.decide.effects import Effect, Move, MoveAll, Open, Resolve, Settle
 from orchestration.decide.facts import Fact
+from orchestration.engine import speech
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import RejectedError
 from orchestration.plans import UNDO
 from orchestration.state import Run, RunStatus, StepStatus, progress
-from orchestration.store import artifacts, attempts, events, runs, steps, tallies
+from orchestration.store import artifacts, attempts, events, outbox, runs, steps, tallies
 from orchestration.store.steps import NewStep, StepRow
 
 MOST_BRANCHES = 10_000
@@ -49,16 +50,20 @@ def advance(tx: Transaction, run_id: str, fact: Fact, outcome: Outcome | None = 
         for effect in decision.effects:
             open_facts.extend(apply(tx, run, effect, outcome))
     runs.save(tx.session, before, run, tx.now, tx.rules.workflow_timeout)
-    measure(tx, run)
+    if not (before.status.ended and run.status.ended):
+        measure(tx, run)
     if run.status is not before.status:
         events.add(tx.session, run_id, tx.now, f"run.{run.status}")
         tx.slot_freed = True
+    if run.status.ended and not before.status.ended:
+        outbox.notice(tx.session, outbox.FINAL, run_id, tx.now)
     return run
 
 
 def measure(tx: Transaction, run: Run) -> None:
-    """Write how much of a run is done."""
+    """Write how much of a run is done, for its requester too."""
     runs.advance(tx.session, run.id, progress(run, tallies.fractions(tx.session, run.id)))
+    outbox.notice(tx.session, outbox.PROGRESS, run.id, tx.now)
 
 
 def apply(tx: Transaction, run: Run, effect: Effect, outcome: Outcome | None) -> list[Fact]:
@@ -190,11 +195,16 @@ def write_outcome(tx: Transaction, row: StepRow, outcome: Outcome) -> None:
 
 def move_all(tx: Transaction, run: Run, effect: MoveAll) -> None:
     """Move every branch of a step that is in one status."""
-    due_at = due_in(tx, run, effect.step, effect.target)
+    waits_until = due_in(tx, run, effect.step, effect.target)
     for row in steps.in_status(tx.session, run.id, effect.step, effect.source):
+        due_at = waits_until
         if row.status is StepStatus.RUNNING:
             attempts.archive(tx.session, row, "cancelled", tx.now, "null", acting=True)
             steps.mark_unknown(tx.session, row)
+        if row.status is StepStatus.RUNNING and row.is_outside:
+            speech.cancel(tx, row)
+            deadline = steps.deadline(tx.session, row) or tx.now
+            due_at = min(deadline, tx.now + tx.rules.silence)
         steps.leave(tx.session, row, effect.target, tx.now, due_at)
         tx.queues.add(row.agent)
     if not effect.source.open:

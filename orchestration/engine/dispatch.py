@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from orchestration.decide import facts
+from orchestration.engine import outside
 from orchestration.engine.advance import advance
 from orchestration.engine.transaction import Transaction
 from orchestration.ports import Dispatch
@@ -10,6 +11,7 @@ from orchestration.store import agents, runs, steps, workers
 from orchestration.store.steps import StepRow
 
 BATCH = 64
+MOST_OUTSIDE = 100
 FIRST_RESEND = timedelta(seconds=10)
 LONGEST_RESEND = timedelta(minutes=5)
 QUEUED_PER_SLOT = 2
@@ -49,7 +51,8 @@ def send_ready(tx: Transaction, queue: str) -> None:
     if room <= 0:
         return
     ready = steps.ready(tx.session, queue, room, scope)
-    if not {row.offer for row in ready} <= tx.rules.offers:
+    known = queue in tx.rules.outside or {row.offer for row in ready} <= tx.rules.offers
+    if not known:
         ready = steps.ready(tx.session, queue, room, scope, live_offers(tx, queue))
     for row in ready:
         send(tx, row, sends=0)
@@ -57,6 +60,9 @@ def send_ready(tx: Transaction, queue: str) -> None:
 
 def send(tx: Transaction, row: StepRow, sends: int) -> None:
     """Let a message for a branch leave after the commit, and again if nobody claims it."""
+    if row.agent in tx.rules.outside:
+        outside.send(tx, row)
+        return
     pause = min(FIRST_RESEND * 2 ** min(sends, 10), LONGEST_RESEND)
     steps.mark_sent(tx.session, row, tx.rules.me, tx.now + pause, sends)
     tx.outgoing.append(Dispatch(*(row.agent, *row.key, row.attempt + 1), alone=row.losses > 0))
@@ -72,6 +78,8 @@ def room_in(tx: Transaction, queue: str) -> int:
     if paused:
         return 0
     queued, running = steps.in_queue(tx.session, queue)
+    if queue in tx.rules.outside:
+        return (limit or MOST_OUTSIDE) - running
     room = QUEUED_PER_SLOT * workers.slots(tx.session, queue) - queued
     return room if limit is None else min(room, limit - queued - running)
 

@@ -35,7 +35,8 @@ def join(tx: Transaction, worker: NewWorker, app: App, dead: frozenset[str]) -> 
     workers.join(tx.session, worker, tx.now)
     for queue in worker.slots:
         if agent := app.agent.get(queue):
-            agents.declare(tx.session, queue, agent.max_concurrent, agent.capabilities)
+            about = (agent.max_concurrent, agent.capabilities, agent.depends_on)
+            agents.declare(tx.session, queue, *about)
             agents.beat(tx.session, queue, "running", {}, tx.now)
     tx.queues.update(worker.slots)
 

@@ -32,6 +32,7 @@ class Command:
         parameters: JSON text, with every default filled in.
         key: What makes a repeated command known; None: it never is.
         needs_slot: Whether it waits for one of the MAX_CONCURRENT_WORKFLOWS slots.
+        requester: Who is told about the run on the bus; None: nobody.
     """
 
     run_id: str
@@ -42,6 +43,7 @@ class Command:
     correlation_id: str | None = None
     priority: int = 2
     needs_slot: bool = True
+    requester: str | None = None
 
     @property
     def digest(self) -> str:
@@ -139,6 +141,7 @@ def submit(tx: Transaction, command: Command) -> str:
         correlation_id=command.correlation_id,
         priority=command.priority,
         needs_slot=command.needs_slot,
+        requester=command.requester,
     )
     runs.insert(tx.session, new, tx.now)
     if command.key is not None:

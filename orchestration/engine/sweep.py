@@ -5,10 +5,11 @@ from datetime import timedelta
 from functools import partial
 
 from orchestration.decide import facts
-from orchestration.engine import dispatch
+from orchestration.engine import dispatch, outside
 from orchestration.engine.advance import Outcome, advance
 from orchestration.engine.claim import hand_over, nudge
 from orchestration.engine.transaction import Transaction
+from orchestration.plans import UNDO
 from orchestration.state import StepStatus
 from orchestration.store import (
     attempts,
@@ -54,7 +55,7 @@ def fire(tx: Transaction, row: StepRow) -> None:
             give_up_waiting(tx, row)
         case StepStatus.QUEUED:
             dispatch.send(tx, row, row.sends + 1)
-        case StepStatus.RUNNING:
+        case StepStatus.RUNNING if not outside.look_again(tx, row):
             time_out(tx, row)
         case StepStatus.BACKOFF:
             fact = facts.BackoffOver(row.step, row.branch)
@@ -62,6 +63,8 @@ def fire(tx: Transaction, row: StepRow) -> None:
         case StepStatus.WAITING:
             runs.set_reason(tx.session, row.run_id, f"nobody approved step {row.step} in time")
             advance(tx, row.run_id, facts.Rejected(row.step, row.branch))
+        case StepStatus.CANCELLED:
+            outside.abandon(tx, row)
         case _:
             pass  # the wake-up before it has ended their run
 
@@ -85,9 +88,16 @@ def time_out(tx: Transaction, row: StepRow) -> None:
     spent = tx.now - (row.claimed_at or tx.now)
     message = f"no result and no progress in time, {spent.total_seconds():.1f} s after its start"
     error = error_json("StepTimeout", message)
-    fact = facts.Failed(row.step, row.branch, row.failures + 1)
-    outcome = Outcome(kind="timed_out", row=row, error=error, acting=True)
+    ours = not row.is_outside
+    fact = facts.Failed(row.step, row.branch, row.failures + 1, retryable=ours or harmless(tx, row))
+    outcome = Outcome(kind="timed_out", row=row, error=error, acting=ours)
     advance(tx, row.run_id, fact, outcome)
+
+
+def harmless(tx: Transaction, row: StepRow) -> bool:
+    """Whether a step says that doing it twice does no harm."""
+    plan = runs.get(tx.session, row.run_id).plan
+    return plan.step[row.step.removeprefix(UNDO)].idempotent
 
 
 def take_over(tx: Transaction, worker: WorkerRow, *, dead: bool) -> int:

@@ -23,6 +23,9 @@ class Rules:
         workflow_timeout: How long a run may be `running`.
         most_pending: Pending runs of one sender beyond which more are refused.
         sends: Whether this process has a transport; else others send what it wrote.
+        outside: Agents that are not ours: they get their steps on the exchange.
+        grace: How soon an agent that is not ours must show that it has a command.
+        silence: How long an agent that is not ours may be silent while it works.
         jitter: Yields numbers in [0, 1).
     """
 
@@ -33,6 +36,9 @@ class Rules:
     workflow_timeout: timedelta = timedelta(minutes=15)
     most_pending: int = 10_000
     sends: bool = True
+    outside: frozenset[str] = frozenset()
+    grace: timedelta = timedelta(seconds=30)
+    silence: timedelta = timedelta(minutes=5)
     jitter: Callable[[], float]
 
 

@@ -9,7 +9,6 @@ import logging
 from typing import Any
 
 import dramatiq
-import pika
 from dramatiq.broker import Consumer, MessageProxy
 from dramatiq.brokers.rabbitmq import RabbitmqBroker, _RabbitmqConsumer
 from dramatiq.brokers.stub import StubBroker, _StubConsumer
@@ -17,15 +16,13 @@ from dramatiq.common import q_name
 from dramatiq.middleware import Middleware
 from typing_extensions import override
 
-from orchestration.errors import ConfigurationError
+from orchestration.bus.address import Address
 from orchestration.runtime.names import TICKED
 
 log = logging.getLogger(__name__)
 
-HEARTBEAT_S = 30
 TICK_TTL_MS = 10_000
 MOST_TICKS = 100
-BLOCKED_TIMEOUT_S = 60
 SHAPES: dict[str, type | tuple[type, ...]] = {
     "queue_name": str,
     "actor_name": str,
@@ -141,34 +138,15 @@ class HardStubBroker(StubBroker):
         return _HardStubConsumer(queue_name, queue, dead, prefetch, timeout)
 
 
-def parameters(url: str, name: str) -> pika.URLParameters:
-    """How to connect to RabbitMQ.
-
-    Args:
-        url: `amqp://` or `amqps://`; settings in its query win over ours.
-        name: What the connection is called on the server.
-
-    Raises:
-        ConfigurationError: A setting in its query is none.
-    """
-    try:
-        found = pika.URLParameters(url)
-    except (ValueError, SyntaxError):
-        raise ConfigurationError(
-            "RABBITMQ_URL: what follows the `?` is no setting of a connection"
-        ) from None
-    if "heartbeat" not in url:
-        found.heartbeat = HEARTBEAT_S
-    if "blocked_connection_timeout" not in url:
-        found.blocked_connection_timeout = BLOCKED_TIMEOUT_S
-    found.client_properties = {"connection_name": name}
-    return found
-
-
 def make_broker(url: str | None, middleware: list[Middleware]) -> dramatiq.Broker:
     """A broker for RabbitMQ at an address, or for this process alone."""
     if url is None:
         return HardStubBroker(middleware=middleware)
-    broker = HardRabbitmqBroker(url=url, confirm_delivery=True, middleware=middleware)
-    broker.parameters = parameters(url, "orchestration worker")
+    return rabbitmq_broker(Address(url), middleware)
+
+
+def rabbitmq_broker(address: Address, middleware: list[Middleware]) -> dramatiq.Broker:
+    """A broker for RabbitMQ."""
+    broker = HardRabbitmqBroker(url=address.url, confirm_delivery=True, middleware=middleware)
+    broker.parameters = address.parameters("orchestration worker")
     return broker

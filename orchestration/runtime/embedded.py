@@ -1,4 +1,4 @@
-"""Everything in one process: the same actors on Dramatiq's stub broker."""
+"""Everything in one process: the same actors, in threads, on whichever broker."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,8 +35,24 @@ def embedded(
         StoreError: The store cannot be used.
     """
     broker = make_broker(None, [CurrentMessage()])
+    with hosted(Setup(app, settings, broker, scope), threads) as host:
+        yield host
+
+
+@contextmanager
+def hosted(setup: Setup, threads: int = THREADS) -> Iterator[Host]:
+    """Run the actors of a setup in threads of this process, until the block ends.
+
+    Args:
+        setup: The fleet, and where everything is.
+        threads: How many steps run at once.
+
+    Raises:
+        StoreError: The store cannot be used.
+    """
+    broker = setup.broker
     dramatiq.set_broker(broker)
-    host = Host(Setup(app, settings, broker, scope))
+    host = Host(setup)
     watchdog = Watchdog(host.lost_count, orphan=False)
     host.start(dict.fromkeys(sorted(broker.get_declared_queues()), threads), watchdog.why_end)
     worker = Worker(broker, worker_threads=threads, worker_timeout=POLL_MS)

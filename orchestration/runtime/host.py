@@ -52,7 +52,8 @@ class Host:
         Raises:
             StoreError: The store cannot be used.
         """
-        served = {name: count for name, count in queues.items() if name in self._setup.app.agent}
+        ours = self._setup.app.agent.keys() - set(self._setup.settings.outside_agents)
+        served = {name: count for name, count in queues.items() if name in ours}
         self._running = Running(self._setup, served, watch)
 
     def lost_count(self) -> int:

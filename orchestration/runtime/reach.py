@@ -1,41 +1,66 @@
 """Whether RabbitMQ can be reached, asked before anything is written that needs it."""
 
-from urllib.parse import urlsplit
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pika
 from pika.exceptions import AMQPError
 
+from orchestration.bus import topology
+from orchestration.bus.address import Address, reason_of
 from orchestration.errors import BrokerError
-from orchestration.runtime.broker import parameters
 
 PATIENCE_S = 3.0
 
 
-def require_broker(url: str) -> None:
+def require_broker(address: Address | str) -> None:
     """Connect once.
 
     Args:
-        url: `amqp://` or `amqps://`.
+        address: Where it is; a URL is `amqp://` or `amqps://`.
 
     Raises:
         BrokerError: The server is away or refuses; the message has no password in it.
     """
-    wanted = parameters(url, "orchestrate")
+    with connected(Address(address) if isinstance(address, str) else address):
+        pass
+
+
+def prepare_broker(address: Address) -> None:
+    """Declare the exchange and the orchestrator's queues, so that nothing sent to it is lost.
+
+    Raises:
+        BrokerError: The server is away or refuses us, or a queue exists with other arguments.
+    """
+    with connected(address) as connection:
+        try:
+            topology.declare(connection.channel())
+        except AMQPError as error:
+            raise BrokerError(
+                f"RabbitMQ at {address.place} refuses our queues ({reason_of(error)}): where one"
+                f" has other arguments, `rabbitmqctl delete_queue {topology.QUEUE}`"
+            ) from None
+
+
+@contextmanager
+def connected(address: Address) -> Iterator[pika.BlockingConnection]:
+    """A connection for a question, without much patience.
+
+    Raises:
+        BrokerError: The server is away or refuses; the message has no password in it.
+    """
+    wanted = address.parameters("orchestrate")
     wanted.socket_timeout = wanted.stack_timeout = PATIENCE_S
     wanted.blocked_connection_timeout = PATIENCE_S
     try:
-        pika.BlockingConnection(wanted).close()
+        connection = pika.BlockingConnection(wanted)
     except (AMQPError, OSError) as error:
-        parts = urlsplit(url)
-        place = f"{parts.scheme}://{parts.hostname}:{wanted.port}{parts.path}"
         raise BrokerError(
-            f"cannot use RabbitMQ at {place} ({reason(error)}): start it, correct RABBITMQ_URL,"
-            " or unset it to work without a broker"
+            f"cannot use RabbitMQ at {address.place} ({reason_of(error)}): start it, correct"
+            " RABBITMQ_URL, or unset it to work without a broker"
         ) from None
-
-
-def reason(error: BaseException) -> str:
-    """What a failed connection says, in one line."""
-    inner = getattr(error, "exceptions", None) or error.args
-    text = "; ".join(str(getattr(each, "exception", each)) for each in inner)
-    return text or type(error).__name__
+    try:
+        yield connection
+    finally:
+        if connection.is_open:
+            connection.close()

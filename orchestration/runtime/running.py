@@ -8,15 +8,17 @@ from importlib.metadata import PackageNotFoundError, version
 
 import dramatiq
 
+from orchestration.bus.address import Address
 from orchestration.clock import SystemClock, jitter, new_id
 from orchestration.definitions import App
 from orchestration.engine import Engine
 from orchestration.engine.transaction import Rules
-from orchestration.runtime.broker import parameters
 from orchestration.runtime.frame import Frame
+from orchestration.runtime.ingress import Ingress
 from orchestration.runtime.keeper import Keeper
 from orchestration.runtime.messages import StubRelay
 from orchestration.runtime.monitor import Monitor
+from orchestration.runtime.notifier import Notifier
 from orchestration.runtime.relay import Relay
 from orchestration.runtime.schedule import Timetable
 from orchestration.runtime.sweeper import Sweeper
@@ -34,12 +36,20 @@ class Setup:
 
     Attributes:
         scope: The only run to work for; None: all of them.
+        server: Where RabbitMQ is; None: where the settings say, if they do.
     """
 
     app: App
     settings: Settings
     broker: dramatiq.Broker
     scope: str | None = None
+    server: Address | None = None
+
+    @property
+    def address(self) -> Address | None:
+        """Where RabbitMQ is; None: everything runs in this process."""
+        url = self.settings.broker_url
+        return self.server or (None if url is None else Address(url))
 
 
 class Running:
@@ -75,6 +85,7 @@ class Running:
             self.engine, self.frame, self.sweeper, self._worker, settings.heartbeat_interval, watch
         )
         self._keeper.start()
+        self._bus = self._join_bus(setup)
 
     @property
     def end_reason(self) -> str | None:
@@ -102,6 +113,8 @@ class Running:
 
     def stop(self) -> None:
         """End every part; the lock is let go only when nothing is held any more."""
+        for part in self._bus:
+            part.stop()
         self._keeper.stop()
         self.frame.stop()
         if not self.frame.held():
@@ -109,6 +122,20 @@ class Running:
             self._locks.release(self._worker.id)
         self._relay.close()
         self.store.close()
+
+    def _join_bus(self, setup: Setup) -> tuple[Ingress, Notifier] | tuple[()]:
+        """Take part in what is heard and said on the exchange, where there is one."""
+        address = setup.address
+        if address is None:
+            return ()
+        mask = setup.settings.masked
+        ingress_to = address.parameters("orchestration ingress")
+        ingress = Ingress(self.engine, setup.app, self._locks, ingress_to, mask)
+        notifier_to = address.parameters("orchestration notifier")
+        notifier = Notifier(self.engine, self._locks, notifier_to)
+        ingress.start()
+        notifier.start()
+        return ingress, notifier
 
 
 def worker_rules(setup: Setup, queues: Mapping[str, int]) -> Rules:
@@ -122,6 +149,9 @@ def worker_rules(setup: Setup, queues: Mapping[str, int]) -> Rules:
         slots=settings.max_concurrent_workflows,
         workflow_timeout=settings.workflow_timeout,
         most_pending=settings.max_pending_per_sender,
+        outside=frozenset(settings.outside_agents),
+        grace=2 * settings.heartbeat_interval,
+        silence=settings.timeout_threshold,
         jitter=jitter,
     )
 
@@ -142,9 +172,10 @@ def describe_worker(rules: Rules, transport: str, queues: Mapping[str, int]) -> 
 
 def make_relay(setup: Setup) -> StubRelay | Relay:
     """The way messages leave this process."""
-    if setup.settings.broker_url is None:
+    address = setup.address
+    if address is None:
         return StubRelay(setup.broker)
-    return Relay(parameters(setup.settings.broker_url, "orchestration relay"))
+    return Relay(address.parameters("orchestration relay"))
 
 
 def release() -> str:

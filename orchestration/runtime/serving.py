@@ -5,9 +5,14 @@ from contextlib import contextmanager
 
 import dramatiq
 
+from orchestration.bus.address import Address
 from orchestration.definitions import App
-from orchestration.runtime.embedded import embedded
+from orchestration.runtime.acknowledgement import CurrentMessage
+from orchestration.runtime.broker import rabbitmq_broker
+from orchestration.runtime.embedded import embedded, hosted
 from orchestration.runtime.host import Host
+from orchestration.runtime.reach import prepare_broker
+from orchestration.runtime.running import Setup
 from orchestration.runtime.ticker import ticking
 from orchestration.runtime.watch import Watch
 from orchestration.settings import Settings
@@ -23,6 +28,24 @@ def serving(app: App, settings: Settings) -> Iterator[Host]:
     with (
         embedded(app, settings) as host,
         ticking(dramatiq.get_broker(), settings),
+        Watch(host.running.engine),
+    ):
+        yield host
+
+
+@contextmanager
+def serving_on(address: Address, app: App, settings: Settings) -> Iterator[Host]:
+    """The same with RabbitMQ in the middle, beside any number of other processes.
+
+    Raises:
+        BrokerError: RabbitMQ is away, or refuses us.
+        StoreError: The store cannot be used.
+    """
+    prepare_broker(address)
+    broker = rabbitmq_broker(address, [CurrentMessage()])
+    with (
+        hosted(Setup(app, settings, broker, server=address)) as host,
+        ticking(broker, settings),
         Watch(host.running.engine),
     ):
         yield host

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,36 +24,80 @@ class AgentRow:
     last_error: str | None
     circuit: str
     paused: bool
+    depends_on: list[str] = field(default_factory=list)
 
 
 COLUMNS = (
     "name, status, last_heartbeat, max_concurrent, capabilities, metrics, error_count, last_error,"
-    " circuit, paused"
+    " circuit, paused, depends_on"
 )
 
 
 def declare(
-    session: Session, name: str, max_concurrent: int | None, capabilities: Sequence[str]
+    session: Session,
+    name: str,
+    max_concurrent: int | None,
+    capabilities: Sequence[str],
+    depends_on: Sequence[str] = (),
 ) -> None:
     """Write that a worker serves this agent, and with which limit."""
+    register(session, name, capabilities, depends_on)
+    session.run("UPDATE agents SET max_concurrent = ? WHERE name = ?", max_concurrent, name)
+
+
+def register(
+    session: Session, name: str, capabilities: Sequence[str], depends_on: Sequence[str]
+) -> None:
+    """Write what an agent can do and relies on; whether it lives is another matter."""
     session.run(
-        "INSERT INTO agents (name, status, max_concurrent, capabilities)"
-        " VALUES (?, 'unknown', ?, ?) ON CONFLICT (name) DO UPDATE SET"
-        " max_concurrent = EXCLUDED.max_concurrent, capabilities = EXCLUDED.capabilities",
-        *(name, max_concurrent, json.dumps(list(capabilities))),
+        "INSERT INTO agents (name, status, capabilities, depends_on) VALUES (?, 'unknown', ?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET"
+        " capabilities = EXCLUDED.capabilities, depends_on = EXCLUDED.depends_on",
+        *(name, json.dumps(list(capabilities)), json.dumps(list(depends_on))),
     )
 
 
 def beat(
-    session: Session, name: str, status: str, metrics: Mapping[str, Any], now: datetime
+    session: Session,
+    name: str,
+    status: str | None,
+    metrics: Mapping[str, Any] | None,
+    now: datetime,
 ) -> None:
-    """Write a heartbeat; an agent that was never seen is registered by it."""
+    """Write a heartbeat; an agent that was never seen is registered by it.
+
+    Args:
+        session: The transaction.
+        name: The agent.
+        status: How it is; None: as before, but not silent any more.
+        metrics: What it measures; None: as before.
+        now: When.
+    """
+    text = None if metrics is None else json.dumps(metrics)
     session.run(
-        "INSERT INTO agents (name, status, last_heartbeat, metrics) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT (name) DO UPDATE SET status = EXCLUDED.status,"
-        " last_heartbeat = EXCLUDED.last_heartbeat, metrics = EXCLUDED.metrics",
-        *(name, status, now.timestamp(), json.dumps(metrics)),
+        "INSERT INTO agents (name, status, last_heartbeat, metrics)"
+        " VALUES (?, COALESCE(CAST(? AS TEXT), 'running'), ?, COALESCE(CAST(? AS TEXT), '{}'))"
+        " ON CONFLICT (name) DO UPDATE SET status = COALESCE(CAST(? AS TEXT), CASE"
+        " WHEN agents.status IN ('silent', 'unknown') THEN 'running' ELSE agents.status END),"
+        " last_heartbeat = EXCLUDED.last_heartbeat,"
+        " metrics = COALESCE(CAST(? AS TEXT), agents.metrics)",
+        *(name, status, now.timestamp(), text, status, text),
     )
+
+
+def describe(session: Session, name: str, capabilities: Sequence[str]) -> None:
+    """Write what an agent says it can do."""
+    session.run(
+        "UPDATE agents SET capabilities = ? WHERE name = ?",
+        json.dumps(list(capabilities)),
+        name,
+    )
+
+
+def last_heartbeat(session: Session, name: str) -> datetime | None:
+    """When an agent was heard of last."""
+    row = session.one("SELECT last_heartbeat FROM agents WHERE name = ?", name)
+    return None if row is None else moment(row[0])
 
 
 def mark(session: Session, name: str, status: str) -> None:
@@ -62,10 +106,12 @@ def mark(session: Session, name: str, status: str) -> None:
 
 
 def count_error(session: Session, name: str, error: str) -> None:
-    """Count an error of an agent."""
+    """Count an error of an agent, be it the first that is heard of it."""
     session.run(
-        "UPDATE agents SET error_count = error_count + 1, last_error = ? WHERE name = ?",
-        *(error, name),
+        "INSERT INTO agents (name, status, error_count, last_error) VALUES (?, 'unknown', 1, ?)"
+        " ON CONFLICT (name) DO UPDATE SET"
+        " error_count = agents.error_count + 1, last_error = EXCLUDED.last_error",
+        *(name, error),
     )
 
 
@@ -83,4 +129,5 @@ def everyone(session: Session) -> list[AgentRow]:
 def _read(row: Row) -> AgentRow:
     known = map(json.loads, row[4:6])
     values = [*row[:2], moment(row[2]), row[3], *known, *row[6:9], bool(row[9])]
+    values.append(json.loads(row[10]))
     return AgentRow(*values)

@@ -32,6 +32,20 @@ def remember(session: Session, sender: str, key: str, seen: Seen, now: datetime)
     )
 
 
+def is_first(session: Session, sender: str, key: str, queue: str) -> bool:
+    """Whether a command that reaches us by two queues is new by this one, or sent again.
+
+    False for the one copy of what the other queue has brought: that was answered already.
+    """
+    row = session.one("SELECT via FROM commands WHERE sender = ? AND key = ?", sender, key)
+    via = None if row is None else row[0]
+    first = via is None or via == queue
+    if via is None or not first:
+        sql = "UPDATE commands SET via = ? WHERE sender = ? AND key = ?"
+        session.run(sql, queue if first else None, sender, key)
+    return first
+
+
 def forget(session: Session, now: datetime, limit: int) -> int:
     """Drop keys whose time is over, and tell how many."""
     return session.run(

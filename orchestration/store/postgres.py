@@ -1,7 +1,7 @@
 """The store on PostgreSQL: the same SQL, one write transaction at a time by an advisory lock."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from typing import Any, LiteralString, TypeVar
@@ -12,6 +12,7 @@ import psycopg
 from orchestration.errors import StoreError
 from orchestration.ports import Row, Session
 from orchestration.store import migrate
+from orchestration.store.outcome import outcome_of
 
 T = TypeVar("T")
 TABLES = "SELECT 1 FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = ?"  # noqa: E501
@@ -81,6 +82,10 @@ class PostgresStore:
             return operation(session)
 
         return self._run("writer", locked)
+
+    def write_many(self, operations: Sequence[Callable[[Session], T]]) -> list[T | Exception]:
+        """Run each operation as `write` would."""
+        return [outcome_of(lambda o=operation: self.write(o)) for operation in operations]  # type: ignore[misc]
 
     def read(self, operation: Callable[[Session], T]) -> T:
         """Run the operation on one snapshot.
@@ -159,10 +164,12 @@ class PostgresLocks:
         self._names: set[str] = set()
         self._session: psycopg.Connection[Row] | None = None
 
-    def hold(self, name: str) -> None:
-        """Take a lock for as long as this process lives."""
-        self._ask(HOLD, name)
+    def hold(self, name: str) -> bool:
+        """Take a lock for as long as this process lives; False if it is taken, here too."""
+        if name in self._names or not self._ask(HOLD, name):
+            return False
         self._names.add(name)
+        return True
 
     def release(self, name: str) -> None:
         """Let go of it."""

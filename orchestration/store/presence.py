@@ -22,11 +22,18 @@ class FileLocks:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._directory = directory.resolve()
 
-    def hold(self, name: str) -> None:
-        """Take this process's lock, until it ends or lets go."""
+    def hold(self, name: str) -> bool:
+        """Take a lock until this process ends or lets go; False if it is taken, here too."""
+        if self._path(name) in _mine:
+            return False
         descriptor = os.open(self._path(name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return False
         _mine[self._path(name)] = descriptor
+        return True
 
     def release(self, name: str) -> None:
         """Let go, and remove the file."""
@@ -60,9 +67,11 @@ class MemoryLocks:
     def __init__(self) -> None:
         self._held: set[str] = set()
 
-    def hold(self, name: str) -> None:
-        """Take a lock."""
+    def hold(self, name: str) -> bool:
+        """Take a lock; False if it is taken."""
+        taken = name in self._held
         self._held.add(name)
+        return not taken
 
     def release(self, name: str) -> None:
         """Let go of it, as a death would."""

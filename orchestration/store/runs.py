@@ -56,6 +56,7 @@ class NewRun:
     correlation_id: str | None
     priority: int
     needs_slot: bool
+    requester: str | None = None
 
 
 def insert(session: Session, new: NewRun, now: datetime) -> None:
@@ -68,9 +69,11 @@ def insert(session: Session, new: NewRun, now: datetime) -> None:
     rank = now.timestamp() - 60 * new.priority
     session.run(
         "INSERT INTO runs (id, command, plan, parameters, sender, correlation_id, priority, rank,"
-        " needs_slot, status, generation, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " needs_slot, status, generation, created_at, requester)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         *(new.id, new.plan.name, digest, new.parameters, new.sender, new.correlation_id),
         *(new.priority, rank, int(new.needs_slot), RunStatus.PENDING, 1, now.timestamp()),
+        new.requester,
     )
 
 
@@ -150,6 +153,14 @@ def status(session: Session, run_id: str) -> RunStatus:
     if row is None:
         raise NotFoundError(f"no workflow {run_id}: `orchestrate workflows list` shows them")
     return RunStatus(row[0])
+
+
+def requester_and_status(session: Session, run_id: str) -> tuple[set[str], RunStatus] | None:
+    """Who wanted a run over the bus, and where it is; None: there is no such run."""
+    row = session.one("SELECT sender, requester, status FROM runs WHERE id = ?", run_id)
+    if row is None:
+        return None
+    return set() if row[1] is None else {row[0], row[1]}, RunStatus(row[2])
 
 
 def rank(session: Session, run_id: str) -> float:

@@ -8,7 +8,7 @@ two connections checkpoint at once.
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -20,6 +20,7 @@ from orchestration.errors import StoreError
 from orchestration.ports import Row, Session
 from orchestration.store import migrate
 from orchestration.store.lock import WriteLock
+from orchestration.store.outcome import outcome_of
 
 T = TypeVar("T")
 TABLES = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
@@ -91,18 +92,12 @@ class SqliteStore:
         Raises:
             StoreError: Nothing was written; repeat it later.
         """
-        future: Future[T] = Future()
-        with self._door:
-            if self._closed:
-                raise StoreError(CLOSED)
-            self._queue.put((operation, future))
-        while True:
-            try:
-                return future.result(timeout=PATIENCE_S)
-            except FutureTimeout:
-                if future.done():  # the operation itself ran out of some time
-                    raise
-                self._lock.end_stopped_holder()
+        return self._wait(self._enqueue(operation))
+
+    def write_many(self, operations: Sequence[Callable[[Session], T]]) -> list[T | Exception]:
+        """Run each operation as `write` would, in as few commits as can be."""
+        futures = [self._enqueue(operation) for operation in operations]
+        return [outcome_of(lambda f=future: self._wait(f)) for future in futures]  # type: ignore[misc]
 
     def read(self, operation: Callable[[Session], T]) -> T:
         """Run the operation on one snapshot, on a connection of this thread.
@@ -143,6 +138,23 @@ class SqliteStore:
         while self._thread.is_alive():
             self._lock.end_stopped_holder()
             self._thread.join(PATIENCE_S)
+
+    def _enqueue(self, operation: Callable[[Session], T]) -> "Future[T]":
+        future: Future[T] = Future()
+        with self._door:
+            if self._closed:
+                raise StoreError(CLOSED)
+            self._queue.put((operation, future))
+        return future
+
+    def _wait(self, future: "Future[T]") -> T:
+        while True:
+            try:
+                return future.result(timeout=PATIENCE_S)
+            except FutureTimeout:
+                if future.done():  # the operation itself ran out of some time
+                    raise
+                self._lock.end_stopped_holder()
 
     def _prepare(self, *, create: bool, old: bool) -> None:
         session = SqliteSession(self._connection)
@@ -246,6 +258,10 @@ class MemoryStore:
         """Run the operation in a transaction."""
         with self._mutex, _explained(Path(":memory:")), transaction(self._connection):
             return operation(SqliteSession(self._connection))
+
+    def write_many(self, operations: Sequence[Callable[[Session], T]]) -> list[T | Exception]:
+        """Run each operation as `write` would."""
+        return [outcome_of(lambda o=operation: self.write(o)) for operation in operations]  # type: ignore[misc]
 
     def read(self, operation: Callable[[Session], T]) -> T:
         """Run the operation between two transactions."""

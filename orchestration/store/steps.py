@@ -14,6 +14,7 @@ COLUMNS = (
     " owner, fraction, message, unknown, error, opened_at, claimed_at, ended_at, due_at,"
     " worker"
 )
+OUTSIDE = "outside:"
 KEY = "run_id = ? AND step = ? AND branch = ?"
 NOT_QUEUED = "AND status <> 'queued'"
 
@@ -44,6 +45,11 @@ class StepRow:
     ended_at: datetime | None
     due_at: datetime | None
     worker: str | None = None
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether an agent that is not ours holds it."""
+        return self.owner is not None and self.owner.startswith(OUTSIDE)
 
     @property
     def key(self) -> tuple[str, str, int]:
@@ -300,6 +306,12 @@ def deadline(session: Session, row: StepRow) -> datetime | None:
     """When a worker must have taken a branch or, once it runs, its attempt must be over."""
     found = session.one(f"SELECT deadline FROM steps WHERE {KEY}", *row.key)
     return moment(found[0]) if found else None
+
+
+def wake(session: Session, row: StepRow, due_at: datetime | None) -> None:
+    """Set when a branch is to be looked at again; None: never."""
+    sql = f"UPDATE steps SET due_at = ? WHERE {KEY}"
+    session.run(sql, due_at and due_at.timestamp(), *row.key)
 
 
 def undoable(

@@ -1,8 +1,10 @@
 """A workflow run as people and programs see it."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
+from orchestration.plans import UNDO
 from orchestration.ports import Session
 from orchestration.state import RunStatus, StepStatus
 from orchestration.store import artifacts, attempts, events, runs, steps, workers
@@ -13,6 +15,7 @@ from orchestration.views import error
 from orchestration.views.fleet import iso
 
 MOST_EVENTS = 1_000
+DONE = frozenset({StepStatus.COMPLETED, StepStatus.SKIPPED})
 
 
 def summary(run: RunRow) -> dict[str, Any]:
@@ -82,6 +85,24 @@ def final(session: Session, run_id: str) -> dict[str, Any]:
     }
 
 
+def status(session: Session, run_id: str) -> dict[str, Any]:
+    """A run as its progress updates tell it, with its times, and its result once it has one.
+
+    Raises:
+        NotFoundError: There is no such run.
+    """
+    run = runs.get(session, run_id)
+    return {
+        **told(session, run_id).progress,
+        "requester": run.sender,
+        "created_at": iso(run.created_at),
+        "started_at": iso(run.started_at),
+        "ended_at": iso(run.ended_at),
+        "result": result(session, run_id),
+        "error_messages": error_messages(session, run),
+    }
+
+
 def error_messages(session: Session, run: RunRow) -> list[str]:
     """Why a run failed, in one line each."""
     failed = (row for row in steps.of_run(session, run.id) if row.status is StepStatus.FAILED)
@@ -135,3 +156,39 @@ def _worker(session: Session, worker: str | None) -> dict[str, Any] | None:
     if row is None:
         return None
     return {"id": row.id, "host": row.host, "pid": row.pid, "release": row.release}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the requester of a run is told while it runs."""
+
+    correlation_id: str | None
+    progress: dict[str, Any]
+
+
+def told(session: Session, run_id: str) -> Told:
+    """The run in the words of a progress update, without its time.
+
+    Raises:
+        NotFoundError: There is no such run.
+    """
+    run = runs.get(session, run_id)
+    rows = [row for row in steps.of_run(session, run_id) if not row.step.startswith(UNDO)]
+    by_step = {step.name: [r for r in rows if r.step == step.name] for step in run.plan.steps}
+    begun = {name: found for name, found in by_step.items() if found}
+    current = [name for name, found in begun.items() if any(row.status.open for row in found)]
+    done = [n for n, found in begun.items() if all(r.status in DONE for r in found)]
+    failed = [n for n, found in begun.items() if any(r.status is StepStatus.FAILED for r in found)]
+    progress = {
+        "workflow_id": run.id,
+        "command_type": run.command,
+        "progress": round(run.progress, 4),
+        "current_step": current[0] if current else (list(begun)[-1] if begun else None),
+        "status": run.status.value,
+        "details": {
+            "steps_completed": done,
+            "steps_failed": failed,
+            "error_messages": error_messages(session, run),
+        },
+    }
+    return Told(run.correlation_id, progress)

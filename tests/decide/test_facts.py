@@ -272,6 +272,14 @@ EXAMPLES = [
         (MoveAll("first", S.RUNNING, S.CANCELLED),),
     ),
     Example(
+        "a critical error fails the run",
+        run(R.RUNNING, {"first": {S.RUNNING: 1}}),
+        facts.Condemned(),
+        R.FAILED,
+        {"first": {S.CANCELLED: 1}},
+        (MoveAll("first", S.RUNNING, S.CANCELLED),),
+    ),
+    Example(
         "what has an undo is undone before the run ends",
         run(R.RUNNING, {"first": {S.RUNNING: 1}}, UNDOABLE),
         facts.CancelRequested(),

@@ -198,6 +198,9 @@ class Counting:
     def write(self, operation: Any) -> Any:
         return self._store.write(lambda session: operation(CountingSession(session, self)))
 
+    def write_many(self, operations: Any) -> Any:
+        return [self.write(operation) for operation in operations]
+
     def read(self, operation: Any) -> Any:
         return self._store.read(operation)
 

@@ -13,10 +13,11 @@ from dramatiq import Message, Worker
 from dramatiq.brokers.stub import StubBroker
 from dramatiq.errors import BrokerConnectionError
 
+from orchestration.bus.address import parameters
 from orchestration.errors import BrokerError
 from orchestration.runtime import acknowledgement
 from orchestration.runtime.acknowledgement import CurrentMessage
-from orchestration.runtime.broker import HardRabbitmqBroker, make_broker, parameters
+from orchestration.runtime.broker import HardRabbitmqBroker, make_broker
 from orchestration.runtime.names import ORCHESTRATOR
 from orchestration.runtime.reach import require_broker
 from tests.eventually import eventually

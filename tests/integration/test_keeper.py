@@ -247,7 +247,7 @@ def test_a_worker_whose_main_thread_hangs_ends_all_the_same(
     anvil: Anvil, clock: FakeClock, signals: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     codes: list[int] = []
-    monkeypatch.setattr(keepers.os, "_exit", codes.append)
+    monkeypatch.setattr(os, "_exit", codes.append)
     workshop = Workshop(anvil.app, clock, watch=lambda: "its parent is gone")
     workshop.tick(2 * SECOND)
     (row,) = workshop.store.read(workers.present)

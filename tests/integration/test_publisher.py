@@ -10,9 +10,9 @@ from pika.adapters.select_connection import SelectConnection
 from pika.exceptions import AMQPError
 
 from orchestration.bus import publisher as publishers
+from orchestration.bus.address import parameters
 from orchestration.bus.publisher import WINDOW, Letter, Publisher
 from orchestration.ports import Dispatch
-from orchestration.runtime.broker import parameters
 from orchestration.runtime.relay import Relay
 from tests.eventually import eventually
 from tests.rabbitmq import control, fresh_vhost

@@ -1,0 +1,154 @@
+"""Where RabbitMQ is, and how to log in: from the settings, or from a config dict."""
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+import pika
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from orchestration import settings
+from orchestration.errors import ConfigurationError
+
+HEARTBEAT_S = 30
+BLOCKED_TIMEOUT_S = 60
+PORT, TLS_PORT = 5672, 5671
+
+
+class RabbitmqConfig(BaseModel):
+    """The keys that a `rabbitmq` config dict may have."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    host: str = Field("localhost", min_length=1)
+    port: int | None = Field(None, ge=1, le=65535)
+    username: str = "guest"
+    password: SecretStr = SecretStr("guest")
+    virtual_host: str = Field("/", min_length=1)
+    heartbeat: int = Field(HEARTBEAT_S, ge=0, le=65535)
+    blocked_connection_timeout: float = Field(BLOCKED_TIMEOUT_S, gt=0)
+    ssl_options: pika.SSLOptions | ssl.SSLContext | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A server, a vhost and a login; who has the same one can share a connection.
+
+    Attributes:
+        url: `amqp://` or `amqps://`, password included.
+        ssl_options: How to check the server, and what to show it; None: pika's defaults.
+    """
+
+    url: str = field(repr=False)
+    ssl_options: pika.SSLOptions | None = None
+
+    @property
+    def place(self) -> str:
+        """The address without user and password."""
+        parts = urlsplit(self.url)
+        port = parts.port or (TLS_PORT if parts.scheme == "amqps" else PORT)
+        return f"{parts.scheme}://{parts.hostname}:{port}{parts.path}"
+
+    @property
+    def user(self) -> str | None:
+        """As whom we log in, by name; the server can check what a message says of that."""
+        login = pika.URLParameters(self.url).credentials
+        return login.username if isinstance(login, pika.PlainCredentials) else None
+
+    def parameters(self, name: str) -> pika.URLParameters:
+        """How to connect.
+
+        Args:
+            name: What the connection is called on the server.
+        """
+        found = parameters(self.url, name)
+        if self.ssl_options is not None:
+            found.ssl_options = self.ssl_options
+        return found
+
+
+def parameters(url: str, name: str) -> pika.URLParameters:
+    """How to connect to RabbitMQ.
+
+    Args:
+        url: `amqp://` or `amqps://`; settings in its query win over ours.
+        name: What the connection is called on the server.
+
+    Raises:
+        ConfigurationError: A setting in its query is none.
+    """
+    try:
+        found = pika.URLParameters(url)
+    except (ValueError, SyntaxError):
+        raise ConfigurationError(
+            "RABBITMQ_URL: what follows the `?` is no setting of a connection"
+        ) from None
+    query = urlsplit(url).query
+    if "heartbeat" not in query:
+        found.heartbeat = HEARTBEAT_S
+    if "blocked_connection_timeout" not in query:
+        found.blocked_connection_timeout = BLOCKED_TIMEOUT_S
+    found.client_properties = {"connection_name": name}
+    return found
+
+
+def address_of(config: Mapping[str, Any] | None) -> Address:
+    """The address that a config dict describes; without one that of the settings.
+
+    Args:
+        config: `host`, `port`, `username`, `password`, `virtual_host`, `heartbeat`,
+            `blocked_connection_timeout`, `ssl_options`; what is missing has its default.
+
+    Raises:
+        ConfigurationError: A key is unknown or its value wrong; all are named.
+    """
+    if config is None and (url := settings.load().broker_url) is not None:
+        return Address(url)
+    try:
+        found = RabbitmqConfig.model_validate(dict(config or {}))
+    except ValidationError as error:
+        problems = "; ".join(described(each) for each in error.errors(include_url=False))
+        known = ", ".join(RabbitmqConfig.model_fields)
+        raise ConfigurationError(f"rabbitmq config: {problems}; known keys: {known}") from None
+    return _address(found)
+
+
+def described(problem: Mapping[str, Any]) -> str:
+    """One wrong key in one line; the value itself may be a secret."""
+    name = ".".join(str(part) for part in problem["loc"])
+    unknown = problem["type"] == "extra_forbidden"
+    return f"unknown key {name!r}" if unknown else f"{name}: {problem['msg']}"
+
+
+def reason_of(error: BaseException) -> str:
+    """What a failed connection says, in one line: the innermost of pika's nested errors."""
+    inner = [
+        *getattr(error, "exceptions", ()),
+        getattr(error, "exception", None),
+        error.__cause__,
+        *error.args,
+    ]
+    causes = [each for each in inner if isinstance(each, BaseException)]
+    if causes:
+        return reason_of(causes[-1])
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _address(found: RabbitmqConfig) -> Address:
+    options, host = found.ssl_options, found.host
+    if isinstance(options, ssl.SSLContext):
+        options = pika.SSLOptions(options, host)
+    scheme = "amqp" if options is None else "amqps"
+    port = found.port or (PORT if options is None else TLS_PORT)
+    login = f"{quote(found.username, safe='')}:{quote(found.password.get_secret_value(), safe='')}"
+    place = f"[{host}]" if ":" in host else host
+    query = urlencode(
+        {
+            "heartbeat": found.heartbeat,
+            "blocked_connection_timeout": found.blocked_connection_timeout,
+        }
+    )
+    vhost = quote(found.virtual_host, safe="")
+    return Address(f"{scheme}://{login}@{place}:{port}/{vhost}?{query}", options)

@@ -1,0 +1,96 @@
+"""A command as the agent that works on it sees it."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from typing_extensions import override
+
+from orchestration.messages import Envelope
+
+Tell = Callable[["Command", float, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What an agent is asked to do, once.
+
+    Attributes:
+        id: The id of the message; an answer carries it as `correlation_id`.
+        name: What to do.
+        parameters: With what.
+        sender: Who asks, and gets the answer.
+        workflow_id: The run that it is a step of; None: it belongs to none.
+        step: The step of that run.
+        item: What this branch is about, where the step fans out.
+        attempt: 1, and one more each time the same is tried again.
+        idempotency_key: The same for every attempt: for effects in the outside world.
+        deadline: ISO 8601; a later answer changes nothing.
+    """
+
+    id: str
+    name: str
+    parameters: dict[str, Any]
+    sender: str
+    workflow_id: str | None = None
+    step: str | None = None
+    item: Any = None
+    attempt: int = 1
+    idempotency_key: str | None = None
+    deadline: str | None = None
+    _tell: Tell = field(default=lambda *_: None, repr=False, compare=False)
+    _cancelled: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
+
+    @override
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether nobody wants the answer any more: a plain function asks this now and then."""
+        return self._cancelled.is_set()
+
+    def progress(self, fraction: float, message: str = "") -> None:
+        """Tell how far the work is; it may be called from any thread, and never waits.
+
+        Args:
+            fraction: How much is done, 0 to 1.
+            message: What is being done.
+        """
+        self._tell(self, min(max(float(fraction), 0.0), 1.0), message)
+
+    def cancel(self) -> None:
+        """Tell the handler that nobody wants the answer any more."""
+        self._cancelled.set()
+
+
+def command_of(envelope: Envelope, tell: Tell) -> Command:
+    """The command in a message; what is not as it should be is left out.
+
+    Args:
+        envelope: A message of type `command`.
+        tell: Sends progress.
+    """
+    payload = envelope.payload
+    parameters = payload.get("parameters")
+    attempt = payload.get("attempt")
+    return Command(
+        id=envelope.id,
+        name=str(payload.get("command", payload.get("command_type", ""))),
+        parameters=parameters if isinstance(parameters, dict) else {},
+        sender=envelope.reply_to or envelope.sender,
+        workflow_id=text(payload, "workflow_id"),
+        step=text(payload, "step"),
+        item=payload.get("item"),
+        attempt=attempt if isinstance(attempt, int) else 1,
+        idempotency_key=text(payload, "idempotency_key"),
+        deadline=text(payload, "deadline"),
+        _tell=tell,
+    )
+
+
+def text(payload: Mapping[str, Any], name: str) -> str | None:
+    """A field, if it is a text."""
+    value = payload.get(name)
+    return value if isinstance(value, str) else None

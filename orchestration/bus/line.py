@@ -1,0 +1,244 @@
+"""An agent's channel on the bus: it publishes with confirms, consumes, and is opened again."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import pika
+from pika.adapters.asyncio_connection import AsyncioConnection
+from pika.channel import Channel
+from pika.exceptions import AMQPError, ChannelClosedByBroker
+
+from orchestration.bus import topology
+from orchestration.bus.link import Link
+from orchestration.bus.talk import Talk, open_talk, settle
+from orchestration.errors import BrokerError
+from orchestration.messages import EXCHANGE
+
+log = logging.getLogger("rabbitmq_orchestration")
+
+PREFETCH = 100
+PAUSE_S = 0.5
+CLOSING_S = 5.0
+NOT_FOUND = 404
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message that is to be published."""
+
+    routing_key: str
+    body: bytes
+    properties: pika.BasicProperties
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A message that was delivered, and the channel that wants it acknowledged."""
+
+    routing_key: str
+    body: bytes
+    channel: Channel
+    tag: int
+
+    def ack(self) -> None:
+        """Let the broker forget it; where the channel is gone it comes again instead."""
+        if self.channel.is_open:
+            self.channel.basic_ack(self.tag)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    message: Outgoing
+    confirmed: "asyncio.Future[BrokerError | None]"
+
+
+class Line:
+    """One agent's channel on a shared connection.
+
+    What was not confirmed when the connection broke is published again on the next one; what the
+    broker refuses is given back to who sent it.
+
+    Args:
+        link: The connection, which the caller has joined.
+        agent: Whose channel it is.
+    """
+
+    def __init__(self, link: Link, agent: str) -> None:
+        self._link = link
+        self._agent = agent
+        self._talk: Talk | None = None
+        self._waiting: deque[_Sending] = deque()
+        self._unconfirmed: dict[int, _Sending] = {}
+        self._last = 0
+        self._receive: Callable[[Incoming], None] | None = None
+        self._wanted = asyncio.Event()
+        self._consuming: asyncio.Future[BrokerError | None] = (
+            asyncio.get_running_loop().create_future()
+        )
+        self._task = asyncio.create_task(self._serve(), name=f"rabbitmq-line-{agent}")
+
+    async def publish(self, messages: Sequence[Outgoing]) -> None:
+        """Publish on the exchange, and wait until the broker has all of it on disk.
+
+        While there is no connection this waits for the next one.
+
+        Raises:
+            BrokerError: The broker refused a message; the message says why.
+        """
+        loop = asyncio.get_running_loop()
+        sendings = [_Sending(message, loop.create_future()) for message in messages]
+        self._waiting.extend(sendings)
+        self._flush()
+        for error in await asyncio.gather(*(sending.confirmed for sending in sendings)):
+            if error is not None:
+                raise error
+
+    async def consume(self, receive: Callable[[Incoming], None]) -> None:
+        """Get every message of the agent's own queue from now on.
+
+        Raises:
+            BrokerError: The broker does not allow it.
+        """
+        self._receive = receive
+        self._wanted.set()
+        if (error := await asyncio.shield(self._consuming)) is not None:
+            self._receive = None
+            self._wanted.clear()
+            self._consuming = asyncio.get_running_loop().create_future()
+            raise error
+
+    async def close(self) -> None:
+        """Wait a little for what is under way, and close the channel."""
+        open_ones = [each.confirmed for each in (*self._waiting, *self._unconfirmed.values())]
+        if open_ones:
+            await asyncio.wait(open_ones, timeout=CLOSING_S)
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+
+    async def _serve(self) -> None:
+        try:
+            while True:
+                connection = await self._link.connection()
+                try:
+                    await self._use(connection)
+                except (AMQPError, OSError) as error:
+                    log.warning("%s: the channel was closed: %s", self._agent, error)
+                await asyncio.sleep(PAUSE_S if self._link.is_open else 0)
+        finally:
+            left = BrokerError(f"{self._agent} was disconnected before this was confirmed")
+            self._give_back([*self._unconfirmed.values(), *self._waiting], left)
+
+    async def _use(self, connection: AsyncioConnection) -> None:
+        """Open a channel, and serve it until it is closed."""
+        talk = await open_with_exchange(connection)
+        try:
+            await talk.ask(talk.channel.confirm_delivery, self._confirmed)
+            self._last = 0
+            self._talk = talk
+            self._flush()
+            await self._listen(talk)
+            raise await talk.closed
+        except ChannelClosedByBroker as error:
+            refusal = BrokerError(f"RabbitMQ refused {self._agent}: {error}")
+            self._give_back(list(self._unconfirmed.values()), refusal)
+            self._unconfirmed.clear()
+            raise
+        finally:
+            self._talk = None
+            self._waiting.extendleft(reversed(self._unconfirmed.values()))
+            self._unconfirmed.clear()
+            if talk.channel.is_open:
+                talk.channel.close()
+
+    async def _listen(self, talk: Talk) -> None:
+        """Consume, once that is wanted; return when it is, or the channel is closed."""
+        wanted = asyncio.ensure_future(self._wanted.wait())
+        try:
+            await asyncio.wait((wanted, talk.closed), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            wanted.cancel()
+        if talk.closed.done() or self._receive is None:
+            return
+        try:
+            await subscribe(talk, self._agent, self._deliver)
+        except ChannelClosedByBroker as error:
+            refusal = BrokerError(f"{self._agent} may not consume its own queue: {error}")
+            settle(self._consuming, refusal)
+            raise
+        settle(self._consuming, None)
+
+    def _deliver(
+        self,
+        channel: Channel,
+        method: pika.spec.Basic.Deliver,
+        _properties: pika.BasicProperties,
+        body: bytes,
+    ) -> None:
+        if self._receive is not None:
+            self._receive(Incoming(method.routing_key, body, channel, method.delivery_tag))
+
+    def _flush(self) -> None:
+        while self._waiting and self._talk is not None and self._talk.channel.is_open:
+            sending = self._waiting.popleft()
+            if sending.confirmed.done():
+                continue
+            self._last += 1
+            self._unconfirmed[self._last] = sending
+            message = sending.message
+            self._talk.channel.basic_publish(
+                EXCHANGE, message.routing_key, message.body, message.properties
+            )
+
+    def _confirmed(self, frame: "pika.frame.Method[pika.spec.Basic.Ack]") -> None:
+        method = frame.method
+        nacked = isinstance(method, pika.spec.Basic.Nack)
+        error = (
+            BrokerError("RabbitMQ could not keep the message: send it again") if nacked else None
+        )
+        first = min(self._unconfirmed, default=0) if method.multiple else method.delivery_tag
+        for number in range(first, method.delivery_tag + 1):
+            if (sending := self._unconfirmed.pop(number, None)) is not None:
+                settle(sending.confirmed, error)
+
+    def _give_back(self, sendings: Sequence[_Sending], error: BrokerError) -> None:
+        for sending in sendings:
+            settle(sending.confirmed, error)
+
+
+async def open_with_exchange(connection: AsyncioConnection) -> Talk:
+    """Open a channel, and make sure that the exchange is there.
+
+    Whoever may not configure anything can still look whether it is there.
+
+    Raises:
+        AMQPError: The channel was closed.
+    """
+    talk = await open_talk(connection)
+    try:
+        await talk.ask(talk.channel.exchange_declare, EXCHANGE, "topic", passive=True)
+    except ChannelClosedByBroker as error:
+        if error.reply_code != NOT_FOUND:
+            raise
+        talk = await open_talk(connection)
+        await talk.ask(talk.channel.exchange_declare, EXCHANGE, "topic", durable=True)
+    return talk
+
+
+async def subscribe(talk: Talk, agent: str, deliver: Callable[..., None]) -> None:
+    """Declare an agent's own queue, and consume it.
+
+    Raises:
+        AMQPError: The channel was closed: the broker does not allow it, or the connection broke.
+    """
+    channel, queue = talk.channel, topology.queue_of(agent)
+    await talk.ask(channel.queue_declare, queue, durable=True)
+    for key in topology.keys_of(agent):
+        await talk.ask(channel.queue_bind, queue, EXCHANGE, key)
+    channel.add_on_cancel_callback(lambda _frame: channel.close())
+    await talk.ask(channel.basic_qos, prefetch_count=PREFETCH)
+    await talk.ask(channel.basic_consume, queue, deliver)

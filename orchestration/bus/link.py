@@ -1,0 +1,159 @@
+"""A connection of one event loop, shared by the agents of the process, and opened again."""
+
+import asyncio
+import logging
+from contextlib import suppress
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from pika.adapters.asyncio_connection import AsyncioConnection
+
+from orchestration.bus.address import Address, reason_of
+from orchestration.bus.talk import settle
+from orchestration.clock import jitter
+from orchestration.errors import BrokerError
+
+log = logging.getLogger("rabbitmq_orchestration")
+
+FIRST_PAUSE_S = 0.2
+LONGEST_PAUSE_S = 15.0
+CLOSING_S = 5.0
+
+
+class Link:
+    """One connection, opened again with growing pauses for as long as somebody uses it.
+
+    Args:
+        address: Where to connect.
+    """
+
+    def __init__(self, address: Address) -> None:
+        loop = asyncio.get_running_loop()
+        self._address = address
+        self._users = 0
+        self._tried = asyncio.Event()
+        self._failure: BrokerError | None = None
+        self._open: asyncio.Future[AsyncioConnection] = loop.create_future()
+        self._task = loop.create_task(self._keep_open(), name="rabbitmq-link")
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is connected now."""
+        return self._open.done()
+
+    async def join(self) -> None:
+        """Use it from now on, once the first attempt to connect is over.
+
+        Raises:
+            BrokerError: The last attempt failed; then it is not used.
+        """
+        self._users += 1
+        try:
+            await self._tried.wait()
+        except BaseException:
+            await self.leave()
+            raise
+        if self._failure is not None:
+            failure = self._failure
+            await self.leave()
+            raise failure
+
+    async def leave(self) -> None:
+        """Use it no longer; the last one closes the connection."""
+        self._users -= 1
+        if self._users == 0:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def connection(self) -> AsyncioConnection:
+        """The open connection, however long that takes."""
+        return await asyncio.shield(self._open)
+
+    async def _keep_open(self) -> None:
+        try:
+            await self._open_again_and_again()
+        finally:
+            forget(self._address, self)
+
+    async def _open_again_and_again(self) -> None:
+        pause_s = FIRST_PAUSE_S
+        while True:
+            lost: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
+            try:
+                await self._use(lost)
+                pause_s = FIRST_PAUSE_S
+            except BrokerError as error:
+                self._failure = error
+                if self._tried.is_set():
+                    log.warning("%s; trying again", error)
+            self._tried.set()
+            await asyncio.sleep(pause_s * (0.5 + jitter()))
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    async def _use(self, lost: "asyncio.Future[Exception]") -> None:
+        """Connect, and return when the connection is lost.
+
+        Raises:
+            BrokerError: It could not be opened.
+        """
+        opening: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        connection = AsyncioConnection(
+            self._address.parameters("AgentMessageBus"),
+            on_open_callback=lambda found: settle(opening, found),
+            on_open_error_callback=lambda _found, error: settle(opening, error),
+            on_close_callback=lambda _found, reason: settle(lost, reason),
+        )
+        try:
+            outcome = await asyncio.shield(opening)
+            if isinstance(outcome, BaseException):
+                raise refused(self._address, outcome)
+            self._failure = None
+            self._open.set_result(connection)
+            self._tried.set()
+            log.debug("connected to %s", self._address.place)
+            reason = await asyncio.shield(lost)
+            log.warning("the connection to %s is lost: %s", self._address.place, reason)
+        finally:
+            if self._open.done():
+                self._open = asyncio.get_running_loop().create_future()
+            await close(connection, opening, lost)
+
+
+async def close(
+    connection: AsyncioConnection,
+    opening: "asyncio.Future[Any]",
+    lost: "asyncio.Future[Exception]",
+) -> None:
+    """Close a connection in whatever state it is, within a few seconds."""
+    await asyncio.wait((opening,), timeout=CLOSING_S)
+    if connection.is_open:
+        connection.close()
+    if opening.done() and opening.result() is connection:
+        await asyncio.wait((lost,), timeout=CLOSING_S)
+
+
+def refused(address: Address, error: BaseException) -> BrokerError:
+    """Why there is no connection, and what to do."""
+    return BrokerError(
+        f"cannot use RabbitMQ at {address.place} ({reason_of(error)}):"
+        " start it, or correct its address and login"
+    )
+
+
+LINKS: "WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Address, Link]]" = WeakKeyDictionary()
+
+
+def link_to(address: Address) -> Link:
+    """The link of the running event loop to an address, made where there is none."""
+    links = LINKS.setdefault(asyncio.get_running_loop(), {})
+    if address not in links:
+        links[address] = Link(address)
+    return links[address]
+
+
+def forget(address: Address, link: Link) -> None:
+    """Let the next one who wants this address get a link of its own."""
+    links = LINKS.get(asyncio.get_running_loop(), {})
+    if links.get(address) is link:
+        del links[address]

@@ -1,0 +1,268 @@
+"""An agent at work: it answers commands, beats, and tells its progress."""
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol
+
+from orchestration.bus.command import Command, command_of, text
+from orchestration.bus.line import Incoming
+from orchestration.errors import BrokerError, MalformedMessageError, RejectedError
+from orchestration.messages import Envelope, MessagePriority, MessageType, parse
+
+log = logging.getLogger("rabbitmq_orchestration")
+
+Handler = Callable[[Command, dict[str, Any]], Any]
+Listener = Callable[[Envelope], Any]
+
+MOST_AT_ONCE = 16
+PROGRESS_EVERY_S = 0.1
+ENDING_S = 10.0
+BUILT_IN = ("cancel", "health_check", "emergency_stop")
+
+
+class Mouth(Protocol):
+    """How an agent speaks."""
+
+    name: str
+
+    async def send_message(
+        self,
+        recipient: str,
+        message_type: str | MessageType,
+        payload: Mapping[str, Any],
+        correlation_id: str | None = None,
+        priority: int = MessagePriority.NORMAL,
+    ) -> str:
+        """Send one message."""
+        ...
+
+    async def send_heartbeat(
+        self,
+        status: str = "running",
+        metrics: Mapping[str, Any] | None = None,
+        capabilities: list[str] | None = None,
+    ) -> str:
+        """Say that it lives."""
+        ...
+
+
+@dataclass(slots=True)
+class _Job:
+    command: Command
+    work: "asyncio.Future[Any] | None" = None
+
+
+class Service:
+    """Works on an agent's commands until it is stopped.
+
+    Args:
+        bus: How the agent speaks.
+        handlers: What it can do, by name.
+        listeners: Who hears what is no command, by message type.
+        heartbeat: How often it beats.
+    """
+
+    def __init__(
+        self,
+        bus: Mouth,
+        handlers: Mapping[str, Handler],
+        listeners: Mapping[MessageType, Listener],
+        heartbeat: timedelta,
+    ) -> None:
+        self._bus = bus
+        self._handlers = handlers
+        self._listeners = listeners
+        self._heartbeat_s = heartbeat.total_seconds()
+        self._loop = asyncio.get_running_loop()
+        self._room = asyncio.Semaphore(MOST_AT_ONCE)
+        self._jobs: dict[str, _Job] = {}
+        self._notes: dict[str, tuple[Command, float, str]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Beat until it is stopped, then let what is under way finish, for some seconds."""
+        stopping = asyncio.create_task(self._stopping.wait())
+        beat: asyncio.Task[None] | None = None
+        try:
+            while not stopping.done():
+                if beat is None or beat.done():
+                    beat = self._begin(self._beat())
+                await asyncio.wait((stopping,), timeout=self._heartbeat_s)
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=ENDING_S)
+        finally:
+            for task in (stopping, *self._tasks):
+                task.cancel()
+            await asyncio.gather(stopping, *self._tasks, return_exceptions=True)
+
+    def stop(self) -> None:
+        """Let `run` end."""
+        self._stopping.set()
+
+    def receive(self, incoming: Incoming) -> None:
+        """Take one message from the agent's queue."""
+        try:
+            envelope = parse(incoming.body)
+        except MalformedMessageError as error:
+            log.warning("%s: dropped what is no message: %s", self._bus.name, error)
+            incoming.ack()
+            return
+        log.debug("%s: %s %s", self._bus.name, incoming.routing_key, envelope.id)
+        if envelope.message_type is MessageType.COMMAND:
+            self._begin(self._serve(incoming, envelope))
+        else:
+            incoming.ack()
+            if (listener := self._listeners.get(envelope.message_type)) is not None:
+                self._begin(self._tell_listener(listener, envelope))
+
+    async def _beat(self) -> None:
+        with lenient(self._bus.name):
+            await self._bus.send_heartbeat(capabilities=sorted(self._handlers))
+
+    async def _tell_listener(self, listener: Listener, envelope: Envelope) -> None:
+        try:
+            found = listener(envelope)
+            if inspect.isawaitable(found):
+                await found
+        except Exception:  # the outermost frame of an agent's own code
+            log.exception("%s: a listener failed", self._bus.name)
+
+    async def _serve(self, incoming: Incoming, envelope: Envelope) -> None:
+        """Work on one command, and answer it.
+
+        It is acknowledged before the work: whoever asked decides whether it is tried again.
+        """
+        command = command_of(envelope, self._note)
+        if command.name in BUILT_IN:
+            incoming.ack()
+            answer = await self._outcome(_Job(command), self._obey)
+        else:
+            async with self._room:
+                incoming.ack()
+                job = self._jobs[command.id] = _Job(command)
+                answer = await self._outcome(job, self._handle)
+                del self._jobs[command.id]
+        if (note := self._notes.pop(command.id, None)) is not None:
+            await self._tell_progress(*note)
+        await self._respond(envelope, command, answer)
+
+    async def _handle(self, job: _Job) -> Any:
+        handler = self._handlers.get(job.command.name)
+        if handler is None:
+            known = ", ".join(sorted(self._handlers)) or "none"
+            raise RejectedError(f"unknown command {job.command.name!r}; known commands: {known}")
+        job.work = asyncio.ensure_future(called(handler, job.command))
+        return await job.work
+
+    async def _obey(self, job: _Job) -> Any:
+        """Do what every agent can; a handler of its own adds to that."""
+        command = job.command
+        found: dict[str, Any] = {"agent": self._bus.name}
+        if command.name == "health_check":
+            found |= {"status": "healthy", "running": sorted(self._jobs)}
+        else:
+            found |= {"acknowledged": True, "cancelled": self._cancel(command)}
+        if (handler := self._handlers.get(command.name)) is not None:
+            more = await called(handler, command)
+            found |= more if isinstance(more, dict) else {}
+        return found
+
+    def _cancel(self, order: Command) -> list[str]:
+        """Cancel what an order names: a command, a run, or everything."""
+        wanted = order.parameters if order.name == "cancel" else {}
+        cancelled = []
+        for job in list(self._jobs.values()):
+            command_id, run_id = text(wanted, "command_id"), text(wanted, "workflow_id")
+            named = command_id in (None, job.command.id) and run_id in (
+                None,
+                job.command.workflow_id,
+            )
+            if named:
+                job.command.cancel()
+                if job.work is not None:
+                    job.work.cancel()
+                cancelled.append(job.command.id)
+        return cancelled
+
+    async def _outcome(self, job: _Job, act: Callable[[_Job], Awaitable[Any]]) -> dict[str, Any]:
+        try:
+            result = await act(job)
+        except asyncio.CancelledError:
+            if not job.command.cancelled:
+                raise
+            return {"status": "failed", "error": "cancelled"}
+        except Exception as error:  # the outermost frame of an agent's own code
+            log.exception("%s: %s failed", self._bus.name, job.command.name)
+            return {"status": "failed", "error": f"{type(error).__name__}: {error}"}
+        return {"status": "completed", "result": result}
+
+    async def _respond(self, envelope: Envelope, command: Command, answer: dict[str, Any]) -> None:
+        same = {
+            "command_id": text(envelope.payload, "command_id") or command.id,
+            "command": command.name,
+            "workflow_id": command.workflow_id,
+        }
+        with lenient(self._bus.name):
+            try:
+                await self._respond_with(command, {**same, **answer})
+            except RejectedError as error:
+                failed = {"status": "failed", "error": f"the result cannot be sent: {error}"}
+                await self._respond_with(command, {**same, **failed})
+
+    async def _respond_with(self, command: Command, payload: dict[str, Any]) -> None:
+        kind, priority = MessageType.RESPONSE, MessagePriority.HIGH
+        await self._bus.send_message(command.sender, kind, payload, command.id, priority)
+
+    def _note(self, command: Command, fraction: float, message: str) -> None:
+        self._loop.call_soon_threadsafe(self._keep_note, command, fraction, message)
+
+    def _keep_note(self, command: Command, fraction: float, message: str) -> None:
+        """Tell progress, but of several reports in a short time the last one only."""
+        if command.workflow_id is None or command.id not in self._jobs:
+            return
+        if command.id not in self._notes:
+            self._loop.call_later(PROGRESS_EVERY_S, self._send_note, command.id)
+        self._notes[command.id] = (command, fraction, message)
+
+    def _send_note(self, command_id: str) -> None:
+        if (note := self._notes.pop(command_id, None)) is not None:
+            self._begin(self._tell_progress(*note))
+
+    async def _tell_progress(self, command: Command, fraction: float, message: str) -> None:
+        payload = {
+            "workflow_id": command.workflow_id,
+            "step": command.step,
+            "progress": fraction,
+            "message": message,
+        }
+        with lenient(self._bus.name):
+            await self._bus.send_message(command.sender, MessageType.STATUS_UPDATE, payload)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+async def called(handler: Handler, command: Command) -> Any:
+    """What a handler returns; a plain function runs in a thread."""
+    if inspect.iscoroutinefunction(handler):
+        return await handler(command, command.parameters)
+    found = await asyncio.to_thread(handler, command, command.parameters)
+    return await found if inspect.isawaitable(found) else found
+
+
+@contextmanager
+def lenient(agent: str) -> Iterator[None]:
+    """Log what the broker refused, and go on: the next message may be another matter."""
+    try:
+        yield
+    except BrokerError as error:
+        log.warning("%s: %s", agent, error)

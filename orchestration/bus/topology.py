@@ -1,0 +1,66 @@
+"""The exchange, its queues and bindings: exactly as agents expect them."""
+
+from typing import Any
+
+from pika.adapters.blocking_connection import BlockingChannel
+
+from orchestration.messages import EXCHANGE, ORCHESTRATORS
+
+QUEUE = "orchestration_queue"
+INBOX = "orchestration_inbox"
+DEAD_EXCHANGE = "orchestration_dead"
+DEAD_QUEUE = "orchestration_dead_letters"
+QUEUE_ARGUMENTS: dict[str, Any] = {
+    "x-message-ttl": 300_000,
+    "x-max-length": 10_000,
+    "x-overflow": "drop-head",
+}
+AGENT_KEYS = ("command", "data", "status", "response", "error")
+BINDINGS = (
+    "orchestration.*",
+    "command.*",
+    "response.*",
+    "status.*",
+    "status_update.*",
+    "heartbeat.*",
+    "error.*",
+    "data.*",
+)
+INBOX_BINDINGS = (
+    "orchestration.*",
+    *(f"command.{name}" for name in sorted(ORCHESTRATORS)),
+)
+CONSUMED = (QUEUE, INBOX, DEAD_QUEUE)
+
+
+def declare(channel: BlockingChannel) -> None:
+    """Declare everything that the orchestrator consumes from.
+
+    `orchestration_queue` loses its head beyond 10,000 messages and after 5 minutes, so commands
+    come a second time by a queue that loses nothing; the copies are known by their ids. What the
+    first queue loses is dead-lettered where the server's policy says so, and consumed as well.
+    """
+    channel.exchange_declare(EXCHANGE, "topic", durable=True)
+    channel.queue_declare(QUEUE, durable=True, arguments=QUEUE_ARGUMENTS)
+    channel.queue_declare(INBOX, durable=True)
+    for queue, keys in ((QUEUE, BINDINGS), (INBOX, INBOX_BINDINGS)):
+        for key in keys:
+            channel.queue_bind(queue, EXCHANGE, key)
+    channel.exchange_declare(DEAD_EXCHANGE, "fanout", durable=True)
+    channel.queue_declare(DEAD_QUEUE, durable=True)
+    channel.queue_bind(DEAD_QUEUE, DEAD_EXCHANGE)
+
+
+def queue_of(agent: str) -> str:
+    """The name of an agent's own queue."""
+    return f"agent.{agent}"
+
+
+def keys_of(agent: str) -> tuple[str, ...]:
+    """The keys of all that is meant for an agent."""
+    return tuple(f"{kind}.{agent}" for kind in AGENT_KEYS)
+
+
+def has_copy(routing_key: str) -> bool:
+    """Whether a message on this key also went to the queue that loses nothing."""
+    return routing_key in INBOX_BINDINGS or routing_key.partition(".")[0] == "orchestration"

@@ -1,0 +1,161 @@
+"""What messages from the exchange mean: each is handled in a transaction of its own."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from orchestration.definitions import Route
+from orchestration.engine import outside, speech
+from orchestration.engine.submit import Command, submit
+from orchestration.engine.transaction import Transaction
+from orchestration.errors import (
+    DeadLetterError,
+    OrchestrationError,
+    OverloadedError,
+    RejectedError,
+)
+from orchestration.messages import NEVER_ANSWERED, ORCHESTRATORS, Envelope, MessageType, plain
+from orchestration.store import agents, commands, data_messages, dead_letters
+from orchestration.store.dead_letters import DeadLetter
+
+MOST_ERRORS = 10
+LONGEST_STATUS = 50
+LONGEST_TYPE = 200
+ERRORS_WITHIN = timedelta(minutes=1)
+COPY_WITHIN = timedelta(minutes=10)
+LONGEST_DETAIL = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """A message for the orchestrator, parsed before the transaction.
+
+    Attributes:
+        command: What a command asks for, validated.
+        refusal: Why it cannot be done; then there is no command.
+        masked: Whether a secret was taken out of the body.
+        queue: By which queue it came.
+        copied: Whether the same message also comes by another queue.
+    """
+
+    envelope: Envelope
+    body: bytes
+    routing_key: str
+    queue: str
+    command: Command | None = None
+    refusal: OrchestrationError | None = None
+    masked: bool = False
+    copied: bool = False
+
+
+def take(tx: Transaction, received: Received, routes: Sequence[Route]) -> None:
+    """Do what a message asks for; what cannot be done becomes a dead letter."""
+    envelope = received.envelope
+    try:
+        match envelope.message_type:
+            case MessageType.COMMAND:
+                accept(tx, received)
+            case MessageType.RESPONSE:
+                outside.answer(tx, envelope)
+            case MessageType.STATUS_UPDATE:
+                outside.report(tx, envelope)
+            case MessageType.HEARTBEAT:
+                beat(tx, envelope)
+            case MessageType.ERROR:
+                outside.complain(tx, envelope)
+            case MessageType.DATA:
+                keep_data(tx, envelope, routes)
+    except (RejectedError, OverloadedError) as error:
+        refuse(tx, received, error)
+
+
+def accept(tx: Transaction, received: Received) -> None:
+    """Start what a command asks for, and acknowledge it; its copy from another queue is silent.
+
+    Raises:
+        RejectedError: It cannot be done.
+        OverloadedError: The sender has too many pending runs.
+    """
+    if received.command is None:
+        raise received.refusal or RejectedError("the command could not be read")
+    command = received.command
+    run_id = submit(tx, command)
+    key = command.key or received.envelope.id
+    if not received.copied or commands.is_first(tx.session, command.sender, key, received.queue):
+        speech.acknowledge(tx, run_id, command.plan.name, received.envelope)
+
+
+def beat(tx: Transaction, envelope: Envelope) -> None:
+    """Write a heartbeat, and what the agent says it can do."""
+    payload = envelope.payload
+    status = payload.get("status", payload.get("health_status", "running"))
+    metrics = payload.get("metrics")
+    found = metrics if isinstance(metrics, dict) else None
+    agents.beat(tx.session, envelope.sender, plain(status, LONGEST_STATUS), found, tx.now)
+    if isinstance(capabilities := payload.get("capabilities"), list):
+        agents.describe(tx.session, envelope.sender, [str(each) for each in capabilities])
+
+
+def keep_data(tx: Transaction, envelope: Envelope, routes: Sequence[Route]) -> None:
+    """Keep data, and pass it on to those whom a route names.
+
+    Raises:
+        DeadLetterError: It does not say of which type it is.
+    """
+    payload = envelope.payload
+    kind = payload.get("data_type")
+    if not isinstance(kind, str) or not kind:
+        raise DeadLetterError("wrong_field", "payload.data_type: say of which type the data are")
+    kind = plain(kind, LONGEST_TYPE)
+    data_messages.add(tx.session, kind, envelope.sender, json.dumps(payload), tx.now)
+    for route in routes:
+        if route.data_type == kind and (route.when is None or payload_value(payload, route.when)):
+            passed = {**payload, "data_type": route.renamed or kind}
+            for recipient in route.to:
+                speech.pass_on(tx, envelope, recipient, passed)
+
+
+def payload_value(payload: dict[str, Any], name: str) -> Any:
+    """A field of a payload, or of the data in it."""
+    data = payload.get("data")
+    inner = data.get(name) if isinstance(data, dict) else None
+    return payload.get(name, inner)
+
+
+def refuse(tx: Transaction, received: Received, error: OrchestrationError) -> None:
+    """Keep a message that could not be used, and tell its sender."""
+    envelope = received.envelope
+    letter = DeadLetter(
+        reason=speech.kind_of(error),
+        detail=plain(error, LONGEST_DETAIL),
+        routing_key=received.routing_key,
+        body=received.body,
+        sender=envelope.sender,
+        message_id=envelope.id,
+        masked=received.masked,
+    )
+    answer = envelope.message_type not in NEVER_ANSWERED
+    bury(tx, letter, answer=answer, error=error, copied=received.copied)
+
+
+def bury(
+    tx: Transaction,
+    letter: DeadLetter,
+    *,
+    answer: bool,
+    error: OrchestrationError,
+    copied: bool = False,
+) -> None:
+    """Keep a dead letter, and tell its sender, but not more often than it can bear.
+
+    Commands reach us by two queues: what has just died by one is not buried again by the other.
+    """
+    if copied and dead_letters.is_known(tx.session, letter, tx.now - COPY_WITHIN):
+        return
+    if answer and letter.sender is not None and letter.sender not in ORCHESTRATORS:
+        since = tx.now - ERRORS_WITHIN
+        if dead_letters.answered_since(tx.session, letter.sender, since) < MOST_ERRORS:
+            speech.reject(tx, letter.sender, letter.message_id, error)
+    dead_letters.add(tx.session, letter, tx.now)

@@ -1,0 +1,195 @@
+"""Agents that are not ours: they hold an attempt from the moment its command is written.
+
+They have no lease. An attempt of theirs ends by an answer, by a deadline, or by silence: no
+heartbeat and no progress for too long. It is tried again only where the step says that trying
+twice does no harm.
+"""
+
+import json
+import re
+from typing import Any
+
+from orchestration.decide import facts
+from orchestration.engine import speech
+from orchestration.engine.advance import Outcome, advance, measure
+from orchestration.engine.transaction import Transaction
+from orchestration.errors import DeadLetterError
+from orchestration.messages import Envelope, plain
+from orchestration.plans import UNDO
+from orchestration.state import StepStatus
+from orchestration.store import agents, artifacts, attempts, runs, steps
+from orchestration.store.steps import StepRow
+
+COMMAND_ID = re.compile(
+    r"(?P<run>[^:\0]+):(?P<step>[^:\[\0]+)(\[(?P<branch>\d{1,6})\])?:(?P<attempt>\d{1,9})(:cancel)?"
+)
+LONGEST_MESSAGE = 500
+LONGEST_STATUS = 50
+
+
+def send(tx: Transaction, row: StepRow) -> None:
+    """Give an attempt to an agent that is not ours, with the command that tells it so."""
+    plan = runs.get(tx.session, row.run_id).plan
+    target = plan.step[row.step.removeprefix(UNDO)]
+    deadline = tx.now + target.timeout
+    silent_at = min(deadline, tx.now + tx.rules.grace)
+    steps.claim(tx.session, row, steps.OUTSIDE + row.agent, tx.now, silent_at, deadline)
+    speech.command(tx, row, row.attempt + 1, deadline)
+
+
+def look_again(tx: Transaction, row: StepRow) -> bool:
+    """Put off the end of a silent attempt while its agent beats; False if it must end now."""
+    if not row.is_outside:
+        return False
+    deadline = steps.deadline(tx.session, row)
+    beat = agents.last_heartbeat(tx.session, row.agent)
+    if deadline is None or tx.now >= deadline or beat is None or row.claimed_at is None:
+        return False
+    silent_at = min(deadline, beat + tx.rules.silence)
+    if beat < row.claimed_at or silent_at <= tx.now:
+        return False
+    steps.report(tx.session, row, row.fraction, row.message, silent_at)
+    return True
+
+
+def answer(tx: Transaction, envelope: Envelope) -> None:
+    """End the attempt that a response is about; a late or repeated one changes nothing.
+
+    Raises:
+        DeadLetterError: It fits no attempt of its sender.
+    """
+    payload = envelope.payload
+    row = find(tx, envelope, payload.get("command_id"))
+    agents.beat(tx.session, envelope.sender, None, None, tx.now)
+    if row is None:
+        return
+    if payload.get("status") == "completed":
+        complete(tx, row, payload.get("result"))
+    elif payload.get("status") == "failed":
+        error = payload.get("error") or payload.get("error_message") or "the agent gave no reason"
+        fail(tx, row, "AgentError", str(error))
+    else:
+        raise DeadLetterError("wrong_field", "payload.status: say 'completed' or 'failed'")
+
+
+def report(tx: Transaction, envelope: Envelope) -> None:
+    """Write live progress of a step, or how an agent is."""
+    payload = envelope.payload
+    health = payload.get("health_status")
+    status = None if health is None else plain(health, LONGEST_STATUS)
+    metrics = payload.get("metrics")
+    found = metrics if isinstance(metrics, dict) else None
+    agents.beat(tx.session, envelope.sender, status, found, tx.now)
+    run_id, step = payload.get("workflow_id"), payload.get("step")
+    fraction = payload.get("progress")
+    for row in held_by(tx, envelope.sender):
+        if (row.run_id, row.step) == (run_id, step) and isinstance(fraction, int | float):
+            message = plain(payload.get("message", ""), LONGEST_MESSAGE)
+            target = runs.get(tx.session, row.run_id).plan.step[row.step.removeprefix(UNDO)]
+            deadline = steps.deadline(tx.session, row) or tx.now
+            silent_at = tx.now + (target.progress_timeout or tx.rules.silence)
+            share = float(min(max(fraction, 0), 1))
+            steps.report(tx.session, row, share, message, min(silent_at, deadline))
+            measure(tx, runs.load(tx.session, row.run_id))
+
+
+def complain(tx: Transaction, envelope: Envelope) -> None:
+    """Count an error of an agent; a critical one fails what it is about."""
+    payload = envelope.payload
+    kind = plain(payload.get("error_type", "error"), LONGEST_MESSAGE)
+    message = plain(payload.get("error_message", "no message"), LONGEST_MESSAGE)
+    agents.count_error(tx.session, envelope.sender, json.dumps(as_error(kind, message)))
+    if payload.get("critical") is not True:
+        return
+    mine = held_by(tx, envelope.sender)
+    run_id = payload.get("workflow_id")
+    if run_id is None:
+        if len(mine) == 1:
+            fail(tx, mine[0], kind, message, retryable=False)
+    elif not isinstance(run_id, str) or "\0" in run_id or not is_open(tx, run_id):
+        return
+    elif any(row.run_id == run_id for row in mine) or requested(tx, run_id, envelope.sender):
+        runs.set_reason(tx.session, run_id, f"critical error of {envelope.sender}: {message}")
+        advance(tx, run_id, facts.Condemned())
+
+
+def held_by(tx: Transaction, agent: str) -> list[StepRow]:
+    """The branches that an agent works on which is not ours."""
+    return steps.owned_by(tx.session, steps.OUTSIDE + agent, None)
+
+
+def is_open(tx: Transaction, run_id: str) -> bool:
+    """Whether there is such a run, and it has not ended."""
+    known = runs.requester_and_status(tx.session, run_id)
+    return known is not None and not known[1].ended
+
+
+def requested(tx: Transaction, run_id: str, sender: str) -> bool:
+    """Whether somebody is who wanted a run."""
+    known = runs.requester_and_status(tx.session, run_id)
+    return known is not None and sender in known[0]
+
+
+def find(tx: Transaction, envelope: Envelope, command_id: Any) -> StepRow | None:
+    """The branch whose running attempt a response ends; None if that has ended before.
+
+    Raises:
+        DeadLetterError: It fits no attempt of its sender.
+    """
+    named = command_id if isinstance(command_id, str) else envelope.correlation_id
+    mine = held_by(tx, envelope.sender)
+    if named is None:
+        command = envelope.payload.get("command")
+        fitting = [row for row in mine if row.offer.startswith(f"{row.agent}.{command}@")]
+        if len(fitting) != 1:
+            raise DeadLetterError(
+                "unmatched_response",
+                f"{len(fitting)} open steps of {envelope.sender} fit: answer with the command's id"
+                " as correlation_id",
+            )
+        return fitting[0]
+    match = COMMAND_ID.fullmatch(named)
+    row = match and steps.get(tx.session, match["run"], match["step"], int(match["branch"] or 0))
+    if not row or row.agent != envelope.sender or match is None:
+        raise DeadLetterError("unmatched_response", f"no step was ever sent as {named[:200]!r}")
+    attempt = int(match["attempt"])
+    if row.status is StepStatus.RUNNING and row.attempt == attempt and row.is_outside:
+        return row
+    settle(tx, row, attempt)
+    return None
+
+
+def settle(tx: Transaction, row: StepRow, attempt: int) -> None:
+    """Write that an attempt, which was ended from here, acts no longer: an undo may wait for it."""
+    if attempts.settle(tx.session, row.key, attempt, steps.OUTSIDE + row.agent):
+        advance(tx, row.run_id, facts.AttemptSettled())
+
+
+def abandon(tx: Transaction, row: StepRow) -> None:
+    """Wait no longer for an agent that was told to stop, and never answered."""
+    steps.wake(tx.session, row, None)
+    settle(tx, row, row.attempt)
+
+
+def complete(tx: Transaction, row: StepRow, result: Any) -> None:
+    """Write the result of an attempt, and go on with its run."""
+    text = json.dumps(result, sort_keys=True, separators=(",", ":"))
+    name = None
+    if len(text) > artifacts.LARGEST_IN_ROW:
+        name = artifacts.digest(text.encode())
+        for number, chunk in artifacts.chunks(text.encode()):
+            artifacts.put(tx.session, row.run_id, name, number, chunk)
+    outcome = Outcome(kind="completed", row=row, result=None if name else text, artifact=name)
+    advance(tx, row.run_id, facts.Completed(row.step, row.branch), outcome)
+
+
+def fail(tx: Transaction, row: StepRow, kind: str, message: str, *, retryable: bool = True) -> None:
+    """Write that an attempt failed, and retry or fail."""
+    error = json.dumps(as_error(kind, message))
+    fact = facts.Failed(row.step, row.branch, row.failures + 1, retryable)
+    advance(tx, row.run_id, fact, Outcome(kind="failed", row=row, error=error))
+
+
+def as_error(kind: str, message: str) -> dict[str, str | None]:
+    """An error as it is kept."""
+    return {"type": kind, "message": message, "traceback": None}

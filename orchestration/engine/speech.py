@@ -1,0 +1,136 @@
+"""What the orchestrator says on the exchange: rows of the outbox, in the caller's transaction."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from orchestration.engine.transaction import Transaction
+from orchestration.errors import OrchestrationError, OverloadedError
+from orchestration.messages import (
+    Envelope,
+    MessagePriority,
+    MessageType,
+    compose,
+    plain,
+    routing_key,
+)
+from orchestration.plans import UNDO
+from orchestration.store import outbox, runs
+from orchestration.store.steps import StepRow
+
+CANCEL = ":cancel"
+LONGEST_MESSAGE = 1_000
+
+
+def acknowledge(tx: Transaction, run_id: str, command: str, asked: Envelope) -> None:
+    """Tell the sender of a command which run it has started."""
+    payload = {
+        "command_received": True,
+        "workflow_id": run_id,
+        "command_type": command,
+        "status": "pending",
+        "original_message_id": asked.id,
+    }
+    to, topic = (
+        asked.answer_to,
+        f"ack:{run_id}:{asked.sender}:{asked.id}",
+    )
+    say(
+        tx,
+        MessageType.RESPONSE,
+        to,
+        payload,
+        topic,
+        correlation_id=asked.id,
+        run_id=run_id,
+    )
+
+
+def reject(tx: Transaction, to: str, message_id: str | None, error: OrchestrationError) -> None:
+    """Tell a sender why its message was refused."""
+    payload: dict[str, Any] = {
+        "error_type": kind_of(error),
+        "error_message": plain(error, LONGEST_MESSAGE),
+        "original_message_id": message_id,
+    }
+    if isinstance(error, OverloadedError):
+        payload["retry_after"] = error.retry_after
+    topic = f"error:{to}:{message_id}:{tx.now.timestamp()!r}"
+    say(tx, MessageType.ERROR, to, payload, topic, correlation_id=message_id)
+
+
+def kind_of(error: OrchestrationError) -> str:
+    """Why a message was refused, in one word."""
+    if isinstance(error, OverloadedError):
+        return "overloaded"
+    return str(getattr(error, "reason", "command_rejected"))
+
+
+def pass_on(tx: Transaction, envelope: Envelope, to: str, payload: dict[str, Any]) -> None:
+    """Send data that came from one agent to another."""
+    say(tx, MessageType.DATA, to, payload, f"data:{to}:{envelope.sender}:{envelope.id}")
+
+
+def command(tx: Transaction, row: StepRow, attempt: int, deadline: datetime) -> None:
+    """Send a step to an agent that is not ours."""
+    run = runs.get(tx.session, row.run_id)
+    command_id = command_id_of(tx, row, attempt)
+    payload = {
+        "command_id": command_id,
+        "command": row.offer.removeprefix(f"{row.agent}.").rpartition("@")[0],
+        "parameters": json.loads(run.parameters),
+        "item": None if row.item is None else json.loads(row.item),
+        "workflow_id": row.run_id,
+        "step": row.step,
+        "attempt": attempt,
+        "idempotency_key": f"{row.run_id}:{place_of(tx, row)}",
+        "deadline": deadline.isoformat(timespec="milliseconds"),
+    }
+    say(tx, MessageType.COMMAND, row.agent, payload, command_id, run_id=row.run_id)
+
+
+def cancel(tx: Transaction, row: StepRow) -> None:
+    """Tell an agent that is not ours that nobody wants its answer any more."""
+    command_id = command_id_of(tx, row, row.attempt)
+    payload = {
+        "command_id": command_id + CANCEL,
+        "command": "cancel",
+        "parameters": {"command_id": command_id, "workflow_id": row.run_id, "step": row.step},
+        "workflow_id": row.run_id,
+    }
+    say(tx, MessageType.COMMAND, row.agent, payload, command_id + CANCEL, run_id=row.run_id)
+
+
+def command_id_of(tx: Transaction, row: StepRow, attempt: int) -> str:
+    """The id of the command that sends an attempt to an agent that is not ours."""
+    return f"{row.run_id}:{place_of(tx, row)}:{attempt}"
+
+
+def place_of(tx: Transaction, row: StepRow) -> str:
+    """A step of a run, with the branch where it has several."""
+    plan = runs.get(tx.session, row.run_id).plan
+    fans_out = plan.step[row.step.removeprefix(UNDO)].fans_out
+    return f"{row.step}[{row.branch}]" if fans_out else row.step
+
+
+def say(  # noqa: PLR0913 - an envelope has that many parts
+    tx: Transaction,
+    kind: MessageType,
+    to: str,
+    payload: dict[str, Any],
+    topic: str,
+    *,
+    correlation_id: str | None = None,
+    run_id: str | None = None,
+) -> None:
+    """Write one message for the exchange; its topic is its id."""
+    body = compose(
+        topic,
+        kind,
+        to,
+        payload,
+        at=tx.now,
+        correlation_id=correlation_id,
+        priority=MessagePriority.HIGH,
+    )
+    outbox.say(tx.session, topic, routing_key(kind, to), body, tx.now, run_id)

@@ -1,0 +1,43 @@
+"""A look at RabbitMQ as it is now."""
+
+from typing import Any
+
+from pika.exceptions import AMQPError, ChannelClosedByBroker
+
+from orchestration.bus import topology
+from orchestration.bus.address import Address, reason_of
+from orchestration.errors import BrokerError
+from orchestration.messages import EXCHANGE
+from orchestration.runtime.reach import connected
+
+
+def rabbitmq_status(address: Address) -> dict[str, Any]:
+    """What the server says of the orchestrator's queue; it is asked each time.
+
+    Args:
+        address: Where the server is.
+    """
+    status: dict[str, Any] = {
+        "connection_open": False,
+        "is_consuming": False,
+        "address": address.place,
+        "exchange": EXCHANGE,
+        "queue": topology.QUEUE,
+        "queue_depth": None,
+        "consumers": 0,
+        "error": None,
+    }
+    try:
+        with connected(address) as connection:
+            status["connection_open"] = True
+            declared = connection.channel().queue_declare(topology.QUEUE, passive=True).method
+            status["queue_depth"] = declared.message_count
+            status["consumers"] = declared.consumer_count
+            status["is_consuming"] = declared.consumer_count > 0
+    except BrokerError as error:
+        status["error"] = str(error)
+    except ChannelClosedByBroker as error:
+        status["error"] = reason_of(error)
+    except (AMQPError, OSError) as error:
+        status |= {"connection_open": False, "error": reason_of(error)}
+    return status

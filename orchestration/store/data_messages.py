@@ -1,0 +1,22 @@
+"""The table `data_messages`: data that agents sent to the orchestrator."""
+
+from datetime import datetime
+
+from orchestration.ports import Session
+
+
+def add(session: Session, data_type: str, sender: str, body: str, now: datetime) -> None:
+    """Keep data as they came."""
+    session.run(
+        "INSERT INTO data_messages (data_type, sender, received_at, body) VALUES (?, ?, ?, ?)",
+        *(data_type, sender, now.timestamp(), body),
+    )
+
+
+def forget(session: Session, before: datetime, keep: int) -> int:
+    """Drop data that are too old, or beyond the newest `keep`."""
+    return session.run(
+        "DELETE FROM data_messages WHERE received_at < ? OR id <="
+        " (SELECT COALESCE(MAX(id), 0) - ? FROM data_messages)",
+        *(before.timestamp(), keep),
+    )

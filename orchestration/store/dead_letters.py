@@ -1,0 +1,123 @@
+"""The table `dead_letters`: messages that could not be used, and why."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestration.errors import NotFoundError
+from orchestration.ports import Row, Session
+from orchestration.store.times import moment
+
+LARGEST_BODY = 2**20
+COLUMNS = "id, reason, detail, routing_key, sender, message_id, received_at, size, replayable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """What is kept of a message that could not be used.
+
+    Attributes:
+        reason: One word for metrics and listings.
+        detail: One line for people.
+        masked: Whether a secret was taken out of the body: then it cannot be replayed.
+    """
+
+    reason: str
+    detail: str
+    routing_key: str
+    body: bytes
+    sender: str | None = None
+    message_id: str | None = None
+    masked: bool = False
+
+    @property
+    def digest(self) -> str:
+        """The same for a copy that came by another queue."""
+        return hashlib.sha256(self.routing_key.encode() + b"\0" + self.body).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterRow:
+    """A dead letter as people see it in a listing."""
+
+    id: int
+    reason: str
+    detail: str
+    routing_key: str
+    sender: str | None
+    message_id: str | None
+    received_at: datetime
+    size: int
+    replayable: bool
+
+
+def add(session: Session, letter: DeadLetter, now: datetime) -> None:
+    """Keep a dead letter, of its body the first MiB."""
+    kept = letter.body[:LARGEST_BODY]
+    replayable = len(kept) == len(letter.body) and not letter.masked
+    session.run(
+        "INSERT INTO dead_letters (reason, detail, routing_key, sender, message_id, received_at,"
+        " size, body, replayable, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        *(
+            letter.reason,
+            letter.detail,
+            letter.routing_key,
+            letter.sender,
+            letter.message_id,
+        ),
+        *(now.timestamp(), len(letter.body), kept, int(replayable), letter.digest),
+    )
+
+
+def newest(session: Session, limit: int) -> list[DeadLetterRow]:
+    """Dead letters, newest first."""
+    sql = f"SELECT {COLUMNS} FROM dead_letters ORDER BY id DESC LIMIT ?"
+    return [_read(row) for row in session.all(sql, limit)]
+
+
+def get(session: Session, id_: int) -> tuple[DeadLetterRow, bytes]:
+    """One dead letter with its body.
+
+    Raises:
+        NotFoundError: There is none of this id.
+    """
+    row = session.one(f"SELECT {COLUMNS}, body FROM dead_letters WHERE id = ?", id_)
+    if row is None:
+        raise NotFoundError(f"no dead letter {id_}: `orchestrate dead-letters list` shows them")
+    return _read(row[:-1]), bytes(row[-1])
+
+
+def is_known(session: Session, letter: DeadLetter, since: datetime) -> bool:
+    """Whether a copy of a letter has died since a moment."""
+    sql = "SELECT 1 FROM dead_letters WHERE digest = ? AND received_at > ? LIMIT 1"
+    return session.one(sql, letter.digest, since.timestamp()) is not None
+
+
+def discard(session: Session, id_: int) -> bool:
+    """Forget a dead letter; whether there was one."""
+    return session.run("DELETE FROM dead_letters WHERE id = ?", id_) > 0
+
+
+def answered_since(session: Session, sender: str, since: datetime) -> int:
+    """How many letters of a sender died since a moment."""
+    row = session.one(
+        "SELECT COUNT(*) FROM dead_letters WHERE sender = ? AND received_at > ?",
+        *(sender, since.timestamp()),
+    )
+    return int(row[0]) if row else 0
+
+
+def forget(session: Session, before: datetime, keep: int) -> int:
+    """Drop letters that are too old, or beyond the newest `keep`."""
+    return session.run(
+        "DELETE FROM dead_letters WHERE received_at < ? OR id <="
+        " (SELECT COALESCE(MAX(id), 0) - ? FROM dead_letters)",
+        *(before.timestamp(), keep),
+    )
+
+
+def _read(row: Row) -> DeadLetterRow:
+    id_, reason, detail, key, sender, message_id, at, size, replayable = row
+    return DeadLetterRow(
+        id_, reason, detail, key, sender, message_id, moment(at), size, bool(replayable)
+    )
