@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("orchestration", "actors", "trading", "scheduler.py")
+PACKAGES = ("orchestration", "actors", "trading", "scheduler.py", "rabbitmq_orchestration_agent.py")
 
 
 def output(*words: str | Path, cwd: Path = ROOT, env: dict[str, str] | None = None) -> str:
