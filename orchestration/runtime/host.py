@@ -7,7 +7,7 @@ import dramatiq
 from orchestration.errors import OrchestrationError
 from orchestration.ports import Dispatch
 from orchestration.runtime import acknowledgement
-from orchestration.runtime.names import MONITOR, ORCHESTRATOR
+from orchestration.runtime.names import MONITOR, ORCHESTRATOR, queue_of
 from orchestration.runtime.running import Running, Setup
 
 
@@ -25,7 +25,7 @@ class Host:
         self._setup = setup
         self._running: Running | None = None
         for agent in setup.app.agents:
-            self._declare(agent.name, self._work_on(agent.name))
+            self._declare(queue_of(agent.name), self._work_on(agent.name))
         self._declare(ORCHESTRATOR, self._orchestrate)
         self._declare(MONITOR, self._monitor)
 
@@ -52,7 +52,8 @@ class Host:
         Raises:
             StoreError: The store cannot be used.
         """
-        served = {name: count for name, count in queues.items() if name in self._setup.app.agent}
+        agents = {queue_of(name): name for name in self._setup.app.agent}
+        served = {agents[queue]: count for queue, count in queues.items() if queue in agents}
         self._running = Running(self._setup, served, watch)
 
     def lost_count(self) -> int:
@@ -73,9 +74,9 @@ class Host:
     def _declare(self, name: str, function: Callable[..., None]) -> None:
         dramatiq.actor(actor_name=name, queue_name=name, broker=self._setup.broker)(function)
 
-    def _work_on(self, queue: str) -> Callable[..., None]:
+    def _work_on(self, agent: str) -> Callable[..., None]:
         def work(*hint: str | int | bool) -> None:
-            dispatch = Dispatch(queue, *hint)  # type: ignore[arg-type]  # as sent by `messages`
+            dispatch = Dispatch(agent, *hint)  # type: ignore[arg-type]  # as sent by `messages`
             if not self.running.frame.work(dispatch, acknowledgement.settle):
                 acknowledgement.keep()
 
