@@ -15,7 +15,7 @@ from orchestration.engine import Engine
 from orchestration.engine.control import By
 from orchestration.engine.submit import prepare
 from orchestration.engine.transaction import Rules
-from orchestration.errors import WorkflowFailedError
+from orchestration.errors import RejectedError, WorkflowFailedError
 from orchestration.runtime.broker import parameters as amqp
 from orchestration.runtime.messages import NoRelay
 from orchestration.runtime.relay import Relay
@@ -78,10 +78,15 @@ class Client:
             priority: 1 (low) to 4 (critical); default the workflow's own.
 
         Raises:
-            RejectedError: The name or the parameters are wrong; nothing was stored.
+            RejectedError: The name, the parameters, the key or the priority is wrong; nothing was
+                stored.
             OverloadedError: Too many runs of this sender are pending.
             StoreError: Nothing was stored.
         """
+        if priority not in {None, 1, 2, 3, 4}:
+            raise RejectedError(f"priority: 1 (low) to 4 (critical), not {priority!r}")
+        if idempotency_key == "":
+            raise RejectedError("idempotency_key: name one, or give none; it is empty")
         given = parameters.model_dump() if isinstance(parameters, BaseModel) else parameters or {}
         command = prepare(self._app, name, given, sender=self._sender, run_hex=new_id())
         command = replace(command, key=idempotency_key, priority=priority or command.priority)
