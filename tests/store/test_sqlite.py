@@ -14,7 +14,7 @@ import pytest
 
 from orchestration.errors import StoreError
 from orchestration.ports import Session
-from orchestration.store import sqlite
+from orchestration.store import lock, sqlite
 from orchestration.store.lock import WriteLock
 from orchestration.store.sqlite import SqliteStore
 from tests.store.processes import go, line, process
@@ -110,6 +110,7 @@ class TestStoppedHolder:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(sqlite, "PATIENCE_S", 0.1)
+        monkeypatch.setattr(lock, "PATIENCE_S", 0.1)
         store = SqliteStore(tmp_path / "store.db")
         with process(HOLDER, tmp_path / "store.db.lock") as holder:
             assert line(holder) == "holding"
@@ -122,12 +123,49 @@ class TestStoppedHolder:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(sqlite, "PATIENCE_S", 0.1)
+        monkeypatch.setattr(lock, "PATIENCE_S", 0.1)
         store = SqliteStore(tmp_path / "store.db")
         with process(HOLDER, tmp_path / "store.db.lock") as holder:
             assert line(holder) == "holding"
             os.kill(holder.pid, signal.SIGSTOP)
             store.close()
             assert holder.wait() == -signal.SIGKILL
+
+    def test_a_short_stop_is_forgiven(self, tmp_path: Path) -> None:
+        ours = WriteLock(tmp_path / "lock")
+        with process(HOLDER, tmp_path / "lock") as holder:
+            assert line(holder) == "holding"
+            for _ in range(2):
+                os.kill(holder.pid, signal.SIGSTOP)
+                assert ours.end_stopped_holder() is None
+                os.kill(holder.pid, signal.SIGCONT)
+            go(holder)
+            assert holder.wait() == 0
+        ours.close()
+
+    def test_two_holds_are_not_one_long_one(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(lock, "PATIENCE_S", 0.0)
+        ours = WriteLock(tmp_path / "lock")
+        with process(HOLDER, tmp_path / "lock") as holder:
+            assert line(holder) == "holding"
+            os.kill(holder.pid, signal.SIGSTOP)
+            assert ours.end_stopped_holder() is None
+            signed = (tmp_path / "lock").read_text()
+            (tmp_path / "lock").write_text(signed.replace(" 1\n", " 2\n"))
+            assert ours.end_stopped_holder() is None
+            assert ours.end_stopped_holder() == holder.pid
+        ours.close()
+
+    def test_who_has_not_signed_yet_is_nobody(self, tmp_path: Path) -> None:
+        ours = WriteLock(tmp_path / "lock")
+        ours.acquire()
+        assert str(os.getpid()) in (tmp_path / "lock").read_text()
+        ours.release()
+        assert (tmp_path / "lock").read_text().split() == []
+        assert ours.end_stopped_holder() is None
+        ours.close()
 
     def test_a_holder_at_work_is_left_alone(self, tmp_path: Path) -> None:
         ours = WriteLock(tmp_path / "lock")
