@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from orchestration.errors import StoreError
 from orchestration.ports import Session
 from orchestration.store import lock, sqlite
 from orchestration.store.lock import WriteLock
-from orchestration.store.sqlite import SqliteStore
+from orchestration.store.sqlite import MemoryStore, SqliteStore
 from tests.store.processes import go, line, process
 
 READ = "SELECT subject FROM audit"
@@ -228,7 +229,9 @@ class TestGroupCommit:
             first = pool.submit(store.write, slow)
             rest = [pool.submit(write, number) for number in range(10)]
         assert first.exception() is None
-        assert [type(future.exception()) for future in rest] == [StoreError] + [type(None)] * 9
+        assert [type(future.exception()) for future in rest] == [sqlite3.OperationalError] + [
+            type(None)
+        ] * 9
         assert counted(store) == 10
         store.close()
 
@@ -343,3 +346,30 @@ def small_disk(at: Path) -> Iterator[Path]:
         yield at
     finally:
         subprocess.run(["umount", str(at)], check=True)
+
+
+@pytest.mark.parametrize(
+    ("sql", "value", "error"),
+    [
+        ("INSERT INTO plans (digest, body) VALUES ('a', ?)", None, sqlite3.IntegrityError),
+        ("SELECT * FROM nowhere WHERE 1 = ?", 1, sqlite3.OperationalError),
+        ("SELECT 1", 1, sqlite3.ProgrammingError),
+        ("SELECT ?", object(), sqlite3.ProgrammingError),
+    ],
+)
+def test_a_wrong_statement_is_its_callers_error_and_nobody_elses(
+    tmp_path: Path, sql: str, value: object, error: type[sqlite3.Error]
+) -> None:
+    for store in (SqliteStore(tmp_path / "store.db"), MemoryStore()):
+        with pytest.raises(error):
+            store.write(lambda s: (s.run("INSERT INTO plans VALUES ('b', 'c')"), s.run(sql, value)))
+        assert store.read(lambda s: s.all("SELECT * FROM plans")) == []
+        store.close()
+
+
+def test_a_full_disk_is_the_stores_error(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "store.db")
+    store.write(lambda s: s.run("PRAGMA max_page_count = 1"))
+    with pytest.raises(StoreError, match="full"):
+        store.write(lambda s: s.run("INSERT INTO plans VALUES ('b', ?)", "c" * 1_000_000))
+    store.close()
