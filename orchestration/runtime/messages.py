@@ -33,13 +33,3 @@ class StubRelay:
 
     def close(self) -> None:
         """Nothing is under way."""
-
-
-class NoRelay:
-    """For processes without a transport: what they write, others send."""
-
-    def send(self, messages: Sequence[Dispatch]) -> None:
-        """Leave it to the workers."""
-
-    def close(self) -> None:
-        """Nothing is under way."""
