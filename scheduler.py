@@ -5,13 +5,11 @@ import os
 import sys
 
 from orchestration import logs, settings
+from orchestration.cli import exits
 from orchestration.errors import BrokerError, ConfigurationError
 from orchestration.runtime import ticker
 from orchestration.runtime.broker import make_broker
 from orchestration.runtime.reach import require_broker
-
-EXIT_USAGE = 2
-EXIT_UNREACHABLE = 3
 
 
 def main() -> int:
@@ -20,19 +18,19 @@ def main() -> int:
         found = settings.load()
     except ConfigurationError as error:
         sys.stderr.write(f"scheduler: {error}\n")
-        return EXIT_USAGE
+        return exits.USAGE
     if found.broker_url is None:
         sys.stderr.write(
             "scheduler: no broker to tick on; set RABBITMQ_URL, or run `orchestrate serve`,"
             " which has a clock of its own\n"
         )
-        return EXIT_UNREACHABLE
+        return exits.UNREACHABLE
     logs.configure(found.log_level, found.log_format)
     try:
         require_broker(found.broker_url)
     except BrokerError as error:
         sys.stderr.write(f"scheduler: {error}\n")
-        return EXIT_UNREACHABLE
+        return exits.UNREACHABLE
     ticker.run(make_broker(found.broker_url, []), found)
     return 0
 

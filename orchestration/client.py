@@ -10,15 +10,14 @@ from pydantic import BaseModel
 
 from orchestration import hosting, settings
 from orchestration.bus.address import parameters as amqp
-from orchestration.clock import SystemClock, jitter, new_id
+from orchestration.clock import SystemClock, new_id
 from orchestration.definitions import App
 from orchestration.engine import Engine
 from orchestration.engine.control import By
-from orchestration.engine.submit import prepare
-from orchestration.engine.transaction import Rules
-from orchestration.errors import WorkflowFailedError
-from orchestration.runtime.messages import NoRelay
+from orchestration.engine.submit import dumped, prepare
+from orchestration.errors import RejectedError, WorkflowFailedError
 from orchestration.runtime.relay import Relay
+from orchestration.runtime.writing import NoRelay, rules_of
 from orchestration.state import RunStatus
 from orchestration.store import events, runs
 from orchestration.store.connect import open_store
@@ -51,14 +50,7 @@ class Client:
         self._store = open_store(url or found.store_url).store
         broker = found.broker_url
         self._relay = NoRelay() if broker is None else Relay(amqp(broker, "orchestration client"))
-        rules = Rules(
-            me=f"client-{new_id()}",
-            slots=found.max_concurrent_workflows,
-            workflow_timeout=found.workflow_timeout,
-            most_pending=found.max_pending_per_sender,
-            sends=broker is not None,
-            jitter=jitter,
-        )
+        rules = rules_of(found, f"client-{new_id()}", sends=broker is not None)
         self.engine = Engine(self._store, self._relay, SystemClock(), rules)
 
     def start(
@@ -78,11 +70,16 @@ class Client:
             priority: 1 (low) to 4 (critical); default the workflow's own.
 
         Raises:
-            RejectedError: The name or the parameters are wrong; nothing was stored.
+            RejectedError: The name, the parameters, the key or the priority is wrong; nothing was
+                stored.
             OverloadedError: Too many runs of this sender are pending.
             StoreError: Nothing was stored.
         """
-        given = parameters.model_dump() if isinstance(parameters, BaseModel) else parameters or {}
+        if priority not in {None, 1, 2, 3, 4}:
+            raise RejectedError(f"priority: 1 (low) to 4 (critical), not {priority!r}")
+        if idempotency_key == "":
+            raise RejectedError("idempotency_key: name one, or give none; it is empty")
+        given = dumped(parameters)
         command = prepare(self._app, name, given, sender=self._sender, run_hex=new_id())
         command = replace(command, key=idempotency_key, priority=priority or command.priority)
         return Handle(self.engine, self.engine.submit(command))

@@ -54,7 +54,8 @@ class Context:
     def progress(self, fraction: float, message: str = "") -> None:
         """Tell how much of the step is done: 0 to 1, and one line for people."""
         # In this order a fraction that is no number becomes 0.
-        self.report(min(max(0.0, fraction), 1.0), storable(message)[:LONGEST_MESSAGE])
+        done, told = min(max(0.0, float(fraction)), 1.0), storable(str(message))
+        self.report(done, told[:LONGEST_MESSAGE])
 
     @property
     def cancelled(self) -> bool:

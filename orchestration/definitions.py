@@ -10,7 +10,7 @@ from orchestration.context import Context
 from orchestration.errors import DefinitionError
 from orchestration.plans import Plan, Step, check_name
 
-RESERVED = frozenset({"orchestrator", "heartbeat_monitor"})
+RESERVED = ("orchestrator", "heartbeat_monitor")
 
 Action = Callable[[Context], Any] | Callable[[Context], Awaitable[Any]]
 

@@ -14,7 +14,7 @@ from orchestration.context import Context
 from orchestration.definitions import Action, Agent, App
 from orchestration.engine import Engine
 from orchestration.engine.control import By
-from orchestration.engine.submit import prepare
+from orchestration.engine.submit import dumped, prepare
 from orchestration.engine.transaction import Rules
 from orchestration.ports import Dispatch
 from orchestration.runtime.frame import Frame
@@ -96,7 +96,7 @@ class Fleet:
         Raises:
             RejectedError: The name or the parameters are wrong.
         """
-        given = parameters.model_dump() if isinstance(parameters, BaseModel) else parameters or {}
+        given = dumped(parameters)
         command = prepare(self.app, name, given, sender="test", run_hex=new_id())
         handle = Handle(self.engine, self.engine.submit(command))
         self._settle()

@@ -37,6 +37,14 @@ def test_progress_stays_between_nothing_and_all(told: float, written: float) -> 
     assert reports == [(written, "packing")]
 
 
+@pytest.mark.parametrize("message", [None, {"rows": 3}, 7])
+def test_progress_takes_any_message_and_any_number(message: Any) -> None:
+    reports: list[tuple[float, str]] = []
+    context(reports).progress(True, message)  # noqa: FBT003
+    assert reports == [(1.0, str(message))]
+    assert type(reports[0][0]) is float
+
+
 def test_an_attempt_can_ask_whether_it_lost_its_claim() -> None:
     assert context([], cancelled=True).cancelled
     assert not context([]).cancelled

@@ -124,7 +124,7 @@ class Publisher:
 
     def _forget(self, connection: SelectConnection) -> None:
         self._connection = self._channel = None
-        if connection.is_open:
+        if not (connection.is_closed or connection.is_closing):  # it may still be opening
             connection.close()
             connection.ioloop.call_later(CLOSING_S, connection.ioloop.stop)
             connection.ioloop.start()

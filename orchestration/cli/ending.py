@@ -22,7 +22,12 @@ def tell_end(store: Store, run_id: str, form: str, *, full: bool) -> int:
         emit(form, final)
     else:
         tell_people(final)
-    return exits.COMPLETED if final["status"] == RunStatus.COMPLETED else exits.FAILED
+    return code_of(final["status"])
+
+
+def code_of(status: str) -> int:
+    """The exit code that tells how a run has ended."""
+    return exits.COMPLETED if status == RunStatus.COMPLETED else exits.FAILED
 
 
 def tell_people(final: dict[str, Any]) -> None:

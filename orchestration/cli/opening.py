@@ -2,26 +2,18 @@
 
 import getpass
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from orchestration import hosting, settings
-from orchestration.clock import SystemClock, jitter, new_id
+from orchestration.clock import SystemClock, new_id
 from orchestration.definitions import App
 from orchestration.engine import Engine
 from orchestration.engine.control import By
-from orchestration.engine.transaction import Rules
-from orchestration.ports import Dispatch
+from orchestration.runtime.writing import NoRelay, rules_of
 from orchestration.settings import Settings
 from orchestration.store.connect import Opened, open_store
-
-
-class Silent:
-    """A transport for processes that have none: what they write, the workers send."""
-
-    def send(self, messages: Sequence[Dispatch]) -> None:
-        """Leave it to the workers."""
 
 
 @contextmanager
@@ -46,19 +38,8 @@ def opened_engine() -> Iterator[Engine]:
         StoreError: There is no store, or it cannot be opened.
     """
     with opened_store() as opened:
-        yield Engine(opened.store, Silent(), SystemClock(), writing_rules(settings.load()))
-
-
-def writing_rules(found: Settings) -> Rules:
-    """What an engine goes by that does no work of its own."""
-    return Rules(
-        me=f"cli-{new_id()}",
-        slots=found.max_concurrent_workflows,
-        workflow_timeout=found.workflow_timeout,
-        most_pending=found.max_pending_per_sender,
-        sends=False,
-        jitter=jitter,
-    )
+        rules = rules_of(settings.load(), f"cli-{new_id()}", sends=False)
+        yield Engine(opened.store, NoRelay(), SystemClock(), rules)
 
 
 def load_app(found: Settings) -> App:

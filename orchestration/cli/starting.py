@@ -1,16 +1,20 @@
 """Start a run: as a client where somebody serves the store, else alone in this process."""
 
 import os
+import signal
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 import click
 
 from orchestration.cli import parameters
+from orchestration.cli.ending import code_of
 from orchestration.cli.exits import DETACHED
+from orchestration.cli.following import LOOK_EVERY_S
 from orchestration.cli.opening import load_app
 from orchestration.cli.options import SENDER
 from orchestration.client import Client
@@ -22,8 +26,10 @@ from orchestration.runtime.host import Host
 from orchestration.runtime.reach import require_broker
 from orchestration.runtime.watch import Watch
 from orchestration.settings import Settings
-from orchestration.store import workers
+from orchestration.store import runs, workers
 from orchestration.store.connect import Opened
+
+LAST_WORDS_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,21 +103,45 @@ def alone(wish: Wish) -> Iterator[str]:
     """Start a run, and work in this process for it and for nothing else."""
     command = prepare(wish.app, wish.name, wish.parameters, sender=SENDER, run_hex=new_id())
     command = replace(command, needs_slot=False)
-    with embedded(wish.app, wish.settings, scope=command.run_id) as host:
-        host.running.engine.submit(command)
+    with (
+        embedded(wish.app, wish.settings, scope=command.run_id) as host,
+        sigterm_like_ctrl_c(),
+    ):
+        engine = host.running.engine
+        engine.submit(command)
         try:
-            with Watch(host.running.engine):
+            with Watch(engine):
                 yield command.run_id
         except KeyboardInterrupt:
-            leave_at_once(host, command.run_id)
+            host.drain()
+            say_detached(command.run_id, "`orchestrate serve` finishes it")
+            leave(DETACHED)
+        if hangs(host):
+            leave(code_of(engine.store.read(lambda s: runs.status(s, command.run_id))))
 
 
-def leave_at_once(host: Host, run_id: str) -> None:
-    """End this process now; its claims are handed over to whoever serves the store next."""
-    host.drain()
-    say_detached(run_id, "`orchestrate serve` finishes it")
+@contextmanager
+def sigterm_like_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM raise KeyboardInterrupt."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def hangs(host: Host) -> bool:
+    """Whether an attempt goes on, though nobody wants its result any more."""
+    end = time.monotonic() + LAST_WORDS_S
+    while (held := host.running.frame.held()) and time.monotonic() < end:
+        time.sleep(LOOK_EVERY_S)
+    return bool(held)
+
+
+def leave(code: int) -> NoReturn:
+    """End this process now; what it still holds is handed over to whoever serves the store next."""
     sys.stdout.flush()
-    os._exit(DETACHED)
+    os._exit(code)
 
 
 def say_detached(run_id: str, where: str) -> None:

@@ -7,7 +7,7 @@ from orchestration.engine import outside
 from orchestration.engine.advance import advance
 from orchestration.engine.transaction import Transaction
 from orchestration.ports import Dispatch
-from orchestration.store import agents, runs, steps, workers
+from orchestration.store import agents, attempts, runs, steps, workers
 from orchestration.store.steps import StepRow
 
 BATCH = 64
@@ -72,7 +72,8 @@ def room_in(tx: Transaction, queue: str) -> int:
     """How many more branches of a queue may be sent.
 
     Twice the live slots may be sent and unclaimed; what an agent's limit allows is counted
-    with what is running, so that a claim never has to be refused.
+    with what is running, so that a claim never has to be refused, and with what lost its claim
+    but may still be at work.
     """
     limit, paused = agents.limits(tx.session, queue)
     if paused:
@@ -81,7 +82,10 @@ def room_in(tx: Transaction, queue: str) -> int:
     if queue in tx.rules.outside:
         return (limit or MOST_OUTSIDE) - running
     room = QUEUED_PER_SLOT * workers.slots(tx.session, queue) - queued
-    return room if limit is None else min(room, limit - queued - running)
+    if limit is None:
+        return room
+    acting = attempts.acting_for(tx.session, queue)
+    return min(room, limit - queued - running - acting)
 
 
 def live_offers(tx: Transaction, queue: str) -> list[str]:

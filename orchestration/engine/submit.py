@@ -4,9 +4,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, RootModel, ValidationError
 
 from orchestration.definitions import App, Workflow
 from orchestration.engine.transaction import Transaction
@@ -103,7 +104,35 @@ def validated(workflow: Workflow, parameters: Mapping[str, Any]) -> str:
     except ValidationError as error:
         problems = [describe(each) for each in error.errors(include_url=False)]
         raise RejectedError(f"{workflow.name}: {'; '.join(problems)}", problems) from None
-    return json.dumps(model.model_dump(mode="json"), sort_keys=True, allow_nan=False)
+    values = in_order(model, model.model_dump(mode="json", by_alias=True))
+    return json.dumps(values, sort_keys=True, allow_nan=False)
+
+
+def dumped(parameters: Mapping[str, Any] | BaseModel | None) -> Mapping[str, Any]:
+    """What a caller gave, as a model's input: under the names that its model reads."""
+    if isinstance(parameters, BaseModel):
+        return parameters.model_dump(by_alias=True)
+    return parameters or {}
+
+
+def in_order(value: Any, json_value: Any) -> Any:
+    """What pydantic dumped of a value, with sets sorted: their order is another in each process."""
+    match value, json_value:
+        case RootModel(root=root), _:
+            return in_order(root, json_value)
+        case BaseModel(), dict():
+            fields = type(value).model_fields
+            known = {fields[n].serialization_alias or n: v for n, v in value if n in fields}
+            return {name: in_order(known.get(name), each) for name, each in json_value.items()}
+        case (dict(), dict()) if len(value) == len(json_value):
+            pairs = zip(value.values(), json_value.items(), strict=True)
+            return {name: in_order(inner, each) for inner, (name, each) in pairs}
+        case ((list() | tuple() | set() | frozenset()), list()) if len(value) == len(json_value):
+            each_in_order = map(in_order, value, json_value)
+            if isinstance(value, set | frozenset):
+                return sorted(each_in_order, key=partial(json.dumps, sort_keys=True))
+            return list(each_in_order)
+    return json_value
 
 
 def describe(problem: Mapping[str, Any]) -> str:

@@ -19,6 +19,7 @@ from orchestration.store import (
     retention,
     runs,
     steps,
+    timers,
     workers,
 )
 from orchestration.store.steps import StepRow
@@ -27,17 +28,21 @@ from orchestration.store.workers import WorkerRow
 BATCH = 50
 ROWS_AT_ONCE = 2_000
 LARGEST_DRIFT_S = 5.0
+SECOND_THOUGHTS = timedelta(minutes=1)
 
 
 def fire_timers(tx: Transaction) -> int:
     """Act on wake-ups that have come, at most a batch; how many there were."""
+    later = tx.now + SECOND_THOUGHTS  # what cannot be moved must not stay the most overdue
     due = steps.due(tx.session, tx.now, BATCH, tx.rules.scope, queued=tx.rules.sends)
     for row in due:
         if current := steps.get(tx.session, *row.key):
-            tx.contain(partial(fire, tx, current), f"timer of {row.key}")
+            put_off = partial(timers.postpone_step, tx.session, row.key, later)
+            tx.contain(partial(fire, tx, current), f"timer of {row.key}", put_off)
     overdue = runs.due(tx.session, tx.now, BATCH, tx.rules.scope)
     for run_id in overdue:
-        tx.contain(partial(run_out, tx, run_id), f"deadline of {run_id}")
+        put_off = partial(timers.postpone_run, tx.session, run_id, later)
+        tx.contain(partial(run_out, tx, run_id), f"deadline of {run_id}", put_off)
     return len(due) + len(overdue)
 
 
@@ -172,7 +177,7 @@ def follow_clock(tx: Transaction, boot: str, offset: float) -> bool:
     jump = offset - agreed
     if abs(jump) <= LARGEST_DRIFT_S:
         return False
-    steps.shift(tx.session, jump)
+    timers.shift(tx.session, jump)
     control.set_clock_offset(tx.session, boot, offset)
     events.add(tx.session, "", tx.now, "clock.jumped", detail=f"{jump:+.1f} s")
     return True

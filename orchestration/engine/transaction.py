@@ -59,10 +59,17 @@ class Transaction:
     queues: set[str] = field(default_factory=set)
     slot_freed: bool = False
 
-    def contain(self, work: Callable[[], object], about: str) -> None:
+    def contain(
+        self, work: Callable[[], object], about: str, instead: Callable[[], object] | None = None
+    ) -> None:
         """Do one of many pieces of work; if it is refused, only its own writes are undone.
 
         One run that cannot be moved must not hold up the timers of all others.
+
+        Args:
+            work: What to do.
+            about: What to call it in the log.
+            instead: What to do where it is refused.
         """
         sent = len(self.outgoing)
         self.session.run("SAVEPOINT contained")
@@ -72,4 +79,6 @@ class Transaction:
             log.exception("left as it was: %s", about)
             self.session.run("ROLLBACK TO SAVEPOINT contained")
             del self.outgoing[sent:]
+            if instead is not None:
+                instead()
         self.session.run("RELEASE SAVEPOINT contained")

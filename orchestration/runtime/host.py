@@ -7,7 +7,7 @@ import dramatiq
 from orchestration.errors import OrchestrationError
 from orchestration.ports import Dispatch
 from orchestration.runtime import acknowledgement
-from orchestration.runtime.names import MONITOR, ORCHESTRATOR
+from orchestration.runtime.names import MONITOR, ORCHESTRATOR, queue_of
 from orchestration.runtime.running import Running, Setup
 
 
@@ -25,7 +25,7 @@ class Host:
         self._setup = setup
         self._running: Running | None = None
         for agent in setup.app.agents:
-            self._declare(agent.name, self._work_on(agent.name))
+            self._declare(queue_of(agent.name), self._work_on(agent.name))
         self._declare(ORCHESTRATOR, self._orchestrate)
         self._declare(MONITOR, self._monitor)
 
@@ -53,7 +53,8 @@ class Host:
             StoreError: The store cannot be used.
         """
         ours = self._setup.app.agent.keys() - set(self._setup.settings.outside_agents)
-        served = {name: count for name, count in queues.items() if name in ours}
+        agents = {queue_of(name): name for name in ours}
+        served = {agents[queue]: count for queue, count in queues.items() if queue in agents}
         self._running = Running(self._setup, served, watch)
 
     def lost_count(self) -> int:
@@ -74,9 +75,9 @@ class Host:
     def _declare(self, name: str, function: Callable[..., None]) -> None:
         dramatiq.actor(actor_name=name, queue_name=name, broker=self._setup.broker)(function)
 
-    def _work_on(self, queue: str) -> Callable[..., None]:
+    def _work_on(self, agent: str) -> Callable[..., None]:
         def work(*hint: str | int | bool) -> None:
-            dispatch = Dispatch(queue, *hint)  # type: ignore[arg-type]  # as sent by `messages`
+            dispatch = Dispatch(agent, *hint)  # type: ignore[arg-type]  # as sent by `messages`
             if not self.running.frame.work(dispatch, acknowledgement.settle):
                 acknowledgement.keep()
 

@@ -1,4 +1,4 @@
-"""Dispatches as Dramatiq messages: an agent's actor and queue bear the agent's name."""
+"""Dispatches as Dramatiq messages: an agent's actor bears the name of its queue."""
 
 from collections.abc import Sequence
 
@@ -6,14 +6,14 @@ import dramatiq
 from dramatiq import Message
 
 from orchestration.ports import Dispatch
+from orchestration.runtime.names import queue_of
 
 
 def to_message(dispatch: Dispatch) -> "Message[None]":
     """The message that lets a worker claim an attempt."""
     args = (dispatch.run_id, dispatch.step, dispatch.branch, dispatch.attempt, dispatch.alone)
-    return Message(
-        queue_name=dispatch.queue, actor_name=dispatch.queue, args=args, kwargs={}, options={}
-    )
+    queue = queue_of(dispatch.queue)
+    return Message(queue_name=queue, actor_name=queue, args=args, kwargs={}, options={})
 
 
 class StubRelay:
@@ -30,16 +30,6 @@ class StubRelay:
         """Put each on its agent's queue."""
         for dispatch in messages:
             self._broker.enqueue(to_message(dispatch))
-
-    def close(self) -> None:
-        """Nothing is under way."""
-
-
-class NoRelay:
-    """For processes without a transport: what they write, others send."""
-
-    def send(self, messages: Sequence[Dispatch]) -> None:
-        """Leave it to the workers."""
 
     def close(self) -> None:
         """Nothing is under way."""

@@ -7,6 +7,7 @@ import pika
 from orchestration.bus.publisher import Letter, Publisher
 from orchestration.ports import Dispatch
 from orchestration.runtime.messages import to_message
+from orchestration.runtime.names import queue_of
 
 
 class Relay:
@@ -27,7 +28,7 @@ class Relay:
     def send(self, messages: Sequence[Dispatch]) -> None:
         """Publish soon, without waiting and without raising."""
         self._publisher.publish(
-            [Letter("", d.queue, to_message(d).encode(), tag=d) for d in messages]
+            [Letter("", queue_of(d.queue), to_message(d).encode(), tag=d) for d in messages]
         )
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 import dramatiq
 
 from orchestration.bus.address import Address
-from orchestration.clock import SystemClock, jitter, new_id
+from orchestration.clock import SystemClock, new_id
 from orchestration.definitions import App
 from orchestration.engine import Engine
 from orchestration.engine.transaction import Rules
@@ -22,6 +22,7 @@ from orchestration.runtime.notifier import Notifier
 from orchestration.runtime.relay import Relay
 from orchestration.runtime.schedule import Timetable
 from orchestration.runtime.sweeper import Sweeper
+from orchestration.runtime.writing import rules_of
 from orchestration.settings import Settings
 from orchestration.store.connect import open_store
 from orchestration.store.workers import NewWorker
@@ -141,19 +142,8 @@ class Running:
 def worker_rules(setup: Setup, queues: Mapping[str, int]) -> Rules:
     """What the engine of a worker process goes by."""
     served = (agent for agent in setup.app.agents if agent.name in queues)
-    settings = setup.settings
-    return Rules(
-        me=new_id(),
-        offers=frozenset(agent.offer(action) for agent in served for action in agent.actions),
-        scope=setup.scope,
-        slots=settings.max_concurrent_workflows,
-        workflow_timeout=settings.workflow_timeout,
-        most_pending=settings.max_pending_per_sender,
-        outside=frozenset(settings.outside_agents),
-        grace=2 * settings.heartbeat_interval,
-        silence=settings.timeout_threshold,
-        jitter=jitter,
-    )
+    offers = frozenset(agent.offer(action) for agent in served for action in agent.actions)
+    return rules_of(setup.settings, new_id(), offers=offers, scope=setup.scope)
 
 
 def describe_worker(rules: Rules, transport: str, queues: Mapping[str, int]) -> NewWorker:

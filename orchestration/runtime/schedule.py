@@ -14,7 +14,7 @@ from orchestration.definitions import App
 from orchestration.engine import Engine
 from orchestration.engine.submit import Command, prepare, submit
 from orchestration.engine.transaction import Transaction
-from orchestration.errors import NotFoundError, OrchestrationError, RejectedError
+from orchestration.errors import NotFoundError, OrchestrationError, RejectedError, StoreError
 from orchestration.store import runs, schedules
 from orchestration.store.schedules import ScheduleRow
 
@@ -91,15 +91,30 @@ class Timetable:
             NotFoundError: There is no such schedule.
         """
         row = self._engine.store.read(lambda s: schedules.get(s, name))
-        return self._engine.submit(self._command(row))
+        return self._engine.commit(lambda tx: self._start_now(tx, row))
 
     def _fire(self, row: ScheduleRow, now: datetime) -> str | None:
+        following: datetime | None = None
         try:
             following = next_time(row.cron, row.timezone, now)
             return self._engine.commit(lambda tx: self._start(tx, row, following))
+        except StoreError as error:
+            log.error("schedule %s is tried again: %s", row.name, error)  # noqa: TRY400
         except OrchestrationError as error:
-            log.error("schedule %s did not start: %s", row.name, error)  # noqa: TRY400
-            return None
+            self._pass_over(row, following, error)
+        return None
+
+    def _pass_over(
+        self, row: ScheduleRow, following: datetime | None, error: OrchestrationError
+    ) -> None:
+        """Let a schedule that was refused wait for its next time, and say so once."""
+        if self._engine.commit(lambda tx: schedules.fire(tx.session, row, following, None)):
+            log.error("schedule %s did not start: %s", row.name, error)
+
+    def _start_now(self, tx: Transaction, row: ScheduleRow) -> str:
+        run_id = submit(tx, self._command(row))
+        schedules.record(tx.session, row.name, run_id)
+        return run_id
 
     def _start(self, tx: Transaction, row: ScheduleRow, following: datetime | None) -> str | None:
         if row.overlap == "skip" and self._is_live(tx, row.last_run):

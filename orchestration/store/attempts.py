@@ -64,6 +64,16 @@ def acting(session: Session, run_id: str) -> list[tuple[str, int, str]]:
     return [(row[0], row[1], row[2]) for row in session.all(sql, run_id)]
 
 
+def acting_for(session: Session, agent: str) -> int:
+    """How many attempts at an agent's branches have lost their claim and may still act."""
+    row = session.one(
+        "SELECT COUNT(*) FROM attempts a JOIN steps s ON s.run_id = a.run_id AND s.step = a.step"
+        " AND s.branch = a.branch WHERE a.holder IS NOT NULL AND s.agent = ?",
+        agent,
+    )
+    return int(row[0]) if row else 0
+
+
 def held_by(session: Session, worker: str) -> list[tuple[tuple[str, str, int], int]]:
     """Key and number of each attempt that is not known to have stopped in a worker."""
     sql = "SELECT run_id, step, branch, attempt FROM attempts WHERE holder = ?"

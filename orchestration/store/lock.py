@@ -2,14 +2,20 @@
 
 SQLite's own busy handler is unfair: of two busy writers one was starved for seconds. `flock`
 queues its waiters. A holder that was stopped (SIGSTOP) would block everybody, so it is found
-out by its process id and start time, and ended.
+out by its process id and start time, and ended if it stays stopped.
 """
 
 import fcntl
 import os
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
+
+PATIENCE_S = 5.0
+SIZE = 80
+NOBODY = b"\n".rjust(SIZE)
 
 
 class WriteLock:
@@ -21,16 +27,19 @@ class WriteLock:
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        started = psutil.Process().create_time()
-        self._signature = f"{os.getpid()} {started!r}\n".ljust(40).encode()
+        self._process = f"{os.getpid()} {psutil.Process().create_time()!r}"
+        self._holds = 0
+        self._suspect = (NOBODY, 0.0)
 
     def acquire(self) -> None:
         """Wait in line for the lock."""
         fcntl.flock(self._file, fcntl.LOCK_EX)
-        os.pwrite(self._file, self._signature, 0)
+        self._holds += 1
+        os.pwrite(self._file, f"{self._process} {self._holds}\n".rjust(SIZE).encode(), 0)
 
     def release(self) -> None:
-        """Let the next one in."""
+        """Let the next one in; it is nobody until it has signed."""
+        os.pwrite(self._file, NOBODY, 0)
         fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def close(self) -> None:
@@ -38,18 +47,29 @@ class WriteLock:
         os.close(self._file)
 
     def end_stopped_holder(self) -> int | None:
-        """End the holder if it was stopped while it held the lock.
+        """End the holder if it stands still since an earlier look, at least `PATIENCE_S` ago.
 
         Returns:
             Its process id if it was ended.
         """
         try:
-            words = os.pread(self._file, 80, 0).split()
-            holder = psutil.Process(int(words[0]))
-            same = repr(holder.create_time()).encode() == words[1]
-            if same and holder.pid != os.getpid() and holder.status() == psutil.STATUS_STOPPED:
+            signature = os.pread(self._file, SIZE, 0)
+            holder = self._stopped(signature.split())
+        except (IndexError, ValueError, OSError, psutil.Error):
+            return None
+        suspect, since = self._suspect
+        now = time.monotonic()
+        if holder is None or signature != suspect:
+            self._suspect = (NOBODY if holder is None else signature, now)
+        elif now - since >= PATIENCE_S:
+            with suppress(psutil.NoSuchProcess):
                 holder.kill()
-                return holder.pid
-        except (IndexError, OSError, psutil.Error):
-            pass
+            return holder.pid
         return None
+
+    def _stopped(self, signed: list[bytes]) -> psutil.Process | None:
+        """The process that signed, if it is another one and stopped."""
+        holder = psutil.Process(int(signed[0]))
+        same = repr(holder.create_time()).encode() == signed[1]
+        stopped = same and holder.pid != os.getpid() and holder.status() == psutil.STATUS_STOPPED
+        return holder if stopped else None

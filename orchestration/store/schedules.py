@@ -76,6 +76,11 @@ def fire(session: Session, row: ScheduleRow, next_at: datetime | None, run_id: s
     return changed > 0
 
 
+def record(session: Session, name: str, run_id: str) -> None:
+    """Write which run a schedule started last."""
+    session.run("UPDATE schedules SET last_run = ? WHERE name = ?", run_id, name)
+
+
 def pause(session: Session, name: str, *, paused: bool, next_at: datetime | None) -> None:
     """Stop a schedule, or let it go on from its next time."""
     session.run(

@@ -30,6 +30,20 @@ COMMITS_PER_CHECKPOINT = 256
 PATIENCE_S = 5.0
 CLOSED = "the store is closed: open it again"
 CURE = "check that the disk has room and the directory is writable"
+STORES_OWN = {  # what the file, the disk or a lock is to blame for; all else is the statement
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_INTERRUPT,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_NOTADB,
+}
+PRIMARY_CODE = 0xFF
 CURES = {sqlite3.SQLITE_NOTADB: "name another file in DATABASE_URL"}
 
 Operation = Callable[[Session], Any]
@@ -257,7 +271,11 @@ class MemoryStore:
     def write(self, operation: Callable[[Session], T]) -> T:
         """Run the operation in a transaction."""
         with self._mutex, _explained(Path(":memory:")), transaction(self._connection):
-            return operation(SqliteSession(self._connection))
+            outcome = run_one(self._connection, operation)
+        if isinstance(outcome, Exception):
+            raise outcome
+        written: T = outcome
+        return written
 
     def write_many(self, operations: Sequence[Callable[[Session], T]]) -> list[T | Exception]:
         """Run each operation as `write` would."""
@@ -305,9 +323,9 @@ def run_one(connection: sqlite3.Connection, operation: Operation) -> Any:
     connection.execute("SAVEPOINT operation")
     try:
         outcome = operation(SqliteSession(connection))
-    except sqlite3.Error:
-        raise
-    except Exception as error:  # noqa: BLE001 - it belongs to the caller, not to this thread
+    except Exception as error:
+        if getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE in STORES_OWN:
+            raise
         connection.execute("ROLLBACK TO operation")
         outcome = error
     connection.execute("RELEASE operation")

@@ -330,16 +330,6 @@ def undoable(
     return [(row[0], row[1]) for row in rows]
 
 
-def shift(session: Session, seconds: float) -> None:
-    """Move every timer, after the clock of this machine was set."""
-    session.run("UPDATE steps SET due_at = due_at + ? WHERE due_at IS NOT NULL", seconds)
-    session.run("UPDATE steps SET deadline = deadline + ? WHERE deadline IS NOT NULL", seconds)
-    session.run("UPDATE runs SET due_at = due_at + ? WHERE due_at IS NOT NULL", seconds)
-    session.run(
-        "UPDATE runs SET running_since = running_since + ? WHERE running_since IS NOT NULL", seconds
-    )
-
-
 def read(row: Row) -> StepRow:
     """One row of `COLUMNS`."""
     times = map(moment, row[17:21])

@@ -42,6 +42,7 @@ def detail(session: Session, run_id: str) -> dict[str, Any]:
     """
     run = runs.get(session, run_id)
     failed = attempts.of_run(session, run_id)
+    happened = events.after(session, 0, MOST_EVENTS + 1, run_id)
     return {
         **summary(run),
         "parameters": json.loads(run.parameters),
@@ -49,9 +50,16 @@ def detail(session: Session, run_id: str) -> dict[str, Any]:
         "error_messages": error_messages(session, run),
         "steps": [_step(session, row, failed) for row in steps.of_run(session, run_id)],
         "events": [
-            {"at": iso(e.at), "kind": e.kind, "step": e.step, "branch": e.branch}
-            for e in events.after(session, 0, MOST_EVENTS, run_id)
+            {
+                "at": iso(e.at),
+                "kind": e.kind,
+                "step": e.step,
+                "branch": e.branch,
+                "detail": error.one_line(e.detail),
+            }
+            for e in happened[:MOST_EVENTS]
         ],
+        "events_truncated": len(happened) > MOST_EVENTS,
     }
 
 

@@ -52,6 +52,10 @@ def wait(context: Context) -> str:
     return "seen"
 
 
+def hang(_context: Context) -> None:
+    time.sleep(60)
+
+
 def boom(_context: Context) -> None:
     raise ValueError("boom\nand a second line")
 
@@ -69,6 +73,7 @@ app = App(
                 "work": work,
                 "add_up": add_up,
                 "wait": wait,
+                "hang": hang,
                 "boom": boom,
                 "nothing": nothing,
             },
@@ -90,6 +95,10 @@ app = App(
                 Step("first", "worker", "nothing"),
                 Step("waiting", "worker", "wait", needs=["first"]),
             ],
+        ),
+        Workflow(
+            "hung",
+            steps=[Step("hanging", "worker", "hang", timeout=timedelta(seconds=0.5))],
         ),
         Workflow("bad", steps=[Step("booming", "worker", "boom")]),
         Workflow(

@@ -39,14 +39,15 @@ def test_a_run_that_was_killed_is_finished_by_serve(
     assert end(server, signal.SIGTERM)[0] == 0
 
 
-def test_ctrl_c_detaches_and_says_how_to_go_on(
-    processes: Processes, client: Client, gate: Path
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_detach_and_say_how_to_go_on(
+    processes: Processes, client: Client, gate: Path, number: signal.Signals
 ) -> None:
     process = processes.start("run", "gate", "-p", f"path={gate}")
     run_id = newest(client).id
     reaches(client, run_id, "waiting", S.RUNNING)
 
-    code, errors = end(process, signal.SIGINT)
+    code, errors = end(process, number)
 
     assert code == 130
     assert f"`orchestrate workflows watch {run_id}`" in errors
@@ -57,6 +58,13 @@ def test_ctrl_c_detaches_and_says_how_to_go_on(
     waiting = client.workflow(run_id).status()["steps"][1]
     assert [attempt["outcome"] for attempt in waiting["attempts"]] == ["handed_over"]
     assert end(server, signal.SIGINT, signal.SIGTERM, signal.SIGINT)[0] == 0
+
+
+def test_a_run_that_has_ended_does_not_wait_for_a_step_that_hangs(processes: Processes) -> None:
+    process = processes.start("run", "hung")
+    assert process.stdout is not None
+    assert any("next: " in line for line in iter(process.stdout.readline, ""))
+    assert process.wait(4) == 1
 
 
 def test_beside_serve_run_is_its_client(processes: Processes, client: Client, gate: Path) -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from typing_extensions import override
 
-from orchestration.cli.opening import Silent
 from orchestration.clock import SystemClock
 from orchestration.engine import Engine
 from orchestration.engine.transaction import Rules
 from orchestration.errors import StoreError
 from orchestration.ports import Store
 from orchestration.runtime.watch import Changes, Watch
+from orchestration.runtime.writing import NoRelay
 from orchestration.store import control
 from orchestration.store.sqlite import MemoryStore, SqliteStore
 from tests.eventually import eventually
@@ -23,7 +23,7 @@ class Refills(Engine):
 
     def __init__(self, store: Store) -> None:
         rules = Rules(me="me", jitter=lambda: 0.5)
-        super().__init__(store, Silent(), SystemClock(), rules)
+        super().__init__(store, NoRelay(), SystemClock(), rules)
         self.count = 0
         self.ready = True
 

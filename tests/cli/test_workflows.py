@@ -10,6 +10,7 @@ from orchestration.clock import new_id
 from orchestration.engine.control import By
 from orchestration.state import RunStatus
 from orchestration.store import workers
+from orchestration.views import workflow
 from tests.cli.conftest import Cli
 
 Values = Callable[..., Any]
@@ -46,6 +47,21 @@ def test_show_tells_attempts_workers_errors_and_the_next_command(cli: Cli, value
     detail = values("workflows", "show", run_id)
     assert detail["steps"][0]["attempts"][0]["error"]["type"] == "ValueError"
     assert detail["next"] == f"`orchestrate workflows retry {run_id}`"
+
+
+def test_show_says_when_it_does_not_show_every_event(
+    values: Values, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = values("run", "bad", code=1)["workflow_id"]
+    whole = values("workflows", "show", run_id)
+    assert not whole["events_truncated"]
+    details = {event["detail"] for event in whole["events"]}
+    assert "ValueError: boom and a second line" in details
+
+    monkeypatch.setattr(workflow, "MOST_EVENTS", 2)
+    part = values("workflows", "show", run_id)
+    assert part["events_truncated"]
+    assert part["events"] == whole["events"][:2]
 
 
 def test_show_names_the_worker_of_a_step_that_completed(cli: Cli, values: Values) -> None:

@@ -1,10 +1,13 @@
 """How commands become runs: validated, known again, and not too many."""
 
+import subprocess
+import sys
+
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, RootModel
 
 from orchestration.definitions import App, Workflow
-from orchestration.engine.submit import prepare, validated, workflow_of
+from orchestration.engine.submit import dumped, prepare, validated, workflow_of
 from orchestration.errors import (
     DuplicateCommandError,
     OverloadedError,
@@ -91,9 +94,52 @@ LATER = Workflow("later", steps=[], unavailable="it comes with the broker")
 APP = App(agents=app_of(BUY).agents, workflows=[BUY, LATER])
 
 
+class Legs(RootModel[dict[str, set[tuple[str, ...]]]]):
+    pass
+
+
+class Trip(BaseModel):
+    start: str = Field(alias="from")
+    tags: set[str] = set()
+    deep: list[Legs] = []
+
+
+TRIP = Workflow("trip", parameters=Trip, steps=[step("pay")])
+
+
 class TestValidation:
     def test_every_default_is_filled_in(self) -> None:
         assert validated(BUY, {"amount": 3}) == '{"amount": 3, "note": "none"}'
+
+    def test_what_is_stored_can_be_read_by_the_model_again(self) -> None:
+        known = validated(TRIP, {"from": "a", "tags": ["b", "a"], "deep": [{"legs": [["z", "y"]]}]})
+        trip = Trip.model_validate_json(known)
+        assert (trip.start, trip.tags, trip.deep[0].root["legs"]) == ("a", {"a", "b"}, {("z", "y")})
+        assert '"tags": ["a", "b"]' in known
+
+    def test_a_model_is_given_under_the_names_it_reads(self) -> None:
+        assert validated(TRIP, dumped(Trip.model_validate({"from": "a"}))) == validated(
+            TRIP, dumped({"from": "a"})
+        )
+        assert dumped(None) == {}
+
+    def test_the_digest_is_the_same_in_every_process(self) -> None:
+        code = (
+            "from tests.engine.test_commands import TRIP, validated\n"
+            "names = [str(number) for number in range(50)]\n"
+            "deep = [{'x': [[name] for name in names]}]\n"
+            "print(validated(TRIP, {'from': 'a', 'tags': names, 'deep': deep}))"
+        )
+        texts = {
+            subprocess.run(
+                [sys.executable, "-c", code],
+                env={"PYTHONHASHSEED": seed, "PYTHONPATH": "."},
+                check=True,
+                capture_output=True,
+            ).stdout
+            for seed in ("1", "2", "3")
+        }
+        assert len(texts) == 1
 
     def test_each_problem_is_one_sentence_with_its_place(self) -> None:
         with pytest.raises(RejectedError, match="buy: amount: ") as caught:

@@ -121,6 +121,20 @@ class TestRoomInQueues:
         assert done == 10
         assert fleet.status(run_id) is R.COMPLETED
 
+    def test_what_may_still_be_at_work_counts_against_the_limit(self, fleet_of: MakeFleet) -> None:
+        fleet = fleet_of(workflow("chain", step("first", timeout=MINUTE)), warehouse=1)
+        worker = fleet.worker()
+        fleet.start("chain")
+        late = worker.take()
+        fleet.advance(MINUTE)
+        assert fleet.outcomes(late.key[0]) == ["timed_out"]
+        fleet.start("chain")
+        fleet.client.refill()
+        assert fleet.transport.messages == [], "the one that ran out of time may still act"
+        assert not worker.complete(late)
+        fleet.client.refill()
+        assert len(fleet.transport.messages) == 1
+
     def test_a_paused_agent_is_sent_nothing(self, fleet: Fleet) -> None:
         fleet.worker()
         fleet.store.write(lambda s: s.run("UPDATE agents SET paused = 1"))

@@ -53,6 +53,17 @@ def test_a_workflow_is_started_followed_and_found_again(client: Client, anvil: A
     assert kinds[-1] == "run.completed"
 
 
+@pytest.mark.parametrize("priority", [0, 5, -1])
+def test_a_priority_that_does_not_exist_is_refused(client: Client, priority: int) -> None:
+    with pytest.raises(RejectedError, match="priority: 1"):
+        client.start("order", {"pieces": []}, priority=priority)
+
+
+def test_an_empty_key_is_refused(client: Client) -> None:
+    with pytest.raises(RejectedError, match="idempotency_key"):
+        client.start("order", {"pieces": []}, idempotency_key="")
+
+
 def test_what_is_wrong_is_refused(client: Client) -> None:
     client.start("order", {"pieces": []}, idempotency_key="k")
     with pytest.raises(DuplicateCommandError):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orchestration.errors import NotFoundError, RejectedError
+from orchestration.errors import NotFoundError, RejectedError, StoreError
 from orchestration.runtime.schedule import Timetable, next_time
 from orchestration.store import runs, schedules
 from orchestration.store.schedules import ScheduleRow
@@ -33,6 +33,10 @@ def scheduled(workshop: Workshop, **changed: object) -> ScheduleRow:
     row = replace(row, **changed)  # type: ignore[arg-type]
     workshop.store.write(lambda s: schedules.insert(s, row))
     return row
+
+
+def found(workshop: Workshop, name: str) -> ScheduleRow:
+    return workshop.store.read(lambda s: schedules.get(s, name))
 
 
 @pytest.fixture
@@ -136,6 +140,46 @@ def test_a_schedule_that_cannot_start_hinders_no_other(
     workshop.clock.advance(MINUTE)
     assert len(timetable.fire()) == 1
     assert "schedule broken did not start: unknown command" in caplog.text
+    assert timetable.fire() == []
+    assert len(caplog.records) == 1, "said once; it waits for its next time"
+    assert found(workshop, "broken").next_at == workshop.clock.now() + MINUTE
+
+
+def test_a_schedule_that_never_comes_again_is_said_once(
+    workshop: Workshop, timetable: Timetable, caplog: pytest.LogCaptureFixture
+) -> None:
+    scheduled(workshop, cron="99 * * * *")
+    workshop.clock.advance(MINUTE)
+    assert timetable.fire() == timetable.fire() == []
+    assert len(caplog.records) == 1
+    assert found(workshop, "each minute").next_at is None
+
+
+def test_what_the_store_could_not_write_is_tried_again(
+    workshop: Workshop,
+    timetable: Timetable,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scheduled(workshop)
+    workshop.clock.advance(MINUTE)
+    with monkeypatch.context() as full:
+
+        def fail(_session: object, *_values: object) -> None:
+            raise StoreError("the disk is full")
+
+        full.setattr(schedules, "fire", fail)
+        assert timetable.fire() == []
+    assert "schedule each minute is tried again: the disk is full" in caplog.text
+    assert len(timetable.fire()) == 1
+
+
+def test_what_is_triggered_is_the_last_run(workshop: Workshop, timetable: Timetable) -> None:
+    scheduled(workshop, overlap="skip")
+    run = timetable.trigger("each minute")
+    assert found(workshop, "each minute").last_run == run
+    workshop.clock.advance(MINUTE)
+    assert timetable.fire() == [], "it still goes on"
 
 
 def test_a_schedule_can_be_started_by_hand(workshop: Workshop, timetable: Timetable) -> None:

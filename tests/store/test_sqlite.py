@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -14,9 +15,9 @@ import pytest
 
 from orchestration.errors import StoreError
 from orchestration.ports import Session
-from orchestration.store import sqlite
+from orchestration.store import lock, sqlite
 from orchestration.store.lock import WriteLock
-from orchestration.store.sqlite import SqliteStore
+from orchestration.store.sqlite import MemoryStore, SqliteStore
 from tests.store.processes import go, line, process
 
 READ = "SELECT subject FROM audit"
@@ -110,6 +111,7 @@ class TestStoppedHolder:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(sqlite, "PATIENCE_S", 0.1)
+        monkeypatch.setattr(lock, "PATIENCE_S", 0.1)
         store = SqliteStore(tmp_path / "store.db")
         with process(HOLDER, tmp_path / "store.db.lock") as holder:
             assert line(holder) == "holding"
@@ -122,12 +124,49 @@ class TestStoppedHolder:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(sqlite, "PATIENCE_S", 0.1)
+        monkeypatch.setattr(lock, "PATIENCE_S", 0.1)
         store = SqliteStore(tmp_path / "store.db")
         with process(HOLDER, tmp_path / "store.db.lock") as holder:
             assert line(holder) == "holding"
             os.kill(holder.pid, signal.SIGSTOP)
             store.close()
             assert holder.wait() == -signal.SIGKILL
+
+    def test_a_short_stop_is_forgiven(self, tmp_path: Path) -> None:
+        ours = WriteLock(tmp_path / "lock")
+        with process(HOLDER, tmp_path / "lock") as holder:
+            assert line(holder) == "holding"
+            for _ in range(2):
+                os.kill(holder.pid, signal.SIGSTOP)
+                assert ours.end_stopped_holder() is None
+                os.kill(holder.pid, signal.SIGCONT)
+            go(holder)
+            assert holder.wait() == 0
+        ours.close()
+
+    def test_two_holds_are_not_one_long_one(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(lock, "PATIENCE_S", 0.0)
+        ours = WriteLock(tmp_path / "lock")
+        with process(HOLDER, tmp_path / "lock") as holder:
+            assert line(holder) == "holding"
+            os.kill(holder.pid, signal.SIGSTOP)
+            assert ours.end_stopped_holder() is None
+            signed = (tmp_path / "lock").read_text()
+            (tmp_path / "lock").write_text(signed.replace(" 1\n", " 2\n"))
+            assert ours.end_stopped_holder() is None
+            assert ours.end_stopped_holder() == holder.pid
+        ours.close()
+
+    def test_who_has_not_signed_yet_is_nobody(self, tmp_path: Path) -> None:
+        ours = WriteLock(tmp_path / "lock")
+        ours.acquire()
+        assert str(os.getpid()) in (tmp_path / "lock").read_text()
+        ours.release()
+        assert (tmp_path / "lock").read_text().split() == []
+        assert ours.end_stopped_holder() is None
+        ours.close()
 
     def test_a_holder_at_work_is_left_alone(self, tmp_path: Path) -> None:
         ours = WriteLock(tmp_path / "lock")
@@ -190,7 +229,9 @@ class TestGroupCommit:
             first = pool.submit(store.write, slow)
             rest = [pool.submit(write, number) for number in range(10)]
         assert first.exception() is None
-        assert [type(future.exception()) for future in rest] == [StoreError] + [type(None)] * 9
+        assert [type(future.exception()) for future in rest] == [sqlite3.OperationalError] + [
+            type(None)
+        ] * 9
         assert counted(store) == 10
         store.close()
 
@@ -305,3 +346,30 @@ def small_disk(at: Path) -> Iterator[Path]:
         yield at
     finally:
         subprocess.run(["umount", str(at)], check=True)
+
+
+@pytest.mark.parametrize(
+    ("sql", "value", "error"),
+    [
+        ("INSERT INTO plans (digest, body) VALUES ('a', ?)", None, sqlite3.IntegrityError),
+        ("SELECT * FROM nowhere WHERE 1 = ?", 1, sqlite3.OperationalError),
+        ("SELECT 1", 1, sqlite3.ProgrammingError),
+        ("SELECT ?", object(), sqlite3.ProgrammingError),
+    ],
+)
+def test_a_wrong_statement_is_its_callers_error_and_nobody_elses(
+    tmp_path: Path, sql: str, value: object, error: type[sqlite3.Error]
+) -> None:
+    for store in (SqliteStore(tmp_path / "store.db"), MemoryStore()):
+        with pytest.raises(error):
+            store.write(lambda s: (s.run("INSERT INTO plans VALUES ('b', 'c')"), s.run(sql, value)))
+        assert store.read(lambda s: s.all("SELECT * FROM plans")) == []
+        store.close()
+
+
+def test_a_full_disk_is_the_stores_error(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "store.db")
+    store.write(lambda s: s.run("PRAGMA max_page_count = 1"))
+    with pytest.raises(StoreError, match="full"):
+        store.write(lambda s: s.run("INSERT INTO plans VALUES ('b', ?)", "c" * 1_000_000))
+    store.close()

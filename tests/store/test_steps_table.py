@@ -2,7 +2,7 @@ from datetime import timedelta
 
 from orchestration.ports import Session, Store
 from orchestration.state import RunStatus, StepStatus
-from orchestration.store import artifacts, runs, steps, tallies
+from orchestration.store import artifacts, runs, steps, tallies, timers
 from orchestration.store.steps import StepRow
 from tests.store.rows import MINUTE, NOW, add_run, add_step, counted, move_run, row
 
@@ -161,7 +161,7 @@ class TestWakeUps:
             move_run(session, "r1", RunStatus.RUNNING)
             held = claimed(session)
             add_step(session, 1)
-            steps.shift(session, 90.0)
+            timers.shift(session, 90.0)
             hop = timedelta(seconds=90)
             assert row(session).due_at == NOW + MINUTE + hop
             assert steps.deadline(session, held) == NOW + 10 * MINUTE + hop

@@ -1,0 +1,42 @@
+"""An engine's rules by the settings, and the transport of processes that only write."""
+
+from collections.abc import Sequence
+
+from orchestration.clock import jitter
+from orchestration.engine.transaction import Rules
+from orchestration.ports import Dispatch
+from orchestration.settings import Settings
+
+
+class NoRelay:
+    """For processes without a transport: what they write, others send."""
+
+    def send(self, messages: Sequence[Dispatch]) -> None:
+        """Leave it to the workers."""
+
+    def close(self) -> None:
+        """Nothing is under way."""
+
+
+def rules_of(
+    found: Settings,
+    me: str,
+    *,
+    offers: frozenset[str] = frozenset(),
+    scope: str | None = None,
+    sends: bool = True,
+) -> Rules:
+    """What the engine of a process goes by; the arguments are those of `Rules`."""
+    return Rules(
+        me=me,
+        offers=offers,
+        scope=scope,
+        slots=found.max_concurrent_workflows,
+        workflow_timeout=found.workflow_timeout,
+        most_pending=found.max_pending_per_sender,
+        sends=sends,
+        outside=frozenset(found.outside_agents),
+        grace=2 * found.heartbeat_interval,
+        silence=found.timeout_threshold,
+        jitter=jitter,
+    )
