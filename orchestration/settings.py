@@ -72,9 +72,10 @@ def _address(url: str) -> SplitResult:
 
 
 def _amqp(url: SecretStr) -> SecretStr:
-    parts = _address(url.get_secret_value())
-    place = parts.netloc.rpartition("@")[2]
-    if parts.scheme not in {"amqp", "amqps"} or not parts.hostname or "," in place:
+    first, *others = url.get_secret_value().split(";")
+    parts = _address(first)
+    several = others or "," in parts.netloc.rpartition("@")[2]
+    if parts.scheme not in {"amqp", "amqps"} or not parts.hostname or several:
         raise ValueError("expected one amqp://user:password@host:port/vhost")
     return url
 

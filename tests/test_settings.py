@@ -39,6 +39,7 @@ def test_an_address_that_cannot_be_read_is_named_and_not_repeated(name: str, url
         ("RABBITMQ_URL", "http://host", "expected one amqp://"),
         ("RABBITMQ_URL", "amqp://", "expected one amqp://"),
         ("RABBITMQ_URL", "amqp://one,two/v", "expected one amqp://"),
+        ("RABBITMQ_URL", "amqp://a@one/;amqp://b@two/", "expected one amqp://"),
         ("RABBITMQ_HOST", "host:5673", "RABBITMQ_PORT"),
         ("RABBITMQ_HOST", "a b;c", "expected one host"),
         ("DATABASE_URL", "sqlite:///", "names no file"),

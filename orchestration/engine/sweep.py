@@ -114,8 +114,9 @@ def take_over(tx: Transaction, worker: WorkerRow, *, dead: bool) -> int:
     owned = steps.owned_by(tx.session, worker.id, tx.rules.scope)
     for row in owned:
         tx.contain(partial(move_on, tx, row, worker, dead=dead), f"take-over of {row.key}")
-    if dead:
-        for run_id in attempts.settle_all(tx.session, worker.id, tx.rules.scope):
+    if dead and (settled := attempts.settle_all(tx.session, worker.id, tx.rules.scope)):
+        tx.queues.update(steps.ready_queues(tx.session))  # what acted may have filled a limit
+        for run_id in settled:
             tx.contain(partial(nudge, tx, run_id), f"settling of {run_id}")
     if dead and (tx.rules.scope is None or holds_nothing(tx, worker.id)):
         workers.leave(tx.session, worker.id, tx.now)

@@ -135,6 +135,18 @@ class TestRoomInQueues:
         fleet.client.refill()
         assert len(fleet.transport.messages) == 1
 
+    def test_a_death_makes_room_for_what_waited_behind_the_dead(self, fleet_of: MakeFleet) -> None:
+        fleet = fleet_of(workflow("chain", step("first", timeout=MINUTE)), warehouse=1)
+        hung = fleet.worker()
+        fleet.start("chain")
+        hung.take()
+        fleet.advance(MINUTE)
+        fleet.worker("w2")
+        fleet.start("chain")
+        assert fleet.transport.messages == []
+        hung.die()
+        assert len(fleet.transport.messages) == 1
+
     def test_a_paused_agent_is_sent_nothing(self, fleet: Fleet) -> None:
         fleet.worker()
         fleet.store.write(lambda s: s.run("UPDATE agents SET paused = 1"))

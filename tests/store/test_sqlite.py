@@ -18,6 +18,7 @@ from orchestration.ports import Session
 from orchestration.store import lock, sqlite
 from orchestration.store.lock import WriteLock
 from orchestration.store.sqlite import MemoryStore, SqliteStore
+from tests.eventually import eventually
 from tests.store.processes import go, line, process
 
 READ = "SELECT subject FROM audit"
@@ -152,6 +153,7 @@ class TestStoppedHolder:
         with process(HOLDER, tmp_path / "lock") as holder:
             assert line(holder) == "holding"
             os.kill(holder.pid, signal.SIGSTOP)
+            eventually(lambda: psutil.Process(holder.pid).status() == "stopped", within=5)
             assert ours.end_stopped_holder() is None
             signed = (tmp_path / "lock").read_text()
             (tmp_path / "lock").write_text(signed.replace(" 1\n", " 2\n"))
