@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import click
 
 from orchestration import logs, settings
+from orchestration.cli.exits import FAILED
 from orchestration.cli.opening import load_app
 from orchestration.errors import ConfigurationError
 from orchestration.runtime.serving import serving
@@ -19,7 +20,8 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 def serve() -> None:
     """Work for every run of the store, in this process alone, until SIGTERM or Ctrl-C.
 
-    It ends in good order, with exit code 0: what is claimed may finish.
+    It ends in good order, with exit code 0: what is claimed may finish. Where it had to end
+    itself, the code is 1, so that a supervisor starts it again.
     """
     found = settings.load()
     if found.broker_url is not None:
@@ -30,10 +32,13 @@ def serve() -> None:
         )
     app = load_app(found)
     logs.configure(found.log_level, found.log_format)
-    with stop_signals() as wait, serving(app, found):
+    with stop_signals() as wait, serving(app, found) as host:
         click.echo(f"serving {len(app.agents)} agents of {found.app}; Ctrl-C ends it", err=True)
         wait()
-        click.echo("ending: what is claimed may finish", err=True)
+        reason = host.running.end_reason
+        click.echo(f"ending: {reason or 'what is claimed may finish'}", err=True)
+    if reason is not None:
+        raise SystemExit(FAILED)
 
 
 @contextmanager

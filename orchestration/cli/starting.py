@@ -116,6 +116,7 @@ def alone(wish: Wish) -> Iterator[str]:
             host.drain()
             say_detached(command.run_id, "`orchestrate serve` finishes it")
             leave(DETACHED)
+        host.running.forget()
         if hangs(host):
             leave(code_of(engine.store.read(lambda s: runs.status(s, command.run_id))))
 

@@ -141,6 +141,8 @@ def give_up(tx: Transaction, key: Key, attempt: int) -> bool:
     """Write that an attempt whose claim was lost acts no longer: an undo may wait for that."""
     if attempts.settle(tx.session, key, attempt, tx.rules.me):
         nudge(tx, key[0])
+        if row := steps.get(tx.session, *key):
+            tx.queues.add(row.agent)
     return False
 
 

@@ -15,6 +15,8 @@ from orchestration.store import (
     attempts,
     commands,
     control,
+    data_messages,
+    dead_letters,
     events,
     retention,
     runs,
@@ -166,6 +168,8 @@ def forget(tx: Transaction, age: timedelta, keep: int) -> int:
         if rows >= ROWS_AT_ONCE:
             return rows
     rows += commands.forget(tx.session, tx.now, BATCH)
+    rows += dead_letters.forget(tx.session, before, keep, BATCH)
+    rows += data_messages.forget(tx.session, before, keep, BATCH)
     return rows + retention.forget_old(tx.session, before, BATCH)
 
 

@@ -97,9 +97,9 @@ class Running:
         """What the scheduler asks for: sweep, start what is scheduled, forget what is old."""
         self.sweeper.sweep()
         self._timetable.fire()
-        self._forget()
+        self.forget()
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
         """Delete what is too old, batch by batch, as long as the next tick is not due."""
         age, keep = self._settings.retention, self._settings.retention_runs
         clock = self.engine.clock

@@ -13,10 +13,10 @@ def add(session: Session, data_type: str, sender: str, body: str, now: datetime)
     )
 
 
-def forget(session: Session, before: datetime, keep: int) -> int:
-    """Drop data that are too old, or beyond the newest `keep`."""
+def forget(session: Session, before: datetime, keep: int, limit: int) -> int:
+    """Drop so many of those that are too old, or beyond the newest `keep`."""
     return session.run(
-        "DELETE FROM data_messages WHERE received_at < ? OR id <="
-        " (SELECT COALESCE(MAX(id), 0) - ? FROM data_messages)",
-        *(before.timestamp(), keep),
+        "DELETE FROM data_messages WHERE id IN (SELECT id FROM data_messages WHERE received_at < ?"
+        " OR id <= (SELECT COALESCE(MAX(id), 0) FROM data_messages) - ? ORDER BY id LIMIT ?)",
+        *(before.timestamp(), keep, limit),
     )

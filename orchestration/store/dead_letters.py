@@ -107,12 +107,12 @@ def answered_since(session: Session, sender: str, since: datetime) -> int:
     return int(row[0]) if row else 0
 
 
-def forget(session: Session, before: datetime, keep: int) -> int:
-    """Drop letters that are too old, or beyond the newest `keep`."""
+def forget(session: Session, before: datetime, keep: int, limit: int) -> int:
+    """Drop so many of those that are too old, or beyond the newest `keep`."""
     return session.run(
-        "DELETE FROM dead_letters WHERE received_at < ? OR id <="
-        " (SELECT COALESCE(MAX(id), 0) - ? FROM dead_letters)",
-        *(before.timestamp(), keep),
+        "DELETE FROM dead_letters WHERE id IN (SELECT id FROM dead_letters WHERE received_at < ?"
+        " OR id <= (SELECT COALESCE(MAX(id), 0) FROM dead_letters) - ? ORDER BY id LIMIT ?)",
+        *(before.timestamp(), keep, limit),
     )
 
 

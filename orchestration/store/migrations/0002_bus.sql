@@ -37,3 +37,6 @@ CREATE TABLE data_messages (
     received_at DOUBLE PRECISION NOT NULL,
     body TEXT NOT NULL
 );
+
+CREATE INDEX dead_letters_age ON dead_letters (received_at);
+CREATE INDEX data_messages_age ON data_messages (received_at);
