@@ -18,6 +18,7 @@ from tests.acceptance.victims import reading, workers
 from tests.acceptance.witness import END, START, TOLD, VARIABLE, Line, Witness
 from tests.acceptance.witnessed import HOLD, app
 from tests.eventually import eventually
+from tests.rabbitmq import need_rabbitmq
 
 pytestmark = pytest.mark.rabbitmq
 
@@ -172,6 +173,8 @@ def test_a_wrong_address_is_one_clear_line_and_an_exit_code(
     refusal: str, command: tuple[str, ...], processes: Processes, tmp_path: Path
 ) -> None:
     url, code, hint = REFUSALS[refusal]
+    if url is not None and ":5672/" in url:
+        need_rabbitmq()
     found, output = processes.run(Workplace(tmp_path / "home", url), *command)
     ours = [line for line in output.splitlines() if "dramatiq.MainProcess" not in line]
     assert found == code
