@@ -1,7 +1,7 @@
 """A pytest plugin: the fixture `fleet` runs an app in memory, under a virtual clock.
 
-Name the app once, as `orchestration_app = "mymodule"` under `[tool.pytest.ini_options]`, or
-override the fixture `orchestration_app`.
+Name the app once, as `orchestration_app = "mymodule"` under `[tool.pytest.ini_options]`, by
+`ORCHESTRATION_APP`, or override the fixture `orchestration_app`.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def orchestration_app(pytestconfig: pytest.Config) -> Any:
     """The app of the module that the configuration names."""
-    name = str(pytestconfig.getini("orchestration_app")) or "actors"
+    name = str(pytestconfig.getini("orchestration_app"))
+    name = name or import_module("orchestration.settings").load().app
     return import_module("orchestration.hosting").load_app(name)
 
 

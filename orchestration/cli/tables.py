@@ -18,6 +18,7 @@ INDENT = 2
 MOST_IN_LINE = 12
 LARGE = 1_000
 WIDEST = 60
+UNBROKEN = frozenset({"id", "workflow", "run", "run id", "last run"})  # to be copied
 NOTHING = "-"
 MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)[.\d]*\+00:00")
 
@@ -69,16 +70,27 @@ def fields(value: Mapping[str, Any]) -> RenderableType:
 
 
 def as_matrix(value: Mapping[str, Any]) -> Table | None:
-    """Objects with the same keys side by side: a line for each key, a column for each object."""
+    """Objects with the same keys side by side: a line for each key, a column for each object.
+
+    What is nested stands under its name; the plain fields come last, where they stay on screen.
+    """
     if len(value) < 1 or not all(isinstance(each, Mapping) and each for each in value.values()):
         return None
     if len({tuple(sorted(each)) for each in value.values()}) > 1:
         return None
     flat = {name: flatten(each) for name, each in value.items()}
-    lines = dict.fromkeys(key for each in flat.values() for key in each)
+    groups: dict[str, dict[str, None]] = {}
+    for line in dict.fromkeys(key for each in flat.values() for key in each):
+        parent, _, name = line.rpartition(".")
+        groups.setdefault(parent, {})[name] = None
     table = plain_table(["", *flat])
-    for line in lines:
-        table.add_row(Text(line, style="dim"), *(cell(each.get(line)) for each in flat.values()))
+    for parent in sorted(groups, key=lambda each: each == ""):
+        if parent:
+            table.add_row(Text(parent.replace(".", " · "), style="bold"))
+        for name in groups[parent]:
+            line = f"{parent}.{name}" if parent else name
+            shown = Text(" " * INDENT * bool(parent) + name, style="dim")
+            table.add_row(shown, *(cell(each.get(line)) for each in flat.values()))
     return table
 
 
@@ -145,5 +157,5 @@ def plain_table(columns: Sequence[str]) -> Table:
     """An empty table without lines."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold", max_width=WIDEST)
+        table.add_column(column, overflow="fold", max_width=WIDEST, no_wrap=column in UNBROKEN)
     return table

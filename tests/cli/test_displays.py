@@ -186,10 +186,8 @@ def test_objects_with_the_same_keys_stand_side_by_side() -> None:
     assert lines[0] == ["seed", "0"]
     assert ["one", "two"] in lines
     assert ["score", "1", "2"] in lines
-    assert ["inner.n", "2", "-"] in lines
-    assert ["inner.trades", "1", "entries", "-"] in lines or any(
-        "inner.trades" in line for line in lines
-    )
+    assert ["n", "2", "-"] in lines[lines.index(["inner"]) :]
+    assert ["trades", "1", "entries"] in lines[lines.index(["inner"]) :]
     assert ["kind", "at"] in lines
     assert ["gap", "x"] in lines
 
