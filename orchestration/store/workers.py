@@ -96,20 +96,31 @@ def beat(session: Session, worker: str, now: datetime) -> bool:
 def drain(session: Session, worker: str) -> None:
     """Write that a worker takes nothing new, and will go in good order."""
     session.run("UPDATE workers SET draining = 1 WHERE id = ?", worker)
-    session.run("DELETE FROM slots WHERE worker = ?", worker)
+    _withdraw(session, worker)
 
 
 def silence(session: Session, worker: str) -> None:
     """Take the slots of a worker that does not beat."""
-    session.run("DELETE FROM slots WHERE worker = ?", worker)
+    _withdraw(session, worker)
 
 
 def leave(session: Session, worker: str, now: datetime) -> None:
     """Write that a worker is gone for good."""
-    session.run("DELETE FROM slots WHERE worker = ?", worker)
+    _withdraw(session, worker)
     session.run(
         "UPDATE workers SET left_at = ? WHERE id = ? AND left_at IS NULL", now.timestamp(), worker
     )
+
+
+def _withdraw(session: Session, worker: str) -> None:
+    """Take a worker's slots; an agent that nobody else serves is stopped."""
+    session.run(
+        "UPDATE agents SET status = 'stopped' WHERE status = 'running'"
+        " AND name IN (SELECT queue FROM slots WHERE worker = ?)"
+        " AND name NOT IN (SELECT queue FROM slots WHERE worker <> ?)",
+        *(worker, worker),
+    )
+    session.run("DELETE FROM slots WHERE worker = ?", worker)
 
 
 def present(session: Session) -> list[WorkerRow]:

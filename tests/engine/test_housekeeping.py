@@ -233,3 +233,13 @@ def test_a_dead_workers_last_attempts_are_settled(fleet: Fleet) -> None:
     assert fleet.read(lambda s: attempts.acting(s, run_id)) == [("first", 0, "w1")]
     assert worker.die() == 0
     assert fleet.read(lambda s: attempts.acting(s, run_id)) == []
+
+
+def test_an_agent_that_nobody_serves_any_more_is_stopped(fleet: Fleet) -> None:
+    first, second = fleet.worker(), fleet.worker("w2")
+    first.engine.depart("w1")
+    assert [agent.status for agent in fleet.read(agents.everyone)] == ["running"]
+    second.die()
+    assert [agent.status for agent in fleet.read(agents.everyone)] == ["stopped"]
+    fleet.worker("w3")
+    assert [agent.status for agent in fleet.read(agents.everyone)] == ["running"]
