@@ -23,6 +23,52 @@ class Fleet(Protocol):
         ...
 
 
+class Configuration(Protocol):
+    """What the fleet goes by: JSON values by name, each version kept with who set it."""
+
+    def get(self, name: str) -> Any:
+        """The current value; None if it was never set."""
+        ...
+
+    def version(self, name: str) -> int:
+        """How often it was set to another value; 0 if never."""
+        ...
+
+    def set(self, name: str, value: Any) -> None:
+        """Set it with this step's completion, in the same transaction, or not at all.
+
+        Raises:
+            PermanentError: The step does not declare that it `configures` this name.
+            ValueError: The value is not JSON.
+        """
+        ...
+
+
+class Shared(Protocol):
+    """Small JSON values that every process sees: circuits, cooldowns, budgets."""
+
+    def get(self, key: str) -> Any:
+        """The value, or None."""
+        ...
+
+    def under(self, prefix: str) -> Mapping[str, Any]:
+        """Every value whose key begins like this."""
+        ...
+
+    def update(self, key: str, change: Callable[[Any], Any]) -> Any:
+        """Replace a value by what `change` makes of it, in one transaction of its own.
+
+        Args:
+            key: Which one.
+            change: From the old value, or None, to the new one; None deletes it. It may be run
+                more than once, so it must do nothing else.
+
+        Raises:
+            StoreError: It is not known to be written.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """One attempt of one step, as its action sees it.
@@ -37,6 +83,8 @@ class Context:
         idempotency_key: The same for every attempt: give it to the outside world.
         log: A logger that carries the run, step and attempt.
         fleet: Read-only facts about the fleet.
+        configuration: What the fleet goes by.
+        shared: Small values that every process sees.
     """
 
     workflow_id: str
@@ -48,6 +96,9 @@ class Context:
     idempotency_key: str
     log: "LoggerAdapter[Logger]"
     fleet: Fleet
+    configuration: Configuration
+    shared: Shared
+    emitter: Callable[[str, Mapping[str, Any]], None]
     report: Callable[[float, str], None]
     is_cancelled: Callable[[], bool]
 
@@ -56,6 +107,14 @@ class Context:
         # In this order a fraction that is no number becomes 0.
         done, told = min(max(0.0, float(fraction)), 1.0), storable(str(message))
         self.report(done, told[:LONGEST_MESSAGE])
+
+    def emit(self, data_type: str, data: Mapping[str, Any]) -> None:
+        """Give data to those whom the app's routes name, once this step has completed.
+
+        Raises:
+            ValueError: They are not JSON.
+        """
+        self.emitter(data_type, data)
 
     @property
     def cancelled(self) -> bool:

@@ -82,6 +82,7 @@ class Step:
         idempotent: Doing it twice does no harm: an agent that is not ours and fell silent with it
             may be asked again.
         approval: A person must approve within this time before it starts.
+        configures: Names of the fleet's configuration that it, and its undo, may set.
 
     Raises:
         DefinitionError: A value is out of range or two of them contradict.
@@ -102,9 +103,13 @@ class Step:
     undo: str | None = None
     idempotent: bool = False
     approval: timedelta | None = None
+    configures: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "needs", tuple(self.needs))
+        object.__setattr__(self, "configures", tuple(self.configures))
+        for name in self.configures:
+            check_name(f"step {self.name} configures", name)
         if not isinstance(self.agent, str):
             object.__setattr__(self, "agent", tuple(self.agent))
             if not self.agent or self.for_each is not None:
@@ -142,6 +147,15 @@ class Plan:
     def step(self) -> Mapping[str, Step]:
         """Its steps by name."""
         return {step.name: step for step in self.steps}
+
+    def known_to(self, step: str) -> tuple[str, ...]:
+        """The steps whose results one may read: all that is finished before it starts.
+
+        An undo also knows the step that it takes back.
+        """
+        before = self._before()[step.removeprefix(UNDO)]
+        own = {step.removeprefix(UNDO)} if step.startswith(UNDO) else set()
+        return tuple(each.name for each in self.steps if each.name in before | own)
 
     def offer(self, step: str, branch: int) -> str:
         """`agent.action@version` that a worker must have to claim this branch."""

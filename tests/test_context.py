@@ -1,15 +1,33 @@
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from orchestration.context import Context, Fleet
+from orchestration.context import Configuration, Context, Fleet, Shared
 from orchestration.definitions import NoParameters
 
 
 class Nobody(Fleet):
     def status(self) -> dict[str, Any]:
         return {}
+
+
+class Nothing(Configuration, Shared):
+    def get(self, name: str) -> Any:
+        raise AssertionError(name)
+
+    def version(self, name: str) -> int:
+        raise AssertionError(name)
+
+    def set(self, name: str, value: Any) -> None:
+        raise AssertionError(name, value)
+
+    def under(self, prefix: str) -> dict[str, Any]:
+        raise AssertionError(prefix)
+
+    def update(self, key: str, change: Callable[[Any], Any]) -> Any:
+        raise AssertionError(key, change)
 
 
 def context(reports: list[tuple[float, str]], *, cancelled: bool = False) -> Context:
@@ -23,6 +41,9 @@ def context(reports: list[tuple[float, str]], *, cancelled: bool = False) -> Con
         idempotency_key="restock_1:packing",
         log=logging.LoggerAdapter(logging.getLogger("test")),
         fleet=Nobody(),
+        configuration=Nothing(),
+        shared=Nothing(),
+        emitter=lambda *_: None,
         report=lambda fraction, message: reports.append((fraction, message)),
         is_cancelled=lambda: cancelled,
     )

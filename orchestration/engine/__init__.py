@@ -17,12 +17,15 @@ from orchestration.engine.claim import Claim, Held, Key, Report
 from orchestration.engine.control import By
 from orchestration.engine.submit import Command
 from orchestration.engine.transaction import Rules, Transaction
+from orchestration.engine.yields import NOTHING, Yield
 from orchestration.ports import Clock, Dispatch, Session, Store, Transport
 from orchestration.state import RunStatus
-from orchestration.store import artifacts
+from orchestration.store import artifacts, shared
 from orchestration.store.workers import NewWorker, WorkerRow
 
-__all__ = ["By", "Claim", "Command", "Engine", "Held", "Key", "Report", "Rules", "Transaction"]
+__all__ = [
+    "By", "Claim", "Command", "Engine", "Held", "Key", "Report", "Rules", "Transaction", "Yield",
+]  # fmt: skip
 
 T = TypeVar("T")
 NO_ONE = By("orchestration")
@@ -76,8 +79,8 @@ class Engine:
         """Take an attempt; None where it is no longer to be had."""
         return self.commit(lambda tx: claim.claim(tx, message))
 
-    def complete(self, key: Key, attempt: int, value: Any) -> bool:
-        """Write a result; False if the claim was lost, and the result with it.
+    def complete(self, key: Key, attempt: int, value: Any, also: Yield = NOTHING) -> bool:
+        """Write a result and what else was yielded; False if the claim was lost, and all with it.
 
         Raises:
             ValueError: The result is not JSON.
@@ -85,8 +88,8 @@ class Engine:
         text = encoded(value)
         large = len(text) > artifacts.LARGEST_IN_ROW
         name = self._keep_large(key, attempt, text) if large else None
-        result = None if large else text
-        return self.commit(lambda tx: claim.complete(tx, key, attempt, result, name))
+        result = (None if large else text, name)
+        return self.commit(lambda tx: claim.complete(tx, key, attempt, result, also))
 
     def fail(self, key: Key, attempt: int, error: Mapping[str, Any], *, retryable: bool) -> bool:
         """Write that an attempt raised; False if the claim was lost."""
@@ -100,6 +103,10 @@ class Engine:
     def report(self, reports: Sequence[Report]) -> list[Held]:
         """Write live progress, and tell which attempts have lost their claim."""
         return self.commit(lambda tx: claim.report(tx, list(reports)))
+
+    def update_shared(self, key: str, change: Callable[[Any], Any]) -> Any:
+        """Replace a value that every process sees; see `Context.shared`."""
+        return self.commit(lambda tx: shared.update(tx.session, key, change, tx.now))
 
     def join(self, worker: NewWorker, app: App, dead: frozenset[str] = frozenset()) -> None:
         """Register a worker, and send what waits for it.

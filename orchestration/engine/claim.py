@@ -6,8 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 from orchestration.decide import facts
+from orchestration.engine import yields
 from orchestration.engine.advance import Outcome, advance, measure
 from orchestration.engine.transaction import Transaction
+from orchestration.engine.yields import Yield
 from orchestration.plans import UNDO
 from orchestration.ports import Dispatch
 from orchestration.state import StepStatus
@@ -29,6 +31,7 @@ class Claim:
         never_retry: Names of exception types that no retry can help.
         progress_timeout: Longest silence between two progress reports.
         fans_out: For each step of the plan whether its result is a list.
+        configures: Names of the configuration that it may set.
     """
 
     key: Key
@@ -41,6 +44,7 @@ class Claim:
     never_retry: tuple[str, ...]
     progress_timeout: timedelta | None
     fans_out: dict[str, bool]
+    configures: tuple[str, ...] = ()
 
     @property
     def idempotency_key(self) -> str:
@@ -85,6 +89,7 @@ def claim(tx: Transaction, message: Dispatch) -> Claim | None:
         never_retry=target.retry.never,
         progress_timeout=target.progress_timeout,
         fans_out={step.name: step.fans_out for step in run.plan.steps},
+        configures=tuple(target.configures),
     )
 
 
@@ -102,13 +107,23 @@ def keep(tx: Transaction, key: Key, attempt: int, name: str, piece: tuple[int, b
 
 
 def complete(
-    tx: Transaction, key: Key, attempt: int, result: str | None, artifact: str | None
+    tx: Transaction, key: Key, attempt: int, result: tuple[str | None, str | None], also: Yield
 ) -> bool:
-    """Write a result and go on with the run; False, and nothing written, if the claim is lost."""
+    """Write what an attempt made and go on with the run; False, and nothing, if the claim is lost.
+
+    Args:
+        tx: The transaction.
+        key: The branch.
+        attempt: The attempt that was claimed.
+        result: Its result as JSON text, or the name of the artifact that has it.
+        also: What it yields besides.
+    """
     row = held(tx, key, attempt)
     if row is None:
         return is_done(tx, key, attempt) or give_up(tx, key, attempt)
-    outcome = Outcome(kind="completed", row=row, result=result, artifact=artifact)
+    yields.write(tx, row, attempt, also)
+    text, artifact = result
+    outcome = Outcome(kind="completed", row=row, result=text, artifact=artifact)
     advance(tx, key[0], facts.Completed(key[1], key[2]), outcome)
     return True
 

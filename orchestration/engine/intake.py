@@ -1,13 +1,9 @@
 """What messages from the exchange mean: each is handled in a transaction of its own."""
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
-from orchestration.definitions import Route
-from orchestration.engine import outside, speech
+from orchestration.engine import data, outside, speech
 from orchestration.engine.submit import Command, submit
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import (
@@ -17,7 +13,7 @@ from orchestration.errors import (
     RejectedError,
 )
 from orchestration.messages import NEVER_ANSWERED, ORCHESTRATORS, Envelope, MessageType, plain
-from orchestration.store import agents, commands, data_messages, dead_letters
+from orchestration.store import agents, commands, dead_letters
 from orchestration.store.dead_letters import DeadLetter
 
 MOST_ERRORS = 10
@@ -50,7 +46,7 @@ class Received:
     copied: bool = False
 
 
-def take(tx: Transaction, received: Received, routes: Sequence[Route]) -> None:
+def take(tx: Transaction, received: Received) -> None:
     """Do what a message asks for; what cannot be done becomes a dead letter."""
     envelope = received.envelope
     try:
@@ -66,7 +62,7 @@ def take(tx: Transaction, received: Received, routes: Sequence[Route]) -> None:
             case MessageType.ERROR:
                 outside.complain(tx, envelope)
             case MessageType.DATA:
-                keep_data(tx, envelope, routes)
+                keep_data(tx, envelope)
     except (RejectedError, OverloadedError) as error:
         refuse(tx, received, error)
 
@@ -98,30 +94,16 @@ def beat(tx: Transaction, envelope: Envelope) -> None:
         agents.describe(tx.session, envelope.sender, [str(each) for each in capabilities])
 
 
-def keep_data(tx: Transaction, envelope: Envelope, routes: Sequence[Route]) -> None:
+def keep_data(tx: Transaction, envelope: Envelope) -> None:
     """Keep data, and pass it on to those whom a route names.
 
     Raises:
         DeadLetterError: It does not say of which type it is.
     """
-    payload = envelope.payload
-    kind = payload.get("data_type")
+    kind = envelope.payload.get("data_type")
     if not isinstance(kind, str) or not kind:
         raise DeadLetterError("wrong_field", "payload.data_type: say of which type the data are")
-    kind = plain(kind, LONGEST_TYPE)
-    data_messages.add(tx.session, kind, envelope.sender, json.dumps(payload), tx.now)
-    for route in routes:
-        if route.data_type == kind and (route.when is None or payload_value(payload, route.when)):
-            passed = {**payload, "data_type": route.renamed or kind}
-            for recipient in route.to:
-                speech.pass_on(tx, envelope, recipient, passed)
-
-
-def payload_value(payload: dict[str, Any], name: str) -> Any:
-    """A field of a payload, or of the data in it."""
-    data = payload.get("data")
-    inner = data.get(name) if isinstance(data, dict) else None
-    return payload.get(name, inner)
+    data.share(tx, plain(kind, LONGEST_TYPE), envelope.sender, envelope.id, envelope.payload)
 
 
 def refuse(tx: Transaction, received: Received, error: OrchestrationError) -> None:

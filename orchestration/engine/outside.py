@@ -10,10 +10,11 @@ import re
 from typing import Any
 
 from orchestration.decide import facts
-from orchestration.engine import speech
+from orchestration.engine import speech, yields
 from orchestration.engine.advance import Outcome, advance, measure
 from orchestration.engine.transaction import Transaction
-from orchestration.errors import DeadLetterError
+from orchestration.engine.yields import Yield
+from orchestration.errors import DeadLetterError, PermanentError
 from orchestration.messages import Envelope, plain
 from orchestration.plans import UNDO
 from orchestration.state import StepStatus
@@ -64,6 +65,7 @@ def answer(tx: Transaction, envelope: Envelope) -> None:
     if row is None:
         return
     if payload.get("status") == "completed":
+        configure(tx, row, payload.get("configuration"))
         complete(tx, row, payload.get("result"))
     elif payload.get("status") == "failed":
         error = payload.get("error") or payload.get("error_message") or "the agent gave no reason"
@@ -181,6 +183,22 @@ def complete(tx: Transaction, row: StepRow, result: Any) -> None:
             artifacts.put(tx.session, row.run_id, name, number, chunk)
     outcome = Outcome(kind="completed", row=row, result=None if name else text, artifact=name)
     advance(tx, row.run_id, facts.Completed(row.step, row.branch), outcome)
+
+
+def configure(tx: Transaction, row: StepRow, values: Any) -> None:
+    """Write what an answer sets of the fleet's configuration.
+
+    Raises:
+        DeadLetterError: These are no values by name, or its step may not set them.
+    """
+    if values is None:
+        return
+    if not isinstance(values, dict):
+        raise DeadLetterError("wrong_field", "payload.configuration: give values by name")
+    try:
+        yields.write(tx, row, row.attempt, Yield(values))
+    except PermanentError as error:
+        raise DeadLetterError("wrong_field", f"payload.configuration: {error}") from None
 
 
 def fail(tx: Transaction, row: StepRow, kind: str, message: str, *, retryable: bool = True) -> None:

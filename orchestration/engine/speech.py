@@ -7,6 +7,7 @@ from typing import Any
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import OrchestrationError, OverloadedError
 from orchestration.messages import (
+    LARGEST_BODY,
     Envelope,
     MessagePriority,
     MessageType,
@@ -14,12 +15,13 @@ from orchestration.messages import (
     plain,
     routing_key,
 )
-from orchestration.plans import UNDO
-from orchestration.store import outbox, runs
+from orchestration.plans import UNDO, Plan
+from orchestration.store import artifacts, configuration, outbox, runs
 from orchestration.store.steps import StepRow
 
 CANCEL = ":cancel"
 LONGEST_MESSAGE = 1_000
+LARGEST_RESULTS = LARGEST_BODY // 2
 
 
 def acknowledge(tx: Transaction, run_id: str, command: str, asked: Envelope) -> None:
@@ -66,20 +68,25 @@ def kind_of(error: OrchestrationError) -> str:
     return str(getattr(error, "reason", "command_rejected"))
 
 
-def pass_on(tx: Transaction, envelope: Envelope, to: str, payload: dict[str, Any]) -> None:
+def pass_on(tx: Transaction, topic: str, to: str, payload: dict[str, Any]) -> None:
     """Send data that came from one agent to another."""
-    say(tx, MessageType.DATA, to, payload, f"data:{to}:{envelope.sender}:{envelope.id}")
+    say(tx, MessageType.DATA, to, payload, topic)
 
 
 def command(tx: Transaction, row: StepRow, attempt: int, deadline: datetime) -> None:
     """Send a step to an agent that is not ours."""
     run = runs.get(tx.session, row.run_id)
     command_id = command_id_of(tx, row, attempt)
+    target = run.plan.step[row.step.removeprefix(UNDO)]
+    results, left_out = results_for(tx, run.plan, row)
     payload = {
         "command_id": command_id,
         "command": row.offer.removeprefix(f"{row.agent}.").rpartition("@")[0],
         "parameters": json.loads(run.parameters),
         "item": None if row.item is None else json.loads(row.item),
+        "results": results,
+        "results_left_out": left_out,
+        "configuration": {name: value_of(tx, name) for name in target.configures},
         "workflow_id": row.run_id,
         "step": row.step,
         "attempt": attempt,
@@ -87,6 +94,28 @@ def command(tx: Transaction, row: StepRow, attempt: int, deadline: datetime) -> 
         "deadline": deadline.isoformat(timespec="milliseconds"),
     }
     say(tx, MessageType.COMMAND, row.agent, payload, command_id, run_id=row.run_id)
+
+
+def results_for(tx: Transaction, plan: Plan, row: StepRow) -> tuple[dict[str, Any], list[str]]:
+    """The results that a step may need, and the names of those too large for a message."""
+    found: dict[str, Any] = {}
+    left_out, room = [], LARGEST_RESULTS
+    for name in plan.known_to(row.step):
+        values = artifacts.result(tx.session, row.run_id, name)
+        value = values if plan.step[name].fans_out else next(iter(values), None)
+        room -= (size := len(json.dumps(value)))
+        if room < 0:
+            left_out.append(name)
+            room += size
+        else:
+            found[name] = value
+    return found, left_out
+
+
+def value_of(tx: Transaction, name: str) -> Any:
+    """The current value of the fleet's configuration."""
+    found = configuration.current(tx.session, name)
+    return found and found.value
 
 
 def cancel(tx: Transaction, row: StepRow) -> None:

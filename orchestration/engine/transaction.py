@@ -1,10 +1,11 @@
 """One transaction of the engine: the session, the moment, and what leaves after the commit."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from orchestration.definitions import Route
 from orchestration.errors import OrchestrationError
 from orchestration.ports import Dispatch, Session
 
@@ -26,6 +27,7 @@ class Rules:
         outside: Agents that are not ours: they get their steps on the exchange.
         grace: How soon an agent that is not ours must show that it has a command.
         silence: How long an agent that is not ours may be silent while it works.
+        routes: Who else gets data; none where there is no exchange.
         jitter: Yields numbers in [0, 1).
     """
 
@@ -39,6 +41,7 @@ class Rules:
     outside: frozenset[str] = frozenset()
     grace: timedelta = timedelta(seconds=30)
     silence: timedelta = timedelta(minutes=5)
+    routes: Sequence[Route] = ()
     jitter: Callable[[], float]
 
 

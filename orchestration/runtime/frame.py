@@ -21,6 +21,7 @@ from orchestration.engine.claim import Claim, Held, Report
 from orchestration.errors import PermanentError, RejectedError, StoreError
 from orchestration.ports import Dispatch
 from orchestration.runtime.gate import Gate
+from orchestration.runtime.staging import SharedValues, Staging
 from orchestration.store import artifacts
 
 log = logging.getLogger(__name__)
@@ -92,6 +93,7 @@ class Frame:
         self._app = app
         self._engine = engine
         self._fleet = fleet
+        self._shared = SharedValues(engine)
         self._gate = Gate()
         self._attempts: dict[Held, Attempt] = {}
         self._stopping = threading.Event()
@@ -170,8 +172,11 @@ class Frame:
         """Call the action, and end the attempt with what comes of it."""
         key, number = attempt.held
         try:
-            value = to_jsonable_python(call(self._action(claim), self._context(attempt, claim)))
-            done = self._persist(lambda: self._engine.complete(key, number, value))
+            staging = Staging(self._engine, claim.key[1], claim.configures)
+            context = self._context(attempt, claim, staging)
+            value = to_jsonable_python(call(self._action(claim), context))
+            also = staging.staged
+            done = self._persist(lambda: self._engine.complete(key, number, value, also))
         except BaseException as error:  # noqa: BLE001 - the agent's outermost frame
             name = type(error).__name__
             permanent = isinstance(error, PermanentError) or name in claim.never_retry
@@ -195,7 +200,7 @@ class Frame:
     def _action(self, claim: Claim) -> Action:
         return self._app.agent[claim.agent].actions[claim.action]
 
-    def _context(self, attempt: Attempt, claim: Claim) -> Context:
+    def _context(self, attempt: Attempt, claim: Claim, staging: Staging) -> Context:
         run_id, step, _ = claim.key
         extra = {"workflow_id": run_id, "step": step, "attempt": claim.attempt}
         return Context(
@@ -208,6 +213,9 @@ class Frame:
             idempotency_key=claim.idempotency_key,
             log=logging.LoggerAdapter(logging.getLogger(f"orchestration.{claim.agent}"), extra),
             fleet=self._fleet,
+            configuration=staging,
+            shared=self._shared,
+            emitter=staging.emit,
             report=attempt.report,
             is_cancelled=lambda: attempt.cancelled or self.cut_off,
         )

@@ -182,7 +182,7 @@ class Ingress:
         if delivery.reason is not None and envelope.message_type is not MessageType.RESPONSE:
             return self._lost(delivery, envelope, delivery.reason)
         received = self._received(delivery, envelope)
-        return lambda tx: intake.take(tx, received, self._app.routes)
+        return lambda tx: intake.take(tx, received)
 
     def _received(self, delivery: Delivery, envelope: Envelope) -> Received:
         body = self._mask(delivery.body)

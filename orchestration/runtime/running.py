@@ -143,7 +143,8 @@ def worker_rules(setup: Setup, queues: Mapping[str, int]) -> Rules:
     """What the engine of a worker process goes by."""
     served = (agent for agent in setup.app.agents if agent.name in queues)
     offers = frozenset(agent.offer(action) for agent in served for action in agent.actions)
-    return rules_of(setup.settings, new_id(), offers=offers, scope=setup.scope)
+    routes = setup.app.routes
+    return rules_of(setup.settings, new_id(), offers=offers, scope=setup.scope, routes=routes)
 
 
 def describe_worker(rules: Rules, transport: str, queues: Mapping[str, int]) -> NewWorker:

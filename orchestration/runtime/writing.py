@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from orchestration.clock import jitter
+from orchestration.definitions import Route
 from orchestration.engine.transaction import Rules
 from orchestration.ports import Dispatch
 from orchestration.settings import Settings
@@ -25,6 +26,7 @@ def rules_of(
     offers: frozenset[str] = frozenset(),
     scope: str | None = None,
     sends: bool = True,
+    routes: Sequence[Route] = (),
 ) -> Rules:
     """What the engine of a process goes by; the arguments are those of `Rules`."""
     return Rules(
@@ -38,5 +40,6 @@ def rules_of(
         outside=frozenset(found.outside_agents),
         grace=2 * found.heartbeat_interval,
         silence=found.timeout_threshold,
+        routes=routes if found.broker_url else (),
         jitter=jitter,
     )

@@ -102,6 +102,7 @@ app = App(
                     "asking",
                     "undo_agent",
                     "work",
+                    configures=["mode"],
                     needs=["preparing"],
                     retry=ONCE,
                     timeout=QUICK,

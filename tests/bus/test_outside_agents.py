@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from orchestration.store import configuration
 from tests.bus.orchestra import Orchestra
 from tests.bus.peer import Message, Peer
 from tests.eventually import eventually
@@ -41,6 +42,9 @@ def test_an_outside_agent_is_sent_everything_that_the_contract_lists(asked: Aske
         "command": "work",
         "parameters": {},
         "item": None,
+        "results": {},
+        "results_left_out": [],
+        "configuration": {},
         "workflow_id": run_id,
         "step": "asking",
         "attempt": 1,
@@ -53,6 +57,21 @@ def test_an_outside_agent_is_sent_everything_that_the_contract_lists(asked: Aske
 def answer(peer: Peer, command: Message, **payload: Any) -> str:
     said = {"status": "completed", "result": {"n": 1}, **payload}
     return peer.say("response", said, correlation_id=command["id"])
+
+
+def test_an_agent_gets_what_its_step_builds_on_and_may_configure(
+    orchestra: Orchestra, asked: Asked
+) -> None:
+    requester, peer, sent, command = asked("undo_agent", "undoable")
+    assert command["payload"]["results"] == {"preparing": {"done": True}}
+    assert command["payload"]["configuration"] == {"mode": None}
+    refused = {"status": "completed", "configuration": {"other": 1}}
+    peer.say("response", refused, correlation_id=command["id"])
+    peer.wait(lambda m: "may not set the configuration 'other'" in str(m["payload"]))
+    answer(peer, command, configuration={"mode": "fast"})
+    assert requester.final(sent)["status"] == "completed"
+    (kept,) = orchestra.read(configuration.everything)
+    assert (kept.name, kept.value, kept.actor) == ("mode", "fast", "undo_agent")
 
 
 def test_an_answer_without_correlation_finishes_the_one_open_step(asked: Asked) -> None:

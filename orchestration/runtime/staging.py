@@ -1,0 +1,99 @@
+"""What an action may use of the fleet, and what it stages until its attempt has completed."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from orchestration.engine import Engine, Yield
+from orchestration.errors import PermanentError
+from orchestration.store import configuration, shared
+
+
+class Staging:
+    """The fleet's configuration as one attempt sees it, and what it will set and emit.
+
+    Args:
+        engine: Where the configuration is read.
+        step: The attempt's step.
+        allowed: The names that it may set.
+    """
+
+    def __init__(self, engine: Engine, step: str, allowed: tuple[str, ...]) -> None:
+        self._engine = engine
+        self._step = step
+        self._allowed = allowed
+        self._values: dict[str, Any] = {}
+        self._data: list[tuple[str, Mapping[str, Any]]] = []
+
+    @property
+    def staged(self) -> Yield:
+        """What is to be written with the completion."""
+        return Yield(dict(self._values), tuple(self._data))
+
+    def get(self, name: str) -> Any:
+        """The value that this attempt has staged, or else the current one."""
+        if name in self._values:
+            return self._values[name]
+        found = self._engine.store.read(lambda s: configuration.current(s, name))
+        return found and found.value
+
+    def version(self, name: str) -> int:
+        """The version of the current value; 0 if it was never set."""
+        found = self._engine.store.read(lambda s: configuration.current(s, name))
+        return found.version if found else 0
+
+    def set(self, name: str, value: Any) -> None:
+        """Stage a value.
+
+        Raises:
+            PermanentError: The step does not declare that it `configures` this name.
+            ValueError: The value is not JSON.
+        """
+        if name not in self._allowed:
+            raise PermanentError(
+                f"step {self._step} may not set {name!r}: declare configures=[{name!r}] on it"
+            )
+        self._values[name] = plain(value)
+
+    def emit(self, data_type: str, data: Mapping[str, Any]) -> None:
+        """Stage data for others.
+
+        Raises:
+            ValueError: They are not JSON.
+        """
+        self._data.append((data_type, plain(dict(data))))
+
+
+class SharedValues:
+    """Small values that every process sees.
+
+    Args:
+        engine: Where they are.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def get(self, key: str) -> Any:
+        """The value, or None."""
+        return self._engine.store.read(lambda s: shared.get(s, key))
+
+    def under(self, prefix: str) -> Mapping[str, Any]:
+        """Every value whose key begins like this."""
+        return self._engine.store.read(lambda s: shared.under(s, prefix))
+
+    def update(self, key: str, change: Callable[[Any], Any]) -> Any:
+        """Replace a value by what `change` makes of it."""
+        return self._engine.update_shared(key, change)
+
+
+def plain(value: Any) -> Any:
+    """A value as it will be read again.
+
+    Raises:
+        ValueError: It is not JSON.
+    """
+    try:
+        return json.loads(json.dumps(value, allow_nan=False))
+    except (TypeError, RecursionError) as error:
+        raise ValueError(f"this is not JSON: {error}") from None
