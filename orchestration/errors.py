@@ -108,6 +108,22 @@ class BrokerError(OrchestrationError):
     """RabbitMQ cannot be reached, or refuses us: nothing was sent; cure the cause and repeat."""
 
 
+class UnreachableError(BrokerError):
+    """There is no connection to RabbitMQ: nothing was sent; do what `cure` says and repeat.
+
+    Attributes:
+        kind: `refused`, `host`, `silent`, `login`, `vhost`, `certificate` or `protocol`.
+        problem: What the server or the system says, in one line.
+        cure: What to do, in one line.
+    """
+
+    def __init__(self, place: str, kind: str, problem: str, cure: str) -> None:
+        super().__init__(f"cannot use RabbitMQ at {place} ({problem}): {cure}")
+        self.kind = kind
+        self.problem = problem
+        self.cure = cure
+
+
 class StoreError(OrchestrationError):
     """The store could not do it now: nothing was written; cure the cause and repeat."""
 

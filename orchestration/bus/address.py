@@ -57,6 +57,11 @@ class Address:
         login = pika.URLParameters(self.url).credentials
         return login.username if isinstance(login, pika.PlainCredentials) else None
 
+    @property
+    def vhost(self) -> str:
+        """The virtual host, as the server names it."""
+        return str(pika.URLParameters(self.url).virtual_host)
+
     def parameters(self, name: str) -> pika.URLParameters:
         """How to connect.
 
@@ -124,16 +129,20 @@ def described(problem: Mapping[str, Any]) -> str:
 
 def reason_of(error: BaseException) -> str:
     """What a failed connection says, in one line: the innermost of pika's nested errors."""
+    if causes := causes_of(error):
+        return reason_of(causes[-1])
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def causes_of(error: BaseException) -> list[BaseException]:
+    """The errors that stand in an error: pika nests them in its own attributes and arguments."""
     inner = [
         *getattr(error, "exceptions", ()),
         getattr(error, "exception", None),
         error.__cause__,
         *error.args,
     ]
-    causes = [each for each in inner if isinstance(each, BaseException)]
-    if causes:
-        return reason_of(causes[-1])
-    return " ".join(str(error).split()) or type(error).__name__
+    return [each for each in inner if isinstance(each, BaseException)]
 
 
 def _address(found: RabbitmqConfig) -> Address:

@@ -4,11 +4,14 @@ from typing import Any
 
 import click
 
+from orchestration import settings
+from orchestration.bus.address import Address
 from orchestration.cli import options
 from orchestration.cli.opening import opened_store
 from orchestration.cli.output import emit
 from orchestration.clock import SystemClock
 from orchestration.ports import Locks, Session
+from orchestration.runtime.look import broker_state
 from orchestration.store import steps
 from orchestration.store import workers as rows
 from orchestration.store.workers import WorkerRow
@@ -49,12 +52,17 @@ def workers(limit: int, form: str) -> None:
 @click.command()
 @options.output
 def status(form: str) -> None:
-    """Show agents, queues, runs and the success rate."""
+    """Show agents, queues, runs and the success rate; while RabbitMQ is away, also why."""
+    url = settings.load().broker_url
+    broker = None if url is None else broker_state(Address(url))
     with opened_store() as opened:
         found = FleetView(opened.store, SystemClock()).status()
     if form == "json":
-        emit(form, found)
+        emit(form, found | {"broker": broker})
         return
+    if broker is not None and not broker["reachable"]:
+        place, problem, cure = broker["address"], broker["problem"], broker["cure"]
+        click.echo(f"RabbitMQ at {place} cannot be used ({problem}): {cure}\n")
     listed = found.pop("agents")
     emit(form, found)
     click.echo()

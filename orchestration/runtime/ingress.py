@@ -14,9 +14,9 @@ from typing import Any
 
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
-from pika.exceptions import AMQPError
 
 from orchestration.bus import topology
+from orchestration.bus.trouble import NO_CONNECTION
 from orchestration.clock import new_id
 from orchestration.definitions import App
 from orchestration.engine import Engine, intake
@@ -109,7 +109,7 @@ class Ingress:
         while not self._stopping.is_set():
             try:
                 self._consume()
-            except (AMQPError, OSError) as error:
+            except NO_CONNECTION as error:
                 log.warning("ingress: no connection to RabbitMQ, trying again: %s", error)
             except StoreError as error:
                 log.warning("ingress: the store is away, trying again: %s", error)

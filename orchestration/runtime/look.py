@@ -6,9 +6,25 @@ from pika.exceptions import AMQPError, ChannelClosedByBroker
 
 from orchestration.bus import topology
 from orchestration.bus.address import Address, reason_of
-from orchestration.errors import BrokerError
+from orchestration.errors import BrokerError, UnreachableError
 from orchestration.messages import EXCHANGE
 from orchestration.runtime.reach import connected
+
+GLANCE_S = 1.5
+
+
+def broker_state(address: Address) -> dict[str, Any]:
+    """Whether RabbitMQ can be used, found out at once; if not, why, and the cure.
+
+    Args:
+        address: Where the server is.
+    """
+    state = {"address": address.place, "reachable": True, "problem": None, "cure": None}
+    try:
+        with connected(address, GLANCE_S):
+            return state
+    except UnreachableError as error:
+        return state | {"reachable": False, "problem": error.problem, "cure": error.cure}
 
 
 def rabbitmq_status(address: Address) -> dict[str, Any]:

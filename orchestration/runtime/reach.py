@@ -8,7 +8,8 @@ from pika.exceptions import AMQPError
 
 from orchestration.bus import topology
 from orchestration.bus.address import Address, reason_of
-from orchestration.errors import BrokerError
+from orchestration.bus.trouble import NO_CONNECTION, trouble_of
+from orchestration.errors import BrokerError, UnreachableError
 
 PATIENCE_S = 3.0
 
@@ -20,7 +21,7 @@ def require_broker(address: Address | str) -> None:
         address: Where it is; a URL is `amqp://` or `amqps://`.
 
     Raises:
-        BrokerError: The server is away or refuses; the message has no password in it.
+        UnreachableError: The server is away or refuses; the message has no password in it.
     """
     with connected(Address(address) if isinstance(address, str) else address):
         pass
@@ -43,22 +44,22 @@ def prepare_broker(address: Address) -> None:
 
 
 @contextmanager
-def connected(address: Address) -> Iterator[pika.BlockingConnection]:
+def connected(
+    address: Address, patience_s: float = PATIENCE_S
+) -> Iterator[pika.BlockingConnection]:
     """A connection for a question, without much patience.
 
     Raises:
-        BrokerError: The server is away or refuses; the message has no password in it.
+        UnreachableError: The server is away or refuses; the message has no password in it.
     """
     wanted = address.parameters("orchestrate")
-    wanted.socket_timeout = wanted.stack_timeout = PATIENCE_S
-    wanted.blocked_connection_timeout = PATIENCE_S
+    wanted.socket_timeout = wanted.stack_timeout = patience_s
+    wanted.blocked_connection_timeout = patience_s
     try:
         connection = pika.BlockingConnection(wanted)
-    except (AMQPError, OSError) as error:
-        raise BrokerError(
-            f"cannot use RabbitMQ at {address.place} ({reason_of(error)}): start it, correct"
-            " RABBITMQ_URL, or unset it to work without a broker"
-        ) from None
+    except NO_CONNECTION as error:
+        found = trouble_of(error, address)
+        raise UnreachableError(address.place, found.kind, found.what, found.cure) from None
     try:
         yield connection
     finally:

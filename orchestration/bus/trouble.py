@@ -1,0 +1,97 @@
+"""Why RabbitMQ cannot be used: what its errors and the system's mean, and the cure of each."""
+
+import socket
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
+from pika.exceptions import AMQPError, IncompatibleProtocolError, ProbableAuthenticationError
+
+from orchestration.bus.address import Address, causes_of, reason_of
+
+# What an attempt to connect may raise: pika's own time limit is none of its errors.
+NO_CONNECTION = (AMQPError, AMQPConnectorException, OSError)
+
+START = (
+    "start the server (`systemctl start rabbitmq-server`; `rabbitmqctl status` tells), or correct"
+    " RABBITMQ_URL; unset it to work without a broker"
+)
+UNKNOWN_HOST = "correct the host in RABBITMQ_URL (or RABBITMQ_HOST): its name is not known here"
+SILENT = (
+    "look whether that is a RabbitMQ server and whether it stands still (`rabbitmqctl status`);"
+    " correct host and port in RABBITMQ_URL"
+)
+CERTIFICATE = (
+    "connect by the name that the server's certificate has, and let this machine trust the"
+    " authority that signed it"
+)
+NO_TLS = "use amqps:// with the port that speaks TLS (5671), amqp:// with the one that does not"
+
+KINDS: dict[str, tuple[type[BaseException], ...]] = {
+    "login": (ProbableAuthenticationError,),
+    "certificate": (ssl.SSLCertVerificationError,),
+    "protocol": (ssl.SSLError, IncompatibleProtocolError),
+    "host": (socket.gaierror,),
+    "refused": (ConnectionRefusedError,),
+}
+CURES = {
+    "certificate": CERTIFICATE,
+    "protocol": NO_TLS,
+    "host": UNKNOWN_HOST,
+    "refused": START,
+    "silent": SILENT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why there is no connection.
+
+    Attributes:
+        kind: `refused`, `host`, `silent`, `login`, `vhost`, `certificate` or `protocol`.
+        what: One line for people, without any password.
+        cure: The next thing to do.
+    """
+
+    kind: str
+    what: str
+    cure: str
+
+
+def trouble_of(error: BaseException, address: Address) -> Trouble:
+    """What a failed attempt to connect means."""
+    what = reason_of(error)
+    if "NOT_ALLOWED" in what:
+        return Trouble("vhost", what, _vhost(what, address))
+    found = list(_chain(error))
+    kind = next(
+        (kind for kind, types in KINDS.items() if any(isinstance(each, types) for each in found)),
+        "silent",
+    )
+    cure = _login(address) if kind == "login" else CURES[kind]
+    return Trouble(kind, what, cure)
+
+
+def _login(address: Address) -> str:
+    user = address.user or "its user"
+    return (
+        f"correct user and password in RABBITMQ_URL (or RABBITMQ_USER and RABBITMQ_PASS):"
+        f" `rabbitmqctl authenticate_user {user} PASSWORD` tries them; guest may only log in on"
+        " the server's own machine"
+    )
+
+
+def _vhost(what: str, address: Address) -> str:
+    vhost, user = address.vhost, address.user or "USER"
+    permit = f"`rabbitmqctl set_permissions -p {vhost} {user} '.*' '.*' '.*'`"
+    if "not found" in what:
+        return f"`rabbitmqctl add_vhost {vhost}` and {permit}, or correct it in RABBITMQ_URL"
+    return f"{permit}, or correct the vhost or the user in RABBITMQ_URL"
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error, and all that stand in it."""
+    yield error
+    for each in causes_of(error):
+        yield from _chain(each)
