@@ -49,6 +49,15 @@ def _names(value: Any) -> Any:
     )
 
 
+def _pairs(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    pairs = [each.rpartition("=") for each in _names(value)]
+    if not all(user.strip() and agent.strip() for user, _, agent in pairs):
+        raise ValueError("write user=agent, and a comma between two of them")
+    return frozenset((user.strip(), agent.strip()) for user, _, agent in pairs)
+
+
 def _parts(url: str) -> SplitResult | None:
     """An address in its parts; None: it cannot be read."""
     try:
@@ -108,6 +117,7 @@ def _host(value: str) -> str:
 
 Seconds = Annotated[timedelta, BeforeValidator(_seconds), AfterValidator(_span)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+Pairs = Annotated[frozenset[tuple[str, str]], BeforeValidator(_pairs)]
 AmqpUrl = Annotated[SecretStr, AfterValidator(_amqp)]
 StoreUrl = Annotated[SecretStr, AfterValidator(_database)]
 Host = Annotated[str, AfterValidator(_host)]
@@ -134,6 +144,8 @@ class Settings(BaseModel):
     timeout_threshold: Seconds = timedelta(minutes=5)
     max_pending_per_sender: int = Field(10_000, ge=1)
     outside_agents: Names = ()
+    require_user_id: bool = False
+    user_agents: Pairs = frozenset()
     retention_days: float = Field(30.0, gt=0, le=LONGEST.days)
     retention_runs: int = Field(100_000, ge=1)
     database_url: StoreUrl | None = None
@@ -178,6 +190,11 @@ class Settings(BaseModel):
     def retention(self) -> timedelta:
         """How long ended runs are kept."""
         return timedelta(days=self.retention_days)
+
+    def vouches(self, user: str | None, sender: str) -> bool:
+        """Whether a message may name a sender, by the user that the broker has checked."""
+        known = user == sender or (user, sender) in self.user_agents
+        return known or not self.require_user_id
 
     def masked(self, body: bytes) -> bytes:
         """A body without any configured secret in it."""

@@ -31,6 +31,7 @@ from orchestration.errors import (
 )
 from orchestration.messages import Envelope, MessageType, parse, plain
 from orchestration.ports import Locks
+from orchestration.settings import Settings
 from orchestration.store.dead_letters import DeadLetter
 
 log = logging.getLogger("rabbitmq_orchestration")
@@ -49,13 +50,19 @@ Operation = Callable[[Transaction], None]
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message as RabbitMQ delivered it."""
+    """A message as RabbitMQ delivered it.
+
+    Attributes:
+        reason: Why a queue dropped it; None: none has.
+        user: Who published it, checked by RabbitMQ; None: it does not say.
+    """
 
     queue: str
     tag: int
     routing_key: str
     body: bytes
     reason: str | None = None
+    user: str | None = None
 
 
 class Ingress:
@@ -66,7 +73,7 @@ class Ingress:
         app: What can be started, and where data go.
         locks: By which the two are elected.
         parameters: How to connect.
-        mask: Takes configured secrets out of a body that is kept.
+        settings: What is secret in a body that is kept, and which user speaks for whom.
     """
 
     def __init__(
@@ -75,13 +82,13 @@ class Ingress:
         app: App,
         locks: Locks,
         parameters: pika.connection.Parameters,
-        mask: Callable[[bytes], bytes],
+        settings: Settings,
     ) -> None:
         self._engine = engine
         self._app = app
         self._locks = locks
         self._parameters = parameters
-        self._mask = mask
+        self._settings = settings
         self._stopping = threading.Event()
         self._election: str | None = None
         self._deliveries: list[Delivery] = []
@@ -144,7 +151,8 @@ class Ingress:
             reason = death_of(properties) if queue == topology.DEAD_QUEUE else None
             key = key_of(method)
             log.debug("received %s on %s, %d bytes", key, queue, len(body))
-            self._deliveries.append(Delivery(queue, method.delivery_tag, key, body, reason))
+            user = properties.user_id
+            self._deliveries.append(Delivery(queue, method.delivery_tag, key, body, reason, user))
 
         return receive
 
@@ -172,6 +180,7 @@ class Ingress:
         """What a message means; None where nothing is to be written for it alone."""
         try:
             envelope = parse(delivery.body)
+            self._check_user(delivery, envelope)
         except MalformedMessageError as error:
             return self._burial(delivery, error)
         if not envelope.is_for_us:
@@ -184,8 +193,21 @@ class Ingress:
         received = self._received(delivery, envelope)
         return lambda tx: intake.take(tx, received)
 
+    def _check_user(self, delivery: Delivery, envelope: Envelope) -> None:
+        """Let nobody speak for another agent, where that is asked for.
+
+        Raises:
+            MalformedMessageError: The user is not known, or not as this sender.
+        """
+        sender, user = envelope.sender, delivery.user
+        if envelope.is_for_us and not self._settings.vouches(user, sender):
+            who = "a message without user_id" if user is None else f"user {user!r}"
+            cure = f"if it may, add {user or 'its user'}={sender} to USER_AGENTS"
+            problem = f"{who} does not speak for {sender!r}: {cure}"
+            raise MalformedMessageError("user_id", problem, sender, envelope.id)
+
     def _received(self, delivery: Delivery, envelope: Envelope) -> Received:
-        body = self._mask(delivery.body)
+        body = self._settings.masked(delivery.body)
         received = Received(
             envelope=envelope,
             body=body,
@@ -217,13 +239,17 @@ class Ingress:
         )
 
     def _burial(self, delivery: Delivery, error: MalformedMessageError) -> Operation:
-        body = self._mask(delivery.body)
+        """Keep what is no message; a sender who may be another one's victim is not told."""
+        sender = error.sender
+        if sender is not None and not self._settings.vouches(delivery.user, sender):
+            sender = None
+        body = self._settings.masked(delivery.body)
         letter = DeadLetter(
             reason=error.reason,
             detail=plain(error, intake.LONGEST_DETAIL),
             routing_key=delivery.routing_key,
             body=body,
-            sender=error.sender,
+            sender=sender,
             message_id=error.message_id,
             masked=body != delivery.body,
         )

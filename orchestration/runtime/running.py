@@ -129,9 +129,8 @@ class Running:
         address = setup.address
         if address is None:
             return ()
-        mask = setup.settings.masked
         ingress_to = address.parameters("orchestration ingress")
-        ingress = Ingress(self.engine, setup.app, self._locks, ingress_to, mask)
+        ingress = Ingress(self.engine, setup.app, self._locks, ingress_to, setup.settings)
         notifier_to = address.parameters("orchestration notifier")
         notifier = Notifier(self.engine, self._locks, notifier_to)
         ingress.start()
