@@ -5,6 +5,7 @@ import os
 import sys
 
 from orchestration import logs, settings
+from orchestration.bus.address import address_in
 from orchestration.cli import exits
 from orchestration.errors import BrokerError, ConfigurationError
 from orchestration.runtime import ticker
@@ -16,10 +17,11 @@ def main() -> int:
     """Tick until told to stop; 0 after SIGTERM."""
     try:
         found = settings.load()
+        address = address_in(found)
     except ConfigurationError as error:
         sys.stderr.write(f"scheduler: {error}\n")
         return exits.USAGE
-    if found.broker_url is None:
+    if address is None:
         sys.stderr.write(
             "scheduler: no broker to tick on; set RABBITMQ_URL, or run `orchestrate serve`,"
             " which has a clock of its own\n"
@@ -27,11 +29,11 @@ def main() -> int:
         return exits.UNREACHABLE
     logs.configure(found.log_level, found.log_format)
     try:
-        require_broker(found.broker_url)
+        require_broker(address)
     except BrokerError as error:
         sys.stderr.write(f"scheduler: {error}\n")
         return exits.UNREACHABLE
-    ticker.run(make_broker(found.broker_url, []), found)
+    ticker.run(make_broker(address, []), found)
     return 0
 
 

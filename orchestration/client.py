@@ -9,7 +9,7 @@ from typing import Any, Self
 from pydantic import BaseModel
 
 from orchestration import hosting, settings
-from orchestration.bus.address import parameters as amqp
+from orchestration.bus.address import address_in
 from orchestration.clock import SystemClock, new_id
 from orchestration.definitions import App
 from orchestration.engine import Engine
@@ -48,9 +48,11 @@ class Client:
         self._app = app or hosting.load_app(found.app)
         self._sender = sender
         self._store = open_store(url or found.store_url).store
-        broker = found.broker_url
-        self._relay = NoRelay() if broker is None else Relay(amqp(broker, "orchestration client"))
-        rules = rules_of(found, f"client-{new_id()}", sends=broker is not None)
+        server = address_in(found)
+        self._relay = (
+            NoRelay() if server is None else Relay(server.parameters("orchestration client"))
+        )
+        rules = rules_of(found, f"client-{new_id()}", sends=server is not None)
         self.engine = Engine(self._store, self._relay, SystemClock(), rules)
 
     def start(

@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import SplitResult, quote, urlsplit
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import SplitResult, parse_qs, quote, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -16,6 +16,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    model_validator,
 )
 
 from orchestration.errors import ConfigurationError
@@ -28,6 +29,8 @@ PLACE = re.compile(r"([\w.%-]*|\[[\da-fA-F:.%]+\])(:(?P<port>\d{0,5}))?")
 MOST_PORTS = 65_535
 BAD_ESCAPE = re.compile(r"%(?![\da-fA-F]{2})")
 SHORTEST_SECRET = 8
+TLS_FILES = ("RABBITMQ_CA_FILE", "RABBITMQ_CERT_FILE", "RABBITMQ_KEY_FILE")
+PORT, TLS_PORT = 5672, 5671
 
 
 def _seconds(value: Any) -> Any:
@@ -86,6 +89,8 @@ def _amqp(url: SecretStr) -> SecretStr:
     several = others or "," in parts.netloc.rpartition("@")[2]
     if parts.scheme not in {"amqp", "amqps"} or not parts.hostname or several:
         raise ValueError("expected one amqp://user:password@host:port/vhost")
+    if "ssl_options" in parse_qs(parts.query):
+        raise ValueError(f"ssl_options would not check the server: set {', '.join(TLS_FILES)}")
     return url
 
 
@@ -134,10 +139,13 @@ class Settings(BaseModel):
     rabbitmq_url: AmqpUrl | None = None
     cloudamqp_url: AmqpUrl | None = None
     rabbitmq_host: Host | None = None
-    rabbitmq_port: int = Field(5672, ge=1, le=65535)
+    rabbitmq_port: int | None = Field(None, ge=1, le=65535)
     rabbitmq_user: str = "guest"
     rabbitmq_pass: SecretStr = SecretStr("guest")
     rabbitmq_vhost: str = "/"
+    rabbitmq_ca_file: Path | None = None
+    rabbitmq_cert_file: Path | None = None
+    rabbitmq_key_file: Path | None = None
     max_concurrent_workflows: int = Field(5, ge=1)
     workflow_timeout: Seconds = timedelta(minutes=15)
     heartbeat_interval: Seconds = timedelta(seconds=15)
@@ -159,6 +167,24 @@ class Settings(BaseModel):
     orchestration_home: Path = Path(".orchestration")
     orchestration_app: str | None = None
 
+    @model_validator(mode="after")
+    def _use_every_file(self) -> Self:
+        if not self._encrypts:
+            return self
+        if self.rabbitmq_cert_file is None and self.rabbitmq_key_file is not None:
+            raise ValueError("RABBITMQ_KEY_FILE is of no use alone: set RABBITMQ_CERT_FILE too")
+        if (self.broker_url or "amqps").partition(":")[0] != "amqps":
+            raise ValueError(
+                f"{', '.join(TLS_FILES)} need an encrypted connection: let the broker's address"
+                " begin with amqps://, or unset them"
+            )
+        return self
+
+    @property
+    def _encrypts(self) -> bool:
+        files = (self.rabbitmq_ca_file, self.rabbitmq_cert_file, self.rabbitmq_key_file)
+        return any(path is not None for path in files)
+
     @property
     def broker_url(self) -> str | None:
         """Where RabbitMQ is, password included; None: everything runs embedded."""
@@ -170,7 +196,9 @@ class Settings(BaseModel):
         user = quote(self.rabbitmq_user, safe="")
         password = quote(self.rabbitmq_pass.get_secret_value(), safe="")
         vhost = quote(self.rabbitmq_vhost, safe="")
-        return f"amqp://{user}:{password}@{self.rabbitmq_host}:{self.rabbitmq_port}/{vhost}"
+        scheme, usual = ("amqps", TLS_PORT) if self._encrypts else ("amqp", PORT)
+        port = self.rabbitmq_port or usual
+        return f"{scheme}://{user}:{password}@{self.rabbitmq_host}:{port}/{vhost}"
 
     @property
     def transport(self) -> str:
@@ -179,7 +207,8 @@ class Settings(BaseModel):
             return "embedded"
         parts = urlsplit(self.broker_url)
         vhost = parts.path.removeprefix("/") or "%2F"
-        return f"{parts.scheme}://{parts.hostname}:{parts.port or 5672}/{vhost}"
+        usual = TLS_PORT if parts.scheme == "amqps" else PORT
+        return f"{parts.scheme}://{parts.hostname}:{parts.port or usual}/{vhost}"
 
     @property
     def app(self) -> str:

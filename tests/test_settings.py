@@ -1,6 +1,7 @@
 """A wrong setting is one clear line; a secret is never part of it."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -80,3 +81,33 @@ def test_a_host_and_its_parts_make_an_address() -> None:
     assert found.broker_url == "amqp://guest:p%23%25%40@[::1]:5672/%2F"
     assert found.transport == "amqp://::1:5672/%2F"
     assert found.workflow_timeout == timedelta(seconds=1.5)
+
+
+def test_the_files_of_tls_are_paths_and_encrypt_a_broker_that_is_given_in_parts() -> None:
+    found = load({"RABBITMQ_HOST": "h", "RABBITMQ_CA_FILE": "/ca.pem"})
+    assert found.rabbitmq_ca_file == Path("/ca.pem")
+    assert found.broker_url == "amqps://guest:guest@h:5671/%2F"
+    assert found.transport == "amqps://h:5671/%2F"
+    assert load({"RABBITMQ_HOST": "h"}).broker_url == "amqp://guest:guest@h:5672/%2F"
+    url = "amqps://h:5679/v"
+    assert load({"RABBITMQ_URL": url, "RABBITMQ_CA_FILE": "/ca.pem"}).broker_url == url
+    assert load({"RABBITMQ_CA_FILE": "/ca.pem"}).broker_url is None
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"RABBITMQ_URL": "amqp://h", "RABBITMQ_CA_FILE": "a"}, "begin with amqps://"),
+        ({"CLOUDAMQP_URL": "amqp://h", "RABBITMQ_CERT_FILE": "a"}, "begin with amqps://"),
+        ({"RABBITMQ_URL": "amqps://h", "RABBITMQ_KEY_FILE": "a"}, "set RABBITMQ_CERT_FILE too"),
+        (
+            {"RABBITMQ_URL": "amqps://h?ssl_options=%7B'ca_certs'%3A'a'%7D"},
+            "ssl_options would not check the server: set RABBITMQ_CA_FILE",
+        ),
+    ],
+)
+def test_encryption_is_never_silently_weaker_than_what_was_asked_for(
+    values: dict[str, str], says: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=says):
+        load(values)

@@ -10,7 +10,9 @@ import pika
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from orchestration import settings
+from orchestration.bus.tls import BY_THE_SYSTEM, Tls, tls_of
 from orchestration.errors import ConfigurationError
+from orchestration.settings import Settings
 
 HEARTBEAT_S = 30
 BLOCKED_TIMEOUT_S = 60
@@ -38,11 +40,13 @@ class Address:
 
     Attributes:
         url: `amqp://` or `amqps://`, password included.
-        ssl_options: How to check the server, and what to show it; None: pika's defaults.
+        ssl_options: How to check the server, and what to show it; None: as `tls` says.
+        tls: The files for that, where the address is `amqps://`.
     """
 
     url: str = field(repr=False)
     ssl_options: pika.SSLOptions | None = None
+    tls: Tls = BY_THE_SYSTEM
 
     @property
     def place(self) -> str:
@@ -50,6 +54,11 @@ class Address:
         parts = urlsplit(self.url)
         port = parts.port or (TLS_PORT if parts.scheme == "amqps" else PORT)
         return f"{parts.scheme}://{parts.hostname}:{port}{parts.path}"
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether it is spoken with through TLS."""
+        return self.url.startswith("amqps:")
 
     @property
     def user(self) -> str | None:
@@ -67,10 +76,15 @@ class Address:
 
         Args:
             name: What the connection is called on the server.
+
+        Raises:
+            ConfigurationError: A setting in its query is none, or a file of `tls` is wrong.
         """
         found = parameters(self.url, name)
         if self.ssl_options is not None:
             found.ssl_options = self.ssl_options
+        elif self.encrypted:
+            found.ssl_options = self.tls.options()
         return found
 
 
@@ -109,8 +123,8 @@ def address_of(config: Mapping[str, Any] | None) -> Address:
     Raises:
         ConfigurationError: A key is unknown or its value wrong; all are named.
     """
-    if config is None and (url := settings.load().broker_url) is not None:
-        return Address(url)
+    if config is None and (address := address_in(settings.load())) is not None:
+        return address
     try:
         found = RabbitmqConfig.model_validate(dict(config or {}))
     except ValidationError as error:
@@ -118,6 +132,20 @@ def address_of(config: Mapping[str, Any] | None) -> Address:
         known = ", ".join(RabbitmqConfig.model_fields)
         raise ConfigurationError(f"rabbitmq config: {problems}; known keys: {known}") from None
     return _address(found)
+
+
+def address_in(found: Settings) -> Address | None:
+    """The address that the settings describe; None: everything runs embedded.
+
+    Raises:
+        ConfigurationError: A file for an encrypted connection is wrong.
+    """
+    if found.broker_url is None:
+        return None
+    address = Address(found.broker_url, tls=tls_of(found))
+    if address.encrypted:
+        address.tls.options()
+    return address
 
 
 def described(problem: Mapping[str, Any]) -> str:

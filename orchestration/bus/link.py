@@ -8,10 +8,11 @@ from weakref import WeakKeyDictionary
 
 from pika.adapters.asyncio_connection import AsyncioConnection
 
-from orchestration.bus.address import Address, reason_of
+from orchestration.bus.address import Address
 from orchestration.bus.talk import settle
+from orchestration.bus.trouble import unreachable
 from orchestration.clock import jitter
-from orchestration.errors import BrokerError
+from orchestration.errors import BrokerError, ConfigurationError, OrchestrationError
 
 log = logging.getLogger("rabbitmq_orchestration")
 
@@ -32,7 +33,7 @@ class Link:
         self._address = address
         self._users = 0
         self._tried = asyncio.Event()
-        self._failure: BrokerError | None = None
+        self._failure: OrchestrationError | None = None
         self._open: asyncio.Future[AsyncioConnection] = loop.create_future()
         self._task = loop.create_task(self._keep_open(), name="rabbitmq-link")
 
@@ -46,6 +47,7 @@ class Link:
 
         Raises:
             BrokerError: The last attempt failed; then it is not used.
+            ConfigurationError: It failed for a file of ours.
         """
         self._users += 1
         try:
@@ -83,7 +85,7 @@ class Link:
             try:
                 await self._use(lost)
                 pause_s = FIRST_PAUSE_S
-            except BrokerError as error:
+            except (BrokerError, ConfigurationError) as error:
                 self._failure = error
                 if self._tried.is_set():
                     log.warning("%s; trying again", error)
@@ -96,10 +98,12 @@ class Link:
 
         Raises:
             BrokerError: It could not be opened.
+            ConfigurationError: A file for an encrypted connection is wrong.
         """
+        parameters = await asyncio.to_thread(self._address.parameters, "AgentMessageBus")
         opening: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         connection = AsyncioConnection(
-            self._address.parameters("AgentMessageBus"),
+            parameters,
             on_open_callback=lambda found: settle(opening, found),
             on_open_error_callback=lambda _found, error: settle(opening, error),
             on_close_callback=lambda _found, reason: settle(lost, reason),
@@ -107,7 +111,7 @@ class Link:
         try:
             outcome = await asyncio.shield(opening)
             if isinstance(outcome, BaseException):
-                raise refused(self._address, outcome)
+                raise unreachable(outcome, self._address)
             self._failure = None
             self._open.set_result(connection)
             self._tried.set()
@@ -131,14 +135,6 @@ async def close(
         connection.close()
     if opening.done() and opening.result() is connection:
         await asyncio.wait((lost,), timeout=CLOSING_S)
-
-
-def refused(address: Address, error: BaseException) -> BrokerError:
-    """Why there is no connection, and what to do."""
-    return BrokerError(
-        f"cannot use RabbitMQ at {address.place} ({reason_of(error)}):"
-        " start it, or correct its address and login"
-    )
 
 
 LINKS: "WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Address, Link]]" = WeakKeyDictionary()

@@ -9,6 +9,8 @@ from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pika.exceptions import AMQPError, IncompatibleProtocolError, ProbableAuthenticationError
 
 from orchestration.bus.address import Address, causes_of, reason_of
+from orchestration.bus.tls import cure_of
+from orchestration.errors import UnreachableError
 
 # What an attempt to connect may raise: pika's own time limit is none of its errors.
 NO_CONNECTION = (AMQPError, AMQPConnectorException, OSError)
@@ -22,11 +24,6 @@ SILENT = (
     "look whether that is a RabbitMQ server and whether it stands still (`rabbitmqctl status`);"
     " correct host and port in RABBITMQ_URL"
 )
-CERTIFICATE = (
-    "connect by the name that the server's certificate has, and let this machine trust the"
-    " authority that signed it"
-)
-NO_TLS = "use amqps:// with the port that speaks TLS (5671), amqp:// with the one that does not"
 
 KINDS: dict[str, tuple[type[BaseException], ...]] = {
     "login": (ProbableAuthenticationError,),
@@ -35,9 +32,8 @@ KINDS: dict[str, tuple[type[BaseException], ...]] = {
     "host": (socket.gaierror,),
     "refused": (ConnectionRefusedError,),
 }
+ENCRYPTION = frozenset({"certificate", "protocol"})
 CURES = {
-    "certificate": CERTIFICATE,
-    "protocol": NO_TLS,
     "host": UNKNOWN_HOST,
     "refused": START,
     "silent": SILENT,
@@ -69,8 +65,17 @@ def trouble_of(error: BaseException, address: Address) -> Trouble:
         (kind for kind, types in KINDS.items() if any(isinstance(each, types) for each in found)),
         "silent",
     )
-    cure = _login(address) if kind == "login" else CURES[kind]
-    return Trouble(kind, what, cure)
+    if kind == "login":
+        return Trouble(kind, what, _login(address))
+    if kind in ENCRYPTION:
+        return Trouble(kind, what, cure_of(found, encrypted=address.encrypted))
+    return Trouble(kind, what, CURES[kind])
+
+
+def unreachable(error: BaseException, address: Address) -> UnreachableError:
+    """The same as an error of ours."""
+    found = trouble_of(error, address)
+    return UnreachableError(address.place, found.kind, found.what, found.cure)
 
 
 def _login(address: Address) -> str:

@@ -11,6 +11,7 @@ from typing import IO, Any, NoReturn
 
 import click
 
+from orchestration.bus.address import address_in
 from orchestration.cli import parameters
 from orchestration.cli.ending import code_of
 from orchestration.cli.exits import DETACHED
@@ -49,8 +50,8 @@ class Wish:
             BrokerError: A broker is configured, and cannot be used.
         """
         prepare(self.app, self.name, self.parameters, sender=SENDER, run_hex=new_id())
-        if self.settings.broker_url is not None:
-            require_broker(self.settings.broker_url)
+        if (address := address_in(self.settings)) is not None:
+            require_broker(address)
 
 
 def make_wish(

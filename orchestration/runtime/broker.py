@@ -138,11 +138,12 @@ class HardStubBroker(StubBroker):
         return _HardStubConsumer(queue_name, queue, dead, prefetch, timeout)
 
 
-def make_broker(url: str | None, middleware: list[Middleware]) -> dramatiq.Broker:
+def make_broker(address: Address | str | None, middleware: list[Middleware]) -> dramatiq.Broker:
     """A broker for RabbitMQ at an address, or for this process alone."""
-    if url is None:
+    if address is None:
         return HardStubBroker(middleware=middleware)
-    return rabbitmq_broker(Address(url), middleware)
+    found = Address(address) if isinstance(address, str) else address
+    return rabbitmq_broker(found, middleware)
 
 
 def rabbitmq_broker(address: Address, middleware: list[Middleware]) -> dramatiq.Broker:

@@ -12,6 +12,7 @@ from dramatiq.middleware import Middleware
 from typing_extensions import override
 
 from orchestration import logs, settings
+from orchestration.bus.address import Address, address_in
 from orchestration.definitions import App
 from orchestration.errors import ConfigurationError, OrchestrationError
 from orchestration.runtime.acknowledgement import CurrentMessage
@@ -34,10 +35,10 @@ def host(app: App) -> None:
     """
     try:
         found = settings.load()
+        if found.orchestration_app is None or is_named(app, found.orchestration_app):
+            serve(app, found)
     except ConfigurationError as error:
         raise SystemExit(_complain(str(error), EXIT_USAGE)) from None
-    if found.orchestration_app is None or is_named(app, found.orchestration_app):
-        serve(app, found)
 
 
 def is_named(app: App, name: str) -> bool:
@@ -52,8 +53,13 @@ def is_named(app: App, name: str) -> bool:
 
 
 def serve(app: App, found: settings.Settings) -> Host:
-    """Declare an app's actors on RabbitMQ, to be run by this process's Dramatiq worker."""
-    if found.broker_url is None:
+    """Declare an app's actors on RabbitMQ, to be run by this process's Dramatiq worker.
+
+    Raises:
+        ConfigurationError: A file for an encrypted connection is wrong.
+    """
+    address = address_in(found)
+    if address is None:
         message = (
             "no broker: each of these processes would be alone; set RABBITMQ_URL,"
             " or run everything in one process with `orchestrate serve`"
@@ -62,9 +68,10 @@ def serve(app: App, found: settings.Settings) -> Host:
     # Not to Dramatiq's pipe: it fills when the master is dead, and blocks every thread that logs.
     logs.configure(found.log_level, found.log_format, sys.__stderr__)
     lifecycle = Lifecycle()
-    broker = make_broker(found.broker_url, [CurrentMessage(), lifecycle])
+    broker = make_broker(address, [CurrentMessage(), lifecycle])
     dramatiq.set_broker(broker)
-    lifecycle.host = Host(Setup(app, found, broker))
+    lifecycle.address = address
+    lifecycle.host = Host(Setup(app, found, broker, server=address))
     return lifecycle.host
 
 
@@ -72,6 +79,7 @@ class Lifecycle(Middleware):
     """Starts the host with the worker, and ends it after the last thread."""
 
     host: Host
+    address: Address
 
     def __init__(self) -> None:
         self._watchdog = Watchdog(lambda: self.host.lost_count(), orphan=True)  # noqa: PLW0108 - host comes later
@@ -86,7 +94,7 @@ class Lifecycle(Middleware):
         wanted = worker.consumer_whitelist or broker.get_declared_queues()
         queues = dict.fromkeys(sorted(wanted), worker.worker_threads)
         try:
-            require_broker(str(settings.load().broker_url))
+            require_broker(self.address)
             if isinstance(broker, HardRabbitmqBroker):
                 broker.ensure_queues()
             self.host.start(queues, self._watchdog.why_end)

@@ -8,8 +8,8 @@ from pika.exceptions import AMQPError
 
 from orchestration.bus import topology
 from orchestration.bus.address import Address, reason_of
-from orchestration.bus.trouble import NO_CONNECTION, trouble_of
-from orchestration.errors import BrokerError, UnreachableError
+from orchestration.bus.trouble import NO_CONNECTION, unreachable
+from orchestration.errors import BrokerError
 
 PATIENCE_S = 3.0
 
@@ -58,8 +58,7 @@ def connected(
     try:
         connection = pika.BlockingConnection(wanted)
     except NO_CONNECTION as error:
-        found = trouble_of(error, address)
-        raise UnreachableError(address.place, found.kind, found.what, found.cure) from None
+        raise unreachable(error, address) from None
     try:
         yield connection
     finally:

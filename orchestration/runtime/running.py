@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import dramatiq
 
-from orchestration.bus.address import Address
+from orchestration.bus.address import Address, address_in
 from orchestration.clock import SystemClock, new_id
 from orchestration.definitions import App
 from orchestration.engine import Engine
@@ -49,8 +49,7 @@ class Setup:
     @property
     def address(self) -> Address | None:
         """Where RabbitMQ is; None: everything runs in this process."""
-        url = self.settings.broker_url
-        return self.server or (None if url is None else Address(url))
+        return self.server or address_in(self.settings)
 
 
 class Running:

@@ -3,6 +3,7 @@
 import shutil
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,14 +25,19 @@ def free_port() -> int:
 
 
 class Node:
-    """A node with its own name, ports, data and logs below one directory."""
+    """A node with its own name, ports, data and logs below one directory.
 
-    def __init__(self, directory: Path) -> None:
+    Args:
+        directory: To be made.
+        more: Further lines of its configuration.
+    """
+
+    def __init__(self, directory: Path, more: str = "") -> None:
         directory.mkdir(parents=True)
         self._directory = directory
         self._port = free_port()
         (directory / "enabled_plugins").write_text("[].\n")
-        (directory / "rabbitmq.conf").write_text(f"listeners.tcp.1 = {HOST}:{self._port}\n")
+        (directory / "rabbitmq.conf").write_text(f"listeners.tcp.1 = {HOST}:{self._port}\n{more}")
         program = shutil.which("rabbitmq-server", path=PROGRAMS)
         self._program = program or shutil.which("rabbitmq-server") or "rabbitmq-server"
         self._process: Process | None = None
@@ -39,6 +45,15 @@ class Node:
     @property
     def url(self) -> str:
         return f"amqp://guest:guest@{HOST}:{self._port}/%2F"
+
+    def control(self, *words: str) -> str:
+        """Tell it something, with its own cookie; what it answers."""
+        program = shutil.which("rabbitmqctl", path=PROGRAMS) or "rabbitmqctl"
+        place = Workplace(self._directory, more=self._environment(), measured=False)
+        return subprocess.run(
+            [program, "-q", *words],
+            check=True, capture_output=True, timeout=60, text=True, env=place.environment,
+        ).stdout  # fmt: skip
 
     def start(self) -> None:
         """Start it, and return at once."""
@@ -84,10 +99,10 @@ class Node:
 
 
 @contextmanager
-def node_in(directory: Path) -> Iterator[Node]:
+def node_in(directory: Path, more: str = "") -> Iterator[Node]:
     """A started node, gone when the block has ended."""
     need_rabbitmq()
-    node = Node(directory)
+    node = Node(directory, more)
     node.start()
     try:
         yield node

@@ -1,6 +1,8 @@
 """Where the bus connects to: every key of the guide's config dict, and the settings without one."""
 
+import asyncio
 import ssl
+from pathlib import Path
 from typing import Any
 
 import pika
@@ -8,6 +10,8 @@ import pytest
 
 from orchestration import AgentMessageBus, RabbitMQOrchestrationAgent
 from orchestration.bus.address import Address, address_of
+from orchestration.bus.link import link_to
+from orchestration.bus.tls import Tls, cure_of
 from orchestration.errors import ConfigurationError, RejectedError
 
 
@@ -123,3 +127,42 @@ def test_the_orchestrator_s_config_is_checked_too(config: dict[str, Any], named:
     with pytest.raises(ConfigurationError) as refused:
         RabbitMQOrchestrationAgent(config)
     assert all(part in str(refused.value) for part in named)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("RABBITMQ_CA_FILE", None, "RABBITMQ_CA_FILE: No such file"),
+        ("RABBITMQ_CERT_FILE", None, "RABBITMQ_CERT_FILE: No such file"),
+        ("RABBITMQ_CA_FILE", "none", "RABBITMQ_CA_FILE: no certificate in PEM form"),
+        ("RABBITMQ_CERT_FILE", "none", "use a certificate and its own key"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named_before_anything_is_tried(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, text: str | None, says: str
+) -> None:
+    file = tmp_path / "file.pem"
+    if text is not None:
+        file.write_text(text)
+    monkeypatch.setenv("RABBITMQ_URL", "amqps://guest:guest@127.0.0.1:1/v")
+    monkeypatch.setenv(name, str(file))
+    for make in (lambda: AgentMessageBus("agent"), RabbitMQOrchestrationAgent):
+        with pytest.raises(ConfigurationError, match=says):
+            make()
+
+
+def test_a_file_that_is_gone_later_is_told_to_who_connects(tmp_path: Path) -> None:
+    tls = Tls(tmp_path / "gone.pem")
+
+    async def connect() -> None:
+        await link_to(Address("amqps://guest:guest@127.0.0.1:1/v", tls=tls)).join()
+
+    with pytest.raises(ConfigurationError, match="RABBITMQ_CA_FILE: No such file"):
+        asyncio.run(connect())
+
+
+def test_a_certificate_that_has_expired_is_told_from_one_that_nobody_knows() -> None:
+    expired, unknown = ssl.SSLCertVerificationError(), ssl.SSLCertVerificationError()
+    expired.verify_code, unknown.verify_code = 10, 20
+    assert "renew it" in cure_of([expired], encrypted=True)
+    assert "RABBITMQ_CA_FILE" in cure_of([unknown], encrypted=True)
