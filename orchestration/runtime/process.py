@@ -12,7 +12,7 @@ from dramatiq.middleware import Middleware
 from typing_extensions import override
 
 from orchestration import logs, settings
-from orchestration.bus.address import Address, address_in
+from orchestration.bus.address import address_in
 from orchestration.definitions import App
 from orchestration.errors import ConfigurationError, OrchestrationError
 from orchestration.runtime.acknowledgement import CurrentMessage
@@ -70,7 +70,6 @@ def serve(app: App, found: settings.Settings) -> Host:
     lifecycle = Lifecycle()
     broker = make_broker(address, [CurrentMessage(), lifecycle])
     dramatiq.set_broker(broker)
-    lifecycle.address = address
     lifecycle.host = Host(Setup(app, found, broker, server=address))
     return lifecycle.host
 
@@ -79,7 +78,6 @@ class Lifecycle(Middleware):
     """Starts the host with the worker, and ends it after the last thread."""
 
     host: Host
-    address: Address
 
     def __init__(self) -> None:
         self._watchdog = Watchdog(lambda: self.host.lost_count(), orphan=True)  # noqa: PLW0108 - host comes later
@@ -94,7 +92,8 @@ class Lifecycle(Middleware):
         wanted = worker.consumer_whitelist or broker.get_declared_queues()
         queues = dict.fromkeys(sorted(wanted), worker.worker_threads)
         try:
-            require_broker(self.address)
+            if (address := address_in(settings.load())) is not None:
+                require_broker(address)
             if isinstance(broker, HardRabbitmqBroker):
                 broker.ensure_queues()
             self.host.start(queues, self._watchdog.why_end)
