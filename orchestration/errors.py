@@ -124,6 +124,23 @@ class UnreachableError(BrokerError):
         self.cure = cure
 
 
+class OtherStoreError(BrokerError):
+    """Live processes on this vhost use another store: share theirs, or use a vhost of your own.
+
+    Attributes:
+        ours: This process's store.
+        theirs: The other one.
+    """
+
+    def __init__(self, place: str, ours: str, theirs: str) -> None:
+        super().__init__(
+            f"live processes on {place} use the store {theirs!r}, this one uses {ours!r}: give all"
+            " of them the same DATABASE_URL (or ORCHESTRATION_HOME), or each environment a vhost"
+        )
+        self.ours = ours
+        self.theirs = theirs
+
+
 class StoreError(OrchestrationError):
     """The store could not do it now: nothing was written; cure the cause and repeat."""
 

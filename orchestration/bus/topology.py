@@ -8,6 +8,7 @@ from orchestration.messages import EXCHANGE, ORCHESTRATORS
 
 QUEUE = "orchestration_queue"
 INBOX = "orchestration_inbox"
+STORE_QUEUE = "orchestration_store"
 DEAD_EXCHANGE = "orchestration_dead"
 DEAD_QUEUE = "orchestration_dead_letters"
 QUEUE_ARGUMENTS: dict[str, Any] = {

@@ -13,10 +13,14 @@ from dramatiq.broker import Consumer, MessageProxy
 from dramatiq.brokers.rabbitmq import RabbitmqBroker, _RabbitmqConsumer
 from dramatiq.brokers.stub import StubBroker, _StubConsumer
 from dramatiq.common import q_name
+from dramatiq.errors import ConnectionClosed
 from dramatiq.middleware import Middleware
+from pika.exceptions import AMQPError
 from typing_extensions import override
 
 from orchestration.bus.address import Address
+from orchestration.bus.claim import Claim
+from orchestration.errors import OtherStoreError
 from orchestration.runtime.names import TICKED
 
 log = logging.getLogger(__name__)
@@ -80,7 +84,16 @@ class _SettledOnce(Consumer):
 
 
 class _HardRabbitmqConsumer(_SettledOnce, _RabbitmqConsumer):
-    pass
+    def __init__(self, broker: "HardRabbitmqBroker", *args: Any) -> None:
+        super().__init__(broker, *args)  # type: ignore[no-untyped-call]
+        if broker.claim is None:
+            return
+        try:  # before the first message is asked for
+            broker.claim.make(self.connection)
+        except (AMQPError, OtherStoreError) as error:
+            if self.connection.is_open:
+                self.connection.close()
+            raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
 
 
 class _HardStubConsumer(_SettledOnce, _StubConsumer):
@@ -90,7 +103,13 @@ class _HardStubConsumer(_SettledOnce, _StubConsumer):
 
 
 class HardRabbitmqBroker(RabbitmqBroker):
-    """RabbitMQ with confirms, one queue an actor, and no delay queues."""
+    """RabbitMQ with confirms, one queue an actor, and no delay queues.
+
+    Attributes:
+        claim: What each connection that consumes has to make first; None: nothing.
+    """
+
+    claim: Claim | None = None
 
     @property
     @override

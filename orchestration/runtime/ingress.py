@@ -16,6 +16,7 @@ import pika
 from pika.adapters.blocking_connection import BlockingChannel
 
 from orchestration.bus import topology
+from orchestration.bus.claim import Claim
 from orchestration.bus.trouble import NO_CONNECTION
 from orchestration.clock import new_id
 from orchestration.definitions import App
@@ -26,6 +27,7 @@ from orchestration.engine.transaction import Transaction
 from orchestration.errors import (
     MalformedMessageError,
     OrchestrationError,
+    OtherStoreError,
     RejectedError,
     StoreError,
 )
@@ -73,6 +75,7 @@ class Ingress:
         app: What can be started, and where data go.
         locks: By which the two are elected.
         parameters: How to connect.
+        claim: Made by each connection, before it consumes.
         settings: What is secret in a body that is kept, and which user speaks for whom.
     """
 
@@ -82,12 +85,14 @@ class Ingress:
         app: App,
         locks: Locks,
         parameters: pika.connection.Parameters,
+        claim: Claim,
         settings: Settings,
     ) -> None:
         self._engine = engine
         self._app = app
         self._locks = locks
         self._parameters = parameters
+        self._claim = claim
         self._settings = settings
         self._stopping = threading.Event()
         self._election: str | None = None
@@ -118,6 +123,8 @@ class Ingress:
                 self._consume()
             except NO_CONNECTION as error:
                 log.warning("ingress: no connection to RabbitMQ, trying again: %s", error)
+            except OtherStoreError as error:
+                log.error("ingress: %s", error)  # noqa: TRY400 - the keeper ends this process
             except StoreError as error:
                 log.warning("ingress: the store is away, trying again: %s", error)
             self._stopping.wait(PAUSE_S)
@@ -129,6 +136,7 @@ class Ingress:
         self._deliveries.clear()
         connection = pika.BlockingConnection(self._parameters)
         try:
+            self._claim.make(connection)
             channel = connection.channel()
             topology.declare(channel)
             channel.basic_qos(prefetch_count=PREFETCH)

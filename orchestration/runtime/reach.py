@@ -8,6 +8,7 @@ from pika.exceptions import AMQPError
 
 from orchestration.bus import topology
 from orchestration.bus.address import Address, reason_of
+from orchestration.bus.claim import Claim
 from orchestration.bus.trouble import NO_CONNECTION, unreachable
 from orchestration.errors import BrokerError
 
@@ -40,6 +41,22 @@ def prepare_broker(address: Address) -> None:
             raise BrokerError(
                 f"RabbitMQ at {address.place} refuses our queues ({reason_of(error)}): where one"
                 f" has other arguments, `rabbitmqctl delete_queue {topology.QUEUE}`"
+            ) from None
+
+
+def require_claim(address: Address, claim: Claim) -> None:
+    """Claim a vhost for a store, for a moment.
+
+    Raises:
+        OtherStoreError: Live processes have claimed it for another store.
+        BrokerError: The server is away or refuses us.
+    """
+    with connected(address) as connection:
+        try:
+            claim.make(connection)
+        except AMQPError as error:
+            raise BrokerError(
+                f"RabbitMQ at {address.place} ended the connection ({reason_of(error)}): repeat"
             ) from None
 
 

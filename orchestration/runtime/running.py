@@ -9,21 +9,26 @@ from importlib.metadata import PackageNotFoundError, version
 import dramatiq
 
 from orchestration.bus.address import Address, address_in
+from orchestration.bus.claim import Claim
 from orchestration.clock import SystemClock, new_id
 from orchestration.definitions import App
 from orchestration.engine import Engine
 from orchestration.engine.transaction import Rules
+from orchestration.errors import OrchestrationError
+from orchestration.runtime.broker import HardRabbitmqBroker
 from orchestration.runtime.frame import Frame
 from orchestration.runtime.ingress import Ingress
 from orchestration.runtime.keeper import Keeper
 from orchestration.runtime.messages import StubRelay
 from orchestration.runtime.monitor import Monitor
 from orchestration.runtime.notifier import Notifier
+from orchestration.runtime.reach import require_claim
 from orchestration.runtime.relay import Relay
 from orchestration.runtime.schedule import Timetable
 from orchestration.runtime.sweeper import Sweeper
 from orchestration.runtime.writing import rules_of
 from orchestration.settings import Settings
+from orchestration.store import control
 from orchestration.store.connect import open_store
 from orchestration.store.workers import NewWorker
 from orchestration.views.fleet import FleetView
@@ -62,6 +67,7 @@ class Running:
 
     Raises:
         StoreError: The store cannot be used.
+        BrokerError: RabbitMQ is away, refuses us, or serves live processes of another store.
     """
 
     def __init__(
@@ -70,6 +76,7 @@ class Running:
         settings, clock = setup.settings, SystemClock()
         rules = worker_rules(setup, queues)
         self.store, self._locks, _ = open_store(settings.store_url)
+        self._claim = self._claim_vhost(setup)
         self._relay = make_relay(setup)
         self.engine = Engine(self.store, self._relay, clock, rules)
         self.frame = Frame(setup.app, self.engine, FleetView(self.store, clock))
@@ -82,7 +89,12 @@ class Running:
         self.sweeper.bury()
         self.engine.join(self._worker, setup.app, self.sweeper.dead())
         self._keeper = Keeper(
-            self.engine, self.frame, self.sweeper, self._worker, settings.heartbeat_interval, watch
+            self.engine,
+            self.frame,
+            self.sweeper,
+            self._worker,
+            settings.heartbeat_interval,
+            lambda: self._refusal() or watch(),
         )
         self._keeper.start()
         self._bus = self._join_bus(setup)
@@ -123,13 +135,33 @@ class Running:
         self._relay.close()
         self.store.close()
 
+    def _claim_vhost(self, setup: Setup) -> Claim | None:
+        """See that no other store is used here, and let each consumer see it again."""
+        address = setup.address
+        if address is None:
+            return None
+        try:
+            claim = Claim(self.store.read(control.name), address.place)
+            require_claim(address, claim)
+        except OrchestrationError:
+            self.store.close()
+            raise
+        if isinstance(setup.broker, HardRabbitmqBroker):
+            setup.broker.claim = claim
+        return claim
+
+    def _refusal(self) -> str | None:
+        return None if self._claim is None else self._claim.refusal
+
     def _join_bus(self, setup: Setup) -> tuple[Ingress, Notifier] | tuple[()]:
         """Take part in what is heard and said on the exchange, where there is one."""
         address = setup.address
-        if address is None:
+        if address is None or self._claim is None:
             return ()
         ingress_to = address.parameters("orchestration ingress")
-        ingress = Ingress(self.engine, setup.app, self._locks, ingress_to, setup.settings)
+        ingress = Ingress(
+            self.engine, setup.app, self._locks, ingress_to, self._claim, setup.settings
+        )
         notifier_to = address.parameters("orchestration notifier")
         notifier = Notifier(self.engine, self._locks, notifier_to)
         ingress.start()

@@ -1,8 +1,10 @@
 """From an address to a store and its locks."""
 
+import socket
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
+from urllib.parse import urlsplit
 
 from orchestration.clock import new_id
 from orchestration.errors import ConfigurationError, StoreError
@@ -62,7 +64,16 @@ def open_store(url: str, *, create: bool = True) -> Opened:
         StoreError: The store cannot be opened.
     """
     store, locks = _open(url, create=create, old=False)
-    return Opened(store, locks, store.write(lambda s: control.ensure(s, new_id())))
+    place = place_of(url)
+    return Opened(store, locks, store.write(lambda s: control.ensure(s, new_id(), place)))
+
+
+def place_of(url: str) -> str:
+    """Where a store is, without user and password."""
+    if url.startswith("sqlite:"):
+        return f"{socket.gethostname()}:{Path(url.removeprefix('sqlite:///')).resolve()}"
+    parts = urlsplit(url)
+    return f"{parts.netloc.rpartition('@')[2] or 'localhost'}{parts.path}"
 
 
 def _open(url: str, *, create: bool, old: bool) -> tuple["SqliteStore | PostgresStore", Locks]:

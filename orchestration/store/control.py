@@ -4,12 +4,24 @@ from datetime import datetime
 
 from orchestration.ports import Session
 
+SHORT_ID = 8
+LONGEST_PLACE = 36  # RabbitMQ cuts what it says at 255 characters, and names two stores in it
 
-def ensure(session: Session, store_id: str) -> str:
-    """The id of this store, minted at the first call."""
+
+def ensure(session: Session, store_id: str, place: str | None = None) -> str:
+    """The id of this store, minted at the first call, which also says where it is."""
     session.run("INSERT INTO control (id, store_id) VALUES (1, ?) ON CONFLICT DO NOTHING", store_id)
+    session.run("UPDATE control SET place = ? WHERE id = 1 AND place IS NULL", place)
     row = session.one("SELECT store_id FROM control WHERE id = 1")
     return str(row[0]) if row else store_id
+
+
+def name(session: Session) -> str:
+    """The store in a few words, the same for each of its processes: short id and place."""
+    row = session.one("SELECT store_id, COALESCE(place, '') FROM control WHERE id = 1")
+    store_id, place = row or ("", "")
+    tail = place if len(place) <= LONGEST_PLACE else f"...{place[-LONGEST_PLACE:]}"
+    return f"{store_id[:SHORT_ID]} {tail}".encode("ascii", "replace").decode()
 
 
 def transport(session: Session) -> str | None:
