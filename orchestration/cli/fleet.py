@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from orchestration import settings
-from orchestration.bus.address import Address
+from orchestration.bus.address import address_in
 from orchestration.cli import options
 from orchestration.cli.opening import opened_store
 from orchestration.cli.output import emit
@@ -53,8 +53,8 @@ def workers(limit: int, form: str) -> None:
 @options.output
 def status(form: str) -> None:
     """Show agents, queues, runs and the success rate; while RabbitMQ is away, also why."""
-    url = settings.load().broker_url
-    broker = None if url is None else broker_state(Address(url))
+    address = address_in(settings.load())
+    broker = None if address is None else broker_state(address)
     with opened_store() as opened:
         found = FleetView(opened.store, SystemClock()).status()
     if form == "json":
