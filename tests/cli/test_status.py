@@ -17,7 +17,7 @@ CASES = [
 SERVED = [
     ("amqp://guest:hunter22@{place}", "Login was refused", "authenticate_user guest"),
     ("amqp://guest:guest@{server}/not-there", "not found", "rabbitmqctl add_vhost not-there"),
-    ("amqps://guest:guest@{place}", "SSL", "amqps://"),
+    ("amqps://guest:guest@{place}", "SSL", "amqp://"),
 ]
 
 
