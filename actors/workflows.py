@@ -123,8 +123,17 @@ integrate_real_data = Workflow(
 emergency_stop = Workflow(
     "emergency_stop",
     parameters=EmergencyStop,
-    steps=[],
-    unavailable="not available yet: cancel the runs one by one in this version",
+    system=True,
+    stops=True,
+    priority=4,
+    steps=[
+        Step(
+            "collecting_acknowledgements",
+            MONITORING_ALERTING,
+            "collect_acknowledgements",
+            timeout=timedelta(minutes=1),
+        )
+    ],
 )
 
 WORKFLOWS = (

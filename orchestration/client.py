@@ -13,7 +13,7 @@ from orchestration.bus.address import address_in
 from orchestration.clock import SystemClock, new_id
 from orchestration.definitions import App
 from orchestration.engine import Engine
-from orchestration.engine.control import By
+from orchestration.engine.by import By
 from orchestration.engine.submit import dumped, prepare
 from orchestration.errors import RejectedError, WorkflowFailedError
 from orchestration.runtime.relay import Relay

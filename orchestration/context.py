@@ -22,6 +22,10 @@ class Fleet(Protocol):
         """Agents, queues, workflows, success rate and uptime."""
         ...
 
+    def emergency(self) -> dict[str, Any]:
+        """Whether an emergency stop holds, and who has acknowledged it."""
+        ...
+
 
 class Configuration(Protocol):
     """What the fleet goes by: JSON values by name, each version kept with who set it."""

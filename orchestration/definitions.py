@@ -69,7 +69,8 @@ class Workflow:
         steps: In reading order; `needs` decides the real one.
         result: The step whose result is the workflow's; default the last one.
         priority: Default priority of its runs, 1 (low) to 4 (critical).
-        system: True: it runs at once and takes no slot.
+        system: True: it runs at once and takes no slot, also during an emergency stop.
+        stops: True: its start is an emergency stop, for the `reason` among its parameters.
         unavailable: A reason why it cannot be started yet; None: it can.
 
     Raises:
@@ -83,12 +84,17 @@ class Workflow:
     result: str | None = None
     priority: int = 2
     system: bool = False
+    stops: bool = False
     unavailable: str | None = None
 
     def __post_init__(self) -> None:
         check_name("workflow", self.name)
         if not 1 <= self.priority <= 4:  # noqa: PLR2004 - the four priorities of the envelope
             raise DefinitionError(f"workflow {self.name}: priority must be 1 to 4")
+        if self.stops and not (self.system and "reason" in self.parameters.model_fields):
+            raise DefinitionError(
+                f"workflow {self.name}: one that stops is a system one with a parameter `reason`"
+            )
         if not self.steps and self.unavailable is None:
             raise DefinitionError(f"workflow {self.name}: declare at least one step")
         if self.steps:

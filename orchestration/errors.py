@@ -92,6 +92,10 @@ class OverloadedError(OrchestrationError):
         self.retry_after = retry_after
 
 
+class StoppedError(RejectedError):
+    """An emergency stop holds: nothing new begins until a person releases it."""
+
+
 class NotFoundError(OrchestrationError):
     """Nothing has this id or name: list what exists, and use one of those."""
 

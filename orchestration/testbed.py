@@ -13,7 +13,7 @@ from orchestration.clock import new_id
 from orchestration.context import Context
 from orchestration.definitions import Action, Agent, App
 from orchestration.engine import Engine
-from orchestration.engine.control import By
+from orchestration.engine.by import By
 from orchestration.engine.submit import dumped, prepare
 from orchestration.engine.transaction import Rules
 from orchestration.ports import Dispatch

@@ -12,6 +12,9 @@ class Nobody(Fleet):
     def status(self) -> dict[str, Any]:
         return {}
 
+    def emergency(self) -> dict[str, Any]:
+        return {}
+
 
 class Nothing(Configuration, Shared):
     def get(self, name: str) -> Any:

@@ -1,5 +1,6 @@
 """How the fleet is."""
 
+import time
 from typing import Any
 
 import psutil
@@ -7,6 +8,9 @@ import psutil
 from actors.health import Facts, answering
 from actors.names import ALL_AGENT_NAMES, MONITORING_ALERTING
 from orchestration import Agent, Context
+
+LONGEST_WAIT_S = 10.0
+POLL_S = 0.1
 
 
 def report_health(context: Context) -> dict[str, Any]:
@@ -27,6 +31,19 @@ def report_status(context: Context) -> dict[str, Any]:
     return context.fleet.status()
 
 
+def collect_acknowledgements(context: Context) -> dict[str, Any]:
+    """Wait until everybody who was told of the emergency stop has acknowledged it, but not long."""
+    end = time.monotonic() + LONGEST_WAIT_S
+    found = context.fleet.emergency()
+    while (found["silent"] or found["left"]) and time.monotonic() < end and not context.cancelled:
+        told = len(found["acknowledged"]) + len(found["silent"])
+        done = len(found["acknowledged"])
+        context.progress(done / told if told else 0.0, f"{done} of {told} have acknowledged")
+        time.sleep(POLL_S)
+        found = context.fleet.emergency()
+    return found
+
+
 def look() -> Facts:
     """Measure how busy the machine is."""
     one, five, fifteen = psutil.getloadavg()
@@ -39,6 +56,7 @@ agent = Agent(
     actions={
         "report_health": report_health,
         "report_status": report_status,
+        "collect_acknowledgements": collect_acknowledgements,
         "health_check": answering(MONITORING_ALERTING, look),
     },
 )

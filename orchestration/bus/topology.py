@@ -9,6 +9,7 @@ from orchestration.messages import EXCHANGE, ORCHESTRATORS
 QUEUE = "orchestration_queue"
 INBOX = "orchestration_inbox"
 STORE_QUEUE = "orchestration_store"
+CONTROL = "orchestration_control"
 DEAD_EXCHANGE = "orchestration_dead"
 DEAD_QUEUE = "orchestration_dead_letters"
 QUEUE_ARGUMENTS: dict[str, Any] = {
@@ -31,20 +32,24 @@ INBOX_BINDINGS = (
     "orchestration.*",
     *(f"command.{name}" for name in sorted(ORCHESTRATORS)),
 )
-CONSUMED = (QUEUE, INBOX, DEAD_QUEUE)
+CONTROL_BINDINGS = ("orchestration.emergency_stop",)
+CONSUMED = (CONTROL, QUEUE, INBOX, DEAD_QUEUE)
 
 
 def declare(channel: BlockingChannel) -> None:
     """Declare everything that the orchestrator consumes from.
 
     `orchestration_queue` loses its head beyond 10,000 messages and after 5 minutes, so commands
-    come a second time by a queue that loses nothing; the copies are known by their ids. What the
+    come a second time by a queue that loses nothing; the copies are known by their ids. An
+    emergency stop has a queue of its own, which nothing fills. What the
     first queue loses is dead-lettered where the server's policy says so, and consumed as well.
     """
     channel.exchange_declare(EXCHANGE, "topic", durable=True)
     channel.queue_declare(QUEUE, durable=True, arguments=QUEUE_ARGUMENTS)
     channel.queue_declare(INBOX, durable=True)
-    for queue, keys in ((QUEUE, BINDINGS), (INBOX, INBOX_BINDINGS)):
+    channel.queue_declare(CONTROL, durable=True)
+    bindings = ((QUEUE, BINDINGS), (INBOX, INBOX_BINDINGS), (CONTROL, CONTROL_BINDINGS))
+    for queue, keys in bindings:
         for key in keys:
             channel.queue_bind(queue, EXCHANGE, key)
     channel.exchange_declare(DEAD_EXCHANGE, "fanout", durable=True)

@@ -9,7 +9,8 @@ from orchestration.cli import options, selecting
 from orchestration.cli.opening import by, opened_engine
 from orchestration.cli.output import emit
 from orchestration.engine import Engine
-from orchestration.engine.control import By, fingerprint
+from orchestration.engine.by import By
+from orchestration.engine.control import fingerprint
 from orchestration.errors import StateError
 from orchestration.ports import Session
 from orchestration.state import RunStatus, StepStatus

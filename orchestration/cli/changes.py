@@ -9,7 +9,7 @@ from orchestration.cli import exits, options, selecting
 from orchestration.cli.opening import by, opened_engine
 from orchestration.cli.output import emit
 from orchestration.engine import Engine
-from orchestration.engine.control import By
+from orchestration.engine.by import By
 from orchestration.errors import StateError
 from orchestration.state import ENDED, RunStatus
 

@@ -14,7 +14,7 @@ from orchestration.runtime.watch import Changes
 from orchestration.store import events as rows
 from orchestration.store.events import EventRow
 from orchestration.views import error
-from orchestration.views.fleet import iso
+from orchestration.views.times import iso
 
 COLUMNS = ("at", "run_id", "kind", "step", "detail")
 LOOK_EVERY_S = 0.1

@@ -8,6 +8,7 @@ from orchestration.errors import (
     BrokerError,
     OrchestrationError,
     OverloadedError,
+    StoppedError,
     StoreError,
     WorkflowFailedError,
 )
@@ -22,6 +23,7 @@ CODES: dict[type[BaseException], int] = {
     StoreError: UNREACHABLE,
     BrokerError: UNREACHABLE,
     OverloadedError: UNREACHABLE,
+    StoppedError: UNREACHABLE,
     WorkflowFailedError: FAILED,
     OrchestrationError: USAGE,
     click.exceptions.Abort: DETACHED,

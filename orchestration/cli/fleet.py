@@ -15,7 +15,8 @@ from orchestration.runtime.look import broker_state
 from orchestration.store import steps
 from orchestration.store import workers as rows
 from orchestration.store.workers import WorkerRow
-from orchestration.views.fleet import FleetView, iso
+from orchestration.views.fleet import FleetView
+from orchestration.views.times import iso
 
 AGENTS = (
     "name", "status", "last_heartbeat", "capabilities", "metrics", "error_count", "last_error",

@@ -10,7 +10,7 @@ from orchestration import hosting, settings
 from orchestration.clock import SystemClock, new_id
 from orchestration.definitions import App
 from orchestration.engine import Engine
-from orchestration.engine.control import By
+from orchestration.engine.by import By
 from orchestration.runtime.writing import NoRelay, rules_of
 from orchestration.settings import Settings
 from orchestration.store.connect import Opened, open_store

@@ -17,7 +17,7 @@ from orchestration.errors import RejectedError
 from orchestration.runtime.schedule import OVERLAPS, Timetable, next_time
 from orchestration.store import schedules as rows
 from orchestration.store.schedules import ScheduleRow
-from orchestration.views.fleet import iso
+from orchestration.views.times import iso
 
 COLUMNS = ("name", "command", "cron", "timezone", "overlap", "status", "next_at", "last_run")
 

@@ -30,6 +30,11 @@ WORKFLOWS = {
     "approve": Verb("approvals:approve", "Allow a step that waits for a person."),
     "reject": Verb("approvals:reject", "Refuse a step that waits for a person: the run ends."),
 }
+EMERGENCY = {
+    "stop": Verb("emergency:stop", "Cancel all work, and start nothing new until released."),
+    "release": Verb("emergency:release", "Allow work again; what the stop held up goes on."),
+    "status": Verb("emergency:status", "Tell whether a stop holds, and who acknowledged it."),
+}
 SCHEDULES = {
     "list": Verb("schedules:list_", "List schedules."),
     "add": Verb("schedules:add", "Start a command by the clock."),
@@ -50,6 +55,7 @@ VERBS: Mapping[str, Verb | Group] = {
         "The processes that work.", {"list": Verb("fleet:workers", "List worker processes.")}
     ),
     "schedules": Group("Commands that start by the clock.", SCHEDULES),
+    "emergency": Group("The emergency stop of the whole fleet.", EMERGENCY),
     "events": Verb("events:events", "Show what happened; with -f follow it."),
     "status": Verb("fleet:status", "Show agents, queues, runs and the success rate."),
     "migrate": Verb("migrate:migrate", "Bring the store's schema up to date."),

@@ -12,9 +12,9 @@ from functools import partial
 from typing import Any, TypeVar
 
 from orchestration.definitions import App
-from orchestration.engine import claim, control, dispatch, membership, submit, sweep
+from orchestration.engine import claim, control, dispatch, emergency, membership, submit, sweep
+from orchestration.engine.by import By
 from orchestration.engine.claim import Claim, Held, Key, Report
-from orchestration.engine.control import By
 from orchestration.engine.submit import Command
 from orchestration.engine.transaction import Rules, Transaction
 from orchestration.engine.yields import NOTHING, Yield
@@ -206,6 +206,21 @@ class Engine:
     def reject(self, run_id: str, step: str, by: By = NO_ONE) -> RunStatus:
         """Refuse what waits for a person; see `control.reject`."""
         return self.commit(lambda tx: control.reject(tx, run_id, step, by))
+
+    def stop_everything(self, by: By) -> int:
+        """Begin an emergency stop, and cancel all work; the number of the stop."""
+        epoch = self.commit(lambda tx: emergency.stop(tx, by))
+        self.clear_stopped()
+        return epoch
+
+    def clear_stopped(self) -> None:
+        """Cancel what an emergency stop that holds has left to cancel."""
+        while self.commit(emergency.clear):
+            pass
+
+    def release(self, by: By) -> int:
+        """End the emergency stop that holds; see `emergency.release`."""
+        return self.commit(lambda tx: emergency.release(tx, by))
 
     def _attempt(
         self, operation: Callable[[Transaction], T]

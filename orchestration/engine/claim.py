@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from orchestration.decide import facts
-from orchestration.engine import yields
+from orchestration.engine import emergency, yields
 from orchestration.engine.advance import Outcome, advance, measure
 from orchestration.engine.transaction import Transaction
 from orchestration.engine.yields import Yield
@@ -71,6 +71,8 @@ def claim(tx: Transaction, message: Dispatch) -> Claim | None:
     if row is None or row.status is not StepStatus.QUEUED or row.attempt != message.attempt - 1:
         return None
     if row.offer not in tx.rules.offers or not workers.is_present(tx.session, tx.rules.me):
+        return None
+    if emergency.forbids(tx, row.run_id):
         return None
     run = runs.get(tx.session, row.run_id)
     target = run.plan.step[row.step.removeprefix(UNDO)]

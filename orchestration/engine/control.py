@@ -3,30 +3,17 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-from typing_extensions import override
 
 from orchestration.decide import facts
+from orchestration.engine import emergency
 from orchestration.engine.advance import Outcome, advance
+from orchestration.engine.by import By
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import NotFoundError, StateError
 from orchestration.state import Run, RunStatus, StepStatus
 from orchestration.store import audit, runs, steps
 from orchestration.store.runs import RunRow
 from orchestration.store.steps import StepRow
-
-
-@dataclass(frozen=True, slots=True)
-class By:
-    """Who does it, and why."""
-
-    actor: str
-    reason: str = ""
-
-    @override
-    def __str__(self) -> str:
-        return f"{self.actor}: {self.reason}" if self.reason else self.actor
 
 
 def cancel(tx: Transaction, run_id: str, by: By) -> RunStatus:
@@ -60,10 +47,12 @@ def resume(tx: Transaction, run_id: str, by: By) -> RunStatus:
 
     Raises:
         StateError: It is not paused.
+        StoppedError: An emergency stop holds.
     """
     run = runs.load(tx.session, run_id)
     if run.status is not RunStatus.PAUSED:
         raise StateError(f"{run_id} is {run.status}, not paused: there is nothing to resume")
+    emergency.check(tx, f"{run_id} cannot be resumed")
     audit.add(tx.session, tx.now, str(by), "resume", run_id)
     return advance(tx, run_id, facts.ResumeRequested()).status
 
@@ -73,6 +62,7 @@ def retry(tx: Transaction, run_id: str, by: By) -> RunStatus:
 
     Raises:
         StateError: It has not failed, or something was undone in it.
+        StoppedError: An emergency stop holds.
     """
     run = runs.load(tx.session, run_id)
     if run.status not in (RunStatus.FAILED, RunStatus.CANCELLED):
@@ -82,6 +72,7 @@ def retry(tx: Transaction, run_id: str, by: By) -> RunStatus:
             f"{run_id} was undone, so its finished steps no longer hold:"
             f" start it anew with `orchestrate run {run.plan.name}`"
         )
+    emergency.check(tx, f"{run_id} cannot be retried")
     audit.add(tx.session, tx.now, str(by), "retry", run_id)
     return advance(tx, run_id, facts.RetryRequested()).status
 
@@ -99,7 +90,9 @@ def approve(tx: Transaction, run_id: str, step: str, by: By, shown: str | None =
     Raises:
         NotFoundError: Nothing waits there.
         StateError: The time to answer is over, or something else waits now.
+        StoppedError: An emergency stop holds.
     """
+    emergency.check(tx, f"{step} of {run_id} cannot be approved")
     status = runs.load(tx.session, run_id).status
     rows = waiting(tx, run_id, step)
     if shown is not None and shown != fingerprint(runs.get(tx.session, run_id), rows):

@@ -3,11 +3,11 @@
 from datetime import timedelta
 
 from orchestration.decide import facts
-from orchestration.engine import outside
+from orchestration.engine import emergency, outside
 from orchestration.engine.advance import advance
 from orchestration.engine.transaction import Transaction
 from orchestration.ports import Dispatch
-from orchestration.store import agents, attempts, runs, steps, workers
+from orchestration.store import agents, attempts, runs, steps, stops, workers
 from orchestration.store.steps import StepRow
 
 BATCH = 64
@@ -30,7 +30,11 @@ def admit(tx: Transaction) -> None:
     """Start pending runs: those that need no slot, and as many others as slots are free."""
     scope = tx.rules.scope
     for run_id in runs.next_pending(tx.session, BATCH, needs_slot=False, scope=scope):
-        advance(tx, run_id, facts.Admitted())
+        if not emergency.forbids(tx, run_id):
+            advance(tx, run_id, facts.Admitted())
+    tx.slot_freed = False
+    if stops.is_stopped(tx.session):
+        return
     free = tx.rules.slots - runs.slots_taken(tx.session)
     while free > 0:
         batch = runs.next_pending(tx.session, min(free, BATCH), needs_slot=True, scope=scope)
@@ -50,10 +54,12 @@ def send_ready(tx: Transaction, queue: str) -> None:
     room = room_in(tx, queue)
     if room <= 0:
         return
-    ready = steps.ready(tx.session, queue, room, scope)
+    stopped = stops.is_stopped(tx.session)
+    ready = steps.ready(tx.session, queue, room, scope, system=stopped)
     known = queue in tx.rules.outside or {row.offer for row in ready} <= tx.rules.offers
     if not known:
-        ready = steps.ready(tx.session, queue, room, scope, live_offers(tx, queue))
+        offers = live_offers(tx, queue)
+        ready = steps.ready(tx.session, queue, room, scope, offers, system=stopped)
     for row in ready:
         send(tx, row, sends=0)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from orchestration.definitions import App
+from orchestration.engine import emergency
 from orchestration.engine.claim import Held, give_up, hand_over
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import StoreInUseError
@@ -59,6 +60,7 @@ def beat(
         if metrics:
             agents.beat(tx.session, queue, "running", metrics, tx.now)
     reconcile(tx, worker.id, held())
+    emergency.acknowledge(tx, worker.id)
     return True
 
 

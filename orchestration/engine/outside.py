@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from orchestration.decide import facts
-from orchestration.engine import speech, yields
+from orchestration.engine import emergency, speech, yields
 from orchestration.engine.advance import Outcome, advance, measure
 from orchestration.engine.transaction import Transaction
 from orchestration.engine.yields import Yield
@@ -60,6 +60,8 @@ def answer(tx: Transaction, envelope: Envelope) -> None:
         DeadLetterError: It fits no attempt of its sender.
     """
     payload = envelope.payload
+    if emergency.answered(tx, envelope):
+        return
     row = find(tx, envelope, payload.get("command_id"))
     agents.beat(tx.session, envelope.sender, None, None, tx.now)
     if row is None:

@@ -130,6 +130,17 @@ def cancel(tx: Transaction, row: StepRow) -> None:
     say(tx, MessageType.COMMAND, row.agent, payload, command_id + CANCEL, run_id=row.run_id)
 
 
+def stop(tx: Transaction, agent: str, epoch: int, reason: str) -> None:
+    """Tell an agent that is not ours to stop everything, before all that is said to others."""
+    command_id = f"stop:{epoch}:{agent}"
+    payload = {
+        "command_id": command_id,
+        "command": "emergency_stop",
+        "parameters": {"reason": reason},
+    }
+    say(tx, MessageType.COMMAND, agent, payload, command_id, urgent=True)
+
+
 def command_id_of(tx: Transaction, row: StepRow, attempt: int) -> str:
     """The id of the command that sends an attempt to an agent that is not ours."""
     return f"{row.run_id}:{place_of(tx, row)}:{attempt}"
@@ -151,6 +162,7 @@ def say(  # noqa: PLR0913 - an envelope has that many parts
     *,
     correlation_id: str | None = None,
     run_id: str | None = None,
+    urgent: bool = False,
 ) -> None:
     """Write one message for the exchange; its topic is its id."""
     body = compose(
@@ -160,6 +172,7 @@ def say(  # noqa: PLR0913 - an envelope has that many parts
         payload,
         at=tx.now,
         correlation_id=correlation_id,
-        priority=MessagePriority.HIGH,
+        priority=MessagePriority.CRITICAL if urgent else MessagePriority.HIGH,
     )
-    outbox.say(tx.session, topic, routing_key(kind, to), body, tx.now, run_id)
+    key = routing_key(kind, to)
+    outbox.say(tx.session, topic, key, body, tx.now, run_id, urgent=urgent)

@@ -10,6 +10,8 @@ from typing import Any
 from pydantic import BaseModel, RootModel, ValidationError
 
 from orchestration.definitions import App, Workflow
+from orchestration.engine import emergency
+from orchestration.engine.by import By
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import (
     DuplicateCommandError,
@@ -34,6 +36,8 @@ class Command:
         key: What makes a repeated command known; None: it never is.
         needs_slot: Whether it waits for one of the MAX_CONCURRENT_WORKFLOWS slots.
         requester: Who is told about the run on the bus; None: nobody.
+        system: Whether it goes on during an emergency stop.
+        stops: Whether it is an emergency stop, in effect with its acceptance.
     """
 
     run_id: str
@@ -45,6 +49,8 @@ class Command:
     priority: int = 2
     needs_slot: bool = True
     requester: str | None = None
+    system: bool = False
+    stops: bool = False
 
     @property
     def digest(self) -> str:
@@ -75,6 +81,8 @@ def prepare(
         sender=sender,
         priority=workflow.priority,
         needs_slot=not workflow.system,
+        system=workflow.system,
+        stops=workflow.stops,
     )
 
 
@@ -148,6 +156,7 @@ def submit(tx: Transaction, command: Command) -> str:
 
     Raises:
         DuplicateCommandError: The key was used for another command.
+        StoppedError: An emergency stop holds.
         OverloadedError: The sender has too many pending runs.
     """
     if command.key is not None:
@@ -159,6 +168,8 @@ def submit(tx: Transaction, command: Command) -> str:
             )
         if seen is not None:
             return seen.run_id
+    if not command.system:
+        emergency.check(tx, f"{command.plan.name} cannot be started")
     pending = runs.pending_of(tx.session, command.sender)
     if pending >= tx.rules.most_pending:
         raise OverloadedError(command.sender, pending, RETRY_AFTER_S)
@@ -170,6 +181,7 @@ def submit(tx: Transaction, command: Command) -> str:
         correlation_id=command.correlation_id,
         priority=command.priority,
         needs_slot=command.needs_slot,
+        system=command.system,
         requester=command.requester,
     )
     runs.insert(tx.session, new, tx.now)
@@ -177,5 +189,8 @@ def submit(tx: Transaction, command: Command) -> str:
         seen = Seen(command.digest, command.run_id)
         commands.remember(tx.session, command.sender, command.key, seen, tx.now)
     events.add(tx.session, command.run_id, tx.now, "run.pending")
+    if command.stops:
+        reason = json.loads(command.parameters).get("reason") or command.run_id
+        emergency.stop(tx, By(command.sender, str(reason)))
     tx.slot_freed = True
     return command.run_id

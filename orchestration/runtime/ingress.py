@@ -165,15 +165,23 @@ class Ingress:
         return receive
 
     def _handle(self, channel: BlockingChannel) -> None:
+        for urgent in [each for each in self._deliveries if each.queue == topology.CONTROL]:
+            self._deliveries.remove(urgent)
+            self._take([urgent])
+            channel.basic_ack(urgent.tag)
         batch, self._deliveries = self._deliveries[:BATCH], self._deliveries[BATCH:]
+        self._take(batch)
+        if batch:
+            channel.basic_ack(batch[-1].tag, multiple=True)
+
+    def _take(self, batch: list[Delivery]) -> None:
+        """Write what a batch means; once this returns it may be acknowledged."""
         pairs = [(each, op) for each in batch if (op := self._operation(each)) is not None]
         self._write_beats()
         if pairs:
             outcomes = self._engine.commit_many([operation for _, operation in pairs])
             for (delivery, _), outcome in zip(pairs, outcomes, strict=True):
                 self._settle(delivery, outcome)
-        if batch:
-            channel.basic_ack(batch[-1].tag, multiple=True)
 
     def _settle(self, delivery: Delivery, outcome: Exception | None) -> None:
         """Go on after a message; one that nothing can be done with must not come again for ever."""

@@ -14,7 +14,7 @@ from orchestration.engine import Engine
 from orchestration.errors import StoreError
 from orchestration.runtime.frame import Frame
 from orchestration.runtime.sweeper import Sweeper
-from orchestration.store import migrate, steps
+from orchestration.store import migrate, steps, stops
 from orchestration.store.workers import NewWorker
 
 log = logging.getLogger(__name__)
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 TICK_S = 0.1
 TIMERS_EVERY_S = 0.5
 BEAT_EVERY_S = 2.0
+STOP_EVERY_S = 0.25
 LONGEST_END_S = 20.0
 EXIT_HUNG = 1
 SWEEP_WHEN_NONE_FOR = timedelta(seconds=2)
@@ -59,6 +60,7 @@ class Keeper:
         self._next: dict[str, float] = {}
         self._reason: str | None = None
         self._ending_since = math.inf
+        self._epoch = 0
         self._thread = threading.Thread(target=self._serve, name="keeper", daemon=True)
 
     def start(self) -> None:
@@ -91,7 +93,10 @@ class Keeper:
             self._frame.cancel(self._engine.report(reports))
         if self._is_due("timers", TIMERS_EVERY_S):
             self._sweeper.fire_timers()
-        if self._is_due("beat", BEAT_EVERY_S):
+        stopped = self._is_due("stop", STOP_EVERY_S) and self._is_stopped_anew()
+        if stopped:
+            self._sweeper.stop_work()
+        if self._is_due("beat", BEAT_EVERY_S) or stopped:
             self._beat()
             self._sweeper.bury()
             if self._sweeper.is_due(SWEEP_WHEN_NONE_FOR):
@@ -111,6 +116,11 @@ class Keeper:
         mine = self._engine.store.read(lambda s: steps.owned_by(s, self._worker.id, None))
         owned = {(row.key, row.attempt) for row in mine}
         self._frame.cancel([held for held in claimed if held not in owned])
+
+    def _is_stopped_anew(self) -> bool:
+        """Whether an emergency stop has begun since the last look."""
+        before, self._epoch = self._epoch, self._engine.store.read(stops.epoch)
+        return self._epoch != before
 
     def _metrics(self) -> dict[str, float]:
         return {

@@ -85,13 +85,15 @@ class Notifier:
             for id_, _ in spoken:
                 self._unconfirmed.pop(id_, None)
         room = MOST_UNCONFIRMED - len(self._unconfirmed)
-        if room > 0 and (letters := self._engine.store.read(lambda s: self._letters(s, room))):
+        if letters := self._engine.store.read(lambda s: self._letters(s, room)):
             self._publisher.publish(letters)
 
     def _letters(self, session: Session, room: int) -> list[Letter]:
         letters = []
         busy = {run_id for run_id in self._unconfirmed.values() if run_id}
-        for row in outbox.after(session, 0, room + len(self._unconfirmed)):
+        first = outbox.urgent(session, MOST_UNCONFIRMED)
+        rest = outbox.after(session, 0, room + len(self._unconfirmed)) if room > 0 else []
+        for row in (*first, *rest):
             if row.id in self._unconfirmed or row.run_id in busy:
                 continue
             self._unconfirmed[row.id] = row.run_id

@@ -11,7 +11,7 @@ from orchestration.engine import Engine
 from orchestration.engine.sweep import LARGEST_DRIFT_S
 from orchestration.liveness import Observer
 from orchestration.ports import Locks
-from orchestration.store import control, steps, workers
+from orchestration.store import control, steps, stops, workers
 from orchestration.store.workers import WorkerRow
 
 log = logging.getLogger(__name__)
@@ -51,6 +51,7 @@ class Sweeper:
         self._engine.commit(lambda tx: control.mark_swept(tx.session, tx.now))
         if not self.follow_clock():
             self.fire_timers()
+            self.stop_work()
             self._engine.refill()
 
     def follow_clock(self) -> bool:
@@ -69,6 +70,11 @@ class Sweeper:
         now, scope = self._engine.clock.now(), self._engine.rules.scope
         if self._engine.store.read(lambda s: steps.is_any_due(s, now, scope)):
             self._engine.fire_timers()
+
+    def stop_work(self) -> None:
+        """Cancel what an emergency stop has left; costs one read when there is none."""
+        if self._engine.store.read(stops.is_stopped):
+            self._engine.clear_stopped()
 
     def bury(self) -> None:
         """Take over from workers that are dead, and from those that are silent.

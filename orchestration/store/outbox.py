@@ -28,19 +28,21 @@ class OutboxRow:
     body: str | None
 
 
-def say(
+def say(  # noqa: PLR0913 - one parameter a column
     session: Session,
     topic: str,
     routing_key: str,
     body: str,
     now: datetime,
     run_id: str | None,
+    *,
+    urgent: bool = False,
 ) -> None:
     """Write what leaves as it is; the same topic again changes nothing."""
     session.run(
-        "INSERT INTO outbox (topic, run_id, kind, routing_key, body, created_at)"
-        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        *(topic, run_id, LETTER, routing_key, body, now.timestamp()),
+        "INSERT INTO outbox (topic, run_id, kind, routing_key, body, created_at, urgent)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        *(topic, run_id, LETTER, routing_key, body, now.timestamp(), int(urgent)),
     )
 
 
@@ -61,6 +63,16 @@ def after(session: Session, last: int, limit: int) -> list[OutboxRow]:
         "SELECT id, topic, version, run_id, kind, routing_key, body FROM outbox"
         " WHERE id > ? ORDER BY id LIMIT ?",
         *(last, limit),
+    )
+    return [OutboxRow(*row) for row in rows]
+
+
+def urgent(session: Session, limit: int) -> list[OutboxRow]:
+    """What overtakes everything else."""
+    rows = session.all(
+        "SELECT id, topic, version, run_id, kind, routing_key, body FROM outbox"
+        " WHERE urgent = 1 ORDER BY id LIMIT ?",
+        limit,
     )
     return [OutboxRow(*row) for row in rows]
 

@@ -56,6 +56,7 @@ class NewRun:
     correlation_id: str | None
     priority: int
     needs_slot: bool
+    system: bool = False
     requester: str | None = None
 
 
@@ -69,11 +70,11 @@ def insert(session: Session, new: NewRun, now: datetime) -> None:
     rank = now.timestamp() - 60 * new.priority
     session.run(
         "INSERT INTO runs (id, command, plan, parameters, sender, correlation_id, priority, rank,"
-        " needs_slot, status, generation, created_at, requester)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " needs_slot, status, generation, created_at, requester, system)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         *(new.id, new.plan.name, digest, new.parameters, new.sender, new.correlation_id),
         *(new.priority, rank, int(new.needs_slot), RunStatus.PENDING, 1, now.timestamp()),
-        new.requester,
+        *(new.requester, int(new.system)),
     )
 
 
@@ -228,6 +229,21 @@ def next_pending(session: Session, limit: int, *, needs_slot: bool, scope: str |
             *(int(needs_slot), scope, scope, limit),
         )
     ]
+
+
+def is_system(session: Session, run_id: str) -> bool:
+    """Whether a run goes on during an emergency stop."""
+    row = session.one("SELECT system FROM runs WHERE id = ?", run_id)
+    return bool(row and row[0])
+
+
+def to_stop(session: Session, limit: int) -> list[str]:
+    """Runs that an emergency stop has to end, those at work first."""
+    sql = (
+        "SELECT id FROM runs WHERE status IN ('running', 'waiting', 'paused', 'pending')"
+        " AND system = 0 ORDER BY CASE status WHEN 'running' THEN 0 ELSE 1 END, rank LIMIT ?"
+    )
+    return [row[0] for row in session.all(sql, limit)]
 
 
 def pending_of(session: Session, sender: str) -> int:

@@ -16,6 +16,7 @@ COLUMNS = (
 )
 OUTSIDE = "outside:"
 KEY = "run_id = ? AND step = ? AND branch = ?"
+OF_SYSTEM = "AND run_id IN (SELECT id FROM runs WHERE system = 1)"
 NOT_QUEUED = "AND status <> 'queued'"
 
 
@@ -139,6 +140,8 @@ def ready(
     limit: int,
     scope: str | None,
     offers: Sequence[str] | None = None,
+    *,
+    system: bool = False,
 ) -> list[StepRow]:
     """Branches that wait for room in a queue, the first in rank first.
 
@@ -148,12 +151,13 @@ def ready(
         limit: So many at most.
         scope: The only run to look at; None: all of them.
         offers: The only `agent.action@version` to look for; None: all of them.
+        system: Only such as belong to runs of the system.
     """
     marks = ", ".join(["NULL", *"?" * len(offers or ())])  # NULL, since none may be given
     offered = "" if offers is None else f"AND offer IN ({marks})"
     sql = (
         f"SELECT {COLUMNS} FROM steps WHERE queue = ? AND status = 'ready'"
-        f" AND (CAST(? AS TEXT) IS NULL OR run_id = ?) {offered}"
+        f" AND (CAST(? AS TEXT) IS NULL OR run_id = ?) {offered} {OF_SYSTEM if system else ''}"
         " ORDER BY rank, run_id, step, branch LIMIT ?"
     )
     return [read(row) for row in session.all(sql, queue, scope, scope, *(offers or ()), limit)]

@@ -1,14 +1,14 @@
 """What is known of the fleet, read from the store: agents, workflows, queues."""
 
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 from orchestration.ports import Clock, Session, Store
 from orchestration.state import RunStatus
-from orchestration.store import agents, control, runs, steps, workers
+from orchestration.store import agents, control, runs, steps, stops, workers
 from orchestration.store.agents import AgentRow
-from orchestration.views import error
+from orchestration.views import emergency, error
+from orchestration.views.times import iso
 
 
 class FleetView:
@@ -27,6 +27,10 @@ class FleetView:
         """Agents, workers, queues, workflows, success rate and uptime, as JSON values."""
         return self._store.read(self._status)
 
+    def emergency(self) -> dict[str, Any]:
+        """Whether an emergency stop holds, and who has acknowledged it."""
+        return self._store.read(emergency.status)
+
     def _status(self, session: Session) -> dict[str, Any]:
         counts = runs.counts(session)
         completed, failed = counts.get(RunStatus.COMPLETED, 0), counts.get(RunStatus.FAILED, 0)
@@ -35,6 +39,7 @@ class FleetView:
         started = min((worker.started_at for worker in present), default=now)
         return {
             "transport": control.transport(session),
+            "emergency_stop": stops.is_stopped(session),
             "uptime_seconds": round((now - started).total_seconds(), 3),
             "workflows": {status.value: counts.get(status, 0) for status in RunStatus},
             "success_rate": completed / (completed + failed) if completed + failed else None,
@@ -50,8 +55,3 @@ def as_json(agent: AgentRow) -> dict[str, Any]:
     found["last_heartbeat"] = iso(agent.last_heartbeat)
     found["last_error"] = error.one_line(agent.last_error)
     return found
-
-
-def iso(at: datetime | None) -> str | None:
-    """A moment as text."""
-    return None if at is None else at.isoformat(timespec="milliseconds")

@@ -12,7 +12,7 @@ from typing_extensions import override
 from orchestration.plans import UNDO
 from orchestration.ports import Locks, Session
 from orchestration.state import OPEN, RunStatus, StepStatus
-from orchestration.store import agents, attempts, control, runs, steps, workers
+from orchestration.store import agents, attempts, control, runs, steps, stops, workers
 from orchestration.store.agents import AgentRow
 from orchestration.store.runs import RunRow
 from orchestration.store.steps import StepRow
@@ -55,6 +55,7 @@ class Facts:
         holders: The runs that hold the slots.
         acting: Step, branch and worker of each attempt that may still act.
         busy: For each agent how many branches are sent or running.
+        stopped: Who has stopped everything, and why; None: no emergency stop holds up this run.
     """
 
     run: RunRow
@@ -70,6 +71,7 @@ class Facts:
     acting: Sequence[tuple[str, int, str]] = ()
     busy: Mapping[str, int] = field(default_factory=dict)
     errors: Sequence[str] = ()
+    stopped: str | None = None
 
     def place(self, worker: str | None) -> str:
         """Where a worker is or was, for people."""
@@ -105,7 +107,16 @@ def load(session: Session, locks: Locks, run_id: str, slots: int, now: datetime)
         acting=acting,
         busy={row.agent: sum(steps.in_queue(session, row.agent)) for row in rows},
         errors=error_messages(session, run),
+        stopped=stopped_by(session, run),
     )
+
+
+def stopped_by(session: Session, run: RunRow) -> str | None:
+    """Who has stopped everything, and why; None where that does not hold up this run."""
+    found = stops.latest(session)
+    if found is None or found.released_at is not None or runs.is_system(session, run.id):
+        return None
+    return f"{found.actor}: {found.reason}" if found.reason else found.actor
 
 
 def works_for(worker: WorkerRow, run_id: str) -> bool:
@@ -116,6 +127,9 @@ def works_for(worker: WorkerRow, run_id: str) -> bool:
 def why(facts: Facts) -> Blocker:
     """What a run waits for."""
     run = facts.run
+    if facts.stopped is not None and not run.status.ended:
+        what = f"{run.id} is held by the emergency stop of {facts.stopped}"
+        return Blocker("emergency_stop", what, "`orchestrate emergency release`")
     match run.status:
         case RunStatus.PAUSED:
             return Blocker("paused", f"{run.id} is paused", f"`{command('resume', run)}`")

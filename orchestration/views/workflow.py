@@ -12,7 +12,7 @@ from orchestration.store.attempts import AttemptRow
 from orchestration.store.runs import RunRow
 from orchestration.store.steps import StepRow
 from orchestration.views import error
-from orchestration.views.fleet import iso
+from orchestration.views.times import iso
 
 MOST_EVENTS = 1_000
 DONE = frozenset({StepStatus.COMPLETED, StepStatus.SKIPPED})

@@ -16,6 +16,10 @@ class Restart(BaseModel):
     strategy: str = "hybrid_v1"
 
 
+class Stop(BaseModel):
+    reason: str
+
+
 class Integrate(BaseModel):
     primary_source: str = "polygon"
     fallback_sources: list[str] = ["yahoo"]
@@ -81,6 +85,13 @@ app = App(
                     for_each="parameters.strategies",
                 )
             ],
+        ),
+        Workflow(
+            "emergency_stop",
+            parameters=Stop,
+            system=True,
+            stops=True,
+            steps=[Step("collecting_acknowledgements", "management_agent", "work")],
         ),
         Workflow("fail", steps=[Step("refusing", "management_agent", "refuse", retry=ONCE)]),
         *(

@@ -10,7 +10,10 @@ import pytest
 from pika.exceptions import AMQPError
 
 from orchestration import RabbitMQOrchestrationAgent, settings
+from orchestration.clock import SystemClock
+from orchestration.engine import Engine
 from orchestration.ports import Session, Store
+from orchestration.runtime.writing import NoRelay, rules_of
 from orchestration.store import dead_letters
 from orchestration.store.agents import AgentRow, everyone
 from orchestration.store.connect import open_store
@@ -28,6 +31,8 @@ class Orchestra:
         self.url = url
         self.agent = agent
         self._store = store
+        rules = rules_of(settings.load(), "tests", sends=False)
+        self.engine = Engine(store, NoRelay(), SystemClock(), rules)
         self._peers: list[Peer] = []
 
     def peer(self, name: str) -> Peer:

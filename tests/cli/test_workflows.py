@@ -7,7 +7,7 @@ import pytest
 
 from orchestration.client import Client
 from orchestration.clock import new_id
-from orchestration.engine.control import By
+from orchestration.engine.by import By
 from orchestration.state import RunStatus
 from orchestration.store import workers
 from orchestration.views import workflow

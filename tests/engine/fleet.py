@@ -14,7 +14,7 @@ from orchestration.errors import NotFoundError
 from orchestration.plans import Step
 from orchestration.ports import Dispatch, Session, Store
 from orchestration.state import RunStatus, StepStatus
-from orchestration.store import artifacts, attempts, events, runs, steps, workers
+from orchestration.store import artifacts, attempts, control, events, runs, steps, workers
 from orchestration.store.attempts import AttemptRow
 from orchestration.store.runs import RunRow
 from orchestration.store.steps import StepRow
@@ -156,6 +156,7 @@ class Fleet:
         self.app = app
         self.transport = ListTransport()
         self.count = 0
+        store.write(lambda s: control.ensure(s, "tests"))
         self.client = self.engine("client", offers=frozenset())
 
     def engine(self, me: str, **rules: Any) -> Engine:
@@ -180,6 +181,7 @@ class Fleet:
             "sender": "tests",
             "priority": flow.priority,
             "needs_slot": not flow.system,
+            "system": flow.system,
         }
         return Command(**{**known, **more})
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from orchestration.engine import Engine
-from orchestration.engine.control import By
+from orchestration.engine.by import By
 from orchestration.plans import Plan, Step
 from orchestration.state import RunStatus, StepStatus
 from orchestration.store.agents import AgentRow

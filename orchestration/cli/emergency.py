@@ -1,0 +1,101 @@
+"""`orchestrate emergency stop | release | status`."""
+
+import time
+from typing import Any
+
+import click
+
+from orchestration.cli import exits, options, selecting
+from orchestration.cli.opening import by, opened_engine, opened_store
+from orchestration.cli.output import emit
+from orchestration.engine import Engine
+from orchestration.views import emergency
+
+ANSWERS = ("name", "kind", "place", "after_seconds")
+POLL_S = 0.1
+
+
+@click.command()
+@click.option("--reason", required=True, help="Why; it stands in every record of the stop.")
+@click.option(
+    "--wait",
+    "seconds",
+    type=click.FloatRange(0),
+    default=5.0,
+    show_default=True,
+    help="So many seconds for acknowledgements.",
+)
+@options.output
+def stop(*, reason: str, seconds: float, form: str) -> int:
+    """Cancel all work and start nothing new, until released; asks nobody.
+
+    Exits 1 while somebody has not acknowledged.
+    """
+    with opened_engine() as engine:
+        engine.stop_everything(by(reason))
+        found = wait_for_answers(engine, seconds)
+    show(found, form)
+    return exits.FAILED if found["silent"] or found["left"] else exits.COMPLETED
+
+
+@click.command()
+@click.option("--reason", default="", help="Why, for the audit.")
+@selecting.confirmation
+@options.output
+def release(*, reason: str, yes: bool, form: str) -> None:
+    """Allow work again; what a stop held up, such as undo, goes on."""
+    with opened_engine() as engine:
+        found = engine.store.read(emergency.status)
+        if found["stopped"]:
+            ask(found, yes=yes)
+        engine.release(by(reason))
+        show(engine.store.read(emergency.status), form)
+
+
+@click.command()
+@options.output
+def status(form: str) -> None:
+    """Tell whether a stop holds, why, and who has acknowledged it."""
+    with opened_store() as opened:
+        show(opened.store.read(emergency.status), form)
+
+
+def wait_for_answers(engine: Engine, seconds: float) -> dict[str, Any]:
+    """The stop once everybody has acknowledged it, or the time is over."""
+    end = time.monotonic() + seconds
+    found = engine.store.read(emergency.status)
+    while (found["silent"] or found["left"]) and time.monotonic() < end:
+        time.sleep(POLL_S)
+        found = engine.store.read(emergency.status)
+    return found
+
+
+def ask(found: dict[str, Any], *, yes: bool) -> None:
+    """Go on only with consent.
+
+    Raises:
+        UsageError: There is nobody to ask.
+        Exit: The answer is no.
+    """
+    if yes:
+        return
+    if not selecting.is_terminal():
+        raise click.UsageError("this would allow work again: add --yes, nobody can be asked")
+    silent = f"; {len(found['silent'])} have not acknowledged it" if found["silent"] else ""
+    question = f"release the stop by {found['by']} ({found['reason']}){silent}?"
+    if not click.confirm(question, err=True):
+        click.echo("nothing was changed", err=True)
+        raise click.exceptions.Exit(exits.FAILED)
+
+
+def show(found: dict[str, Any], form: str) -> None:
+    """Print a stop."""
+    if form == "json":
+        emit(form, found)
+        return
+    told = [{**each, "after_seconds": None} for each in found.get("silent", [])]
+    told += found.get("acknowledged", [])
+    emit(form, {k: v for k, v in found.items() if k not in {"acknowledged", "silent"}})
+    if told:
+        click.echo()
+        emit(form, told, ANSWERS)

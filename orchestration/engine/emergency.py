@@ -1,0 +1,118 @@
+"""The emergency stop: nothing new begins and all work is cancelled, until a person releases it.
+
+A stop is written before anybody is told. From then on every admission, claim and approval finds
+it in its own transaction. Runs are cancelled in batches, by whoever is there; workers acknowledge
+with their beat, agents that are not ours by an answer. Workflows of the system go on.
+"""
+
+import re
+
+from orchestration.decide import facts
+from orchestration.engine import speech
+from orchestration.engine.advance import advance
+from orchestration.engine.by import By
+from orchestration.engine.transaction import Transaction
+from orchestration.errors import StateError, StoppedError
+from orchestration.messages import Envelope
+from orchestration.store import agents, audit, control, events, runs, steps, stops, workers
+from orchestration.store.workers import WorkerRow
+
+BATCH = 25
+NO_BROKER = "embedded"
+ORDER = re.compile(r"stop:(?P<epoch>\d{1,9}):(?P<agent>.+)")
+
+
+def stop(tx: Transaction, by: By) -> int:
+    """Stop everything, and tell the number of the stop; one that holds already goes on."""
+    audit.add(tx.session, tx.now, str(by), "emergency_stop", "fleet")
+    if stops.is_stopped(tx.session):
+        return stops.epoch(tx.session)
+    epoch = stops.add(tx.session, by.actor, by.reason, tx.now)
+    events.add(tx.session, "", tx.now, "emergency.stopped", detail=str(by))
+    for worker in workers.present(tx.session):
+        stops.ask(tx.session, epoch, stops.WORKER, worker.id, f"{worker.host}:{worker.pid}")
+    if control.transport(tx.session) not in (None, NO_BROKER):
+        for agent in outsiders(tx):
+            stops.ask(tx.session, epoch, stops.AGENT, agent, agent)
+            speech.stop(tx, agent, epoch, by.reason)
+    return epoch
+
+
+def outsiders(tx: Transaction) -> list[str]:
+    """The agents that are not ours, as far as they are known."""
+    served = {queue for worker in workers.present(tx.session) for queue in served_by(worker)}
+    known = {agent.name for agent in agents.everyone(tx.session)} - served
+    return sorted(known | tx.rules.outside)
+
+
+def served_by(worker: WorkerRow) -> set[str]:
+    """The agents that a worker offers anything of."""
+    return {offer.partition(".")[0] for offer in worker.offers}
+
+
+def clear(tx: Transaction) -> int:
+    """Cancel a batch of the runs that a stop has to end; how many were; 0: no more can be."""
+    if not stops.is_stopped(tx.session):
+        return 0
+    stop_now = stops.latest(tx.session)
+    found = runs.to_stop(tx.session, BATCH)
+    for run_id in found:
+        reason = f"emergency stop by {stop_now.actor}: {stop_now.reason}" if stop_now else ""
+        runs.set_reason(tx.session, run_id, reason)
+        tx.contain(lambda r=run_id: advance(tx, r, facts.CancelRequested()), f"stop of {run_id}")  # type: ignore[misc]
+    cancelled = len(set(found) - set(runs.to_stop(tx.session, BATCH)))
+    stops.count_cancelled(tx.session, cancelled)
+    return cancelled
+
+
+def release(tx: Transaction, by: By) -> int:
+    """Allow work again, and tell the number of the stop that is over; undo goes on.
+
+    Raises:
+        StateError: No stop holds.
+    """
+    if not stops.is_stopped(tx.session):
+        raise StateError("no emergency stop holds: there is nothing to release")
+    stops.release(tx.session, by.actor, tx.now)
+    audit.add(tx.session, tx.now, str(by), "emergency_release", "fleet")
+    events.add(tx.session, "", tx.now, "emergency.released", detail=str(by))
+    tx.slot_freed = True
+    tx.queues.update(steps.ready_queues(tx.session))
+    return stops.epoch(tx.session)
+
+
+def acknowledge(tx: Transaction, worker: str) -> None:
+    """Write that a worker has seen the stop, once no run is left that it might not know of."""
+    if stops.is_stopped(tx.session) and not runs.to_stop(tx.session, 1):
+        stops.answer(tx.session, stops.epoch(tx.session), worker, tx.now)
+
+
+def answered(tx: Transaction, envelope: Envelope) -> bool:
+    """Write an agent's acknowledgement; False if this is no answer to a stop."""
+    named = envelope.payload.get("command_id") or envelope.correlation_id
+    match = ORDER.fullmatch(named) if isinstance(named, str) else None
+    if match is None or match["agent"] != envelope.sender:
+        return False
+    agents.beat(tx.session, envelope.sender, None, None, tx.now)
+    stops.answer(tx.session, int(match["epoch"]), envelope.sender, tx.now)
+    return True
+
+
+def check(tx: Transaction, what: str) -> None:
+    """Refuse what an emergency stop forbids.
+
+    Raises:
+        StoppedError: It does.
+    """
+    if stops.is_stopped(tx.session):
+        found = stops.latest(tx.session)
+        who = f" by {found.actor} ({found.reason})" if found else ""
+        raise StoppedError(
+            f"{what}: an emergency stop{who} holds, nothing new begins until"
+            " `orchestrate emergency release`"
+        )
+
+
+def forbids(tx: Transaction, run_id: str) -> bool:
+    """Whether an emergency stop keeps a run from going on; those of the system go on."""
+    return stops.is_stopped(tx.session) and not runs.is_system(tx.session, run_id)

@@ -1,0 +1,37 @@
+"""The emergency stop: whether one holds, what it ended, and who has acknowledged it."""
+
+from typing import Any
+
+from orchestration.ports import Session
+from orchestration.store import runs, stops
+from orchestration.store.stops import Answer, Stop
+from orchestration.views.times import iso
+
+
+def status(session: Session) -> dict[str, Any]:
+    """The last stop as people and programs see it; `stopped` tells whether it holds."""
+    found = stops.latest(session)
+    if found is None:
+        return {"stopped": False, "epoch": 0}
+    answers = stops.answers(session, found.epoch)
+    return {
+        "stopped": found.released_at is None,
+        "epoch": found.epoch,
+        "since": iso(found.at),
+        "by": found.actor,
+        "reason": found.reason,
+        "released_at": iso(found.released_at),
+        "released_by": found.released_by,
+        "cancelled": found.cancelled,
+        "left": len(runs.to_stop(session, 1_000)) if found.released_at is None else 0,
+        "acknowledged": [as_json(found, each) for each in answers if each.answered_at],
+        "silent": [as_json(found, each) for each in answers if not each.answered_at],
+    }
+
+
+def as_json(stop: Stop, answer: Answer) -> dict[str, Any]:
+    """One of those that were told."""
+    found: dict[str, Any] = {"name": answer.name, "kind": answer.kind, "place": answer.place}
+    if answer.answered_at is not None:
+        found["after_seconds"] = round((answer.answered_at - stop.at).total_seconds(), 3)
+    return found

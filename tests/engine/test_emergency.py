@@ -1,0 +1,163 @@
+"""The emergency stop: written first, found by everything that could begin, until a release."""
+
+import pytest
+
+from orchestration.engine.by import By
+from orchestration.engine.emergency import stop
+from orchestration.errors import StateError, StoppedError
+from orchestration.state import RunStatus, StepStatus
+from orchestration.store import stops
+from orchestration.views import emergency
+from tests.engine.conftest import MakeFleet
+from tests.engine.fleet import HOUR, MINUTE, Fleet, step, workflow
+
+R, S = RunStatus, StepStatus
+ME = By("ann", "prices look wrong")
+
+TRIP = workflow("trip", step("flight", undo="refund"), step("hotel", "flight"))
+ASK = workflow("ask", step("asking", approval=HOUR))
+LOOK = workflow("look", step("looking"), system=True)
+
+
+@pytest.fixture
+def fleet(fleet_of: MakeFleet) -> Fleet:
+    return fleet_of(TRIP, ASK, LOOK)
+
+
+def test_every_run_is_cancelled_and_says_why(fleet: Fleet) -> None:
+    worker = fleet.worker()
+    running, waiting = fleet.start("trip"), fleet.start("ask")
+    paused = fleet.start("trip")
+    fleet.client.pause(paused)
+    worker.claim(next(m for m in fleet.transport.take() if m.run_id == running))
+    assert fleet.client.stop_everything(ME) == 1
+    assert fleet.status(running) is R.UNDOING
+    assert fleet.status(waiting) is fleet.status(paused) is R.CANCELLED
+    assert fleet.run(running).reason == "emergency stop by ann: prices look wrong"
+    found = fleet.read(emergency.status)
+    assert (found["stopped"], found["cancelled"], found["left"]) == (True, 3, 0)
+
+
+def test_more_runs_than_one_transaction_takes_are_cancelled(fleet: Fleet) -> None:
+    fleet.worker()
+    for _ in range(60):
+        fleet.start("ask")
+    fleet.client.stop_everything(ME)
+    found = fleet.read(emergency.status)
+    assert (found["cancelled"], found["left"]) == (60, 0)
+
+
+def test_what_a_stopper_left_is_cancelled_by_whoever_sweeps(fleet: Fleet) -> None:
+    fleet.worker()
+    run_id = fleet.start("ask")
+    fleet.client.commit(lambda tx: stops.add(tx.session, "ann", "", tx.now))
+    assert fleet.status(run_id) is R.WAITING
+    fleet.client.clear_stopped()
+    assert fleet.status(run_id) is R.CANCELLED
+
+
+def test_nothing_new_begins_until_a_release(fleet: Fleet) -> None:
+    fleet.worker()
+    fleet.client.stop_everything(ME)
+    with pytest.raises(StoppedError, match=r"by ann \(prices look wrong\) holds.*release"):
+        fleet.start("trip")
+    assert fleet.client.release(By("bob")) == 1
+    assert fleet.status(fleet.start("trip")) is R.RUNNING
+
+
+def test_a_command_that_was_seen_before_gets_its_run(fleet: Fleet) -> None:
+    run_id = fleet.start("trip", key="k")
+    fleet.client.stop_everything(ME)
+    assert fleet.start("trip", key="k") == run_id
+
+
+def test_system_workflows_go_on(fleet: Fleet) -> None:
+    worker = fleet.worker()
+    before = fleet.start("look")
+    fleet.client.stop_everything(ME)
+    after = fleet.start("look")
+    fleet.work_off(worker)
+    assert fleet.status(before) is fleet.status(after) is R.COMPLETED
+
+
+def test_a_message_sent_before_the_stop_is_not_claimed(fleet: Fleet) -> None:
+    worker = fleet.worker()
+    fleet.start("trip")
+    (message,) = fleet.transport.take()
+    fleet.client.commit(lambda tx: stops.add(tx.session, "ann", "", tx.now))
+    assert worker.claim(message) is None
+
+
+def test_no_slot_that_is_freed_goes_to_a_pending_run(fleet: Fleet) -> None:
+    fleet.worker()
+    runs = [fleet.start("trip") for _ in range(6)]
+    assert fleet.status(runs[5]) is R.PENDING
+    fleet.client.commit(lambda tx: stops.add(tx.session, "ann", "", tx.now))
+    fleet.client.cancel(runs[0])
+    fleet.client.refill()
+    assert fleet.status(runs[5]) is R.PENDING
+
+
+def test_undo_is_held_until_the_release(fleet: Fleet) -> None:
+    worker = fleet.worker()
+    run_id = fleet.start("trip")
+    worker.complete(worker.take())
+    fleet.transport.take()
+    fleet.client.stop_everything(ME)
+    fleet.advance(MINUTE)
+    fleet.client.refill()
+    assert fleet.status(run_id) is R.UNDOING
+    assert fleet.transport.take() == []
+    fleet.client.release(By("bob"))
+    assert fleet.work_off(worker) == ["undo.flight[0]"]
+    assert fleet.status(run_id) is R.CANCELLED
+
+
+def test_people_cannot_let_anything_go_on(fleet: Fleet) -> None:
+    worker = fleet.worker()
+    failed, waiting = fleet.start("trip"), fleet.start("ask")
+    worker.fail(worker.take())
+    paused = fleet.start("trip")
+    fleet.client.pause(paused)
+    fleet.client.commit(lambda tx: stops.add(tx.session, "ann", "", tx.now))
+    with pytest.raises(StoppedError):
+        fleet.client.retry(failed)
+    with pytest.raises(StoppedError):
+        fleet.client.approve(waiting, "asking")
+    with pytest.raises(StoppedError):
+        fleet.client.resume(paused)
+    fleet.client.reject(waiting, "asking")
+    assert fleet.status(waiting) is R.CANCELLED
+
+
+def test_a_worker_acknowledges_with_its_beat_once_all_is_cancelled(fleet: Fleet) -> None:
+    early, late = fleet.worker("early"), fleet.worker("late")
+    fleet.start("ask")
+    epoch = fleet.client.commit(lambda tx: stop(tx, ME))
+    early.beat()
+    assert [each["name"] for each in fleet.read(emergency.status)["silent"]] == ["early", "late"]
+    fleet.client.clear_stopped()
+    early.beat()
+    found = fleet.read(emergency.status)
+    assert found["epoch"] == epoch
+    assert [each["name"] for each in found["acknowledged"]] == ["early"]
+    assert [each["name"] for each in found["silent"]] == ["late"]
+    late.beat()
+    assert fleet.read(emergency.status)["silent"] == []
+
+
+def test_a_second_stop_is_the_same_one(fleet: Fleet) -> None:
+    assert fleet.client.stop_everything(ME) == 1
+    assert fleet.client.stop_everything(By("bob", "me too")) == 1
+    fleet.client.release(By("bob"))
+    assert fleet.client.stop_everything(By("bob", "again")) == 2
+    assert fleet.read(emergency.status)["by"] == "bob"
+
+
+def test_there_is_nothing_to_release_where_nothing_is_stopped(fleet: Fleet) -> None:
+    with pytest.raises(StateError, match="no emergency stop holds"):
+        fleet.client.release(ME)
+
+
+def test_before_the_first_one_there_is_no_stop(fleet: Fleet) -> None:
+    assert fleet.read(emergency.status) == {"stopped": False, "epoch": 0}
