@@ -138,6 +138,7 @@ class App:
     routes: Sequence[Route] = ()
     agent: Mapping[str, Agent] = field(init=False, repr=False)
     workflow: Mapping[str, Workflow] = field(init=False, repr=False)
+    _plans: Mapping[str, Plan] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "agent", by_name("agent", self.agents))
@@ -145,6 +146,8 @@ class App:
         for workflow in self.workflows:
             for step in workflow.steps:
                 self._check(workflow, step)
+        available = (workflow for workflow in self.workflows if workflow.unavailable is None)
+        object.__setattr__(self, "_plans", {each.name: self._pinned(each) for each in available})
 
     def _check(self, workflow: Workflow, step: Step) -> None:
         for name in step.agents:
@@ -161,6 +164,9 @@ class App:
 
     def plan(self, workflow: Workflow) -> Plan:
         """What a run of this workflow keeps: its steps, pinned to today's agent versions."""
+        return self._plans[workflow.name]
+
+    def _pinned(self, workflow: Workflow) -> Plan:
         used = {name for step in workflow.steps for name in step.agents}
         return replace(workflow.plan, versions={n: self.agent[n].version for n in sorted(used)})
 

@@ -123,11 +123,6 @@ class Envelope(BaseModel):
         wanted = self.reply_to
         return wanted if wanted and AGENT_NAME.fullmatch(wanted) else self.sender
 
-    @property
-    def is_for_us(self) -> bool:
-        """Whether the orchestrator is meant."""
-        return self.recipient in ORCHESTRATORS
-
 
 def parse(body: bytes, largest: int = LARGEST_BODY) -> Envelope:
     """The message in a body.
@@ -138,6 +133,15 @@ def parse(body: bytes, largest: int = LARGEST_BODY) -> Envelope:
 
     Raises:
         MalformedMessageError: It is no envelope; the error names the sender where it is readable.
+    """
+    return checked(decoded(body, largest))
+
+
+def decoded(body: bytes, largest: int = LARGEST_BODY) -> dict[str, Any]:
+    """The JSON object in a body, as yet unchecked.
+
+    Raises:
+        MalformedMessageError: There is none.
     """
     if len(body) > largest:
         raise MalformedMessageError("too_large", f"the body has {len(body)} bytes, most {largest}")
@@ -150,6 +154,15 @@ def parse(body: bytes, largest: int = LARGEST_BODY) -> Envelope:
         raise MalformedMessageError(reason, f"the body is no JSON: {error}") from None
     if not isinstance(value, dict):
         raise MalformedMessageError("not_an_object", "the body is no JSON object")
+    return value
+
+
+def checked(value: dict[str, Any]) -> Envelope:
+    """A message, checked.
+
+    Raises:
+        MalformedMessageError: It is no envelope; the error names the sender where it is readable.
+    """
     if is_deeper(value, DEEPEST):
         message = f"the body nests deeper than {DEEPEST} levels"
         raise MalformedMessageError("too_deep", message, **_readable(value))
@@ -165,6 +178,12 @@ def parse(body: bytes, largest: int = LARGEST_BODY) -> Envelope:
         reason = "unknown_type" if unknown else "wrong_field"
         message = f"{place}: {first['msg']}"
         raise MalformedMessageError(reason, message, **_readable(value)) from None
+
+
+def is_for_others(value: Mapping[str, Any]) -> bool:
+    """Whether a message, as yet unchecked, is meant for somebody else: most copies that we get."""
+    recipient = value.get("recipient")
+    return isinstance(recipient, str) and recipient != "" and recipient not in ORCHESTRATORS
 
 
 def compose(  # noqa: PLR0913 - an envelope has that many parts

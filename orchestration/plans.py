@@ -148,6 +148,11 @@ class Plan:
         """Its steps by name."""
         return {step.name: step for step in self.steps}
 
+    @cached_property
+    def text(self) -> str:
+        """Itself as JSON text, the same for equal plans."""
+        return dump(self)
+
     def known_to(self, step: str) -> tuple[str, ...]:
         """The steps whose results one may read: all that is finished before it starts.
 

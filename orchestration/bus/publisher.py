@@ -5,6 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pika
@@ -84,6 +85,21 @@ class Publisher:
                 return
         if (channel := self._channel) is not None:
             channel.connection.ioloop.add_callback_threadsafe(self._flush)
+
+    def look(self, queue: str, tell: Callable[[int], None]) -> bool:
+        """Ask how many messages wait in a queue; False if nothing can be asked now.
+
+        Args:
+            queue: Its name.
+            tell: Called with the number, in this publisher's thread; 0 if there is no such queue.
+                If the connection breaks, it is never called.
+        """
+        self.publish([])
+        if (channel := self._channel) is None:
+            return False
+        connection = channel.connection
+        connection.ioloop.add_callback_threadsafe(lambda: _look(connection, queue, tell))
+        return True
 
     def close(self) -> None:
         """Wait a little for what is under way, and disconnect."""
@@ -204,3 +220,22 @@ class Publisher:
 def _place(letter: Letter) -> str:
     """An exchange as RabbitMQ names it when it refuses a letter."""
     return f"exchange '{letter.exchange or 'amq.default'}'"
+
+
+def _look(connection: SelectConnection, queue: str, tell: Callable[[int], None]) -> None:
+    """Count on a channel of its own, which the server closes if there is no such queue."""
+
+    def ask(channel: Channel) -> None:
+        channel.add_on_close_callback(closed)
+        channel.queue_declare(queue, passive=True, callback=partial(answered, channel))
+
+    def answered(channel: Channel, frame: "pika.frame.Method[pika.spec.Queue.DeclareOk]") -> None:
+        tell(frame.method.message_count)
+        channel.close()
+
+    def closed(_channel: Channel, reason: Exception) -> None:
+        if isinstance(reason, ChannelClosedByBroker):
+            tell(0)
+
+    if connection.is_open:
+        connection.channel(on_open_callback=ask)

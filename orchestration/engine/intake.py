@@ -1,5 +1,6 @@
 """What messages from the exchange mean: each is handled in a transaction of its own."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -92,6 +93,12 @@ def beat(tx: Transaction, envelope: Envelope) -> None:
     agents.beat(tx.session, envelope.sender, plain(status, LONGEST_STATUS), found, tx.now)
     if isinstance(capabilities := payload.get("capabilities"), list):
         agents.describe(tx.session, envelope.sender, [str(each) for each in capabilities])
+
+
+def beat_all(tx: Transaction, beats: Sequence[Envelope]) -> None:
+    """Write the newest heartbeat of each of several agents."""
+    for envelope in beats:
+        beat(tx, envelope)
 
 
 def keep_data(tx: Transaction, envelope: Envelope) -> None:

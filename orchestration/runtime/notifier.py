@@ -2,7 +2,8 @@
 
 For each run one message at a time is unconfirmed, so its requester gets the acknowledgement
 first, progress that never falls, and the final answer last. What is said about a run is read from
-the store when it is said, so what is superseded is never sent.
+the store when it is said, so what is superseded is never sent. While the ingress lags, it waits:
+what it says comes back to the queue that commands come by.
 """
 
 import logging
@@ -18,6 +19,7 @@ from orchestration.engine import Engine
 from orchestration.errors import StoreError
 from orchestration.messages import EXCHANGE, MessageType, compose, routing_key
 from orchestration.ports import Locks, Session
+from orchestration.runtime.echoes import Echoes
 from orchestration.state import RunStatus
 from orchestration.store import outbox
 from orchestration.store.outbox import OutboxRow
@@ -48,6 +50,7 @@ class Notifier:
         self._engine = engine
         self._locks = locks
         self._publisher = Publisher(parameters, self._confirmed, EXCHANGE)
+        self._echoes = Echoes(self._publisher.look)
         self._heard: SimpleQueue[Spoken] = SimpleQueue()
         self._unconfirmed: dict[int, str | None] = {}
         self._stopping = threading.Event()
@@ -84,18 +87,23 @@ class Notifier:
             self._engine.store.write(lambda s: outbox.said(s, spoken))
             for id_, _ in spoken:
                 self._unconfirmed.pop(id_, None)
-        room = MOST_UNCONFIRMED - len(self._unconfirmed)
-        if letters := self._engine.store.read(lambda s: self._letters(s, room)):
+        if letters := self._engine.store.read(self._letters):
+            self._echoes.say(len(letters))
             self._publisher.publish(letters)
 
-    def _letters(self, session: Session, room: int) -> list[Letter]:
-        letters = []
-        busy = {run_id for run_id in self._unconfirmed.values() if run_id}
+    def _letters(self, session: Session) -> list[Letter]:
         first = outbox.urgent(session, MOST_UNCONFIRMED)
-        rest = outbox.after(session, 0, room + len(self._unconfirmed)) if room > 0 else []
-        for row in (*first, *rest):
+        rest = outbox.after(session, 0, MOST_UNCONFIRMED)
+        if all(row.id in self._unconfirmed for row in (*first, *rest)):
+            return []
+        room = self._echoes.room(len(self._unconfirmed))
+        letters: list[Letter] = []
+        busy = {run_id for run_id in self._unconfirmed.values() if run_id}
+        for number, row in enumerate((*first, *rest)):
             if row.id in self._unconfirmed or row.run_id in busy:
                 continue
+            if number >= len(first) and len(letters) >= room:
+                break
             self._unconfirmed[row.id] = row.run_id
             if row.run_id:
                 busy.add(row.run_id)

@@ -62,7 +62,7 @@ class NewRun:
 
 def insert(session: Session, new: NewRun, now: datetime) -> None:
     """Write a pending run and, once for all runs like it, its plan."""
-    body = plans.dump(new.plan)
+    body = new.plan.text
     digest = hashlib.sha256(body.encode()).hexdigest()
     session.run(
         "INSERT INTO plans (digest, body) VALUES (?, ?) ON CONFLICT DO NOTHING", digest, body

@@ -17,6 +17,8 @@ from orchestration.messages import (
     MessagePriority,
     MessageType,
     compose,
+    decoded,
+    is_for_others,
     parse,
     schema,
     validate_message,
@@ -158,8 +160,15 @@ def test_the_guide_s_example_is_read() -> None:
       "correlation_id": "optional_correlation_id", "priority": 3,
       "routing_key": "command.orchestration"}"""
     found = parse(body.encode())
-    assert found.is_for_us
+    assert not is_for_others(decoded(body.encode()))
     assert found.priority is MessagePriority.HIGH
+
+
+def test_a_message_for_somebody_else_is_known_by_its_recipient_alone() -> None:
+    assert is_for_others({"recipient": "agent_1"})
+    for recipient in ("", None, ["agent_1"], "orchestration"):
+        assert not is_for_others({"recipient": recipient})
+    assert not is_for_others({})
 
 
 @pytest.mark.parametrize("moment", [1_700_000_000, "1700000000", "noon", True, [], ""])

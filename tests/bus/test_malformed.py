@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from orchestration.engine import intake
+from orchestration.engine.transaction import Transaction
+from orchestration.messages import Envelope
 from tests.bus.orchestra import Orchestra
 from tests.bus.peer import EXCHANGE
 from tests.eventually import eventually
@@ -143,6 +146,28 @@ def test_a_message_that_breaks_its_handler_comes_no_second_time(
         sql = "SELECT detail FROM dead_letters WHERE reason = 'failed'"
         eventually(lambda: orchestra.read(lambda s: s.one(sql)), within=10)
     assert peer.final(peer.order("integrate_real_data", {}))["status"] == "completed"
+
+
+def test_a_heartbeat_that_cannot_be_written_spoils_no_other(
+    orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beat = intake.beat
+
+    def broken(tx: Transaction, envelope: Envelope) -> None:
+        if envelope.sender == "unlucky":
+            raise OverflowError("nobody thought of this")
+        beat(tx, envelope)
+
+    unlucky, lucky = orchestra.peer("unlucky"), orchestra.peer("lucky")
+    with monkeypatch.context() as patch:
+        patch.setattr(intake, "beat", broken)
+        unlucky.say("heartbeat", {"status": "running"})
+        lucky.say("heartbeat", {"status": "running"})
+        eventually(lambda: orchestra.known("lucky"), within=20)
+    unlucky.say("heartbeat", {"status": "better"})
+    eventually(
+        lambda: (known := orchestra.known("unlucky")) and known.status == "better", within=20
+    )
 
 
 def test_an_odd_routing_key_and_an_odd_death_are_survived(orchestra: Orchestra) -> None:

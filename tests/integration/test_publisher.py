@@ -219,3 +219,18 @@ def test_a_relay_sends_what_a_worker_can_read(desk: Desk) -> None:
     relay.close()
     body = desk.channel.basic_get(QUEUE, auto_ack=True)[2]
     assert b'"args":["run","step",2,3,true]' in body.replace(b", ", b",").replace(b": ", b":")
+
+
+def test_it_counts_what_waits_in_a_queue_and_goes_on_where_there_is_none(
+    desk: Desk,
+) -> None:
+    publisher = Publisher(parameters(desk.url, "a test"), desk.note)
+    told: list[int] = []
+    assert not publisher.look(QUEUE, told.append), "it has only begun to connect"
+    publisher.publish([Letter("", QUEUE, str(n).encode(), n) for n in range(3)])
+    eventually(lambda: len(desk.confirmed) == 3, within=20)
+    assert publisher.look(QUEUE, told.append)
+    assert publisher.look("no such queue", told.append)
+    eventually(lambda: sorted(told) == [0, 3], within=20)
+    assert publisher.is_open
+    publisher.close()

@@ -1,0 +1,156 @@
+"""The door: what a message means is found out here, before any transaction."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from orchestration.bus import topology
+from orchestration.clock import new_id
+from orchestration.definitions import App
+from orchestration.engine import intake
+from orchestration.engine.intake import Received
+from orchestration.engine.submit import Command, prepare
+from orchestration.engine.transaction import Transaction
+from orchestration.errors import MalformedMessageError, OrchestrationError, RejectedError
+from orchestration.messages import Envelope, MessageType, checked, decoded, is_for_others, plain
+from orchestration.settings import Settings
+from orchestration.store.dead_letters import DeadLetter
+
+LONGEST_KEY = 200
+
+Operation = Callable[[Transaction], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message as RabbitMQ delivered it.
+
+    Attributes:
+        reason: Why a queue dropped it; None: none has.
+        user: Who published it, checked by RabbitMQ; None: it does not say.
+    """
+
+    queue: str
+    tag: int
+    routing_key: str
+    body: bytes
+    reason: str | None = None
+    user: str | None = None
+
+
+class Door:
+    """Lets in what can be used, and turns the rest into dead letters.
+
+    Args:
+        app: What can be started.
+        settings: What is secret in a body that is kept, and which user speaks for whom.
+    """
+
+    def __init__(self, app: App, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+
+    def read(self, delivery: Delivery) -> Operation | Envelope | None:
+        """What a message means: something to write, a heartbeat to keep, or nothing to us."""
+        try:
+            value = decoded(delivery.body)
+            if is_for_others(value):
+                return None
+            envelope = checked(value)
+            self._check_user(delivery, envelope)
+        except MalformedMessageError as error:
+            return self.bury(delivery, error)
+        if envelope.message_type is MessageType.HEARTBEAT and delivery.reason is None:
+            return envelope
+        if delivery.reason is not None and envelope.message_type is not MessageType.RESPONSE:
+            return self._lost(delivery, envelope, delivery.reason)
+        received = self._received(delivery, envelope)
+        return lambda tx: intake.take(tx, received)
+
+    def _check_user(self, delivery: Delivery, envelope: Envelope) -> None:
+        """Let nobody speak for another agent, where that is asked for.
+
+        Raises:
+            MalformedMessageError: The user is not known, or not as this sender.
+        """
+        sender, user = envelope.sender, delivery.user
+        if not self._settings.vouches(user, sender):
+            who = "a message without user_id" if user is None else f"user {user!r}"
+            cure = f"if it may, add {user or 'its user'}={sender} to USER_AGENTS"
+            problem = f"{who} does not speak for {sender!r}: {cure}"
+            raise MalformedMessageError("user_id", problem, sender, envelope.id)
+
+    def _received(self, delivery: Delivery, envelope: Envelope) -> Received:
+        body = self._settings.masked(delivery.body)
+        received = Received(
+            envelope=envelope,
+            body=body,
+            routing_key=delivery.routing_key,
+            queue=delivery.queue,
+            masked=body != delivery.body,
+            copied=topology.has_copy(delivery.routing_key),
+        )
+        if envelope.message_type is not MessageType.COMMAND:
+            return received
+        try:
+            return replace(received, command=self._command(envelope))
+        except OrchestrationError as error:
+            return replace(received, refusal=error)
+
+    def _command(self, envelope: Envelope) -> Command:
+        payload = envelope.payload
+        name = payload.get("command_type", payload.get("command"))
+        parameters = payload.get("parameters") or {}
+        if not isinstance(name, str) or not isinstance(parameters, dict):
+            raise RejectedError("payload: command_type is a text and parameters an object")
+        command = prepare(self._app, name, parameters, sender=envelope.sender, run_hex=new_id())
+        return replace(
+            command,
+            key=key_in(payload) or envelope.id,
+            correlation_id=envelope.id,
+            priority=int(envelope.priority),
+            requester=envelope.answer_to,
+        )
+
+    def bury(self, delivery: Delivery, error: MalformedMessageError) -> Operation:
+        """Keep what is no message; a sender who may be another one's victim is not told."""
+        sender = error.sender
+        if sender is not None and not self._settings.vouches(delivery.user, sender):
+            sender = None
+        body = self._settings.masked(delivery.body)
+        letter = DeadLetter(
+            reason=error.reason,
+            detail=plain(error, intake.LONGEST_DETAIL),
+            routing_key=delivery.routing_key,
+            body=body,
+            sender=sender,
+            message_id=error.message_id,
+            masked=body != delivery.body,
+        )
+        copied = topology.has_copy(delivery.routing_key)
+        answer = error.answerable
+        return lambda tx: intake.bury(tx, letter, answer=answer, error=error, copied=copied)
+
+    def _lost(self, delivery: Delivery, envelope: Envelope, reason: str) -> Operation | None:
+        """A message that the queue dropped; a command has a copy elsewhere."""
+        if topology.has_copy(delivery.routing_key):
+            return None
+        error = MalformedMessageError(
+            reason, f"RabbitMQ dropped the message from {topology.QUEUE}: {reason}"
+        )
+        received = replace(self._received(delivery, envelope), command=None)
+        return lambda tx: intake.refuse(tx, received, error)
+
+
+def key_in(payload: Mapping[str, Any]) -> str | None:
+    """What makes a repeated command known, where the sender chose that; else its id does.
+
+    Raises:
+        RejectedError: It is too long to be kept.
+    """
+    key = payload.get("idempotency_key")
+    if key is None:
+        return None
+    if not isinstance(key, str) or not 0 < len(key) <= LONGEST_KEY or "\0" in key:
+        raise RejectedError(f"payload.idempotency_key: use 1 to {LONGEST_KEY} characters")
+    return key
