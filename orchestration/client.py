@@ -1,7 +1,7 @@
 """The Python client: start workflows and follow them."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
@@ -14,6 +14,7 @@ from orchestration.clock import SystemClock, new_id
 from orchestration.definitions import App
 from orchestration.engine import Engine
 from orchestration.engine.by import By
+from orchestration.engine.fork import Edits, propose
 from orchestration.engine.submit import dumped, prepare
 from orchestration.errors import RejectedError, WorkflowFailedError
 from orchestration.runtime.relay import Relay
@@ -89,6 +90,35 @@ class Client:
     def workflow(self, workflow_id: str) -> "Handle":
         """The handle of a run that exists already."""
         return Handle(self.engine, workflow_id)
+
+    def fork(
+        self,
+        workflow_id: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        again: Sequence[str] = (),
+    ) -> "Handle":
+        """Start a run that takes over the finished results of an ended one.
+
+        Args:
+            workflow_id: The ended run.
+            parameters: New values, by name; all others stay as they were.
+            again: Steps that run again though they were finished, with all that comes after.
+
+        Raises:
+            NotFoundError: There is no such run.
+            StateError: It has not ended, or nothing would run again.
+            RejectedError: The parameters or a step's name are wrong; nothing was stored.
+            OverloadedError: Too many runs of this sender are pending.
+            StoreError: Nothing was stored.
+        """
+        edits = Edits(parameters or {}, tuple(again))
+        proposal = self._store.read(
+            lambda s: propose(
+                s, self._app, workflow_id, edits, sender=self._sender, run_hex=new_id()
+            )
+        )
+        return Handle(self.engine, self.engine.fork(proposal, By(self._sender)))
 
     def close(self) -> None:
         """Send what is under way, and let go of the store."""

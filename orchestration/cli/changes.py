@@ -30,14 +30,12 @@ def verb(name: str, help_: str, allowed: Sequence[str], change: Change) -> click
     @options.output
     def command(*, reason: str, yes: bool, form: str, **wanted: Any) -> int:
         with opened_engine() as engine:
-            found = engine.store.read(
-                lambda s: selecting.select(
-                    s, wanted["ids"], wanted["statuses"], wanted["command"], allowed
-                )
-            )
-            if found:
-                selecting.ask(name, found, yes=yes)
-            return apply(engine, [run["id"] for run in found], change, by(reason), form)
+            found = engine.store.read(lambda s: selecting.select(s, **wanted, allowed=allowed))
+            good = selecting.permitted(name, found, allowed)
+            if good:
+                selecting.ask(name, good, yes=yes)
+            code = apply(engine, [run["id"] for run in good], change, by(reason), form)
+        return code if len(good) == len(found) else exits.USAGE
 
     return command
 
@@ -50,7 +48,7 @@ def apply(engine: Engine, ids: Sequence[str], change: Change, who: By, form: str
             outcomes.append({"id": run_id, "status": change(engine, run_id, who).value})
         except StateError as error:
             refused = True
-            click.echo(f"orchestrate: {exits.one_line(str(error))}", err=True)
+            exits.complain(error)
     if outcomes or not refused:
         emit(form, outcomes, ("id", "status"))
     return exits.USAGE if refused else exits.COMPLETED
@@ -59,4 +57,9 @@ def apply(engine: Engine, ids: Sequence[str], change: Change, who: By, form: str
 cancel = verb("cancel", "End runs; what can be undone is undone.", LIVE, Engine.cancel)
 pause = verb("pause", "Start nothing new; what is claimed may finish.", PAUSABLE, Engine.pause)
 resume = verb("resume", "Let paused runs go on.", [RunStatus.PAUSED], Engine.resume)
-retry = verb("retry", "Let ended runs go on from their failed steps.", RETRYABLE, Engine.retry)
+retry = verb(
+    "retry",
+    "Let failed or cancelled runs go on: the same runs again, from the steps that did not finish.",
+    RETRYABLE,
+    Engine.retry,
+)

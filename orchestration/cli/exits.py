@@ -52,6 +52,11 @@ def line_of(error: BaseException) -> str | None:
     return one_line(f"{name}: {error}; `orchestrate --debug …` shows where it comes from")
 
 
+def complain(error: OrchestrationError) -> None:
+    """Tell, in one line, what was refused of several things."""
+    click.echo(f"orchestrate: {one_line(str(error))}", err=True)
+
+
 def is_broken_pipe(error: BaseException) -> bool:
     """Whether the reader of our output has gone."""
     return isinstance(error, OSError) and error.errno == errno.EPIPE

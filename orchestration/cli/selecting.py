@@ -6,7 +6,9 @@ from typing import Any, TypeVar
 
 import click
 
+from orchestration.cli.exits import complain
 from orchestration.cli.output import emit
+from orchestration.errors import StateError
 from orchestration.ports import Session
 from orchestration.state import RunStatus
 from orchestration.store import runs
@@ -58,6 +60,22 @@ def select(
     if not wanted:
         return []
     return [summary(run) for run in runs.newest(session, MOST, wanted, command)]
+
+
+def permitted(
+    verb: str, found: Sequence[dict[str, Any]], allowed: Sequence[str]
+) -> list[dict[str, Any]]:
+    """The runs whose status lets the verb change them; of each other one it is told why not."""
+    good = [run for run in found if run["status"] in allowed]
+    for run in found:
+        if run not in good:
+            complain(
+                StateError(
+                    f"{run['id']} is {run['status']}: there is nothing to {verb};"
+                    f" that is for runs which are {', '.join(allowed)}"
+                )
+            )
+    return good
 
 
 def ask(

@@ -42,6 +42,8 @@ def tell(story: Json, blocker: Blocker) -> Iterator[str]:
         f" created {moment(story['created_at'])}, started {moment(story['started_at'])},"
         f" ended {moment(story['ended_at'])}"
     )
+    if story["forked_from"]:
+        yield f"  forked from {story['forked_from']}"
     if story["reason"]:
         yield f"  {click.style(story['reason'], fg='red')}"
     for step in story["steps"]:
@@ -53,7 +55,8 @@ def tell(story: Json, blocker: Blocker) -> Iterator[str]:
 def tell_step(step: Json) -> Iterator[str]:
     """One branch of a step, with each of its attempts."""
     branch = f"[{step['branch']}]" if step["branch"] else ""
-    yield f"  {step['step']}{branch} · {step['agent']}  {status(step)}"
+    reused = f", reused from {step['reused_from']}" if step["reused_from"] else ""
+    yield f"  {step['step']}{branch} · {step['agent']}  {status(step)}{reused}"
     for attempt in step["attempts"]:
         acting = ", may still act" if attempt["may_still_act"] else ""
         yield from tell_attempt(attempt, f"{attempt['outcome']}{acting}", attempt["started_at"])

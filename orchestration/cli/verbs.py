@@ -26,7 +26,8 @@ WORKFLOWS = {
     "cancel": Verb("changes:cancel", "End runs; what can be undone is undone."),
     "pause": Verb("changes:pause", "Start nothing new in runs; what is claimed may finish."),
     "resume": Verb("changes:resume", "Let paused runs go on."),
-    "retry": Verb("changes:retry", "Let failed or cancelled runs go on from their failed steps."),
+    "retry": Verb("changes:retry", "Let failed or cancelled runs go on where they did not finish."),
+    "fork": Verb("forks:fork", "Make new runs that reuse finished results, perhaps edited."),
     "approve": Verb("approvals:approve", "Allow a step that waits for a person."),
     "reject": Verb("approvals:reject", "Refuse a step that waits for a person: the run ends."),
 }

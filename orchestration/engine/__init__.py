@@ -12,9 +12,19 @@ from functools import partial
 from typing import Any, TypeVar
 
 from orchestration.definitions import App
-from orchestration.engine import claim, control, dispatch, emergency, membership, submit, sweep
+from orchestration.engine import (
+    claim,
+    control,
+    dispatch,
+    emergency,
+    fork,
+    membership,
+    submit,
+    sweep,
+)
 from orchestration.engine.by import By
 from orchestration.engine.claim import Claim, Held, Key, Report
+from orchestration.engine.fork import Fork
 from orchestration.engine.submit import Command
 from orchestration.engine.transaction import Rules, Transaction
 from orchestration.engine.yields import NOTHING, Yield
@@ -196,6 +206,10 @@ class Engine:
     def retry(self, run_id: str, by: By = NO_ONE) -> RunStatus:
         """Let an ended run go on from its failed steps; see `control.retry`."""
         return self.commit(lambda tx: control.retry(tx, run_id, by))
+
+    def fork(self, proposal: Fork, by: By = NO_ONE) -> str:
+        """Start a run that takes over results of an ended one; see `fork.fork`."""
+        return self.commit(lambda tx: fork.fork(tx, proposal, by))
 
     def approve(
         self, run_id: str, step: str, by: By = NO_ONE, shown: str | None = None

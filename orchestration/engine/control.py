@@ -70,7 +70,7 @@ def retry(tx: Transaction, run_id: str, by: By) -> RunStatus:
     if run.undone:
         raise StateError(
             f"{run_id} was undone, so its finished steps no longer hold:"
-            f" start it anew with `orchestrate run {run.plan.name}`"
+            f" `orchestrate workflows fork {run_id}` makes a new run of it"
         )
     emergency.check(tx, f"{run_id} cannot be retried")
     audit.add(tx.session, tx.now, str(by), "retry", run_id)

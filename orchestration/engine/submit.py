@@ -38,6 +38,7 @@ class Command:
         requester: Who is told about the run on the bus; None: nobody.
         system: Whether it goes on during an emergency stop.
         stops: Whether it is an emergency stop, in effect with its acceptance.
+        forked_from: The run whose results it takes over; None: it does everything itself.
     """
 
     run_id: str
@@ -51,6 +52,7 @@ class Command:
     requester: str | None = None
     system: bool = False
     stops: bool = False
+    forked_from: str | None = None
 
     @property
     def digest(self) -> str:
@@ -183,6 +185,7 @@ def submit(tx: Transaction, command: Command) -> str:
         needs_slot=command.needs_slot,
         system=command.system,
         requester=command.requester,
+        forked_from=command.forked_from,
     )
     runs.insert(tx.session, new, tx.now)
     if command.key is not None:

@@ -36,11 +36,13 @@ class RunRow:
     due_at: datetime | None
     reason: str | None
     plan: Plan
+    forked_from: str | None = None
 
 
 COLUMNS = (
     "r.id, r.command, r.parameters, r.sender, r.correlation_id, r.priority, r.status, r.ending,"
-    " r.generation, r.progress, r.created_at, r.started_at, r.ended_at, r.due_at, r.reason, p.body"
+    " r.generation, r.progress, r.created_at, r.started_at, r.ended_at, r.due_at, r.reason, p.body,"
+    " r.forked_from"
 )
 FROM = "FROM runs r JOIN plans p ON p.digest = r.plan"
 
@@ -58,6 +60,7 @@ class NewRun:
     needs_slot: bool
     system: bool = False
     requester: str | None = None
+    forked_from: str | None = None
 
 
 def insert(session: Session, new: NewRun, now: datetime) -> None:
@@ -70,11 +73,12 @@ def insert(session: Session, new: NewRun, now: datetime) -> None:
     rank = now.timestamp() - 60 * new.priority
     session.run(
         "INSERT INTO runs (id, command, plan, parameters, sender, correlation_id, priority, rank,"
-        " needs_slot, status, generation, created_at, requester, system)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " needs_slot, status, generation, created_at, requester, system,"
+        " forked_from)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         *(new.id, new.plan.name, digest, new.parameters, new.sender, new.correlation_id),
         *(new.priority, rank, int(new.needs_slot), RunStatus.PENDING, 1, now.timestamp()),
-        *(new.requester, int(new.system)),
+        *(new.requester, int(new.system), new.forked_from),
     )
 
 
@@ -294,5 +298,14 @@ def read(row: Row) -> RunRow:
     """One row of `COLUMNS`."""
     ending = RunStatus(row[7]) if row[7] else None
     times = map(moment, row[10:14])
-    values = [*row[:6], RunStatus(row[6]), ending, *row[8:10], *times, row[14], plans.load(row[15])]
+    values = [
+        *row[:6],
+        RunStatus(row[6]),
+        ending,
+        *row[8:10],
+        *times,
+        row[14],
+        plans.load(row[15]),
+        row[16],
+    ]
     return RunRow(*values)

@@ -53,6 +53,11 @@ class StepRow:
         return self.owner is not None and self.owner.startswith(OUTSIDE)
 
     @property
+    def is_reused(self) -> bool:
+        """Whether another run did it, of which this one is a fork."""
+        return self.status is StepStatus.COMPLETED and not self.attempt
+
+    @property
     def key(self) -> tuple[str, str, int]:
         """Run, step and branch."""
         return self.run_id, self.step, self.branch
@@ -321,11 +326,12 @@ def wake(session: Session, row: StepRow, due_at: datetime | None) -> None:
 def undoable(
     session: Session, run_id: str, step_names: list[str], limit: int
 ) -> list[tuple[str, int]]:
-    """Branches that may have had effects and are not undone yet, the latest first."""
+    """Branches that this run did, or may have done, and that are not undone, the latest first."""
     marks = ", ".join("?" * len(step_names))
     rows = session.all(
         "SELECT s.step, s.branch FROM steps s WHERE s.run_id = ?"
-        f" AND s.step IN ({marks}) AND s.branch >= 0 AND (s.status = 'completed' OR s.unknown = 1)"
+        f" AND s.step IN ({marks}) AND s.branch >= 0"
+        " AND (s.status = 'completed' AND s.attempt > 0 OR s.unknown = 1)"
         " AND NOT EXISTS (SELECT 1 FROM steps u WHERE u.run_id = s.run_id"
         " AND u.step = 'undo.' || s.step AND u.branch = s.branch)"
         " ORDER BY s.unknown DESC, s.ended_order DESC, s.opened_at DESC, s.branch DESC LIMIT ?",

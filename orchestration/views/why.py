@@ -259,7 +259,7 @@ def ended(facts: Facts) -> Blocker:
         return Blocker("ended", what, f"`{command('watch', run)}` prints its result")
     undone = any(row.step.startswith(UNDO) for row in facts.rows)
     reasons = "; ".join(facts.errors) or "no message"
-    cure = f"orchestrate run {run.command}" if undone else command("retry", run)
+    cure = command("fork" if undone else "retry", run)
     return Blocker("ended", f"{what} ({reasons})", f"`{cure}`")
 
 

@@ -45,10 +45,11 @@ def detail(session: Session, run_id: str) -> dict[str, Any]:
     happened = events.after(session, 0, MOST_EVENTS + 1, run_id)
     return {
         **summary(run),
+        "forked_from": run.forked_from,
         "parameters": json.loads(run.parameters),
         "reason": run.reason,
         "error_messages": error_messages(session, run),
-        "steps": [_step(session, row, failed) for row in steps.of_run(session, run_id)],
+        "steps": [_step(session, run, row, failed) for row in steps.of_run(session, run_id)],
         "events": [
             {
                 "at": iso(e.at),
@@ -123,13 +124,14 @@ def label(row: StepRow) -> str:
     return f"{row.step}[{row.branch}]" if row.branch else row.step
 
 
-def _step(session: Session, row: StepRow, failed: list[AttemptRow]) -> dict[str, Any]:
+def _step(session: Session, run: RunRow, row: StepRow, failed: list[AttemptRow]) -> dict[str, Any]:
     mine = [a for a in failed if (a.step, a.branch) == (row.step, row.branch)]
     return {
         "step": row.step,
         "branch": row.branch,
         "agent": row.agent,
         "status": row.status.value,
+        "reused_from": run.forked_from if row.is_reused else None,
         "attempt": row.attempt,
         "failures": row.failures,
         "losses": row.losses,

@@ -118,6 +118,15 @@ app = App(
                 Step("booming", "worker", "boom", needs=["done"]),
             ],
         ),
+        Workflow(
+            "half",
+            parameters=Job,
+            steps=[
+                Step("done", "worker", "nothing"),
+                Step("working", "worker", "work", for_each="parameters.items", needs=["done"]),
+                Step("booming", "worker", "boom", needs=["working"]),
+            ],
+        ),
         Workflow("later", steps=[], unavailable="not available yet"),
     ],
 )

@@ -112,8 +112,9 @@ def test_a_failed_run_is_retried(values: Values, cli: Cli) -> None:
     assert outcome["status"] in {"pending", "running"}
 
     undone = values("run", "undone", code=1)["workflow_id"]
-    assert "orchestrate run " in cli("workflows", "retry", undone, "-y", code=2).stderr
-    assert "orchestrate run " in cli("workflows", "why", undone).stdout
+    fork = f"`orchestrate workflows fork {undone}`"
+    assert fork in cli("workflows", "retry", undone, "-y", code=2).stderr
+    assert fork in cli("workflows", "why", undone).stdout
 
 
 def test_a_filter_touches_only_what_the_verb_can_change(values: Values, client: Client) -> None:
@@ -135,7 +136,7 @@ def test_what_is_refused_is_told_for_each_run(cli: Cli, client: Client) -> None:
 
     result = cli("workflows", "cancel", ended, live, "--yes", code=2)
 
-    assert f"{ended} is cancelled already" in result.stderr
+    assert f"{ended} is cancelled: there is nothing to cancel" in result.stderr
     assert live in result.stdout
 
 

@@ -202,7 +202,7 @@ def test_a_run_that_was_undone_is_not_retried(fleet: Fleet) -> None:
     run_id = until_paying(fleet, worker)
     fleet.client.cancel(run_id)
     fleet.work_off(worker)
-    with pytest.raises(StateError, match="start it anew with `orchestrate run "):
+    with pytest.raises(StateError, match="`orchestrate workflows fork "):
         fleet.client.retry(run_id)
 
 

@@ -9,12 +9,13 @@ from tests.store.rows import MINUTE, NOW, add_run, add_step, counted, move_run, 
 S = StepStatus
 
 
-def claimed(session: Session, branch: int = 0, owner: str = "w1") -> StepRow:
+def claimed(session: Session, branch: int = 0, owner: str = "w1", name: str = "packing") -> StepRow:
     """A running branch."""
-    new = add_step(session, branch)
+    new = add_step(session, branch, step=name)
     steps.mark_sent(session, new, "publisher", NOW + MINUTE, 0)
-    steps.claim(session, row(session, branch=branch), owner, NOW, NOW + MINUTE, NOW + 10 * MINUTE)
-    return row(session, branch=branch)
+    sent = row(session, step=name, branch=branch)
+    steps.claim(session, sent, owner, NOW, NOW + MINUTE, NOW + 10 * MINUTE)
+    return row(session, step=name, branch=branch)
 
 
 def test_a_new_branch_is_as_it_was_given(store: Store) -> None:
@@ -280,8 +281,8 @@ class TestUndo:
             steps.mark_unknown(session, unknown)
             steps.leave(session, unknown, S.CANCELLED, NOW)
             add_step(session, 4, S.CANCELLED)
-            elsewhere = add_step(session, 0, step="other")
-            steps.complete(session, elsewhere, NOW, "1", None)
+            steps.complete(session, claimed(session, name="other"), NOW, "1", None)
+            steps.complete(session, add_step(session, 1, step="other"), NOW, "1", None)
             left = [("packing", 3), ("packing", 1), ("packing", 0), ("packing", 2)]
             assert steps.undoable(session, "r1", ["packing"], 9) == left
             assert steps.undoable(session, "r1", ["packing"], 2) == left[:2]

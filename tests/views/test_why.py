@@ -268,7 +268,7 @@ CASES: dict[str, tuple[Facts, str, str, str]] = {
         facts(R.CANCELLED, step(S.COMPLETED, step="undo.working")),
         "ended",
         "job_1 cancelled",
-        "orchestrate run job",
+        "orchestrate workflows fork job_1",
     ),
 }
 

@@ -1,0 +1,76 @@
+"""Which finished steps of an ended run a fork takes over, and why the others run again."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from orchestration.plans import Plan, Step
+from orchestration.state import DONE, Run
+
+
+@dataclass(frozen=True, slots=True)
+class Reuse:
+    """What becomes of each step of a fork.
+
+    Attributes:
+        reused: Steps whose results are taken over, in the order of the plan.
+        again: For each other step why it runs.
+    """
+
+    reused: tuple[str, ...]
+    again: Mapping[str, str]
+
+
+def reuse(old: Run, plan: Plan, wanted: Collection[str], edited: Collection[str]) -> Reuse:
+    """Sort the steps of a fork.
+
+    A step is taken over if each of its branches was completed or skipped, it was not undone, it
+    is defined as it was, neither its `for_each` nor its `when` reads an edited parameter, nobody
+    wants it to run again, and all this holds for every step before it.
+
+    What an action itself reads of an edited parameter cannot be known: whoever edits one decides
+    about that, by naming the first step that is to run again.
+
+    Args:
+        old: The ended run.
+        plan: What the fork runs by: the workflow as it is declared today.
+        wanted: Steps that a person wants to run again.
+        edited: Names of the parameters that are not what they were.
+    """
+    own = {step.name: objection(old, plan, step, wanted, edited) for step in plan.steps}
+    again: dict[str, str] = {}
+    for name, reason in own.items():
+        before = next((each for each in plan.known_to(name) if own[each]), None)
+        if found := reason or (before and f"it comes after {before}"):
+            again[name] = found
+    return Reuse(tuple(name for name in own if name not in again), again)
+
+
+def objection(
+    old: Run, plan: Plan, step: Step, wanted: Collection[str], edited: Collection[str]
+) -> str | None:
+    """Why the result of a step cannot be taken over, whatever comes before it."""
+    if step.name in wanted:
+        return "it is asked for"
+    tally = old.tallies.get(step.name)
+    if tally is None or not tally.keys() <= DONE:
+        return "it is not finished"
+    if old.undone and old.plan.step[step.name].undo:
+        return "it was undone"
+    if defined(old.plan, step.name) != defined(plan, step.name):
+        return "it is defined otherwise today"
+    return next(
+        (f"it reads {name}, which is edited" for name in parameters(step) if name in edited), None
+    )
+
+
+def defined(plan: Plan, name: str) -> tuple[object, ...]:
+    """What the result of a step comes of."""
+    step = plan.step[name]
+    versions = [plan.versions.get(agent, 1) for agent in step.agents]
+    return step.agent, step.action, versions, step.needs, step.for_each, step.when
+
+
+def parameters(step: Step) -> list[str]:
+    """The parameters that its paths read."""
+    paths = [path.split(".") for path in (step.for_each, step.when) if path is not None]
+    return [keys[1] for keys in paths if keys[0] == "parameters"]

@@ -1,0 +1,134 @@
+"""How an ended run becomes another one that need not do everything again.
+
+A fork takes over results, not deeds. What the old run did stays the old run's: a fork that fails
+or is cancelled undoes only what it did itself, and what an undo of the old run took back is never
+taken over. So nothing is undone twice, and nothing that a completed run stands for is undone by
+the failure of its fork.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from orchestration.decide.reuse import Reuse, reuse
+from orchestration.definitions import App
+from orchestration.engine.by import By
+from orchestration.engine.submit import Command, prepare, submit
+from orchestration.engine.transaction import Transaction
+from orchestration.errors import RejectedError, StateError
+from orchestration.ports import Session
+from orchestration.store import audit, events, forks, runs
+
+
+@dataclass(frozen=True, slots=True)
+class Edits:
+    """How a fork is to differ from its run.
+
+    Attributes:
+        parameters: New values, by name; all others stay as they were.
+        again: Steps that are to run again, and with them all that comes after.
+    """
+
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    again: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fork:
+    """A fork that can be made: checked, so that it can be shown first.
+
+    Attributes:
+        old: The ended run.
+        generation: Which of its generations was looked at.
+        command: What the new run begins with.
+        edited: Names of the parameters that are not what they were.
+        reuse: What becomes of each step.
+    """
+
+    old: str
+    generation: int
+    command: Command
+    edited: tuple[str, ...]
+    reuse: Reuse
+
+
+def propose(
+    session: Session, app: App, run_id: str, edits: Edits, *, sender: str, run_hex: str
+) -> Fork:
+    """A fork of an ended run, of its workflow as it is declared today.
+
+    Args:
+        session: Any session.
+        app: The fleet.
+        run_id: The run.
+        edits: What is to differ.
+        sender: Who wants it.
+        run_hex: At least 12 hex digits that nobody else has.
+
+    Raises:
+        NotFoundError: There is no such run.
+        StateError: It has not ended, it was an emergency stop, or nothing would run again.
+        RejectedError: The parameters or a step's name are wrong.
+    """
+    old, row = runs.load(session, run_id), runs.get(session, run_id)
+    if not old.status.ended:
+        raise StateError(
+            f"{run_id} is {old.status}: only a run that has ended is forked;"
+            f" `orchestrate workflows cancel {run_id}` ends it"
+        )
+    before = json.loads(row.parameters)
+    given = {**before, **edits.parameters}
+    command = prepare(app, row.command, given, sender=sender, run_hex=run_hex)
+    if command.stops:
+        raise StateError(f"{run_id} was an emergency stop: `orchestrate run {row.command}` for one")
+    check(run_id, command, edits.again)
+    after = json.loads(command.parameters)
+    edited = tuple(
+        sorted(name for name in after if name not in before or before[name] != after[name])
+    )
+    found = reuse(old, command.plan, edits.again, edited)
+    if not found.again:
+        raise StateError(
+            f"{run_id} is {old.status}, and nothing in it would run again:"
+            f" name the first step that shall, of {', '.join(found.reused)}"
+        )
+    return Fork(
+        old=run_id,
+        generation=old.generation,
+        command=replace(command, priority=row.priority, forked_from=run_id),
+        edited=edited,
+        reuse=found,
+    )
+
+
+def check(run_id: str, command: Command, again: tuple[str, ...]) -> None:
+    """Refuse steps that the workflow does not have.
+
+    Raises:
+        RejectedError: There is one.
+    """
+    for name in again:
+        if name not in command.plan.step:
+            known = ", ".join(command.plan.step)
+            raise RejectedError(f"{run_id} has no step {name!r}; its steps: {known}")
+
+
+def fork(tx: Transaction, proposal: Fork, by: By) -> str:
+    """Make a fork as it was proposed, and tell its id.
+
+    Raises:
+        NotFoundError: The old run is gone.
+        StateError: The old run went on since the proposal.
+        OverloadedError: The sender has too many pending runs.
+    """
+    old, new = runs.load(tx.session, proposal.old), proposal.command.run_id
+    if not old.status.ended or old.generation != proposal.generation:
+        raise StateError(f"{proposal.old} was retried since it was looked at: look again")
+    submit(tx, proposal.command)
+    forks.take_over(tx.session, proposal.old, new, proposal.reuse.reused)
+    for name in proposal.reuse.reused:
+        events.add(tx.session, new, tx.now, "step.reused", (name, 0), proposal.old)
+    events.add(tx.session, proposal.old, tx.now, "run.forked", detail=new)
+    audit.add(tx.session, tx.now, str(by), "fork", f"{proposal.old} → {new}")
+    return new
