@@ -2,6 +2,7 @@
 
 import pytest
 
+from orchestration.definitions import Workflow
 from orchestration.engine import By, Claim
 from orchestration.engine.fork import Edits, Fork, propose
 from orchestration.errors import NotFoundError, OverloadedError, RejectedError, StateError
@@ -9,7 +10,7 @@ from orchestration.state import RunStatus, StepStatus
 from orchestration.store import steps
 from orchestration.views import workflow as views
 from tests.engine.conftest import MakeFleet
-from tests.engine.fleet import Fleet, step, workflow
+from tests.engine.fleet import Anything, Fleet, step, workflow
 from tests.store.rows import counted
 
 R, S = RunStatus, StepStatus
@@ -27,7 +28,13 @@ TRIP = workflow(
     "trip", step("book", undo="refund"), step("pay", "book", undo="unpay"), step("leave", "pay")
 )
 SYSTEM = workflow("check", step("ask"), system=True)
-STOP = workflow("halt", step("tell"), system=True, stops=True)
+
+
+class Reasoned(Anything):
+    reason: str = ""
+
+
+STOP = Workflow("halt", parameters=Reasoned, steps=[step("tell")], system=True, stops=True)
 
 
 @pytest.fixture
