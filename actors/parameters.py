@@ -18,6 +18,7 @@ from trading.symbol import SYMBOL_PATTERN, checked_symbol
 
 MOST_SYMBOLS = 500
 MOST_CAPITAL = 1e12
+MOST_GRACE_SECONDS = 300
 
 StrategyName = Literal["hybrid_v1", "legacy_v0"]
 ExternalSource = Literal["polygon", "yahoo", "alpha_vantage"]
@@ -56,11 +57,27 @@ class _Parameters(BaseModel):
 class RestartDiscoverySystem(_Parameters):
     """How to restart discovery.
 
-    `force_stop` also stops workers that are still busy when the grace time is over.
+    `force_stop` also stops workers that are still busy when `grace_seconds` are over; `strategy`
+    is the active one afterwards.
     """
 
     force_stop: bool = False
     strategy: StrategyName = "hybrid_v1"
+    grace_seconds: Annotated[int, Field(ge=1, le=MOST_GRACE_SECONDS, strict=True)] = 30
+
+
+class Discover(_Parameters):
+    """Which symbols to scan; none named: all that the active source has."""
+
+    symbols: (
+        Annotated[
+            tuple[Symbol, ...],
+            Some,
+            Distinct,
+            Field(max_length=MOST_SYMBOLS, json_schema_extra={"minItems": 1}),
+        ]
+        | None
+    ) = None
 
 
 class IntegrateRealData(_Parameters):

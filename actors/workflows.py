@@ -1,16 +1,20 @@
-"""The six commands of AMC-TRADER as workflows."""
+"""The commands of AMC-TRADER as workflows: the setup guide's six, and `discover`."""
 
 from datetime import timedelta
 
+from actors.discovery.scanning import ACTIVE_STRATEGY
 from actors.names import (
     ALL_AGENT_NAMES,
+    API_INTEGRATION,
     BACKTESTING,
+    CACHING_PERFORMANCE,
     DATA_VALIDATION,
     DISCOVERY_ALGORITHM,
     MANAGEMENT,
     MONITORING_ALERTING,
 )
 from actors.parameters import (
+    Discover,
     EmergencyStop,
     HealthCheck,
     IntegrateRealData,
@@ -20,7 +24,7 @@ from actors.parameters import (
 )
 from orchestration import Retry, Step, Workflow
 
-# The same data and parameters would be refused again.
+# The same data, parameters and services would be refused again.
 _HOPELESS = (
     "ParameterError",
     "PeriodError",
@@ -30,7 +34,10 @@ _HOPELESS = (
     "SourceError",
     "DataError",
     "ProvenanceError",
+    "ServiceError",
+    "ConfigurationError",
 )
+_CRITICAL = (DISCOVERY_ALGORITHM, API_INTEGRATION, CACHING_PERFORMANCE)
 _RETRY = Retry(attempts=3, delay=timedelta(seconds=1), never=_HOPELESS)
 
 validate_algorithms = Workflow(
@@ -109,8 +116,64 @@ status_report = Workflow(
 restart_discovery_system = Workflow(
     "restart_discovery_system",
     parameters=RestartDiscoverySystem,
-    steps=[],
-    unavailable="not available yet: discovery workers cannot be controlled by this version",
+    steps=[
+        Step(
+            "stopping_rq_workers",
+            MANAGEMENT,
+            "stop_discovery",
+            undo="resume_discovery",
+            retry=_RETRY,
+            timeout=timedelta(minutes=10),
+        ),
+        Step(
+            "clearing_job_queue",
+            CACHING_PERFORMANCE,
+            "clear_job_queue",
+            needs=["stopping_rq_workers"],
+            retry=_RETRY,
+            timeout=timedelta(minutes=5),
+        ),
+        Step(
+            "restarting_discovery_service",
+            DISCOVERY_ALGORITHM,
+            "restart_discovery",
+            needs=["clearing_job_queue"],
+            retry=_RETRY,
+            timeout=timedelta(minutes=5),
+        ),
+        Step(
+            "validating_system_health",
+            _CRITICAL,
+            "health_check",
+            needs=["restarting_discovery_service"],
+            retry=_RETRY,
+            start_within=timedelta(seconds=30),
+            timeout=timedelta(seconds=30),
+        ),
+        Step(
+            "updating_configuration",
+            MANAGEMENT,
+            "activate_strategy",
+            needs=["validating_system_health"],
+            retry=_RETRY,
+            timeout=timedelta(minutes=1),
+            configures=[ACTIVE_STRATEGY],
+        ),
+    ],
+)
+
+discover = Workflow(
+    "discover",
+    parameters=Discover,
+    steps=[
+        Step(
+            "scanning",
+            DISCOVERY_ALGORITHM,
+            "scan",
+            retry=_RETRY,
+            timeout=timedelta(minutes=10),
+        )
+    ],
 )
 
 integrate_real_data = Workflow(
@@ -140,6 +203,7 @@ WORKFLOWS = (
     restart_discovery_system,
     integrate_real_data,
     validate_algorithms,
+    discover,
     health_check,
     status_report,
     emergency_stop,

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -94,6 +95,18 @@ def _amqp(url: SecretStr) -> SecretStr:
     return url
 
 
+def _redis(url: SecretStr) -> SecretStr:
+    parts = _address(url.get_secret_value())
+    if not ((parts.scheme in {"redis", "rediss"} and parts.hostname) or parts.scheme == "unix"):
+        raise ValueError("expected redis://user:password@host:port/database")
+    return url
+
+
+def _words(value: Any) -> Any:
+    """A command as its words, split as a shell would; nothing else of a shell is at work."""
+    return tuple(shlex.split(value)) if isinstance(value, str) else value
+
+
 def _database(url: SecretStr) -> SecretStr:
     check_store(url.get_secret_value())
     return url
@@ -124,6 +137,8 @@ Seconds = Annotated[timedelta, BeforeValidator(_seconds), AfterValidator(_span)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 Pairs = Annotated[frozenset[tuple[str, str]], BeforeValidator(_pairs)]
 AmqpUrl = Annotated[SecretStr, AfterValidator(_amqp)]
+RedisUrl = Annotated[SecretStr, AfterValidator(_redis)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 StoreUrl = Annotated[SecretStr, AfterValidator(_database)]
 Host = Annotated[str, AfterValidator(_host)]
 
@@ -158,6 +173,10 @@ class Settings(BaseModel):
     retention_runs: int = Field(100_000, ge=1)
     database_url: StoreUrl | None = None
     market_data_dir: Path | None = None
+    redis_url: RedisUrl | None = None
+    discovery_queue: str = "discovery"
+    discovery_command: Words = ()
+    discovery_hook: Words = ()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     log_format: Literal["console", "json"] = "console"
     port: int | None = Field(None, ge=1, le=65535)
@@ -233,7 +252,7 @@ class Settings(BaseModel):
 
     def _secrets(self) -> list[bytes]:
         values = [getattr(self, name) for name in type(self).model_fields]
-        urls = (self.rabbitmq_url, self.cloudamqp_url, self.database_url)
+        urls = (self.rabbitmq_url, self.cloudamqp_url, self.database_url, self.redis_url)
         found = [urlsplit(url.get_secret_value()).password for url in urls if url is not None]
         found += [v.get_secret_value() for v in values if isinstance(v, SecretStr)]
         return [text.encode() for text in found if text and len(text) >= SHORTEST_SECRET]

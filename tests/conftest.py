@@ -13,7 +13,7 @@ from tests import databases
 from tests.clock import FakeClock
 from tests.rabbitmq import fresh_vhost
 
-SERVERS = {"rabbitmq": "RabbitMQ", "postgres": "PostgreSQL"}
+SERVERS = {"rabbitmq": "RabbitMQ", "postgres": "PostgreSQL", "redis": "Redis"}
 MEMORY = Path("/dev/shm")  # noqa: S108 - each test has a directory of its own there
 LEFT_OUT = Path(__file__).parent.parent / ".left-out"
 KINDS = ["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]

@@ -1,10 +1,18 @@
 """Memory and speed."""
 
+from typing import Any
+
 import psutil
 
+from actors.discovery.configured import configured_controller
 from actors.health import Facts, answering
 from actors.names import API_INTEGRATION, CACHING_PERFORMANCE
-from orchestration import Agent
+from orchestration import Agent, Context
+
+
+def clear_job_queue(context: Context) -> dict[str, Any]:
+    """Remove what waits for discovery's workers, and count it before and after."""
+    return configured_controller().clear(context)
 
 
 def look() -> Facts:
@@ -17,5 +25,8 @@ agent = Agent(
     CACHING_PERFORMANCE,
     capabilities=["caching", "performance_optimization", "memory_management"],
     depends_on=[API_INTEGRATION],
-    actions={"health_check": answering(CACHING_PERFORMANCE, look)},
+    actions={
+        "clear_job_queue": clear_job_queue,
+        "health_check": answering(CACHING_PERFORMANCE, look),
+    },
 )

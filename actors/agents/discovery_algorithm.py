@@ -1,10 +1,13 @@
-"""Which parameters a strategy should have."""
+"""Which symbols a strategy finds, and which parameters it should have."""
 
 from typing import Any
 
+from actors.discovery.configured import configured_controller
+from actors.discovery.scanning import ACTIVE_STRATEGY, DEFAULT_STRATEGY, scan_source
 from actors.health import Facts, answering
 from actors.names import DATA_VALIDATION, DISCOVERY_ALGORITHM
-from actors.prices import checked_dataset, question
+from actors.parameters import Discover
+from actors.prices import checked_dataset, configured_source, question
 from orchestration import Agent, Context
 from trading.account import Account
 from trading.benchmark import hold
@@ -35,9 +38,32 @@ def optimize_parameters(context: Context) -> dict[str, Any]:
     return {"optimised": found, "held": held.total_return, "divided": dataset.windows.divided}
 
 
+def scan(context: Context) -> dict[str, Any]:
+    """Score the source's symbols with the active strategy, and publish what was found.
+
+    Raises:
+        TradingError: The strategy or a symbol is unknown, or the prices are not usable.
+    """
+    asked = Discover.model_validate(context.parameters, from_attributes=True)
+    strategy = context.configuration.get(ACTIVE_STRATEGY) or DEFAULT_STRATEGY
+    found = scan_source(configured_source(), strategy, asked.symbols)
+    context.emit("discovery_results", found)
+    return found
+
+
+def restart_discovery(context: Context) -> dict[str, Any]:
+    """Have discovery's workers started, and see that they work.
+
+    Raises:
+        ServiceError: They do not.
+    """
+    return configured_controller().restart(context, context.results["stopping_rq_workers"])
+
+
 def look() -> Facts:
-    """Count what can be chosen among."""
+    """Ask after the workers, and count what can be chosen among."""
     return {
+        "workers": dict(configured_controller().look()),
         "strategies": {name: len(strategy.choices) for name, strategy in STRATEGIES.items()},
     }
 
@@ -47,6 +73,8 @@ agent = Agent(
     capabilities=["candidate_discovery", "scoring", "filtering"],
     depends_on=[DATA_VALIDATION],
     actions={
+        "scan": scan,
+        "restart_discovery": restart_discovery,
         "optimize_parameters": optimize_parameters,
         "health_check": answering(DISCOVERY_ALGORITHM, look),
     },

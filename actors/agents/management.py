@@ -1,11 +1,15 @@
-"""What is decided from the others' work."""
+"""What is decided from the others' work, and what is switched on and off."""
 
 import shutil
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from actors.discovery.configured import configured_controller
+from actors.discovery.scanning import ACTIVE_STRATEGY
 from actors.health import Facts, answering
 from actors.names import MANAGEMENT, MONITORING_ALERTING
+from actors.parameters import RestartDiscoverySystem
 from actors.prices import CHECKED_BY, question
 from orchestration import Agent, Context
 from trading.metrics import Metrics
@@ -54,6 +58,35 @@ def generate_recommendations(context: Context) -> dict[str, Any]:
     }
 
 
+def stop_discovery(context: Context) -> dict[str, Any]:
+    """Stop discovery's workers, or leave none of them suspended.
+
+    Raises:
+        WorkersBusyError: Some are still at work.
+    """
+    asked = restart_of(context)
+    grace = timedelta(seconds=asked.grace_seconds)
+    return configured_controller().stop(context, force=asked.force_stop, grace=grace)
+
+
+def resume_discovery(_context: Context) -> dict[str, Any]:
+    """Let discovery's workers take work again."""
+    return configured_controller().resume()
+
+
+def activate_strategy(context: Context) -> dict[str, Any]:
+    """Make the strategy the active one, together with this step's completion."""
+    strategy = restart_of(context).strategy
+    before = context.configuration.get(ACTIVE_STRATEGY)
+    context.configuration.set(ACTIVE_STRATEGY, strategy)
+    return {ACTIVE_STRATEGY: strategy, "before": before}
+
+
+def restart_of(context: Context) -> RestartDiscoverySystem:
+    """Return the run's parameters by their type."""
+    return RestartDiscoverySystem.model_validate(context.parameters, from_attributes=True)
+
+
 def look() -> Facts:
     """Measure the disk that records are kept on."""
     disk = shutil.disk_usage(Path.cwd())
@@ -66,6 +99,9 @@ agent = Agent(
     depends_on=[MONITORING_ALERTING],
     actions={
         "generate_recommendations": generate_recommendations,
+        "stop_discovery": stop_discovery,
+        "resume_discovery": resume_discovery,
+        "activate_strategy": activate_strategy,
         "health_check": answering(MANAGEMENT, look),
     },
 )

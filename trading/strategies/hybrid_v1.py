@@ -77,6 +77,7 @@ def hybrid_v1(preset: str = "published") -> Strategy:
         published=_PUBLISHED,
         choices=_CHOICES,
         read=_read,
+        watchlist_score=WATCHLIST_SCORE,
     )
 
 

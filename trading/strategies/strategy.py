@@ -39,7 +39,8 @@ class Strategy:
 
     `weights` names every published component; bars alone allow the `available` ones. The parameters
     are `entry_threshold` (renormalised score, 0..100), `stop_multiple` (average true ranges),
-    `holding_bars`, and one level for each gate.
+    `holding_bars`, and one level for each gate. `watchlist_score` is the published score from which
+    a candidate is watched, None where none is published.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Strategy:
     published: Parameters
     choices: Mapping[str, tuple[float, ...]]
     read: Callable[[Bars], Reading]
+    watchlist_score: float | None = None
 
     @property
     def coverage(self) -> float:

@@ -1,0 +1,1 @@
+"""Discovery: what finds candidates, and the control of those who run it."""

@@ -1,0 +1,25 @@
+"""What can go wrong with discovery's workers; each error says what to do next."""
+
+from collections.abc import Sequence
+
+from orchestration import OrchestrationError, PermanentError
+
+
+class WorkersBusyError(PermanentError):
+    """Workers have not stopped in time: wait for what they do, or repeat with `force_stop`.
+
+    Attributes:
+        busy: One line for each of them: who, where, and with which job.
+    """
+
+    def __init__(self, busy: Sequence[str], advice: str) -> None:
+        super().__init__(f"still at work: {'; '.join(busy)}. {advice}")
+        self.busy = tuple(busy)
+
+
+class ServiceError(OrchestrationError):
+    """Discovery did not come back: look at its service where the message points, then repeat."""
+
+
+class AbandonedError(OrchestrationError):
+    """The attempt has lost its claim or its run was cancelled: stop, another one goes on."""

@@ -1,0 +1,59 @@
+"""What a restart has done already, kept in Redis beside the workers that it was done to."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from redis import Redis
+from redis.client import Pipeline
+from rq.utils import as_text
+
+KEPT = timedelta(days=7)
+
+
+class Journal:
+    """Notes of one run: each is written once, whichever attempt or process writes it.
+
+    Args:
+        redis: The server of the workers.
+        run_id: The run.
+    """
+
+    def __init__(self, redis: Redis, run_id: str) -> None:
+        self._redis = redis
+        self._key = f"orchestration:restart:{run_id}"
+
+    def once(self, name: str, value: Any, act: Callable[[Pipeline], None]) -> bool:
+        """Write a note and do what `act` queues, both or neither; False if it was written before.
+
+        A crash between the two, or a repetition of both, is impossible.
+        """
+        fresh = False
+
+        def write(pipeline: Pipeline) -> None:
+            nonlocal fresh
+            fresh = not pipeline.hexists(self._key, name)
+            pipeline.multi()
+            if fresh:
+                pipeline.hset(self._key, name, json.dumps(value))
+                pipeline.expire(self._key, KEPT)
+                act(pipeline)
+
+        self._redis.transaction(write, self._key)
+        return fresh
+
+    def note(self, name: str, value: Any) -> Any:
+        """Write a note if there is none of this name; the one that stands there."""
+        self.once(name, value, lambda _: None)
+        return self.read(name)
+
+    def read(self, name: str) -> Any:
+        """The value of a note; None where there is none."""
+        text = self._redis.hget(self._key, name)
+        return None if text is None else json.loads(text)
+
+    def begin_with(self, prefix: str) -> list[Any]:
+        """The values of all notes whose name begins so, by name."""
+        found = {as_text(key): text for key, text in self._redis.hgetall(self._key).items()}
+        return [json.loads(found[name]) for name in sorted(found) if name.startswith(prefix)]

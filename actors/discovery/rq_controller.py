@@ -1,0 +1,212 @@
+"""Discovery's workers where they are RQ's."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+
+from redis import Redis
+from rq import Queue
+from rq.job import Job, JobStatus
+from rq.suspension import is_suspended, resume, suspend
+
+from actors.discovery import jobs, rq_jobs
+from actors.discovery.controller import CLOCK, Answer, Facts, await_until
+from actors.discovery.errors import AbandonedError, ServiceError, WorkersBusyError
+from actors.discovery.journal import Journal
+from actors.discovery.rq_shutdown import DEAD, STOPPED_JOB, TOLD, Shutdown
+from actors.discovery.rq_worker import ListedWorker, list_workers
+from actors.discovery.service import Service
+from orchestration import Context
+
+# Suspension ends by itself if nobody is left to end it.
+SUSPENDED_FOR = timedelta(minutes=15)
+COMES_WITHIN = timedelta(minutes=1)
+PROBED_WITHIN = timedelta(minutes=1)
+PROBE_KEPT = timedelta(hours=1)
+CALL_S = 10.0
+ENDED = (JobStatus.FINISHED, JobStatus.FAILED, JobStatus.STOPPED, JobStatus.CANCELED)
+
+
+class RqController:
+    """Real RQ workers of one queue.
+
+    Args:
+        url: The address of their Redis server.
+        queue: The queue that they serve.
+        service: Who starts them.
+    """
+
+    def __init__(self, url: str, queue: str, service: Service) -> None:
+        self._url = url
+        self._name = queue
+        self._service = service
+
+    def stop(self, context: Context, *, force: bool, grace: timedelta) -> Answer:
+        """Suspend RQ, ask each worker once to end after its job, and wait.
+
+        The suspension is RQ's own and concerns every queue of its server.
+
+        Raises:
+            WorkersBusyError: Some are still at work; RQ is resumed.
+            AbandonedError: The attempt has lost its claim.
+        """
+        with self._queue() as queue:
+            journal = Journal(queue.connection, context.workflow_id)
+            shutdown = Shutdown(queue, journal, context)
+            suspend(queue.connection, ttl=int((grace + SUSPENDED_FOR).total_seconds()))
+            left = shutdown.gracefully(grace)
+            if left and force:
+                left = shutdown.forcibly()
+            if left:
+                resume(queue.connection)
+                raise WorkersBusyError([worker.label for worker in left], advice_for(force))
+            return {
+                "controller": "rq",
+                "queue": self._name,
+                "stopped": journal.begin_with(TOLD),
+                "stopped_jobs": journal.begin_with(STOPPED_JOB),
+                "dead": journal.begin_with(DEAD),
+            }
+
+    def resume(self) -> Answer:
+        """Let RQ's workers take jobs again."""
+        with self._queue() as queue:
+            return {"controller": "rq", "resumed": bool(resume(queue.connection))}
+
+    def clear(self, context: Context) -> Answer:
+        """Delete what waits and what was left in the middle; count it before and after.
+
+        Raises:
+            AbandonedError: The attempt has lost its claim.
+        """
+
+        def go_on(place: str) -> None:
+            if context.cancelled:
+                raise AbandonedError("this attempt has lost its claim: another one goes on")
+            done = rq_jobs.CLEARED.index(place) / len(rq_jobs.CLEARED)
+            context.progress(done, f"clearing {place} jobs")
+
+        with self._queue() as queue:
+            journal = Journal(queue.connection, context.workflow_id)
+            found = {"jobs": rq_jobs.count_jobs(queue), "ids": rq_jobs.name_jobs(queue)}
+            found = journal.note("found", found)  # the first attempt saw what there was
+            rq_jobs.clear(queue, go_on)
+            after = rq_jobs.count_jobs(queue)
+            return {
+                "controller": "rq",
+                "queue": self._name,
+                "jobs": {
+                    place: {"before": before, "after": after[place]}
+                    for place, before in found["jobs"].items()
+                },
+                "cleared": list(rq_jobs.CLEARED),
+                "kept": list(rq_jobs.KEPT),
+                "removed_ids": found["ids"],
+            }
+
+    def restart(self, context: Context, stopped: Answer) -> Answer:
+        """Resume RQ, have workers started, and give them a job to prove themselves.
+
+        Raises:
+            ServiceError: No worker came, or the job was not done.
+            AbandonedError: The attempt has lost its claim.
+        """
+        with self._queue() as queue:
+            journal = Journal(queue.connection, context.workflow_id)
+            resume(queue.connection)  # a worker that starts while RQ is suspended ends at once
+            answer = self._service.start(context.idempotency_key, journal)
+            expected = max(1, len(stopped["stopped"]))
+            context.progress(0.2, f"waiting for {expected} workers")
+            workers = self._await_workers(context, queue, stopped, expected)
+            context.progress(0.6, f"{len(workers)} workers are there, trying one")
+            return {
+                "controller": "rq",
+                "queue": self._name,
+                **answer,
+                "expected": expected,
+                "workers": [worker.as_json() for worker in workers],
+                "probe": self._probe(context, queue),
+            }
+
+    def look(self) -> Facts:
+        """Count the workers that would take a job.
+
+        Raises:
+            ServiceError: There is none, or RQ is suspended.
+        """
+        with self._queue() as queue:
+            if is_suspended(queue.connection):
+                raise ServiceError("RQ is suspended: `rq resume` lets its workers take jobs again")
+            living = [each for each in list_workers(queue) if is_living(each)]
+            if not living:
+                raise ServiceError(f"no RQ worker serves {self._name}: {self._service.advice}")
+            return {"controller": "rq", "workers": len(living), "queued": queue.count}
+
+    def _await_workers(
+        self, context: Context, queue: Queue, stopped: Answer, expected: int
+    ) -> Sequence[ListedWorker]:
+        before = {f"{each['name']}@{each['born']}" for each in stopped["stopped"]}
+
+        def look() -> Sequence[ListedWorker]:
+            listed = list_workers(queue)
+            return [each for each in listed if is_living(each) and each.identity not in before]
+
+        found = await_until(context, look, lambda new: len(new) >= expected, COMES_WITHIN)
+        if not found:
+            raise ServiceError(
+                f"no worker came to the queue {self._name} within {COMES_WITHIN}:"
+                f" {self._service.advice}"
+            )
+        return found
+
+    def _probe(self, context: Context, queue: Queue) -> Answer:
+        """Have one job done; a repeated step waits for the same one."""
+        name = f"probe-{context.workflow_id}"
+        job = queue.fetch_job(name)
+        if job is None or job.get_status() in ENDED[1:]:
+            job = queue.enqueue(
+                jobs.probe,
+                job_id=name,
+                at_front=True,
+                job_timeout=int(PROBED_WITHIN.total_seconds()),
+                result_ttl=int(PROBE_KEPT.total_seconds()),
+                failure_ttl=int(PROBE_KEPT.total_seconds()),
+            )
+
+        def look() -> tuple[JobStatus]:
+            return (job.get_status(),)
+
+        (status,) = await_until(context, look, lambda now: now[0] in ENDED, PROBED_WITHIN)
+        job.refresh()
+        if status is not JobStatus.FINISHED:
+            raise ServiceError(f"the probe job {name} is {status.value}, {why(job)}")
+        return {"job": name, "status": status.value, "worker": job.worker_name}
+
+    @contextmanager
+    def _queue(self) -> Iterator[Queue]:
+        redis = Redis.from_url(self._url, socket_timeout=CALL_S, socket_connect_timeout=CALL_S)
+        with redis:
+            yield Queue(self._name, connection=redis)
+
+
+def is_living(worker: ListedWorker) -> bool:
+    """Whether it is there to take jobs."""
+    return worker.listening and not worker.told and not worker.silent(CLOCK.now())
+
+
+def advice_for(force: bool) -> str:  # noqa: FBT001
+    """What to do about workers that do not stop."""
+    if force:
+        return "They answer nothing: end these processes on their hosts, then repeat"
+    return (
+        "They end after these jobs, and RQ is resumed;"
+        " repeat then, or with force_stop=true to break the jobs off"
+    )
+
+
+def why(job: Job) -> str:
+    """Why a probe was not done, in one line."""
+    result = job.latest_result()
+    if result is None or not result.exc_string:
+        return "and says nothing about it: see the workers' logs"
+    return result.exc_string.strip().rpartition("\n")[2]

@@ -1,0 +1,71 @@
+"""The jobs of an RQ queue, wherever RQ keeps them."""
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+from rq import Queue
+from rq.exceptions import NoSuchJobError
+from rq.job import Job
+from rq.registry import BaseRegistry, StartedJobRegistry
+
+CLEARED = ("queued", "taken", "scheduled", "deferred", "started")
+KEPT = ("failed", "finished", "canceled")  # they start nothing, and people may want to see them
+MOST_NAMED = 100
+
+
+def count_jobs(queue: Queue) -> dict[str, int]:
+    """How many jobs there are in each place."""
+    found = {"queued": queue.count, "taken": len(queue.intermediate_queue.get_job_ids())}
+    return found | {name: each.get_job_count(cleanup=False) for name, each in registries(queue)}
+
+
+def name_jobs(queue: Queue) -> list[str]:
+    """The ids of the first hundred jobs that `clear` would remove."""
+    ids = [*queue.get_job_ids(0, MOST_NAMED), *queue.intermediate_queue.get_job_ids()]
+    for name, registry in registries(queue):
+        if name in CLEARED:
+            ids += registry.get_job_ids(0, MOST_NAMED, cleanup=False)
+    return ids[:MOST_NAMED]
+
+
+def clear(queue: Queue, go_on: Callable[[str], None]) -> None:
+    """Remove every job that waits or was left in the middle; `go_on` hears of each place."""
+    go_on("queued")
+    queue.empty()
+    go_on("taken")
+    taken = queue.intermediate_queue
+    for job_id in taken.get_job_ids():
+        delete(queue, job_id)
+        taken.remove(job_id)
+    for name, registry in registries(queue):
+        if name in CLEARED:
+            go_on(name)
+            empty(queue, registry)
+
+
+def empty(queue: Queue, registry: BaseRegistry) -> None:
+    """Delete the jobs of a registry, and its entries."""
+    for job_id in registry.get_job_ids(cleanup=False):
+        delete(queue, job_id)
+        if not isinstance(registry, StartedJobRegistry):
+            registry.remove(job_id)
+    if isinstance(registry, StartedJobRegistry):  # its entries name executions, not jobs
+        queue.connection.delete(registry.key)
+
+
+def delete(queue: Queue, job_id: str) -> None:
+    """Delete a job, if it is still there."""
+    with suppress(NoSuchJobError):
+        Job.fetch(job_id, connection=queue.connection, serializer=queue.serializer).delete()
+
+
+def registries(queue: Queue) -> Iterable[tuple[str, BaseRegistry]]:
+    """Every registry of a queue, by the name of its jobs' state."""
+    return (
+        ("scheduled", queue.scheduled_job_registry),
+        ("deferred", queue.deferred_job_registry),
+        ("started", queue.started_job_registry),
+        ("failed", queue.failed_job_registry),
+        ("finished", queue.finished_job_registry),
+        ("canceled", queue.canceled_job_registry),
+    )

@@ -1,0 +1,109 @@
+"""How RQ's workers are stopped: asked once, waited for, and only then broken off if that is wanted.
+
+A worker that is asked a second time breaks its job off, so what was asked stands in the journal,
+written in the same transaction as the question: no crash and no repetition asks twice. Somebody
+else may have asked as well; a worker that says so is not asked at all.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import timedelta
+
+from redis.client import Pipeline
+from rq import Queue
+from rq.command import send_shutdown_command, send_stop_job_command
+from rq.exceptions import InvalidJobOperation, NoSuchJobError
+
+from actors.discovery.controller import CLOCK, await_until
+from actors.discovery.journal import Journal
+from actors.discovery.rq_worker import ListedWorker, bury, list_workers
+from orchestration import Context
+
+FORCE_GRACE = timedelta(seconds=10)
+Act = Callable[[ListedWorker], None]
+TOLD, STOPPED_JOB, COLD, DEAD = "told:", "stopped job:", "cold:", "dead:"
+
+
+class Shutdown:
+    """One stop of all workers of a queue.
+
+    Args:
+        queue: Whose workers.
+        journal: What was done before, by attempts that are no more.
+        context: The step that asks.
+    """
+
+    def __init__(self, queue: Queue, journal: Journal, context: Context) -> None:
+        self._queue = queue
+        self._journal = journal
+        self._context = context
+        self._beats: dict[str, str] = {}
+
+    def gracefully(self, grace: timedelta) -> list[ListedWorker]:
+        """Ask every worker once, and wait; the living ones that are left.
+
+        Those that have died are taken off the list.
+
+        Raises:
+            AbandonedError: The attempt has lost its claim.
+        """
+        return self._wait(self._ask, grace, "asked to stop after their present jobs")
+
+    def forcibly(self) -> list[ListedWorker]:
+        """Break jobs off, then whatever still keeps their workers; the living ones left.
+
+        Raises:
+            AbandonedError: The attempt has lost its claim.
+        """
+        left = self._wait(self._break_off, FORCE_GRACE, "their jobs are broken off")
+        return left and self._wait(self._end_cold, FORCE_GRACE, "told a second time")
+
+    def _wait(self, act: Act, span: timedelta, doing: str) -> list[ListedWorker]:
+        def look() -> Sequence[ListedWorker]:
+            listed = list_workers(self._queue)
+            for worker in listed:
+                self._beats.setdefault(worker.identity, worker.beaten)
+                act(worker)
+            if listed:
+                self._context.progress(0.5, f"{len(listed)} workers left, {doing}")
+            return listed
+
+        left = await_until(self._context, look, lambda found: not found, span)
+        return [worker for worker in left if not self._is_dead(worker)]
+
+    def _ask(self, worker: ListedWorker) -> None:
+        if not worker.listening:
+            return
+
+        def shut_down(pipeline: Pipeline) -> None:
+            if not worker.told:
+                send_shutdown_command(pipeline, worker.name)
+
+        self._journal.once(TOLD + worker.identity, worker.as_json(), shut_down)
+
+    def _break_off(self, worker: ListedWorker) -> None:
+        self._ask(worker)
+        if not worker.job:
+            return
+        self._journal.note(STOPPED_JOB + worker.job, worker.job)
+        with suppress(NoSuchJobError, InvalidJobOperation):  # it has ended meanwhile
+            send_stop_job_command(self._queue.connection, worker.job)
+
+    def _end_cold(self, worker: ListedWorker) -> None:
+        self._journal.once(
+            COLD + worker.identity,
+            worker.as_json(),
+            lambda pipeline: send_shutdown_command(pipeline, worker.name),
+        )
+
+    def _is_dead(self, worker: ListedWorker) -> bool:
+        """Whether nobody is there any more; then it is taken off the list.
+
+        Its clock may differ from ours: it has to have missed its beats, and while we looked on.
+        """
+        still = self._beats[worker.identity] == worker.beaten
+        dead = not worker.listening or (still and worker.silent(CLOCK.now()))
+        if dead:
+            self._journal.note(DEAD + worker.identity, worker.as_json())
+            bury(self._queue.connection, worker)
+        return dead

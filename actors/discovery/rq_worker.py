@@ -1,0 +1,108 @@
+"""RQ's workers as Redis lists them, and who of them is dead."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from redis import Redis
+from rq import Queue
+from rq.command import PUBSUB_CHANNEL_TEMPLATE
+from rq.defaults import DEFAULT_JOB_MONITORING_INTERVAL, DEFAULT_WORKER_TTL
+from rq.utils import utcparse
+from rq.worker import Worker
+from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
+
+IDLE_STATES = ("idle", "started")
+# A worker that waits for a job beats once in its time to live, every other one far more often.
+IDLE_SILENCE = timedelta(seconds=DEFAULT_WORKER_TTL)
+BUSY_SILENCE = timedelta(seconds=2 * DEFAULT_JOB_MONITORING_INTERVAL)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedWorker:
+    """One worker, read from its hash.
+
+    Attributes:
+        born: When it registered, as RQ writes it: tells it from a later one of the same name.
+        beaten: Its last heartbeat, as RQ writes it.
+        job: The id of the job that it does; empty: none.
+        told: Whether it finishes its job and ends: it was asked to, by whomever.
+        listening: Whether anybody hears what is sent to it: the worker, or a job it left behind.
+    """
+
+    name: str
+    host: str
+    pid: int
+    state: str
+    born: str
+    beaten: str
+    job: str
+    queues: tuple[str, ...]
+    told: bool
+    listening: bool
+
+    @property
+    def identity(self) -> str:
+        """Its name and birth: no other worker has both."""
+        return f"{self.name}@{self.born}"
+
+    @property
+    def label(self) -> str:
+        """Who it is and what it does, for people."""
+        doing = f"job {self.job}" if self.job else self.state
+        return f"worker {self.name} on {self.host or 'an unknown host'} (pid {self.pid}): {doing}"
+
+    def silent(self, now: datetime) -> bool:
+        """Whether its last heartbeat is older than a living worker's ever is."""
+        allowed = IDLE_SILENCE if self.state in IDLE_STATES else BUSY_SILENCE
+        return bool(self.beaten) and now - utcparse(self.beaten) > allowed
+
+    def as_json(self) -> dict[str, object]:
+        """Who it is, as it stands in results."""
+        found = asdict(self)
+        return {key: found[key] for key in ("name", "host", "pid", "born", "beaten", "job")}
+
+
+def list_workers(queue: Queue) -> list[ListedWorker]:
+    """Every worker that is registered for a queue, by name; dead ones may be among them."""
+    # RQ's own reading, `Worker.all`, would set the connection's timeout to seven minutes.
+    keys = sorted(Worker.all_keys(queue=queue))
+    with queue.connection.pipeline(transaction=False) as pipeline:
+        for key in keys:
+            pipeline.hgetall(key)
+            pipeline.pubsub_numsub(PUBSUB_CHANNEL_TEMPLATE % name_of(key))
+        told = pipeline.execute()
+    found = zip(keys, told[::2], told[1::2], strict=True)
+    return [read(key, fields, bool(heard[0][1])) for key, fields, heard in found if fields]
+
+
+def read(key: str, fields: dict[bytes, bytes], listening: bool) -> ListedWorker:  # noqa: FBT001
+    """A worker from its hash."""
+    text = {name.decode(): value.decode("utf-8", "replace") for name, value in fields.items()}
+    return ListedWorker(
+        name=name_of(key),
+        host=text.get("hostname", ""),
+        pid=int(text.get("pid") or 0),
+        state=text.get("state", "unknown"),
+        born=text.get("birth", ""),
+        beaten=text.get("last_heartbeat", ""),
+        job=text.get("current_job", ""),
+        queues=tuple(filter(None, text.get("queues", "").split(","))),
+        told="shutdown_requested_date" in text,
+        listening=listening,
+    )
+
+
+def bury(redis: Redis, worker: ListedWorker) -> None:
+    """Take a dead worker off every list."""
+    key = Worker.redis_worker_namespace_prefix + worker.name
+    with redis.pipeline() as pipeline:
+        pipeline.srem(REDIS_WORKER_KEYS, key)
+        for name in worker.queues:
+            pipeline.srem(WORKERS_BY_QUEUE_KEY % name, key)
+        pipeline.delete(key)
+        pipeline.execute()
+
+
+def name_of(key: str) -> str:
+    """The name in a worker's key."""
+    return key.removeprefix(Worker.redis_worker_namespace_prefix)

@@ -1,0 +1,135 @@
+"""Who starts discovery's workers again: the platform, a command of its operator, or we."""
+
+import subprocess
+from datetime import timedelta
+from pathlib import Path
+from threading import Thread
+from typing import Protocol
+
+import psutil
+
+from actors.discovery.controller import Answer
+from actors.discovery.errors import ServiceError
+from actors.discovery.journal import Journal
+
+MARK = "DISCOVERY_RESTARTED_BY"
+HOOK_TAKES = timedelta(minutes=2)
+HOOKED = "hooked"
+LONGEST_LINE = 300
+
+
+class Service(Protocol):
+    """What starts the workers; a repeated start with the same key starts nothing more.
+
+    Attributes:
+        advice: Where to look when no worker comes.
+    """
+
+    @property
+    def advice(self) -> str:
+        """Where to look when no worker comes."""
+        ...
+
+    def start(self, key: str, journal: Journal) -> Answer:
+        """Start the workers, and return without waiting for them.
+
+        Raises:
+            ServiceError: They cannot be started.
+        """
+        ...
+
+
+class Platform:
+    """A supervisor (systemd, a container platform) starts again whatever has ended."""
+
+    advice = "start workers, or set DISCOVERY_HOOK or DISCOVERY_COMMAND"
+
+    def start(self, key: str, journal: Journal) -> Answer:  # noqa: ARG002 - the platform does it
+        """Leave it to the platform."""
+        return {"started_by": "platform"}
+
+
+class Hook:
+    """A command that has the workers started, and ends; its environment names the restart."""
+
+    advice = "see what DISCOVERY_HOOK starts"
+
+    def __init__(self, command: tuple[str, ...]) -> None:
+        self._command = command
+
+    def start(self, key: str, journal: Journal) -> Answer:
+        """Run the command to its end, unless an earlier attempt saw it succeed.
+
+        Raises:
+            ServiceError: It cannot be run, failed, or took longer than two minutes.
+        """
+        answer = {"started_by": "hook", "command": self._command[0]}
+        if journal.read(HOOKED) is not None:
+            return answer
+        try:
+            done = subprocess.run(  # noqa: S603 - the operator's own command
+                marked(self._command, key),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=HOOK_TAKES.total_seconds(),
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise ServiceError(f"DISCOVERY_HOOK did not end within {HOOK_TAKES}") from None
+        if done.returncode:
+            said = done.stdout.decode("utf-8", "replace").strip().rpartition("\n")[2]
+            raise ServiceError(
+                f"DISCOVERY_HOOK ended with code {done.returncode}: {said[:LONGEST_LINE]}"
+            )
+        journal.note(HOOKED, answer)
+        return answer
+
+
+class Subprocess:
+    """A process on this machine that lives on when ours ends."""
+
+    def __init__(self, command: tuple[str, ...], log: Path) -> None:
+        self._command = command
+        self._log = log
+
+    @property
+    def advice(self) -> str:
+        """Where to look when no worker comes."""
+        return f"DISCOVERY_COMMAND wrote to {self._log}"
+
+    def start(self, key: str, journal: Journal) -> Answer:  # noqa: ARG002 - the process is the note
+        """Start the process, unless an earlier attempt did and it lives."""
+        pid = find_marked(key)
+        if pid is None:
+            pid = self._start(key)
+        return {"started_by": "subprocess", "command": self._command[0], "pid": pid}
+
+    def _start(self, key: str) -> int:
+        self._log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._log.open("ab") as log:
+            process = subprocess.Popen(  # noqa: S603 - the operator's own command
+                marked(self._command, key),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        Thread(target=process.wait, name="discovery-service", daemon=True).start()
+        return process.pid
+
+
+def marked(command: tuple[str, ...], key: str) -> list[str]:
+    """The command with the key of its restart in its environment."""
+    return ["/usr/bin/env", f"{MARK}={key}", *command]
+
+
+def find_marked(key: str) -> int | None:
+    """The process that was started for this restart, if it lives."""
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) == key:
+                return process.pid
+        except psutil.Error:  # it has ended, or belongs to somebody else
+            continue
+    return None

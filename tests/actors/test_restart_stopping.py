@@ -1,0 +1,152 @@
+"""Real RQ workers are asked once, waited for, and only then broken off if that is wanted."""
+
+import signal
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from rq.command import send_shutdown_command
+from rq.suspension import is_suspended
+
+from actors.discovery.errors import AbandonedError, WorkersBusyError
+from tests.acceptance.processes import freeze
+from tests.actors.rq_fleet import WITHIN, Heard, RqFleet, context_of
+from tests.eventually import eventually
+
+pytestmark = [pytest.mark.redis, pytest.mark.timeout(120)]
+STOPPING = "stopping_rq_workers"
+LONG, SHORT = timedelta(seconds=60), timedelta(seconds=2)
+
+
+def stop(rq: RqFleet, *, force: bool = False, grace: timedelta = LONG) -> dict[str, Any]:
+    return rq.controller().stop(context_of(STOPPING), force=force, grace=grace)
+
+
+def names(workers: list[dict[str, Any]]) -> list[str]:
+    return [worker["name"] for worker in workers]
+
+
+def test_workers_finish_their_jobs_and_end(rq: RqFleet) -> None:
+    one = rq.worker("one")
+    job, end = rq.busy("one")
+    two = rq.worker("two")
+    heard = Heard()
+    answer: dict[str, Any] = {}
+
+    def stopping() -> None:
+        context = context_of(STOPPING, heard)
+        answer.update(rq.controller().stop(context, force=False, grace=LONG))
+
+    thread = threading.Thread(target=stopping)
+    thread.start()
+    assert two.wait(within=WITHIN) == 0
+    assert is_suspended(rq.redis)
+    assert one.ended is None
+    end.touch()
+    thread.join(WITHIN)
+    assert one.wait(within=WITHIN) == 0
+    assert names(answer["stopped"]) == ["one", "two"]
+    assert answer["stopped_jobs"] == answer["dead"] == []
+    assert job.get_status() == "finished"
+    assert is_suspended(rq.redis), "until the service is started again"
+    assert any("asked to stop" in text for _, text in heard.progress)
+
+
+def test_busy_workers_refuse_and_nothing_stays_suspended(rq: RqFleet) -> None:
+    one = rq.worker("one")
+    job, end = rq.busy("one")
+    with pytest.raises(WorkersBusyError, match=r"worker one on .* job job-of-one.*force_stop=true"):
+        stop(rq, grace=SHORT)
+    assert not is_suspended(rq.redis)
+    assert one.ended is None
+    end.touch()
+    assert one.wait(within=WITHIN) == 0
+    assert job.get_status() == "finished"
+
+
+def test_a_repeated_stop_asks_nobody_twice(rq: RqFleet) -> None:
+    one = rq.worker("one")
+    job, end = rq.busy("one")
+    for run in ("restart_1", "restart_1", "restart_2"):  # a second question would be a cold stop
+        with pytest.raises(WorkersBusyError):
+            rq.controller().stop(context_of(STOPPING, run=run), force=False, grace=SHORT)
+        assert rq.listed()["one"].told
+    assert one.ended is None
+    end.touch()
+    assert names(stop(rq)["stopped"]) == ["one"]
+    assert job.get_status() == "finished"
+    assert one.wait(within=WITHIN) == 0
+
+
+def test_who_was_asked_by_somebody_else_is_not_asked_again(rq: RqFleet) -> None:
+    one = rq.worker("one")
+    job, end = rq.busy("one")
+    send_shutdown_command(rq.redis, "one")
+    eventually(lambda: rq.listed()["one"].told, within=WITHIN)
+    with pytest.raises(WorkersBusyError):
+        stop(rq, grace=SHORT)
+    end.touch()
+    assert one.wait(within=WITHIN) == 0
+    assert job.get_status() == "finished"
+
+
+def test_force_breaks_the_jobs_off_after_the_grace(rq: RqFleet) -> None:
+    one = rq.worker("one")
+    job, end = rq.busy("one")
+    answer = stop(rq, force=True, grace=SHORT)
+    assert one.wait(within=WITHIN) == 0
+    assert not end.with_suffix(".ended").exists()
+    assert answer["stopped_jobs"] == [job.id]
+    assert job.get_status() == "stopped"
+    assert rq.listed() == {}
+
+
+def test_a_worker_that_answers_nothing_is_named_even_with_force(rq: RqFleet) -> None:
+    one = rq.worker("one")
+    (process,) = one.members()
+    freeze(process)
+    with pytest.raises(WorkersBusyError, match=r"worker one .*end these processes"):
+        stop(rq, force=True, grace=SHORT)
+    assert not is_suspended(rq.redis)
+    process.resume()
+
+
+def test_a_dead_worker_is_taken_off_the_list(rq: RqFleet) -> None:
+    one = rq.worker("one")
+    one.tell(signal.SIGKILL)
+    one.wait(within=WITHIN)
+    assert "one" in rq.listed()
+    answer = stop(rq, grace=SHORT)
+    assert names(answer["dead"]) == ["one"]
+    assert answer["stopped"] == []
+    assert rq.listed() == {}
+
+
+def test_a_dead_worker_with_a_living_job_is_known_by_its_heartbeat(rq: RqFleet) -> None:
+    one = rq.worker("one")
+    _, end = rq.busy("one")
+    one.tell(signal.SIGKILL)
+    one.wait(within=WITHIN)
+    assert rq.listed()["one"].listening, "the job that it left behind holds its connection"
+    with pytest.raises(WorkersBusyError, match="worker one"):
+        stop(rq, grace=SHORT)
+    rq.redis.hset("rq:worker:one", "last_heartbeat", "2001-01-01T00:00:00.000000Z")
+    assert names(stop(rq, grace=SHORT)["dead"]) == ["one"]
+    end.touch()
+
+
+def test_an_attempt_that_lost_its_claim_leaves_everything_to_the_next(rq: RqFleet) -> None:
+    rq.worker("one")
+    _, end = rq.busy("one")
+    heard = Heard(cancelled=True)
+    with pytest.raises(AbandonedError):
+        rq.controller().stop(context_of(STOPPING, heard), force=True, grace=LONG)
+    assert is_suspended(rq.redis)
+    assert rq.controller().resume() == {"controller": "rq", "resumed": True}
+    assert rq.controller().resume() == {"controller": "rq", "resumed": False}
+    end.touch()
+
+
+def test_where_there_are_no_workers_nothing_is_waited_for(rq: RqFleet) -> None:
+    assert stop(rq)["stopped"] == []
