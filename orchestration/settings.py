@@ -204,6 +204,12 @@ class Settings(BaseModel):
         files = (self.rabbitmq_ca_file, self.rabbitmq_cert_file, self.rabbitmq_key_file)
         return any(path is not None for path in files)
 
+    @model_validator(mode="after")
+    def _one_way_to_start(self) -> Self:
+        if self.discovery_command and self.discovery_hook:
+            raise ValueError("DISCOVERY_COMMAND and DISCOVERY_HOOK are both set: unset one")
+        return self
+
     @property
     def broker_url(self) -> str | None:
         """Where RabbitMQ is, password included; None: everything runs embedded."""

@@ -25,7 +25,7 @@ SECRETS = ("pa", "ssword", "12", "34")
         "amqp://user:12@host:99999/v",
     ],
 )
-@pytest.mark.parametrize("name", ["RABBITMQ_URL", "DATABASE_URL"])
+@pytest.mark.parametrize("name", ["RABBITMQ_URL", "DATABASE_URL", "REDIS_URL"])
 def test_an_address_that_cannot_be_read_is_named_and_not_repeated(name: str, url: str) -> None:
     given = url.replace("amqp", "postgresql") if name == "DATABASE_URL" else url
     with pytest.raises(ConfigurationError, match=f"^{name}: is no address.*percent-enc") as error:
@@ -47,6 +47,9 @@ def test_an_address_that_cannot_be_read_is_named_and_not_repeated(name: str, url
         ("DATABASE_URL", "sqlite:////", "names no file"),
         ("DATABASE_URL", "sqlite:rel.db", "names no file"),
         ("DATABASE_URL", "mysql://x", "use sqlite:///path or postgresql://"),
+        ("REDIS_URL", "http://host", "expected redis://"),
+        ("REDIS_URL", "redis://", "expected redis://"),
+        ("DISCOVERY_COMMAND", "rq 'worker", "No closing quotation"),
         ("WORKFLOW_TIMEOUT", "inf", "at most 10 years"),
         ("WORKFLOW_TIMEOUT", "1e300", "at most 10 years"),
         ("WORKFLOW_TIMEOUT", "1e9", "at most 10 years"),
@@ -111,3 +114,14 @@ def test_encryption_is_never_silently_weaker_than_what_was_asked_for(
 ) -> None:
     with pytest.raises(ConfigurationError, match=says):
         load(values)
+
+
+def test_a_command_is_split_into_words_without_a_shell() -> None:
+    found = load({"DISCOVERY_COMMAND": "rq worker 'my queue' --url $RQ"})
+    assert found.discovery_command == ("rq", "worker", "my queue", "--url", "$RQ")
+    assert load({}).discovery_hook == ()
+
+
+def test_the_password_of_redis_is_masked() -> None:
+    found = load({"REDIS_URL": "rediss://:long-secret@host:6380/1"})
+    assert found.masked(b"a long-secret b") == b"a *** b"

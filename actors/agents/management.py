@@ -75,11 +75,17 @@ def resume_discovery(_context: Context) -> dict[str, Any]:
 
 
 def activate_strategy(context: Context) -> dict[str, Any]:
-    """Make the strategy the active one, together with this step's completion."""
+    """Make the strategy the active one with this step's completion; tell of the whole restart."""
     strategy = restart_of(context).strategy
     before = context.configuration.get(ACTIVE_STRATEGY)
     context.configuration.set(ACTIVE_STRATEGY, strategy)
-    return {ACTIVE_STRATEGY: strategy, "before": before}
+    return {
+        ACTIVE_STRATEGY: strategy,
+        "before": before,
+        "stopped": context.results["stopping_rq_workers"],
+        "cleared": context.results["clearing_job_queue"],
+        "restarted": context.results["restarting_discovery_service"],
+    }
 
 
 def restart_of(context: Context) -> RestartDiscoverySystem:

@@ -15,8 +15,10 @@ from actors.discovery.errors import AbandonedError, ServiceError, WorkersBusyErr
 from actors.discovery.journal import Journal
 from actors.discovery.rq_shutdown import DEAD, STOPPED_JOB, TOLD, Shutdown
 from actors.discovery.rq_worker import ListedWorker, list_workers
-from actors.discovery.service import Service
+from actors.discovery.service import Service, service_of
 from orchestration import Context
+
+__all__ = ["RqController", "service_of"]
 
 # Suspension ends by itself if nobody is left to end it.
 SUSPENDED_FOR = timedelta(minutes=15)
@@ -115,7 +117,7 @@ class RqController:
             journal = Journal(queue.connection, context.workflow_id)
             resume(queue.connection)  # a worker that starts while RQ is suspended ends at once
             answer = self._service.start(context.idempotency_key, journal)
-            expected = max(1, len(stopped["stopped"]))
+            expected = max(1, len(stopped["stopped"]) if self._service.all_return else 1)
             context.progress(0.2, f"waiting for {expected} workers")
             workers = self._await_workers(context, queue, stopped, expected)
             context.progress(0.6, f"{len(workers)} workers are there, trying one")

@@ -11,10 +11,12 @@ import psutil
 from actors.discovery.controller import Answer
 from actors.discovery.errors import ServiceError
 from actors.discovery.journal import Journal
+from orchestration.settings import Settings
 
 MARK = "DISCOVERY_RESTARTED_BY"
 HOOK_TAKES = timedelta(minutes=2)
 HOOKED = "hooked"
+LOG = "discovery.log"
 LONGEST_LINE = 300
 
 
@@ -23,7 +25,10 @@ class Service(Protocol):
 
     Attributes:
         advice: Where to look when no worker comes.
+        all_return: Whether as many workers come back as were stopped; else at least one does.
     """
+
+    all_return: bool
 
     @property
     def advice(self) -> str:
@@ -43,6 +48,7 @@ class Platform:
     """A supervisor (systemd, a container platform) starts again whatever has ended."""
 
     advice = "start workers, or set DISCOVERY_HOOK or DISCOVERY_COMMAND"
+    all_return = True
 
     def start(self, key: str, journal: Journal) -> Answer:  # noqa: ARG002 - the platform does it
         """Leave it to the platform."""
@@ -53,6 +59,7 @@ class Hook:
     """A command that has the workers started, and ends; its environment names the restart."""
 
     advice = "see what DISCOVERY_HOOK starts"
+    all_return = True
 
     def __init__(self, command: tuple[str, ...]) -> None:
         self._command = command
@@ -87,7 +94,9 @@ class Hook:
 
 
 class Subprocess:
-    """A process on this machine that lives on when ours ends."""
+    """A process on this machine that lives on when ours ends; it may be a pool of workers."""
+
+    all_return = False
 
     def __init__(self, command: tuple[str, ...], log: Path) -> None:
         self._command = command
@@ -117,6 +126,15 @@ class Subprocess:
             )
         Thread(target=process.wait, name="discovery-service", daemon=True).start()
         return process.pid
+
+
+def service_of(found: Settings) -> Service:
+    """Who starts the workers, as the settings say; the platform where they say nothing."""
+    if found.discovery_hook:
+        return Hook(found.discovery_hook)
+    if found.discovery_command:
+        return Subprocess(found.discovery_command, found.orchestration_home.absolute() / LOG)
+    return Platform()
 
 
 def marked(command: tuple[str, ...], key: str) -> list[str]:

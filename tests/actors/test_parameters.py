@@ -4,6 +4,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from actors.parameters import (
+    Discover,
     EmergencyStop,
     HealthCheck,
     IntegrateRealData,
@@ -27,7 +28,12 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         "optimization_iterations": 100,
         "seed": 0,
     }
-    assert RestartDiscoverySystem().model_dump() == {"force_stop": False, "strategy": "hybrid_v1"}
+    assert RestartDiscoverySystem().model_dump() == {
+        "force_stop": False,
+        "strategy": "hybrid_v1",
+        "grace_seconds": 30,
+    }
+    assert Discover().model_dump() == {"symbols": None}
     assert IntegrateRealData().model_dump(mode="json") == {
         "primary_source": "polygon",
         "fallback_sources": ["yahoo"],
@@ -91,6 +97,8 @@ def test_a_wrong_validation_is_refused_with_its_reason(wrong: dict[str, Any], me
     ("model", "wrong", "message"),
     [
         (RestartDiscoverySystem, {"force_stop": "perhaps"}, "valid boolean"),
+        (RestartDiscoverySystem, {"grace_seconds": 0}, "greater than or equal to 1"),
+        (Discover, {"symbols": []}, "name at least one"),
         (IntegrateRealData, {"primary_source": "rumour"}, "'polygon', 'yahoo' or"),
         (IntegrateRealData, {"fallback_sources": ["yahoo", "yahoo"]}, "each may stand once"),
         (IntegrateRealData, {"primary_source": "yahoo"}, "yahoo cannot be its own fallback"),

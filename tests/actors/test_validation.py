@@ -220,7 +220,7 @@ def test_the_status_is_the_fleets() -> None:
 
 def test_what_is_not_there_yet_says_so() -> None:
     refusing = {workflow.name: workflow.unavailable for workflow in WORKFLOWS if not workflow.steps}
-    assert set(refusing) <= {"restart_discovery_system", "integrate_real_data"}
+    assert set(refusing) <= {"integrate_real_data"}
     assert all(reason and reason.startswith("not available yet") for reason in refusing.values())
 
 
