@@ -17,6 +17,7 @@ from actors.discovery.rq_worker import ListedWorker, list_workers
 from actors.discovery.service import Platform, Service
 from actors.parameters import RestartDiscoverySystem
 from orchestration import Context
+from orchestration.context import Fleet
 from tests.acceptance.processes import Process, Processes, Workplace
 from tests.actors import chores
 from tests.eventually import eventually
@@ -26,11 +27,18 @@ RQ = str(Path(sys.executable).with_name("rq"))
 WITHIN = 30.0
 
 
-class NoFacts:
-    """Nobody asks the fleet."""
+class SomeSteps(Fleet):
+    """A fleet in which discovery does so many steps."""
+
+    def __init__(self, running: int = 0) -> None:
+        queue = {"ready": 1, "queued": 2, "running": running}
+        self._queues = {"discovery_algorithm_agent": queue}
 
     def status(self) -> dict[str, Any]:
-        return {"queues": {}}
+        return {"queues": self._queues}
+
+    def emergency(self) -> dict[str, Any]:
+        return {}
 
 
 @dataclass
@@ -79,7 +87,7 @@ def context_of(
     parameters: BaseModel | None = None,
     results: Mapping[str, Any] | None = None,
     run: str = "restart_1",
-    fleet: Any = None,
+    fleet: Fleet | None = None,
 ) -> Context:
     """One attempt of a step."""
     told = heard or Heard()
@@ -92,7 +100,7 @@ def context_of(
         attempt=1,
         idempotency_key=f"{run}:{step}",
         log=logging.LoggerAdapter(logging.getLogger("tests"), {}),
-        fleet=fleet or NoFacts(),
+        fleet=fleet or SomeSteps(),
         configuration=told.configured,
         shared=Unshared(),
         emitter=lambda name, data: told.emitted.append((name, data)),

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,7 +19,7 @@ from orchestration import settings
 from orchestration.errors import ConfigurationError
 from orchestration.store import configuration
 from orchestration.testbed import Fleet
-from tests.actors.rq_fleet import Heard, context_of
+from tests.actors.rq_fleet import Heard, SomeSteps, context_of
 
 SHORT = timedelta(seconds=1)
 
@@ -31,14 +30,6 @@ def fleet(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
     found = Fleet(app)
     yield found
     found.close()
-
-
-class Busy:
-    def __init__(self, running: int) -> None:
-        self.queues = {"discovery_algorithm_agent": {"ready": 1, "queued": 2, "running": running}}
-
-    def status(self) -> dict[str, Any]:
-        return {"queues": self.queues}
 
 
 def test_a_scan_of_chosen_symbols_is_published() -> None:
@@ -90,11 +81,11 @@ def test_an_ill_agent_fails_the_restart_with_its_reason(fleet: Fleet) -> None:
 
 def test_our_own_workers_are_waited_for() -> None:
     with pytest.raises(WorkersBusyError, match="1 steps of discovery_algorithm_agent"):
-        OwnWorkers().stop(context_of("stopping", fleet=Busy(1)), force=True, grace=SHORT)
+        OwnWorkers().stop(context_of("stopping", fleet=SomeSteps(1)), force=True, grace=SHORT)
 
 
 def test_what_waits_for_our_own_workers_is_kept_and_counted() -> None:
-    answer = OwnWorkers().clear(context_of("clearing", fleet=Busy(0)))
+    answer = OwnWorkers().clear(context_of("clearing", fleet=SomeSteps(0)))
     assert answer["jobs"]["queued"] == {"before": 2, "after": 2}
     assert "durable run" in answer["reason"]
 
