@@ -1,5 +1,6 @@
 """`orchestrate workflows approve | reject`: a person answers for a step."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -14,10 +15,11 @@ from orchestration.engine.control import fingerprint
 from orchestration.errors import StateError
 from orchestration.ports import Session
 from orchestration.state import RunStatus, StepStatus
-from orchestration.store import runs, steps
+from orchestration.store import configuration, runs, steps
+from orchestration.store.configuration import Version
 from orchestration.views.workflow import summary
 
-COLUMNS = ("id", "step", "parameters")
+COLUMNS = ("id", "step", "parameters", "may_change")
 
 
 def verb(name: str, help_: str, answer: Callable[..., RunStatus]) -> click.Command:
@@ -58,8 +60,16 @@ def look(session: Session, run_id: str, step: str | None) -> tuple[str, dict[str
     if step is None and len(names) > 1:
         raise StateError(f"{run_id}: several steps wait, name one of them: {', '.join(names)}")
     name = step or names[0]
-    shown = {**summary(run), "step": name, "parameters": run.parameters}
-    return name, shown, fingerprint(run, [row for row in waiting if row.step == name])
+    names_ = run.plan.step[name].configures
+    now = {each: configuration.current(session, each) for each in names_}
+    may_change = ", ".join(f"{n} (now {told(v)})" for n, v in now.items()) or "no configuration"
+    shown = {**summary(run), "step": name, "parameters": run.parameters, "may_change": may_change}
+    return name, shown, fingerprint(session, run, [row for row in waiting if row.step == name])
+
+
+def told(version: Version | None) -> str:
+    """A value of the configuration in one line."""
+    return "unset" if version is None else f"{json.dumps(version.value)}, v{version.version}"
 
 
 def _approve(engine: Engine, run_id: str, step: str, who: By, shown: str) -> RunStatus:

@@ -10,8 +10,9 @@ from orchestration.engine.advance import Outcome, advance
 from orchestration.engine.by import By
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import NotFoundError, StateError
+from orchestration.ports import Session
 from orchestration.state import Run, RunStatus, StepStatus
-from orchestration.store import audit, runs, steps
+from orchestration.store import audit, configuration, runs, steps
 from orchestration.store.runs import RunRow
 from orchestration.store.steps import StepRow
 
@@ -95,7 +96,7 @@ def approve(tx: Transaction, run_id: str, step: str, by: By, shown: str | None =
     emergency.check(tx, f"{step} of {run_id} cannot be approved")
     status = runs.load(tx.session, run_id).status
     rows = waiting(tx, run_id, step)
-    if shown is not None and shown != fingerprint(runs.get(tx.session, run_id), rows):
+    if shown is not None and shown != fingerprint(tx.session, runs.get(tx.session, run_id), rows):
         raise StateError(f"{run_id}: what waits at {step} is not what was shown: look again")
     for row in rows:
         if row.due_at is not None and row.due_at <= tx.now:
@@ -134,9 +135,15 @@ def waiting(tx: Transaction, run_id: str, step: str) -> list[StepRow]:
     return rows
 
 
-def fingerprint(run: RunRow, rows: Sequence[StepRow]) -> str:
-    """What an approval of these branches allows, in 64 hex digits."""
-    allowed = [run.command, run.parameters, run.generation, [[*row.key, row.item] for row in rows]]
+def fingerprint(session: Session, run: RunRow, rows: Sequence[StepRow]) -> str:
+    """What an approval of these branches allows, and from which configuration, in 64 hex digits."""
+    names = sorted({name for row in rows for name in run.plan.step[row.step].configures})
+    known = [configuration.current(session, name) for name in names]
+    allowed = [
+        [run.command, run.parameters, run.generation],
+        [[*row.key, row.item] for row in rows],
+        [each and each.version for each in known],
+    ]
     return hashlib.sha256(json.dumps(allowed).encode()).hexdigest()
 
 

@@ -84,7 +84,8 @@ class TestApproval:
     def test_only_what_was_shown_is_approved(self, fleet: Fleet) -> None:
         run_id = self.waiting(fleet)
         rows = fleet.read(lambda s: steps.in_status(s, run_id, "pay", S.WAITING))
-        shown = fingerprint(fleet.run(run_id), rows)
+        run = fleet.run(run_id)
+        shown = fleet.read(lambda s: fingerprint(s, run, rows))
         with pytest.raises(StateError, match="not what was shown"):
             fleet.client.approve(run_id, "pay", ANN, shown="0" * 64)
         fleet.client.approve(run_id, "pay", ANN, shown=shown)

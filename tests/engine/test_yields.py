@@ -7,12 +7,13 @@ import pytest
 
 from orchestration.definitions import Route
 from orchestration.engine import Yield
-from orchestration.errors import PermanentError
-from orchestration.state import RunStatus
-from orchestration.store import configuration, shared
+from orchestration.engine.control import fingerprint
+from orchestration.errors import PermanentError, StateError
+from orchestration.state import RunStatus, StepStatus
+from orchestration.store import configuration, shared, steps
 from orchestration.store.configuration import Version
 from tests.engine.conftest import MakeFleet
-from tests.engine.fleet import SECOND, Fleet, step, workflow
+from tests.engine.fleet import HOUR, SECOND, Fleet, step, workflow
 
 SWITCH = workflow(
     "switch",
@@ -116,3 +117,16 @@ def test_shared_values_are_replaced_by_what_becomes_of_them(fleet: Fleet) -> Non
     assert fleet.read(lambda s: shared.under(s, "calls.")) == {"calls.polygon": 3}
     assert engine.update_shared("calls.polygon", lambda _: None) is None
     assert fleet.read(lambda s: shared.get(s, "calls.polygon")) is None
+
+
+def test_an_approval_is_of_the_configuration_that_was_shown(fleet_of: MakeFleet) -> None:
+    fleet = fleet_of(SWITCH, workflow("pay", step("pay", approval=HOUR, configures=["source"])))
+    worker = fleet.worker()
+    run_id = fleet.start("pay")
+    rows = fleet.read(lambda s: steps.in_status(s, run_id, "pay", StepStatus.WAITING))
+    shown = fleet.read(lambda s: fingerprint(s, fleet.run(run_id), rows))
+    fleet.start("switch")
+    claim = worker.take()
+    worker.engine.complete(claim.key, claim.attempt, None, LIVE)
+    with pytest.raises(StateError, match="not what was shown"):
+        fleet.client.approve(run_id, "pay", shown=shown)
