@@ -36,6 +36,11 @@ EMERGENCY = {
     "release": Verb("emergency:release", "Allow work again; what the stop held up goes on."),
     "status": Verb("emergency:status", "Tell whether a stop holds, and who acknowledged it."),
 }
+AGENTS = {
+    "list": Verb("fleet:agents", "List agents and their health."),
+    "pause": Verb("standby:pause", "Send nothing to agents; what they have begun may finish."),
+    "resume": Verb("standby:resume", "Let paused agents work again."),
+}
 SCHEDULES = {
     "list": Verb("schedules:list_", "List schedules."),
     "add": Verb("schedules:add", "Start a command by the clock."),
@@ -49,9 +54,7 @@ VERBS: Mapping[str, Verb | Group] = {
     "send": Verb("send:send", "Start a workflow, and print its id."),
     "serve": Verb("serve:serve", "Work for every run, all in one process, until stopped."),
     "workflows": Group("Runs: see, explain and steer them.", WORKFLOWS),
-    "agents": Group(
-        "The agents of the fleet.", {"list": Verb("fleet:agents", "List agents and their health.")}
-    ),
+    "agents": Group("The agents of the fleet.", AGENTS),
     "workers": Group(
         "The processes that work.", {"list": Verb("fleet:workers", "List worker processes.")}
     ),

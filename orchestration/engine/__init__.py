@@ -19,6 +19,7 @@ from orchestration.engine import (
     emergency,
     fork,
     membership,
+    standby,
     submit,
     sweep,
 )
@@ -220,6 +221,14 @@ class Engine:
     def reject(self, run_id: str, step: str, by: By = NO_ONE) -> RunStatus:
         """Refuse what waits for a person; see `control.reject`."""
         return self.commit(lambda tx: control.reject(tx, run_id, step, by))
+
+    def pause_agents(self, names: Sequence[str], by: By = NO_ONE) -> None:
+        """Send nothing to some agents; see `standby.pause`."""
+        self.commit(lambda tx: standby.pause(tx, names, by))
+
+    def resume_agents(self, names: Sequence[str], by: By = NO_ONE) -> None:
+        """Send what waits for some agents; see `standby.resume`."""
+        self.commit(lambda tx: standby.resume(tx, names, by))
 
     def stop_everything(self, by: By) -> int:
         """Begin an emergency stop, and cancel all work; the number of the stop."""

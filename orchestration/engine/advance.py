@@ -15,7 +15,7 @@ from orchestration.engine.transaction import Transaction
 from orchestration.errors import RejectedError
 from orchestration.plans import UNDO
 from orchestration.state import Run, RunStatus, StepStatus, progress
-from orchestration.store import artifacts, attempts, events, outbox, runs, steps, tallies
+from orchestration.store import artifacts, attempts, events, outbox, runs, steps, tallies, undo
 from orchestration.store.steps import NewStep, StepRow
 
 MOST_BRANCHES = 10_000
@@ -226,4 +226,4 @@ def settle(tx: Transaction, run: Run) -> list[Fact]:
     if run.status is not RunStatus.UNDOING or attempts.acting(tx.session, run.id):
         return []
     names = [step.name for step in run.plan.steps if step.undo]
-    return [facts.Settled(tuple(steps.undoable(tx.session, run.id, names, limit=1)))]
+    return [facts.Settled(tuple(undo.undoable(tx.session, run.id, names, limit=1)))]

@@ -115,6 +115,11 @@ def count_error(session: Session, name: str, error: str) -> None:
     )
 
 
+def pause(session: Session, name: str, *, paused: bool) -> None:
+    """Write whether anything is to be sent to an agent."""
+    session.run("UPDATE agents SET paused = ? WHERE name = ?", int(paused), name)
+
+
 def limits(session: Session, name: str) -> tuple[int | None, bool]:
     """How many steps the agent may run at once, and whether it is paused."""
     row = session.one("SELECT max_concurrent, paused FROM agents WHERE name = ?", name)

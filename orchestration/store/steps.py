@@ -213,6 +213,12 @@ def mark_sent(session: Session, row: StepRow, sender: str, again_at: datetime, s
     tallies.move(session, row.run_id, row.step, row.status, StepStatus.QUEUED)
 
 
+def sent(session: Session, queue: str) -> list[StepRow]:
+    """Branches of a queue that are sent but unclaimed."""
+    sql = f"SELECT {COLUMNS} FROM steps WHERE queue = ? AND status = 'queued'"
+    return [read(row) for row in session.all(sql, queue)]
+
+
 def resend(session: Session, now: datetime) -> None:
     """Let everything that is queued be sent again at the next sweep."""
     session.run("UPDATE steps SET due_at = ? WHERE status = 'queued'", now.timestamp())
@@ -321,23 +327,6 @@ def wake(session: Session, row: StepRow, due_at: datetime | None) -> None:
     """Set when a branch is to be looked at again; None: never."""
     sql = f"UPDATE steps SET due_at = ? WHERE {KEY}"
     session.run(sql, due_at and due_at.timestamp(), *row.key)
-
-
-def undoable(
-    session: Session, run_id: str, step_names: list[str], limit: int
-) -> list[tuple[str, int]]:
-    """Branches that this run did, or may have done, and that are not undone, the latest first."""
-    marks = ", ".join("?" * len(step_names))
-    rows = session.all(
-        "SELECT s.step, s.branch FROM steps s WHERE s.run_id = ?"
-        f" AND s.step IN ({marks}) AND s.branch >= 0"
-        " AND (s.status = 'completed' AND s.attempt > 0 OR s.unknown = 1)"
-        " AND NOT EXISTS (SELECT 1 FROM steps u WHERE u.run_id = s.run_id"
-        " AND u.step = 'undo.' || s.step AND u.branch = s.branch)"
-        " ORDER BY s.unknown DESC, s.ended_order DESC, s.opened_at DESC, s.branch DESC LIMIT ?",
-        *(run_id, *step_names, limit),
-    )
-    return [(row[0], row[1]) for row in rows]
 
 
 def read(row: Row) -> StepRow:

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 from orchestration.ports import Session, Store
 from orchestration.state import RunStatus, StepStatus
-from orchestration.store import artifacts, runs, steps, tallies, timers
+from orchestration.store import artifacts, runs, steps, tallies, timers, undo
 from orchestration.store.steps import StepRow
 from tests.store.rows import MINUTE, NOW, add_run, add_step, counted, move_run, row
 
@@ -284,11 +284,11 @@ class TestUndo:
             steps.complete(session, claimed(session, name="other"), NOW, "1", None)
             steps.complete(session, add_step(session, 1, step="other"), NOW, "1", None)
             left = [("packing", 3), ("packing", 1), ("packing", 0), ("packing", 2)]
-            assert steps.undoable(session, "r1", ["packing"], 9) == left
-            assert steps.undoable(session, "r1", ["packing"], 2) == left[:2]
-            assert steps.undoable(session, "r1", ["packing", "other"], 9)[1] == ("other", 0)
+            assert undo.undoable(session, "r1", ["packing"], 9) == left
+            assert undo.undoable(session, "r1", ["packing"], 2) == left[:2]
+            assert undo.undoable(session, "r1", ["packing", "other"], 9)[1] == ("other", 0)
             add_step(session, 3, step="undo.packing")
-            assert steps.undoable(session, "r1", ["packing"], 9) == left[1:]
+            assert undo.undoable(session, "r1", ["packing"], 9) == left[1:]
 
         store.write(operation)
 

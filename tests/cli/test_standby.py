@@ -1,0 +1,35 @@
+"""Agents are paused and resumed by name."""
+
+from collections.abc import Callable
+from typing import Any
+
+from orchestration.client import Client
+from orchestration.state import StepStatus
+from tests.cli.conftest import Cli
+from tests.cli.processes import Processes, reaches
+
+Values = Callable[..., Any]
+
+
+def test_a_paused_agent_is_listed_and_named_by_why_until_it_is_resumed(
+    cli: Cli, values: Values, client: Client, processes: Processes
+) -> None:
+    processes.serve()
+    assert values("agents", "pause", "worker") == [{"name": "worker", "paused": True}]
+    assert values("agents", "list")[0]["paused"]
+    run_id = client.start("job").workflow_id
+    reaches(client, run_id, "working", StepStatus.READY)
+    assert "`orchestrate agents resume worker`" in cli("workflows", "why", run_id).stdout
+
+    assert values("agents", "resume", "worker", "--reason", "it is well") == [
+        {"name": "worker", "paused": False}
+    ]
+    assert client.workflow(run_id).result(20)["count"] == 2
+
+
+def test_unknown_names_are_refused_with_those_that_are_known(cli: Cli, values: Values) -> None:
+    values("run", "job")
+    for verb in ("pause", "resume"):
+        error = cli("agents", verb, "worker", "nobody", code=2).stderr
+        assert "no agent 'nobody' was ever seen; known agents: worker" in error
+    assert not values("agents", "list")[0]["paused"]
