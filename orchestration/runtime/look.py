@@ -1,11 +1,14 @@
 """A look at RabbitMQ as it is now."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pika.exceptions import AMQPError, ChannelClosedByBroker
 
 from orchestration.bus import topology
 from orchestration.bus.address import Address, reason_of
+from orchestration.bus.inspection import Inspection
 from orchestration.errors import BrokerError, UnreachableError
 from orchestration.messages import EXCHANGE
 from orchestration.runtime.reach import connected
@@ -25,6 +28,25 @@ def broker_state(address: Address) -> dict[str, Any]:
             return state
     except UnreachableError as error:
         return state | {"reachable": False, "problem": error.problem, "cure": error.cure}
+
+
+@contextmanager
+def looking(address: Address, name: str) -> Iterator[Inspection]:
+    """A connection for several questions.
+
+    Args:
+        address: Where the server is.
+        name: What the connection is called on the server.
+
+    Raises:
+        UnreachableError: The server is away or refuses.
+        BrokerError: It has refused a question, or ended the connection.
+    """
+    with connected(address, name=name) as connection:
+        try:
+            yield Inspection(connection)
+        except AMQPError as error:
+            raise BrokerError(f"RabbitMQ at {address.place} refused: {reason_of(error)}") from None
 
 
 def rabbitmq_status(address: Address) -> dict[str, Any]:

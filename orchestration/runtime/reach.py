@@ -62,14 +62,19 @@ def require_claim(address: Address, claim: Claim) -> None:
 
 @contextmanager
 def connected(
-    address: Address, patience_s: float = PATIENCE_S
+    address: Address, patience_s: float = PATIENCE_S, name: str = "orchestrate"
 ) -> Iterator[pika.BlockingConnection]:
     """A connection for a question, without much patience.
+
+    Args:
+        address: Where the server is.
+        patience_s: How long connecting may take.
+        name: What the connection is called on the server.
 
     Raises:
         UnreachableError: The server is away or refuses; the message has no password in it.
     """
-    wanted = address.parameters("orchestrate")
+    wanted = address.parameters(name)
     wanted.socket_timeout = wanted.stack_timeout = patience_s
     wanted.blocked_connection_timeout = patience_s
     try:

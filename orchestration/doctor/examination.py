@@ -1,0 +1,82 @@
+"""The whole examination: settings, store, server and fleet, in this order."""
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from orchestration import settings
+from orchestration.bus.address import Address, address_in
+from orchestration.clock import SystemClock
+from orchestration.definitions import App
+from orchestration.doctor import server
+from orchestration.doctor.finding import Finding, ok, problem
+from orchestration.doctor.holdings import SQLITE, Holdings
+from orchestration.errors import (
+    ConfigurationError,
+    DefinitionError,
+    StoreError,
+    StoreTooNewError,
+    StoreTooOldError,
+)
+from orchestration.settings import Settings
+from orchestration.store import control
+from orchestration.store.connect import Opened, open_store
+
+Load = Callable[[Settings], App]
+
+
+def examine(load: Load, *, fix: bool) -> list[Finding]:
+    """Look at everything; change nothing, unless that is asked for.
+
+    Args:
+        load: How the fleet is loaded.
+        fix: Whether to cure what can be cured without harm.
+    """
+    try:
+        found = settings.load()
+        address = address_in(found)
+    except ConfigurationError as error:
+        return [problem("settings", str(error), "correct the environment")]
+    readable = ok("settings", f"readable; {found.transport}")
+    opened, said = opened_store(found)
+    if opened is None:
+        return [readable, said, *_server(address, None, fix=fix)]
+    with closing(opened.store):
+        app, fleet = loaded(found, load)
+        holdings = Holdings(opened, found, SystemClock())
+        asked = _server(address, opened.store.read(control.name), fix=fix)
+        return [readable, said, *asked, *fleet, *holdings.examine(app)]
+
+
+def opened_store(found: Settings) -> tuple[Opened | None, Finding]:
+    """The store, if there is one that can be used, and what is to be said of that."""
+    url = found.store_url
+    if url.startswith(SQLITE) and not Path(url.removeprefix(SQLITE)).exists():
+        return None, ok("store", "there is none yet: the first run or worker makes it")
+    try:
+        return open_store(url, create=False), ok("store", "it can be used, its schema is ours")
+    except StoreTooOldError as error:
+        cure = "stop the fleet, then `orchestrate migrate`"
+        return None, problem("schema", str(error), cure)
+    except StoreTooNewError as error:
+        cure = "install the release that migrated it, or restore a backup"
+        return None, problem("schema", str(error), cure)
+    except ConfigurationError as error:
+        return None, problem("store", str(error), "correct the environment")
+    except StoreError as error:
+        cure = "see that it is there and that we may use it; DATABASE_URL names it"
+        return None, problem("store", str(error), cure, unreachable=True)
+
+
+def loaded(found: Settings, load: Load) -> tuple[App | None, list[Finding]]:
+    """The fleet, if its module can be imported, and what is to be said of that."""
+    try:
+        return load(found), []
+    except (ConfigurationError, DefinitionError) as error:
+        return None, [problem("app", str(error), "correct ORCHESTRATION_APP, or the module")]
+
+
+def _server(address: Address | None, store: str | None, *, fix: bool) -> list[Finding]:
+    if address is None:
+        return [ok("broker", "none is configured: everything runs embedded")]
+    return server.examine(address, store, fix=fix)

@@ -1,0 +1,105 @@
+"""The part of an examination that asks RabbitMQ."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from orchestration.bus import topology
+from orchestration.bus.address import Address
+from orchestration.bus.inspection import Inspection
+from orchestration.bus.rabbitmqctl import rabbitmqctl_for
+from orchestration.clock import new_id
+from orchestration.doctor import dead_lettering, queue
+from orchestration.doctor.dead_lettering import Administration
+from orchestration.doctor.finding import Finding, ok, problem
+from orchestration.errors import BrokerError, UnreachableError
+from orchestration.runtime.look import looking
+
+T = TypeVar("T")
+
+BETWEEN_LOOKS_S = 1.0
+
+
+def examine(address: Address, store: str | None, *, fix: bool) -> list[Finding]:
+    """Everything that is to be said of RabbitMQ.
+
+    Args:
+        address: Where it is.
+        store: The name of our store; None: it has none.
+        fix: Whether to cure what can be cured without harm.
+    """
+    name = f"orchestrate doctor {new_id()}"
+    try:
+        with looking(address, name) as inspection:
+            ways = ways_to(address, name)
+            found = [ok("broker", f"{address.place} can be used")]
+            found += _queue(inspection, address.vhost, ways, fix=fix)
+            if store is not None:
+                found.append(_one_store(inspection, store))
+            return [*found, _policy(address.vhost, ways, fix=fix)]
+    except UnreachableError as error:
+        what = f"{address.place} cannot be used ({error.problem})"
+        return [problem("broker", what, error.cure, unreachable=True)]
+    except BrokerError as error:
+        cure = "look into its log, and into the permissions of our user"
+        return [problem("broker", str(error), cure, unreachable=True)]
+
+
+def ways_to(address: Address, connection: str) -> list[Administration]:
+    """The ways to ask the server what an ordinary connection cannot, best first.
+
+    Args:
+        address: Where it is.
+        connection: The name of a connection to it that is open now.
+    """
+    tool = rabbitmqctl_for(address.vhost, connection)
+    return [] if tool is None else [tool]
+
+
+def _queue(
+    inspection: Inspection, vhost: str, ways: Sequence[Administration], *, fix: bool
+) -> list[Finding]:
+    before, looked_at = inspection.queue(), time.monotonic()
+    if before is None:
+        return [ok("queue", f"{topology.QUEUE} is not there yet: the first worker declares it")]
+    refusal = inspection.inequivalence()
+    bound = first(ways, lambda way: way.bindings())
+    if fix and refusal is None and bound is not None and not bound.issuperset(topology.BINDINGS):
+        inspection.declare()
+        bound = first(ways, lambda way: way.bindings())
+    time.sleep(max(0.0, looked_at + BETWEEN_LOOKS_S - time.monotonic()))
+    after = inspection.queue() or before
+    return [
+        queue.arguments(vhost, refusal),
+        queue.depth(before, after),
+        queue.bindings(bound),
+    ]
+
+
+def _one_store(inspection: Inspection, store: str) -> Finding:
+    check, other = "one store", inspection.rival(store)
+    if other is None:
+        return ok(check, f"nobody uses another store on this vhost than {store!r}")
+    what = f"live processes on this vhost use the store {other!r}, we are set to {store!r}"
+    cure = (
+        "give all of them the same DATABASE_URL (or ORCHESTRATION_HOME), or each environment a"
+        " vhost of its own"
+    )
+    return problem(check, what, cure)
+
+
+def _policy(vhost: str, ways: Sequence[Administration], *, fix: bool) -> Finding:
+    policies = first(ways, lambda way: way.policies())
+    if fix:
+        return dead_lettering.cured(vhost, ways, policies)
+    return dead_lettering.policy(vhost, policies)
+
+
+def first(ways: Sequence[Administration], ask: Callable[[Administration], T]) -> T | None:
+    """What the first way answers that may; None: none does."""
+    for way in ways:
+        try:
+            return ask(way)
+        except BrokerError:
+            continue
+    return None
