@@ -69,9 +69,9 @@ def stop_discovery(context: Context) -> dict[str, Any]:
     return configured_controller().stop(context, force=asked.force_stop, grace=grace)
 
 
-def resume_discovery(_context: Context) -> dict[str, Any]:
+def resume_discovery(context: Context) -> dict[str, Any]:
     """Let discovery's workers take work again."""
-    return configured_controller().resume()
+    return configured_controller().resume(context)
 
 
 def activate_strategy(context: Context) -> dict[str, Any]:

@@ -29,12 +29,13 @@ class Controller(Protocol):
             grace: How long workers may take to finish what they do.
 
         Raises:
+            AlreadyRestartingError: Another run is at it.
             WorkersBusyError: Some go on; new work is taken again.
         """
         ...
 
-    def resume(self) -> Answer:
-        """Take new work again."""
+    def resume(self, context: Context) -> Answer:
+        """Take new work again, if `stop` in this run has ended that."""
         ...
 
     def clear(self, context: Context) -> Answer:

@@ -17,6 +17,18 @@ class WorkersBusyError(PermanentError):
         self.busy = tuple(busy)
 
 
+class AlreadyRestartingError(PermanentError):
+    """Another run restarts discovery: wait for its end, or cancel it.
+
+    Attributes:
+        workflow_id: That run.
+    """
+
+    def __init__(self, workflow_id: str) -> None:
+        super().__init__(f"{workflow_id} restarts discovery already: wait for it, or cancel it")
+        self.workflow_id = workflow_id
+
+
 class ServiceError(OrchestrationError):
     """Discovery did not come back: look at its service where the message points, then repeat."""
 

@@ -10,6 +10,7 @@ from redis.client import Pipeline
 from rq.utils import as_text
 
 KEPT = timedelta(days=7)
+OWNER = "orchestration:restart"
 
 
 class Journal:
@@ -22,6 +23,7 @@ class Journal:
 
     def __init__(self, redis: Redis, run_id: str) -> None:
         self._redis = redis
+        self._run_id = run_id
         self._key = f"orchestration:restart:{run_id}"
 
     def once(self, name: str, value: Any, act: Callable[[Pipeline], None]) -> bool:
@@ -52,6 +54,29 @@ class Journal:
         """The value of a note; None where there is none."""
         text = self._redis.hget(self._key, name)
         return None if text is None else json.loads(text)
+
+    def reserve(self, span: timedelta) -> str:
+        """Let no other run suspend the workers for so long; the run that may."""
+        self._redis.set(OWNER, self._run_id, nx=True, ex=span)
+        owner = as_text(self._redis.get(OWNER) or self._run_id)
+        if owner == self._run_id:
+            self._redis.expire(OWNER, span)
+        return owner
+
+    def release(self, act: Callable[[Pipeline], object]) -> bool:
+        """Do what `act` queues and give the reservation back, if it is this run's."""
+        mine = False
+
+        def write(pipeline: Pipeline) -> None:
+            nonlocal mine
+            mine = pipeline.get(OWNER) == self._run_id.encode()
+            pipeline.multi()
+            if mine:
+                pipeline.delete(OWNER)
+                act(pipeline)
+
+        self._redis.transaction(write, OWNER)
+        return mine
 
     def begin_with(self, prefix: str) -> list[Any]:
         """The values of all notes whose name begins so, by name."""

@@ -40,7 +40,7 @@ class OwnWorkers:
             raise WorkersBusyError([listed], advice)
         return {"controller": "own", "queue": DISCOVERY_ALGORITHM, "stopped": [], "forced": force}
 
-    def resume(self) -> Answer:
+    def resume(self, context: Context) -> Answer:  # noqa: ARG002 - there is nothing to resume
         """Nothing was suspended."""
         return {"controller": "own", "resumed": False}
 

@@ -10,8 +10,13 @@ from rq.job import Job, JobStatus
 from rq.suspension import is_suspended, resume, suspend
 
 from actors.discovery import jobs, rq_jobs
-from actors.discovery.controller import CLOCK, Answer, Facts, await_until
-from actors.discovery.errors import AbandonedError, ServiceError, WorkersBusyError
+from actors.discovery.controller import Answer, Facts, await_until
+from actors.discovery.errors import (
+    AbandonedError,
+    AlreadyRestartingError,
+    ServiceError,
+    WorkersBusyError,
+)
 from actors.discovery.journal import Journal
 from actors.discovery.rq_shutdown import DEAD, STOPPED_JOB, TOLD, Shutdown
 from actors.discovery.rq_worker import ListedWorker, list_workers
@@ -49,18 +54,21 @@ class RqController:
         The suspension is RQ's own and concerns every queue of its server.
 
         Raises:
+            AlreadyRestartingError: Another run is at it.
             WorkersBusyError: Some are still at work; RQ is resumed.
             AbandonedError: The attempt has lost its claim.
         """
         with self._queue() as queue:
             journal = Journal(queue.connection, context.workflow_id)
+            if (owner := journal.reserve(grace + SUSPENDED_FOR)) != context.workflow_id:
+                raise AlreadyRestartingError(owner)
             shutdown = Shutdown(queue, journal, context)
             suspend(queue.connection, ttl=int((grace + SUSPENDED_FOR).total_seconds()))
             left = shutdown.gracefully(grace)
             if left and force:
                 left = shutdown.forcibly()
             if left:
-                resume(queue.connection)
+                journal.release(resume)
                 raise WorkersBusyError([worker.label for worker in left], advice_for(force))
             return {
                 "controller": "rq",
@@ -70,10 +78,11 @@ class RqController:
                 "dead": journal.begin_with(DEAD),
             }
 
-    def resume(self) -> Answer:
-        """Let RQ's workers take jobs again."""
+    def resume(self, context: Context) -> Answer:
+        """Let RQ's workers take jobs again, unless another run has suspended them since."""
         with self._queue() as queue:
-            return {"controller": "rq", "resumed": bool(resume(queue.connection))}
+            journal = Journal(queue.connection, context.workflow_id)
+            return {"controller": "rq", "resumed": journal.release(resume)}
 
     def clear(self, context: Context) -> Answer:
         """Delete what waits and what was left in the middle; count it before and after.
@@ -115,7 +124,8 @@ class RqController:
         """
         with self._queue() as queue:
             journal = Journal(queue.connection, context.workflow_id)
-            resume(queue.connection)  # a worker that starts while RQ is suspended ends at once
+            # A worker that starts while RQ is suspended ends at once.
+            journal.release(resume)
             answer = self._service.start(context.idempotency_key, journal)
             expected = max(1, len(stopped["stopped"]) if self._service.all_return else 1)
             context.progress(0.2, f"waiting for {expected} workers")
@@ -193,7 +203,7 @@ class RqController:
 
 def is_living(worker: ListedWorker) -> bool:
     """Whether it is there to take jobs."""
-    return worker.listening and not worker.told and not worker.silent(CLOCK.now())
+    return worker.alive and not worker.told
 
 
 def advice_for(force: bool) -> str:  # noqa: FBT001

@@ -14,7 +14,7 @@ from rq import Queue
 from rq.command import send_shutdown_command, send_stop_job_command
 from rq.exceptions import InvalidJobOperation, NoSuchJobError
 
-from actors.discovery.controller import CLOCK, await_until
+from actors.discovery.controller import await_until
 from actors.discovery.journal import Journal
 from actors.discovery.rq_worker import ListedWorker, bury, list_workers
 from orchestration import Context
@@ -37,7 +37,6 @@ class Shutdown:
         self._queue = queue
         self._journal = journal
         self._context = context
-        self._beats: dict[str, str] = {}
 
     def gracefully(self, grace: timedelta) -> list[ListedWorker]:
         """Ask every worker once, and wait; the living ones that are left.
@@ -62,14 +61,16 @@ class Shutdown:
         def look() -> Sequence[ListedWorker]:
             listed = list_workers(self._queue)
             for worker in listed:
-                self._beats.setdefault(worker.identity, worker.beaten)
                 act(worker)
             if listed:
                 self._context.progress(0.5, f"{len(listed)} workers left, {doing}")
             return listed
 
         left = await_until(self._context, look, lambda found: not found, span)
-        return [worker for worker in left if not self._is_dead(worker)]
+        for worker in left:
+            if not worker.alive:
+                self._bury(worker)
+        return [worker for worker in left if worker.alive]
 
     def _ask(self, worker: ListedWorker) -> None:
         if not worker.listening:
@@ -96,14 +97,6 @@ class Shutdown:
             lambda pipeline: send_shutdown_command(pipeline, worker.name),
         )
 
-    def _is_dead(self, worker: ListedWorker) -> bool:
-        """Whether nobody is there any more; then it is taken off the list.
-
-        Its clock may differ from ours: it has to have missed its beats, and while we looked on.
-        """
-        still = self._beats[worker.identity] == worker.beaten
-        dead = not worker.listening or (still and worker.silent(CLOCK.now()))
-        if dead:
-            self._journal.note(DEAD + worker.identity, worker.as_json())
-            bury(self._queue.connection, worker)
-        return dead
+    def _bury(self, worker: ListedWorker) -> None:
+        self._journal.note(DEAD + worker.identity, worker.as_json())
+        bury(self._queue.connection, worker)

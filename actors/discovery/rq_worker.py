@@ -1,20 +1,16 @@
 """RQ's workers as Redis lists them, and who of them is dead."""
 
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
 
 from redis import Redis
 from rq import Queue
 from rq.command import PUBSUB_CHANNEL_TEMPLATE
-from rq.defaults import DEFAULT_JOB_MONITORING_INTERVAL, DEFAULT_WORKER_TTL
-from rq.utils import utcparse
 from rq.worker import Worker
 from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 
-IDLE_STATES = ("idle", "started")
-# A worker that waits for a job beats once in its time to live, every other one far more often.
-IDLE_SILENCE = timedelta(seconds=DEFAULT_WORKER_TTL)
-BUSY_SILENCE = timedelta(seconds=2 * DEFAULT_JOB_MONITORING_INTERVAL)
+# Each heartbeat of RQ lets the worker's hash live for a minute longer than until the next one is
+# due, so this much less has missed one by half a minute. Redis counts it: no clock is compared.
+LEAST_LIFE_S = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +23,7 @@ class ListedWorker:
         job: The id of the job that it does; empty: none.
         told: Whether it finishes its job and ends: it was asked to, by whomever.
         listening: Whether anybody hears what is sent to it: the worker, or a job it left behind.
+        expires_in: How long it stays listed without a further heartbeat, in seconds; -1: for ever.
     """
 
     name: str
@@ -39,6 +36,7 @@ class ListedWorker:
     queues: tuple[str, ...]
     told: bool
     listening: bool
+    expires_in: int
 
     @property
     def identity(self) -> str:
@@ -51,10 +49,10 @@ class ListedWorker:
         doing = f"job {self.job}" if self.job else self.state
         return f"worker {self.name} on {self.host or 'an unknown host'} (pid {self.pid}): {doing}"
 
-    def silent(self, now: datetime) -> bool:
-        """Whether its last heartbeat is older than a living worker's ever is."""
-        allowed = IDLE_SILENCE if self.state in IDLE_STATES else BUSY_SILENCE
-        return bool(self.beaten) and now - utcparse(self.beaten) > allowed
+    @property
+    def alive(self) -> bool:
+        """Whether somebody listens, and has not missed a heartbeat."""
+        return self.listening and not 0 <= self.expires_in < LEAST_LIFE_S
 
     def as_json(self) -> dict[str, object]:
         """Who it is, as it stands in results."""
@@ -70,12 +68,13 @@ def list_workers(queue: Queue) -> list[ListedWorker]:
         for key in keys:
             pipeline.hgetall(key)
             pipeline.pubsub_numsub(PUBSUB_CHANNEL_TEMPLATE % name_of(key))
+            pipeline.ttl(key)
         told = pipeline.execute()
-    found = zip(keys, told[::2], told[1::2], strict=True)
-    return [read(key, fields, bool(heard[0][1])) for key, fields, heard in found if fields]
+    found = zip(keys, told[::3], told[1::3], told[2::3], strict=True)
+    return [read(key, fields, heard[0][1], ttl) for key, fields, heard, ttl in found if fields]
 
 
-def read(key: str, fields: dict[bytes, bytes], listening: bool) -> ListedWorker:  # noqa: FBT001
+def read(key: str, fields: dict[bytes, bytes], listeners: int, expires_in: int) -> ListedWorker:
     """A worker from its hash."""
     text = {name.decode(): value.decode("utf-8", "replace") for name, value in fields.items()}
     return ListedWorker(
@@ -88,7 +87,8 @@ def read(key: str, fields: dict[bytes, bytes], listening: bool) -> ListedWorker:
         job=text.get("current_job", ""),
         queues=tuple(filter(None, text.get("queues", "").split(","))),
         told="shutdown_requested_date" in text,
-        listening=listening,
+        listening=listeners > 0,
+        expires_in=expires_in,
     )
 
 

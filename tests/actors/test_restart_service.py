@@ -32,6 +32,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def restart(rq: RqFleet, service: Service, stopped: dict[str, Any] | None = None) -> dict[str, Any]:
+    Journal(rq.redis, "restart_1").reserve(SOON)
     suspend(rq.redis)
     return rq.controller(service).restart(context_of(RESTARTING), stopped or NOBODY)
 

@@ -9,7 +9,7 @@ import pytest
 from rq.command import send_shutdown_command
 from rq.suspension import is_suspended
 
-from actors.discovery.errors import AbandonedError, WorkersBusyError
+from actors.discovery.errors import AbandonedError, AlreadyRestartingError, WorkersBusyError
 from tests.acceptance.processes import freeze
 from tests.actors.rq_fleet import WITHIN, Heard, RqFleet, context_of
 from tests.eventually import eventually
@@ -131,7 +131,7 @@ def test_a_dead_worker_with_a_living_job_is_known_by_its_heartbeat(rq: RqFleet) 
     assert rq.listed()["one"].listening, "the job that it left behind holds its connection"
     with pytest.raises(WorkersBusyError, match="worker one"):
         stop(rq, grace=SHORT)
-    rq.redis.hset("rq:worker:one", "last_heartbeat", "2001-01-01T00:00:00.000000Z")
+    rq.redis.expire("rq:worker:one", 29)  # as it will be half a minute after the next one was due
     assert names(stop(rq, grace=SHORT)["dead"]) == ["one"]
     end.touch()
 
@@ -143,9 +143,23 @@ def test_an_attempt_that_lost_its_claim_leaves_everything_to_the_next(rq: RqFlee
     with pytest.raises(AbandonedError):
         rq.controller().stop(context_of(STOPPING, heard), force=True, grace=LONG)
     assert is_suspended(rq.redis)
-    assert rq.controller().resume() == {"controller": "rq", "resumed": True}
-    assert rq.controller().resume() == {"controller": "rq", "resumed": False}
+    undo = context_of(f"undo.{STOPPING}")
+    assert rq.controller().resume(undo) == {"controller": "rq", "resumed": True}
+    assert not is_suspended(rq.redis)
+    assert rq.controller().resume(undo) == {"controller": "rq", "resumed": False}
     end.touch()
+
+
+def test_one_restart_at_a_time(rq: RqFleet) -> None:
+    assert stop(rq)["stopped"] == []
+    assert stop(rq)["stopped"] == [], "the same run may repeat it"
+    other = context_of(STOPPING, run="restart_2")
+    with pytest.raises(AlreadyRestartingError, match="restart_1 restarts discovery already"):
+        rq.controller().stop(other, force=False, grace=SHORT)
+    assert rq.controller().resume(other) == {"controller": "rq", "resumed": False}
+    assert is_suspended(rq.redis), "it is the first run's"
+    rq.controller().resume(context_of(f"undo.{STOPPING}"))
+    assert rq.controller().stop(other, force=False, grace=SHORT)["stopped"] == []
 
 
 def test_where_there_are_no_workers_nothing_is_waited_for(rq: RqFleet) -> None:
