@@ -161,6 +161,10 @@ class StoreInUseError(StoreError):
     """Live processes use this store with another transport: stop them, or share their settings."""
 
 
+class CheckFailedError(OrchestrationError):
+    """Something is not as the setup guide promises: the message says what, and what to look at."""
+
+
 class PermanentError(OrchestrationError):
     """Raise this in an action to fail its step at once: no retry could help."""
 

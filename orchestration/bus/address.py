@@ -42,11 +42,13 @@ class Address:
         url: `amqp://` or `amqps://`, password included.
         ssl_options: How to check the server, and what to show it; None: as `tls` says.
         tls: The files for that, where the address is `amqps://`.
+        prefix: Before the names of the exchange and of all queues: a rehearsal has its own.
     """
 
     url: str = field(repr=False)
     ssl_options: pika.SSLOptions | None = None
     tls: Tls = BY_THE_SYSTEM
+    prefix: str = ""
 
     @property
     def place(self) -> str:
@@ -113,16 +115,19 @@ def parameters(url: str, name: str) -> pika.URLParameters:
     return found
 
 
-def address_of(config: Mapping[str, Any] | None) -> Address:
+def address_of(config: Mapping[str, Any] | Address | None) -> Address:
     """The address that a config dict describes; without one that of the settings.
 
     Args:
         config: `host`, `port`, `username`, `password`, `virtual_host`, `heartbeat`,
-            `blocked_connection_timeout`, `ssl_options`; what is missing has its default.
+            `blocked_connection_timeout`, `ssl_options`; what is missing has its default. Or the
+            address itself.
 
     Raises:
         ConfigurationError: A key is unknown or its value wrong; all are named.
     """
+    if isinstance(config, Address):
+        return config
     if config is None and (address := address_in(settings.load())) is not None:
         return address
     try:

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from orchestration import settings
-from orchestration.bus.address import address_of
+from orchestration.bus.address import Address, address_of
 from orchestration.bus.letters import Letter, check_name, kind_of, seal
 from orchestration.bus.line import Line, Outgoing
 from orchestration.bus.link import Link, link_to
@@ -36,14 +36,17 @@ class AgentMessageBus:
     Args:
         name: The agent: 1 to 100 letters, digits, `_` or `-`.
         rabbitmq_config: `host`, `port`, `username`, `password`, `virtual_host`, `heartbeat`,
-            `blocked_connection_timeout`, `ssl_options`; None: what the environment says.
+            `blocked_connection_timeout`, `ssl_options`; or the address itself; None: what the
+            environment says.
 
     Raises:
         RejectedError: The name cannot be routed.
         ConfigurationError: A key of the config, or a setting, is wrong.
     """
 
-    def __init__(self, name: str, rabbitmq_config: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, name: str, rabbitmq_config: Mapping[str, Any] | Address | None = None
+    ) -> None:
         check_name("name", name)
         self.name = name
         self._address = address_of(rabbitmq_config)

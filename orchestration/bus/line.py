@@ -70,6 +70,7 @@ class Line:
     def __init__(self, link: Link, agent: str) -> None:
         self._link = link
         self._agent = agent
+        self._exchange = link.prefix + EXCHANGE
         self._talk: Talk | None = None
         self._waiting: deque[_Sending] = deque()
         self._unconfirmed: dict[int, _Sending] = {}
@@ -135,7 +136,7 @@ class Line:
 
     async def _use(self, connection: AsyncioConnection) -> None:
         """Open a channel, and serve it until it is closed."""
-        talk = await open_with_exchange(connection)
+        talk = await open_with_exchange(connection, self._exchange)
         try:
             await talk.ask(talk.channel.confirm_delivery, self._confirmed)
             self._last = 0
@@ -165,7 +166,7 @@ class Line:
         if talk.closed.done() or self._receive is None:
             return
         try:
-            await subscribe(talk, self._agent, self._deliver)
+            await subscribe(talk, self._agent, self._deliver, self._link.prefix)
         except ChannelClosedByBroker as error:
             refusal = BrokerError(f"{self._agent} may not consume its own queue: {error}")
             settle(self._consuming, refusal)
@@ -191,7 +192,7 @@ class Line:
             self._unconfirmed[self._last] = sending
             message = sending.message
             self._talk.channel.basic_publish(
-                EXCHANGE, message.routing_key, message.body, message.properties
+                self._exchange, message.routing_key, message.body, message.properties
             )
 
     def _confirmed(self, frame: "pika.frame.Method[pika.spec.Basic.Ack]") -> None:
@@ -210,7 +211,7 @@ class Line:
             settle(sending.confirmed, error)
 
 
-async def open_with_exchange(connection: AsyncioConnection) -> Talk:
+async def open_with_exchange(connection: AsyncioConnection, exchange: str) -> Talk:
     """Open a channel, and make sure that the exchange is there.
 
     Whoever may not configure anything can still look whether it is there.
@@ -220,25 +221,26 @@ async def open_with_exchange(connection: AsyncioConnection) -> Talk:
     """
     talk = await open_talk(connection)
     try:
-        await talk.ask(talk.channel.exchange_declare, EXCHANGE, "topic", passive=True)
+        await talk.ask(talk.channel.exchange_declare, exchange, "topic", passive=True)
     except ChannelClosedByBroker as error:
         if error.reply_code != NOT_FOUND:
             raise
         talk = await open_talk(connection)
-        await talk.ask(talk.channel.exchange_declare, EXCHANGE, "topic", durable=True)
+        await talk.ask(talk.channel.exchange_declare, exchange, "topic", durable=True)
     return talk
 
 
-async def subscribe(talk: Talk, agent: str, deliver: Callable[..., None]) -> None:
-    """Declare an agent's own queue, and consume it.
+async def subscribe(talk: Talk, agent: str, deliver: Callable[..., None], prefix: str = "") -> None:
+    """Declare an agent's own queue, and consume it; that of a rehearsal does not stay.
 
     Raises:
         AMQPError: The channel was closed: the broker does not allow it, or the connection broke.
     """
-    channel, queue = talk.channel, topology.queue_of(agent)
-    await talk.ask(channel.queue_declare, queue, durable=True)
+    channel, queue = talk.channel, prefix + topology.queue_of(agent)
+    arguments = topology.FLEETING if prefix else None
+    await talk.ask(channel.queue_declare, queue, durable=True, arguments=arguments)
     for key in topology.keys_of(agent):
-        await talk.ask(channel.queue_bind, queue, EXCHANGE, key)
+        await talk.ask(channel.queue_bind, queue, prefix + EXCHANGE, key)
     channel.add_on_cancel_callback(lambda _frame: channel.close())
     await talk.ask(channel.basic_qos, prefetch_count=PREFETCH)
     await talk.ask(channel.basic_consume, queue, deliver)

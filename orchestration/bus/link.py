@@ -26,11 +26,15 @@ class Link:
 
     Args:
         address: Where to connect.
+
+    Attributes:
+        prefix: Before the names of the exchange and of queues.
     """
 
     def __init__(self, address: Address) -> None:
         loop = asyncio.get_running_loop()
         self._address = address
+        self.prefix = address.prefix
         self._users = 0
         self._tried = asyncio.Event()
         self._failure: OrchestrationError | None = None

@@ -17,6 +17,7 @@ QUEUE_ARGUMENTS: dict[str, Any] = {
     "x-max-length": 10_000,
     "x-overflow": "drop-head",
 }
+FLEETING: dict[str, Any] = {"x-expires": 60_000}
 AGENT_KEYS = ("command", "data", "status", "response", "error")
 BINDINGS = (
     "orchestration.*",

@@ -63,6 +63,7 @@ VERBS: Mapping[str, Verb | Group] = {
     "events": Verb("events:events", "Show what happened; with -f follow it."),
     "status": Verb("fleet:status", "Show agents, queues, runs and the success rate."),
     "doctor": Verb("doctor:doctor", "Find what is wrong around the fleet, and its cure."),
+    "verify": Verb("verify:verify", "Play the setup guide's five scenarios, and report."),
     "migrate": Verb("migrate:migrate", "Bring the store's schema up to date."),
     "new": Verb("new:new", "Write a small tested project of one agent and one workflow."),
 }

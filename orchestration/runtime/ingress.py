@@ -46,7 +46,7 @@ class Ingress:
         engine: Where messages are handled.
         app: What can be started, and where data go.
         locks: By which the two are elected.
-        parameters: How to connect.
+        connect: Opens a connection.
         claim: Made by each connection, before it consumes.
         settings: What is secret in a body that is kept, and which user speaks for whom.
     """
@@ -56,14 +56,14 @@ class Ingress:
         engine: Engine,
         app: App,
         locks: Locks,
-        parameters: pika.connection.Parameters,
+        connect: Callable[[], pika.BlockingConnection],
         claim: Claim,
         settings: Settings,
     ) -> None:
         self._engine = engine
         self._door = Door(app, settings)
         self._locks = locks
-        self._parameters = parameters
+        self._connect = connect
         self._claim = claim
         self._stopping = threading.Event()
         self._election: str | None = None
@@ -108,7 +108,7 @@ class Ingress:
     def _consume(self) -> None:
         self._deliveries.clear()
         self._unacknowledged = 0
-        connection = pika.BlockingConnection(self._parameters)
+        connection = self._connect()
         try:
             self._claim.make(connection)
             channel = connection.channel()

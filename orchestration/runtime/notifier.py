@@ -8,13 +8,11 @@ what it says comes back to the queue that commands come by.
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, Protocol
 
-import pika
-
-from orchestration.bus.publisher import Letter, Publisher
+from orchestration.bus.publisher import Letter
 from orchestration.engine import Engine
 from orchestration.errors import StoreError
 from orchestration.messages import EXCHANGE, MessageType, compose, routing_key
@@ -35,21 +33,40 @@ ELECTED = "notifier"
 Spoken = tuple[int, int]
 
 
+class Post(Protocol):
+    """The way letters leave."""
+
+    def publish(self, letters: Sequence[Letter]) -> None:
+        """Publish soon, without waiting and without raising."""
+        ...
+
+    def look(self, queue: str, tell: Callable[[int], None]) -> bool:
+        """Ask how many messages wait in a queue; False if nothing can be asked now."""
+        ...
+
+    def close(self) -> None:
+        """Wait a little for what is under way, and disconnect."""
+        ...
+
+
 class Notifier:
     """Publishes the outbox, in the one worker that is elected.
 
     Args:
         engine: Where the outbox is.
         locks: By which one is elected.
-        parameters: How to connect.
+        post: Makes what publishes, of who is to be told what is confirmed.
     """
 
     def __init__(
-        self, engine: Engine, locks: Locks, parameters: pika.connection.Parameters
+        self,
+        engine: Engine,
+        locks: Locks,
+        post: Callable[[Callable[[Sequence[Any]], None]], Post],
     ) -> None:
         self._engine = engine
         self._locks = locks
-        self._publisher = Publisher(parameters, self._confirmed, EXCHANGE)
+        self._publisher = post(self._confirmed)
         self._echoes = Echoes(self._publisher.look)
         self._heard: SimpleQueue[Spoken] = SimpleQueue()
         self._unconfirmed: dict[int, str | None] = {}

@@ -4,17 +4,21 @@ import os
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 import dramatiq
+import pika
 
 from orchestration.bus.address import Address, address_in
 from orchestration.bus.claim import Claim
+from orchestration.bus.publisher import Publisher
 from orchestration.clock import SystemClock, new_id
 from orchestration.definitions import App
 from orchestration.engine import Engine
 from orchestration.engine.transaction import Rules
 from orchestration.errors import OrchestrationError
+from orchestration.messages import EXCHANGE
 from orchestration.runtime.broker import HardRabbitmqBroker
 from orchestration.runtime.frame import Frame
 from orchestration.runtime.ingress import Ingress
@@ -159,11 +163,11 @@ class Running:
         if address is None or self._claim is None:
             return ()
         ingress_to = address.parameters("orchestration ingress")
-        ingress = Ingress(
-            self.engine, setup.app, self._locks, ingress_to, self._claim, setup.settings
-        )
+        connect = partial(pika.BlockingConnection, ingress_to)
+        ingress = Ingress(self.engine, setup.app, self._locks, connect, self._claim, setup.settings)
         notifier_to = address.parameters("orchestration notifier")
-        notifier = Notifier(self.engine, self._locks, notifier_to)
+        post = partial(Publisher, notifier_to, exchange=EXCHANGE)
+        notifier = Notifier(self.engine, self._locks, post)
         ingress.start()
         notifier.start()
         return ingress, notifier

@@ -141,6 +141,12 @@ def test_the_guide_s_orchestrator_takes_the_guide_s_ssl_options(
         asyncio.run(orchestrator.stop())
 
 
+def test_the_bus_is_verified_over_tls(place: Workplace, processes: Processes) -> None:
+    code, said = processes.run(place, *ORCHESTRATE, "verify", within=50)
+    assert code == 0, said
+    assert "Passed: 5" in said
+
+
 def change(server: Server, wrong: str) -> tuple[str, dict[str, str]]:
     """An address and settings of which one thing is wrong."""
     certificates = server.certificates
