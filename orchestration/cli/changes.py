@@ -32,6 +32,8 @@ def verb(name: str, help_: str, allowed: Sequence[str], change: Change) -> click
         with opened_engine() as engine:
             found = engine.store.read(lambda s: selecting.select(s, **wanted, allowed=allowed))
             good = selecting.permitted(name, found, allowed)
+            if found and not good:
+                return exits.USAGE
             if good:
                 selecting.ask(name, good, yes=yes)
             code = apply(engine, [run["id"] for run in good], change, by(reason), form)

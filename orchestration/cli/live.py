@@ -99,7 +99,7 @@ def head(picture: Picture, now: datetime) -> RenderableType:
         Text(picture.status, style=style),
         ProgressBar(total=1.0, completed=picture.progress, width=BAR),
         Text(f"{picture.progress:4.0%}"),
-        Text(times(picture.progress, elapsed, ended=picture.status.ended), style="dim"),
+        Text(times(picture.progress, elapsed, going=goes_on(picture)), style="dim"),
     )
     return grid
 
@@ -109,14 +109,14 @@ def step_line(step: StepPicture, now: datetime) -> list[RenderableType]:
     mark, style = MARKS.get(step.status, TO_COME)
     started, begun = step.started_at, step.status in MARKS
     elapsed = (step.ended_at or now) - started if started else None
-    ended = step.ended_at is not None
+    going = step.status == StepStatus.RUNNING
     return [
         Text(f"  {mark}", style=style),
         Text(step.name, style="" if begun else "dim"),
         Text(state_of(step) if begun else "", style=style),
         ProgressBar(total=1.0, completed=step.fraction, width=BAR) if begun else Text(""),
         Text(f"{step.fraction:4.0%}" if begun else ""),
-        Text(times(step.fraction, elapsed, ended=ended), style="dim", no_wrap=True),
+        Text(times(step.fraction, elapsed, going=going), style="dim", no_wrap=True),
         Text(step.message, style="dim", no_wrap=True, overflow="ellipsis"),
     ]
 
@@ -144,11 +144,16 @@ def shown(step: StepPicture) -> list[Branch]:
     return running[:MOST_BRANCHES]
 
 
-def times(fraction: float, elapsed: timedelta | None, *, ended: bool) -> str:
-    """How long it took, or takes and how long it may take yet."""
+def goes_on(picture: Picture) -> bool:
+    """Whether somebody works: how long a wait lasts cannot be told from the work before it."""
+    return any(step.status == StepStatus.RUNNING for step in picture.steps)
+
+
+def times(fraction: float, elapsed: timedelta | None, *, going: bool) -> str:
+    """How long it took, or takes and, while it goes on, how long it may take yet."""
     if elapsed is None:
         return ""
-    left = None if ended else remaining(fraction, elapsed)
+    left = remaining(fraction, elapsed) if going else None
     return seconds(elapsed) + (f", {seconds(left)} left" if left else "")
 
 

@@ -74,7 +74,10 @@ def add(  # noqa: PLR0913 - one argument an option
     )
     with opened_store(create=True) as opened:
         if not opened.store.write(lambda s: rows.insert(s, row)):
-            raise RejectedError(f"there is a schedule {name!r} already: remove it, or rename")
+            raise RejectedError(
+                f"there is a schedule {name!r} already: take another name,"
+                f" or `orchestrate schedules remove {name}` first"
+            )
         kept = opened.store.read(lambda s: rows.get(s, name))
     emit(form, [as_json(kept)], COLUMNS)
 
@@ -110,7 +113,10 @@ def resume(name: str, form: str) -> None:
 @click.argument("name")
 @options.output
 def trigger(name: str, form: str) -> None:
-    """Start the command of the schedule NAME now, and print the run's id."""
+    """Start the command of the schedule NAME now, and print the run's id.
+
+    The schedule's own times stay as they are.
+    """
     app = load_app(settings.load())
     with Client(app=app, sender=options.SENDER) as client:
         run_id = Timetable(client.engine, app).trigger(name)

@@ -50,8 +50,7 @@ def select(
         UsageError: Nothing was named, or ids and a filter.
         NotFoundError: An id is no run's.
     """
-    if ids and (statuses or command):
-        raise click.UsageError("give ids or a filter, not both")
+    check(ids, statuses, command)
     if ids:
         return [summary(runs.get(session, each)) for each in dict.fromkeys(ids)]
     if not statuses and not command:
@@ -60,6 +59,16 @@ def select(
     if not wanted:
         return []
     return [summary(run) for run in runs.newest(session, MOST, wanted, command)]
+
+
+def check(ids: Sequence[str], statuses: Sequence[str], command: str | None) -> None:
+    """Refuse ids beside a filter.
+
+    Raises:
+        UsageError: Both are given.
+    """
+    if ids and (statuses or command):
+        raise click.UsageError("give ids or a filter, not both")
 
 
 def permitted(

@@ -28,8 +28,9 @@ WORKFLOWS = {
     "resume": Verb("changes:resume", "Let paused runs go on."),
     "retry": Verb("changes:retry", "Let failed or cancelled runs go on where they did not finish."),
     "fork": Verb("forks:fork", "Make new runs that reuse finished results, perhaps edited."),
-    "approve": Verb("approvals:approve", "Allow a step that waits for a person."),
-    "reject": Verb("approvals:reject", "Refuse a step that waits for a person: the run ends."),
+    "approve": Verb("approvals:approve", "Allow steps that wait for a person."),
+    "reject": Verb("approvals:reject", "Refuse steps that wait for a person: the runs end."),
+    "export": Verb("export:export", "Print runs with everything, as JSON lines."),
 }
 EMERGENCY = {
     "stop": Verb("emergency:stop", "Cancel all work, and start nothing new until released."),

@@ -5,10 +5,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from orchestration.ports import Session
+from orchestration.ports import Row, Session
 
 LARGEST_IN_ROW = 64 * 1024
 CHUNK = 256 * 1024
+KEPT = "SELECT result, artifact, error, status FROM steps WHERE run_id = ? AND step = ?"
 
 
 def digest(body: bytes) -> str:
@@ -42,19 +43,20 @@ def result(session: Session, run_id: str, step: str) -> list[Any]:
 
     A branch that failed without failing its run has `{"error": …}`.
     """
-    rows = session.all(
-        "SELECT result, artifact, error, status FROM steps WHERE run_id = ? AND step = ?"
-        " AND branch >= 0 ORDER BY branch",
-        *(run_id, step),
-    )
-    values: list[Any] = []
-    for text, name, error, status in rows:
-        if name is not None:
-            values.append(json.loads(get(session, run_id, name)))
-        elif text is not None:
-            values.append(json.loads(text))
-        elif status == "failed":
-            values.append({"error": json.loads(error)})
-        else:
-            values.append(None)
-    return values
+    rows = session.all(f"{KEPT} AND branch >= 0 ORDER BY branch", run_id, step)
+    return [_value(session, run_id, row) for row in rows]
+
+
+def of_branch(session: Session, run_id: str, step: str, branch: int) -> Any:
+    """The result of one branch, as `result` has it."""
+    row = session.one(f"{KEPT} AND branch = ?", run_id, step, branch)
+    return row and _value(session, run_id, row)
+
+
+def _value(session: Session, run_id: str, row: Row) -> Any:
+    text, name, error, status = row
+    if name is not None:
+        return json.loads(get(session, run_id, name))
+    if text is not None:
+        return json.loads(text)
+    return {"error": json.loads(error)} if status == "failed" else None

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from orchestration import plans
 from orchestration.errors import NotFoundError
@@ -191,15 +192,19 @@ def newest(
     limit: int,
     statuses: Sequence[str] = (),
     command: str | None = None,
+    than: RunRow | None = None,
 ) -> list[RunRow]:
-    """Runs, newest first, of some statuses or of one command."""
-    conditions, values = ["1 = 1"], list[str]()
+    """Runs, newest first, of some statuses or of one command, or older than one."""
+    conditions, values = ["1 = 1"], list[Any]()
     if statuses:
         conditions.append(f"r.status IN ({', '.join('?' * len(statuses))})")
         values.extend(statuses)
     if command:
         conditions.append("r.command = ?")
         values.append(command)
+    if than is not None:
+        conditions.append("(r.created_at, r.id) < (?, ?)")
+        values.extend((than.created_at.timestamp(), than.id))
     where = " AND ".join(conditions)
     sql = f"SELECT {COLUMNS} {FROM} WHERE {where} ORDER BY r.created_at DESC, r.id DESC LIMIT ?"
     return [read(row) for row in session.all(sql, *values, limit)]

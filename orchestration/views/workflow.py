@@ -1,6 +1,7 @@
 """A workflow run as people and programs see it."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,17 @@ def summary(run: RunRow) -> dict[str, Any]:
     }
 
 
+def overview(session: Session, run: RunRow) -> dict[str, Any]:
+    """A run without its steps."""
+    return {
+        **summary(run),
+        "forked_from": run.forked_from,
+        "parameters": json.loads(run.parameters),
+        "reason": run.reason,
+        "error_messages": error_messages(session, run),
+    }
+
+
 def detail(session: Session, run_id: str) -> dict[str, Any]:
     """A run with its steps, attempts and events: its whole story.
 
@@ -44,12 +56,11 @@ def detail(session: Session, run_id: str) -> dict[str, Any]:
     failed = attempts.of_run(session, run_id)
     happened = events.after(session, 0, MOST_EVENTS + 1, run_id)
     return {
-        **summary(run),
-        "forked_from": run.forked_from,
-        "parameters": json.loads(run.parameters),
-        "reason": run.reason,
-        "error_messages": error_messages(session, run),
-        "steps": [_step(session, run, row, failed) for row in steps.of_run(session, run_id)],
+        **overview(session, run),
+        "steps": [
+            {**branch(session, run, row), "attempts": of_branch(session, row, failed)}
+            for row in steps.of_run(session, run_id)
+        ],
         "events": [
             {
                 "at": iso(e.at),
@@ -124,8 +135,13 @@ def label(row: StepRow) -> str:
     return f"{row.step}[{row.branch}]" if row.branch else row.step
 
 
-def _step(session: Session, run: RunRow, row: StepRow, failed: list[AttemptRow]) -> dict[str, Any]:
-    mine = [a for a in failed if (a.step, a.branch) == (row.step, row.branch)]
+def of_branch(session: Session, row: StepRow, failed: Sequence[AttemptRow]) -> list[dict[str, Any]]:
+    """The attempts at one branch that did not complete."""
+    return [attempt(session, a) for a in failed if (a.step, a.branch) == (row.step, row.branch)]
+
+
+def branch(session: Session, run: RunRow, row: StepRow) -> dict[str, Any]:
+    """One branch of a step, without its attempts."""
     return {
         "step": row.step,
         "branch": row.branch,
@@ -143,21 +159,21 @@ def _step(session: Session, run: RunRow, row: StepRow, failed: list[AttemptRow])
         "due_at": iso(row.due_at),
         "worker": _worker(session, row.worker),
         "error": row.error and json.loads(row.error),
-        "attempts": [_attempt(session, attempt) for attempt in mine],
     }
 
 
-def _attempt(session: Session, attempt: AttemptRow) -> dict[str, Any]:
+def attempt(session: Session, row: AttemptRow) -> dict[str, Any]:
+    """One attempt that did not complete."""
     return {
-        "attempt": attempt.attempt,
-        "outcome": attempt.outcome,
-        "may_still_act": attempt.acting,
-        "started_at": iso(attempt.started_at),
-        "ended_at": iso(attempt.ended_at),
-        "fraction": attempt.fraction,
-        "message": attempt.message,
-        "worker": _worker(session, attempt.worker),
-        "error": attempt.error and json.loads(attempt.error),
+        "attempt": row.attempt,
+        "outcome": row.outcome,
+        "may_still_act": row.acting,
+        "started_at": iso(row.started_at),
+        "ended_at": iso(row.ended_at),
+        "fraction": row.fraction,
+        "message": row.message,
+        "worker": _worker(session, row.worker),
+        "error": row.error and json.loads(row.error),
     }
 
 

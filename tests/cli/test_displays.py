@@ -71,9 +71,10 @@ def test_a_wide_fan_out_shows_what_is_not_done() -> None:
 
 
 def test_long_durations_are_in_minutes() -> None:
-    assert live.times(0.5, timedelta(minutes=2), ended=False) == "2:00 min, 2:00 min left"
-    assert live.times(1.0, timedelta(seconds=3.21), ended=True) == "3.2 s"
-    assert live.times(0.5, None, ended=False) == ""
+    assert live.times(0.5, timedelta(minutes=2), going=True) == "2:00 min, 2:00 min left"
+    assert live.times(1.0, timedelta(seconds=3.21), going=False) == "3.2 s"
+    assert live.times(0.5, None, going=True) == ""
+    assert live.times(0.5, timedelta(minutes=2), going=False) == "2:00 min"
 
 
 class Terminal(io.StringIO):

@@ -50,4 +50,5 @@ def test_what_cannot_be_is_refused(cli: Cli, client: Client, words: list[str], s
 
 def test_a_name_is_taken_once(cli: Cli) -> None:
     cli(*ADD)
-    assert "there is a schedule 'nightly' already" in cli(*ADD, code=2).stderr
+    cure = "take another name, or `orchestrate schedules remove nightly` first"
+    assert cure in cli(*ADD, code=2).stderr

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from orchestration.cli import selecting
 from orchestration.client import Client
 from orchestration.clock import new_id
 from orchestration.engine.by import By
@@ -200,6 +201,41 @@ def test_only_what_waits_can_be_approved(cli: Cli, client: Client) -> None:
     assert "nothing waits for an approval" in (
         cli("workflows", "approve", run_id, "-y", code=2).stderr
     )
+
+
+def test_many_runs_are_answered_for_by_ids_or_by_a_filter(
+    values: Values, cli: Cli, client: Client
+) -> None:
+    runs = [client.start("asking").workflow_id for _ in range(4)]
+    client.start("gate", {"path": "none"})
+    approved = values("workflows", "approve", *runs[:2], "--step", "asked", "-y")
+    assert [outcome["id"] for outcome in approved] == runs[:2]
+
+    result = cli("workflows", "reject", runs[0], runs[2], "-y", code=2)
+    assert f"{runs[0]} is running: nothing waits" in result.stderr
+    assert runs[2] in result.stdout
+
+    assert [o["id"] for o in values("workflows", "reject", "--status", "waiting", "-y")] == [
+        runs[3]
+    ]
+    assert values("workflows", "approve", "--command", "gate", "-y") == []
+
+
+def test_failed_runs_are_retried_together(values: Values) -> None:
+    failed = {values("run", "bad", code=1)["workflow_id"] for _ in range(2)}
+    values("run", "job")
+    words = ("workflows", "retry", "--command", "bad", "--status", "failed", "-y")
+    assert {outcome["id"] for outcome in values(*words)} == failed
+
+
+def test_what_has_ended_is_refused_before_anybody_is_asked(
+    cli: Cli, values: Values, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selecting, "is_terminal", lambda: True)
+    run_id = values("run", "job")["workflow_id"]
+    result = cli("workflows", "cancel", run_id, code=2)
+    assert f"{run_id} is completed: there is nothing to cancel" in result.stderr
+    assert result.stdout == ""
 
 
 def test_events_are_listed_newest_first(cli: Cli, values: Values, client: Client) -> None:

@@ -1,0 +1,34 @@
+"""`orchestrate workflows export`: runs with everything that is known of them, as JSON lines."""
+
+import json
+from collections.abc import Iterable, Sequence
+
+import click
+
+from orchestration.cli import selecting
+from orchestration.cli.opening import opened_store
+from orchestration.views import export as records
+
+
+@click.command()
+@selecting.selection
+def export(*, ids: Sequence[str], statuses: Sequence[str], command: str | None) -> None:
+    """Print the runs ID, or all that the filters find, or all: JSON, one record a line.
+
+    A record of the kind `run` is followed by those of the kinds `step` (with its result),
+    `attempt` and `event`; those of the kind `audit` come last. Each has the id of its run. No
+    more than one result is in memory at once; a run that goes on meanwhile is told as it goes.
+    """
+    with opened_store() as opened:
+        selecting.check(ids, statuses, command)
+        done = dict[str, None]()
+        for run_id in dict.fromkeys(ids) or records.ids(opened.store, statuses, command):
+            done[run_id] = None
+            tell(records.of_run(opened.store, run_id))
+        tell(records.of_people(opened.store, done))
+
+
+def tell(found: Iterable[records.Record]) -> None:
+    """Print one line a record."""
+    for each in found:
+        click.echo(json.dumps(each, ensure_ascii=False))
