@@ -158,6 +158,7 @@ class Settings(BaseModel):
     rabbitmq_user: str = "guest"
     rabbitmq_pass: SecretStr = SecretStr("guest")
     rabbitmq_vhost: str = "/"
+    rabbitmq_management_url: str | None = Field(None, pattern=r"^https?://[^@/]+/?$")
     rabbitmq_ca_file: Path | None = None
     rabbitmq_cert_file: Path | None = None
     rabbitmq_key_file: Path | None = None

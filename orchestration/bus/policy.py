@@ -40,6 +40,15 @@ class Policy:
         """What to type to set it."""
         return shlex.join(["rabbitmqctl", *self.words(vhost)])
 
+    def row(self) -> dict[str, Any]:
+        """The same for the management API."""
+        return {
+            "pattern": self.pattern,
+            "definition": dict(self.definition),
+            "priority": self.priority,
+            "apply-to": self.apply_to,
+        }
+
     def words(self, vhost: str) -> list[str]:
         """What `rabbitmqctl` is told to set it."""
         where = ["-p", vhost, "--priority", str(self.priority), "--apply-to", self.apply_to]

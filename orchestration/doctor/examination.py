@@ -40,11 +40,11 @@ def examine(load: Load, *, fix: bool) -> list[Finding]:
     readable = ok("settings", f"readable; {found.transport}")
     opened, said = opened_store(found)
     if opened is None:
-        return [readable, said, *_server(address, None, fix=fix)]
+        return [readable, said, *_server(found, address, None, fix=fix)]
     with closing(opened.store):
         app, fleet = loaded(found, load)
         holdings = Holdings(opened, found, SystemClock())
-        asked = _server(address, opened.store.read(control.name), fix=fix)
+        asked = _server(found, address, opened.store.read(control.name), fix=fix)
         return [readable, said, *asked, *fleet, *holdings.examine(app)]
 
 
@@ -76,7 +76,9 @@ def loaded(found: Settings, load: Load) -> tuple[App | None, list[Finding]]:
         return None, [problem("app", str(error), "correct ORCHESTRATION_APP, or the module")]
 
 
-def _server(address: Address | None, store: str | None, *, fix: bool) -> list[Finding]:
+def _server(
+    found: Settings, address: Address | None, store: str | None, *, fix: bool
+) -> list[Finding]:
     if address is None:
         return [ok("broker", "none is configured: everything runs embedded")]
-    return server.examine(address, store, fix=fix)
+    return server.examine(address, found.rabbitmq_management_url, store, fix=fix)

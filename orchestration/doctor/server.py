@@ -2,14 +2,17 @@
 
 import time
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import TypeVar
 
 from orchestration.bus import topology
 from orchestration.bus.address import Address
 from orchestration.bus.inspection import Inspection
+from orchestration.bus.management import Management
 from orchestration.bus.rabbitmqctl import rabbitmqctl_for
-from orchestration.clock import new_id
-from orchestration.doctor import dead_lettering, queue
+from orchestration.clock import SystemClock, new_id
+from orchestration.doctor import clocks, dead_lettering, queue
+from orchestration.doctor.clocks import Reading
 from orchestration.doctor.dead_lettering import Administration
 from orchestration.doctor.finding import Finding, ok, problem
 from orchestration.errors import BrokerError, UnreachableError
@@ -17,22 +20,27 @@ from orchestration.runtime.look import looking
 
 T = TypeVar("T")
 
+CLOCK = SystemClock()
+RESOLUTION = timedelta(seconds=1)
 BETWEEN_LOOKS_S = 1.0
 
 
-def examine(address: Address, store: str | None, *, fix: bool) -> list[Finding]:
+def examine(
+    address: Address, management: str | None, store: str | None, *, fix: bool
+) -> list[Finding]:
     """Everything that is to be said of RabbitMQ.
 
     Args:
         address: Where it is.
+        management: Where its management API is; None: at the usual port of its host.
         store: The name of our store; None: it has none.
         fix: Whether to cure what can be cured without harm.
     """
     name = f"orchestrate doctor {new_id()}"
     try:
         with looking(address, name) as inspection:
-            ways = ways_to(address, name)
-            found = [ok("broker", f"{address.place} can be used")]
+            ways, clock = ways_to(address, management, name)
+            found = [ok("broker", f"{address.place} can be used"), *clock]
             found += _queue(inspection, address.vhost, ways, fix=fix)
             if store is not None:
                 found.append(_one_store(inspection, store))
@@ -45,15 +53,26 @@ def examine(address: Address, store: str | None, *, fix: bool) -> list[Finding]:
         return [problem("broker", str(error), cure, unreachable=True)]
 
 
-def ways_to(address: Address, connection: str) -> list[Administration]:
-    """The ways to ask the server what an ordinary connection cannot, best first.
+def ways_to(
+    address: Address, url: str | None, connection: str
+) -> tuple[list[Administration], list[Finding]]:
+    """The ways to ask the server what an ordinary connection cannot, best first; and its clock.
 
     Args:
         address: Where it is.
+        url: Where its management API is; None: at the usual port of its host.
         connection: The name of a connection to it that is open now.
     """
     tool = rabbitmqctl_for(address.vhost, connection)
-    return [] if tool is None else [tool]
+    others: list[Administration] = [] if tool is None else [tool]
+    management = Management(address, url)
+    earliest = CLOCK.now() - RESOLUTION
+    try:
+        at = management.date()
+    except BrokerError:
+        return others, []
+    readings = [] if at is None else [Reading("RabbitMQ", at, earliest, CLOCK.now())]
+    return [management, *others], clocks.skew(readings)
 
 
 def _queue(

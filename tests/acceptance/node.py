@@ -4,7 +4,7 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -30,13 +30,14 @@ class Node:
     Args:
         directory: To be made.
         more: Further lines of its configuration.
+        plugins: What is enabled, by name.
     """
 
-    def __init__(self, directory: Path, more: str = "") -> None:
+    def __init__(self, directory: Path, more: str = "", plugins: Sequence[str] = ()) -> None:
         directory.mkdir(parents=True)
         self._directory = directory
         self._port = free_port()
-        (directory / "enabled_plugins").write_text("[].\n")
+        (directory / "enabled_plugins").write_text(f"[{','.join(plugins)}].\n")
         (directory / "rabbitmq.conf").write_text(f"listeners.tcp.1 = {HOST}:{self._port}\n{more}")
         program = shutil.which("rabbitmq-server", path=PROGRAMS)
         self._program = program or shutil.which("rabbitmq-server") or "rabbitmq-server"
@@ -99,10 +100,10 @@ class Node:
 
 
 @contextmanager
-def node_in(directory: Path, more: str = "") -> Iterator[Node]:
+def node_in(directory: Path, more: str = "", plugins: Sequence[str] = ()) -> Iterator[Node]:
     """A started node, gone when the block has ended."""
     need_rabbitmq()
-    node = Node(directory, more)
+    node = Node(directory, more, plugins)
     node.start()
     try:
         yield node

@@ -1,11 +1,15 @@
 """What cannot be made real in a test: other machines, other clocks, time, and small disks."""
 
+import threading
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
+from orchestration.bus.address import Address
 from orchestration.bus.inspection import QueueState
+from orchestration.bus.management import Management
 from orchestration.bus.policy import KEY, OURS, Policy, completed, in_force, read
 from orchestration.bus.rabbitmqctl import Rabbitmqctl
 from orchestration.bus.topology import BINDINGS, DEAD_EXCHANGE, QUEUE
@@ -129,6 +133,32 @@ def test_a_tool_that_may_not_is_told_beside_the_line_to_type(program: str) -> No
     assert not tool.sees("a connection")
     with pytest.raises(BrokerError, match="rabbitmqctl"):
         tool.policies()
+
+
+class NoApi(BaseHTTPRequestHandler):
+    """Another server that answers."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<html>")
+
+    def log_message(self, *_words: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize(("scheme", "problem"), [("http", "another server"), ("https", "SSL")])
+def test_another_server_is_not_taken_for_the_management_api(scheme: str, problem: str) -> None:
+    with HTTPServer(("127.0.0.1", 0), NoApi) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        api = Management(Address("amqp://x:y@h/v"), f"{scheme}://127.0.0.1:{server.server_port}")
+        with pytest.raises(BrokerError, match=problem):
+            api.date()
+
+
+def test_the_management_api_is_at_its_usual_port() -> None:
+    with pytest.raises(BrokerError, match="refused"):
+        Management(Address("amqps://x:y@127.0.0.1:1/v")).date()
 
 
 def test_a_policy_that_may_not_be_set_is_given_to_type() -> None:
