@@ -1,6 +1,7 @@
 """Every error this package raises on purpose; each says what to do next."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 
 from trading.finding import Finding
 
@@ -67,6 +68,56 @@ class SourceError(TradingError):
         super().__init__(f"the source {source} cannot be read: {problem}")
         self.source = source
         self.problem = problem
+
+
+class VendorError(SourceError):
+    """A vendor of prices did not serve them: ask again where the kind says so, or ask another.
+
+    No word of the vendor's own stands in the message: vendors repeat the key in some of them.
+    """
+
+
+class VendorKeyError(VendorError):
+    """The vendor wants another key, or none is set: correct the setting, then start again."""
+
+
+class VendorLimitError(VendorError):
+    """Too many requests: ask again after `retry_after`, or ask another vendor."""
+
+    def __init__(self, source: str, problem: str, retry_after: timedelta) -> None:
+        super().__init__(source, f"{problem}; ask again in {retry_after.total_seconds():.0f} s")
+        self.retry_after = retry_after
+
+
+class VendorDownError(VendorError):
+    """The vendor is away or failed by itself: the same request may succeed soon."""
+
+
+class VendorAnswerError(VendorError):
+    """The vendor answered with something else than prices: ask another vendor, and report it."""
+
+
+class VendorRangeError(VendorError):
+    """The vendor's plan does not reach that far back: ask another vendor, or for fewer days."""
+
+
+class NoVendorBarsError(VendorError):
+    """The vendor has no bar of the symbol in these days: correct the symbol or ask another."""
+
+    def __init__(self, source: str, symbol: str) -> None:
+        super().__init__(source, f"it has no bars of {symbol} in the asked days")
+        self.symbol = symbol
+
+
+class NoSourceError(TradingError):
+    """No source served the prices: cure one of `reasons`, which has a line a source asked."""
+
+    def __init__(self, symbols: Sequence[str], reasons: Mapping[str, str]) -> None:
+        shown = ", ".join(symbols[:_NAMES_SHOWN])
+        told = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+        super().__init__(f"no source has the prices of {shown}: {told}")
+        self.symbols = tuple(symbols)
+        self.reasons = dict(reasons)
 
 
 class DataError(TradingError):
