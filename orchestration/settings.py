@@ -28,6 +28,7 @@ TOO_LONG = "must be positive, and at most 10 years"
 HOST = re.compile(r"[\w.-]+|\[[\da-fA-F:.]+\]")
 PLACE = re.compile(r"([\w.%-]*|\[[\da-fA-F:.%]+\])(:(?P<port>\d{0,5}))?")
 MOST_PORTS = 65_535
+RATES = r"^[1-9]\d{0,2}/(second|minute|hour|day)(,[1-9]\d{0,2}/(second|minute|hour|day))*$"
 BAD_ESCAPE = re.compile(r"%(?![\da-fA-F]{2})")
 SHORTEST_SECRET = 8
 TLS_FILES = ("RABBITMQ_CA_FILE", "RABBITMQ_CERT_FILE", "RABBITMQ_KEY_FILE")
@@ -127,6 +128,14 @@ def check_store(url: str) -> None:
         raise ValueError("is no store's address: use sqlite:///path or postgresql://…")
 
 
+def _web(url: str) -> str:
+    parts = _parts(url)
+    stray = parts is None or parts.username or parts.query or "," in parts.netloc
+    if parts is None or stray or parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("expected https://host or https://host/path, and nothing else")
+    return url.rstrip("/")
+
+
 def _host(value: str) -> str:
     if not HOST.fullmatch(value):
         raise ValueError("expected one host and nothing else; its port goes into RABBITMQ_PORT")
@@ -141,6 +150,8 @@ RedisUrl = Annotated[SecretStr, AfterValidator(_redis)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 StoreUrl = Annotated[SecretStr, AfterValidator(_database)]
 Host = Annotated[str, AfterValidator(_host)]
+WebAddress = Annotated[str, AfterValidator(_web)]
+Rates = Annotated[str, Field(pattern=RATES)]
 
 
 class Settings(BaseModel):
@@ -178,6 +189,16 @@ class Settings(BaseModel):
     discovery_queue: str = "discovery"
     discovery_command: Words = ()
     discovery_hook: Words = ()
+    market_cache_dir: Path | None = None
+    market_timeout: Seconds = timedelta(seconds=10)
+    polygon_url: WebAddress = "https://api.polygon.io"
+    polygon_api_key: SecretStr | None = None
+    polygon_rate: Rates = "5/minute"
+    yahoo_url: WebAddress = "https://query1.finance.yahoo.com"
+    yahoo_rate: Rates = "60/minute"
+    alpha_vantage_url: WebAddress = "https://www.alphavantage.co"
+    alpha_vantage_api_key: SecretStr | None = None
+    alpha_vantage_rate: Rates = "25/day,1/second"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     log_format: Literal["console", "json"] = "console"
     port: int | None = Field(None, ge=1, le=65535)

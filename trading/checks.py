@@ -111,6 +111,15 @@ def warnings_about(bars: Bars, last: np.datetime64) -> list[Finding]:
     return [*_missing_sessions(bars), *found, *_stale(bars, last)]
 
 
+def late_start(bars: Bars, first: np.datetime64) -> list[Finding]:
+    """Return what is to be said if the bars begin well after the first day asked for."""
+    missed = len(sessions(first, bars.dates[0])) - 1
+    if missed <= STALE_AFTER_SESSIONS:
+        return []
+    message = f"the series begins {missed} sessions after the first day asked for ({first})"
+    return [Finding(bars.symbol, str(bars.dates[0]), "late_start", Severity.WARNING, message)]
+
+
 def _apply(rule: _Rule, bars: Bars) -> Iterable[Finding]:
     days = bars.dates[rule.broken(bars)]
     for day in days[:FINDINGS_PER_RULE]:

@@ -92,6 +92,13 @@ class PriceTable:
         return Bars(self.owner, dates, *(self.numbers(column) for column in _PRICES))
 
 
+def text_of(bars: Bars) -> str:
+    """Return bars as the text that `PriceTable` reads back, digit for digit."""
+    columns = [bars.open, bars.high, bars.low, bars.close, bars.volume]
+    rows = zip(bars.dates.astype(str), *(column.tolist() for column in columns), strict=True)
+    return "\n".join([",".join(BAR_COLUMNS), *(",".join(map(str, row)) for row in rows), ""])
+
+
 def _day(cell: str) -> np.datetime64 | None:
     if len(cell) != len("YYYY-MM-DD"):
         return None

@@ -1,0 +1,1 @@
+"""Prices from other companies' services: asked for sparingly, kept on disk, never mixed."""

@@ -1,0 +1,44 @@
+"""Whether sources can be reached and have prices: a real question to each of them."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from actors.market.enquiry import ask
+from actors.market.feed import told
+from actors.market.market import Market
+from trading.checks import require_usable
+from trading.errors import TradingError
+from trading.sessions import last_closed_day
+from trading.vendors.vendor import Asked
+
+# Long enough to hold sessions whatever holidays there are.
+STRETCH = timedelta(days=10)
+
+
+def try_connections(market: Market, names: Sequence[str], symbol: str) -> list[dict[str, Any]]:
+    """Ask each source for a few days of one symbol, never from the disk, and say what came.
+
+    Raises:
+        ParameterError: A source is unknown.
+    """
+    last = last_closed_day(market.clock.now())
+    asked = Asked(symbol, last - STRETCH, last)
+    return [_tried(market, market.provider(name).name, asked) for name in names]
+
+
+def _tried(market: Market, name: str, asked: Asked) -> dict[str, Any]:
+    said = {"source": name, "symbol": asked.symbol}
+    try:
+        bars = ask(market, name, asked)
+        require_usable(bars)
+    except TradingError as error:
+        return {**said, "usable": False, "reason": told(error), "error": type(error).__name__}
+    return {
+        **said,
+        "usable": True,
+        "reason": None,
+        "bars": len(bars),
+        "last_bar": str(bars.dates[-1]),
+        "adjustment": market.provider(name).vendor.adjustment,
+    }

@@ -1,0 +1,125 @@
+"""One question to one provider: let through, asked, read, and its outcome remembered for all."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import stamina
+
+from actors.market.errors import CircuitOpenError
+from actors.market.gate import Hindrance, Obstacle
+from actors.market.market import Market
+from actors.market.provider import Provider
+from actors.market.wire import Wire
+from orchestration.clock import new_id
+from trading.bars import Bars
+from trading.errors import (
+    NoVendorBarsError,
+    TradingError,
+    VendorAnswerError,
+    VendorDownError,
+    VendorLimitError,
+)
+from trading.vendors.vendor import Asked, Page, Request, Row, bars_of
+
+ATTEMPTS = 3
+FIRST_PAUSE = timedelta(seconds=1)
+LONGEST_PAUSE = timedelta(seconds=10)
+# A token of five a minute comes back within it; one of 25 a day is not waited for.
+PATIENCE = timedelta(minutes=1)
+MOST_PAGES = 40
+
+_retrying = stamina.RetryingCaller(
+    attempts=ATTEMPTS, timeout=None, wait_initial=FIRST_PAUSE, wait_max=LONGEST_PAUSE
+)
+
+
+def ask(market: Market, name: str, asked: Asked) -> Bars:
+    """Return the bars that a provider has, at least one, from all of its pages.
+
+    What failed on the way or at the provider's is tried again; a refusal is not.
+
+    Raises:
+        VendorError: There are none to be had; the kind says what to do.
+        DataError: A bar lacks a value.
+    """
+    provider = market.provider(name)
+    with Wire(provider, market.clock) as wire:
+        rows = _Enquiry(market, provider, wire, asked).rows()
+    bars = bars_of(asked, rows)
+    if not len(bars):
+        raise NoVendorBarsError(name, asked.symbol)
+    return bars
+
+
+@dataclass(frozen=True, slots=True)
+class _Enquiry:
+    market: Market
+    provider: Provider
+    wire: Wire
+    asked: Asked
+
+    def rows(self) -> list[Row]:
+        rows: list[Row] = []
+        request = self.provider.vendor.request(self.asked)
+        for _ in range(MOST_PAGES):
+            page = _retrying(VendorDownError, self._page, request)
+            rows += page.rows
+            if page.further is None:
+                return rows
+            request = page.further
+        problem = f"its answer has more than {MOST_PAGES} pages"
+        raise VendorAnswerError(self.provider.name, problem)
+
+    def _page(self, request: Request) -> Page:
+        self._pass_the_gate()
+        name, clock, rules = self.provider.name, self.market.clock, self.provider.rules
+        try:
+            page = self.provider.vendor.read(self.asked, self.wire.ask(request))
+        except VendorLimitError as error:
+            wait = error.retry_after
+            self.market.change_gate(name, lambda gate: gate.cool(clock.now(), wait))
+            raise
+        except (VendorDownError, VendorAnswerError):
+            self.market.change_gate(name, lambda gate: gate.fail(clock.now(), rules))
+            raise
+        except TradingError:
+            self._alive()
+            raise
+        self._alive()
+        return page
+
+    def _alive(self) -> None:
+        name = self.provider.name
+        if self.market.gate(name).ailing:
+            self.market.change_gate(name, lambda gate: gate.succeed())
+
+    def _pass_the_gate(self) -> None:
+        """Take a token, or wait for one.
+
+        Raises:
+            CircuitOpenError: The provider failed too often.
+            VendorLimitError: It wants to be left alone, or there is no token soon.
+        """
+        ticket, waited = new_id(), timedelta(0)
+        while obstacle := self._obstacle(ticket):
+            waited += obstacle.wait
+            if obstacle.hindrance is not Hindrance.SPENT or waited > PATIENCE:
+                raise _refusal(self.provider.name, obstacle)
+            self.market.sleep(obstacle.wait.total_seconds())
+
+    def _obstacle(self, ticket: str) -> Obstacle | None:
+        now, rules = self.market.clock.now(), self.provider.rules
+        gate = self.market.change_gate(
+            self.provider.name, lambda gate: gate.admit(now, rules, ticket)
+        )
+        return None if gate.ticket == ticket else gate.obstacle(now, rules)
+
+
+def _refusal(source: str, obstacle: Obstacle) -> CircuitOpenError | VendorLimitError:
+    match obstacle.hindrance:
+        case Hindrance.OPEN:
+            return CircuitOpenError(source, obstacle.wait)
+        case Hindrance.COOLING:
+            return VendorLimitError(source, "it asked to be left alone", obstacle.wait)
+        case Hindrance.SPENT:
+            return VendorLimitError(source, "our requests to it are used up", obstacle.wait)

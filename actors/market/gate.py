@@ -1,0 +1,140 @@
+"""Whether a vendor may be asked now: one value a vendor, the same for all processes.
+
+Facts in, decision out: nothing here reads a clock or a store. Times are those of the day, since
+several machines share them; a time too far ahead comes from a clock that was set back, and is
+ignored.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from actors.market.rate import Rate
+
+NONE = timedelta(0)
+LONGEST_COOLDOWN = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How a vendor is treated.
+
+    After `failures` in a row the circuit opens for a `pause`; then one request may try again, and
+    counts as lost if nothing was heard of it within `probe`.
+    """
+
+    rates: tuple[Rate, ...]
+    failures: int = 5
+    pause: timedelta = timedelta(minutes=1)
+    probe: timedelta = timedelta(minutes=2)
+
+
+class Circuit(StrEnum):
+    """Whether requests pass: all of them, none, or one that tries."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+class Hindrance(StrEnum):
+    """Why a request may not go out now."""
+
+    OPEN = "open"
+    COOLING = "cooling"
+    SPENT = "spent"
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why a request may not go out now, and how long that lasts at most."""
+
+    hindrance: Hindrance
+    wait: timedelta
+
+
+class Gate(BaseModel):
+    """What is known of one vendor: `taken` are the times of requests that still count.
+
+    `ticket` is the name of the request admitted last.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    failures: int = 0
+    open_until: datetime | None = None
+    probe_until: datetime | None = None
+    cooldown_until: datetime | None = None
+    taken: tuple[datetime, ...] = ()
+    ticket: str = ""
+
+    @classmethod
+    def of(cls, value: Any) -> "Gate":
+        """Read a gate from its JSON value, or None."""
+        return cls() if value is None else cls.model_validate(value)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the gate as its JSON value."""
+        return self.model_dump(mode="json")
+
+    @property
+    def ailing(self) -> bool:
+        """Whether a success would change anything."""
+        return self.failures > 0 or self.open_until is not None
+
+    def circuit(self, now: datetime, rules: Rules) -> Circuit:
+        """Return the state of the circuit."""
+        if self.open_until is None:
+            return Circuit.CLOSED
+        waiting = _left(self.open_until, now, rules.pause)
+        return Circuit.OPEN if waiting else Circuit.HALF_OPEN
+
+    def obstacle(self, now: datetime, rules: Rules) -> Obstacle | None:
+        """Return what stands in the way of a request; None: nothing."""
+        waits = {
+            Hindrance.COOLING: _left(self.cooldown_until, now, LONGEST_COOLDOWN),
+            Hindrance.OPEN: max(
+                _left(self.open_until, now, rules.pause), _left(self.probe_until, now, rules.probe)
+            ),
+            Hindrance.SPENT: max(rate.wait(self.taken, now) for rate in rules.rates),
+        }
+        return next((Obstacle(kind, wait) for kind, wait in waits.items() if wait > NONE), None)
+
+    def admit(self, now: datetime, rules: Rules, ticket: str) -> "Gate":
+        """Let a request pass if nothing stands in its way; else nothing changes."""
+        if self.obstacle(now, rules) is not None:
+            return self
+        counting = [
+            moment for moment in self.taken if any(rate.counts(moment, now) for rate in rules.rates)
+        ]
+        probe = None if self.open_until is None else now + rules.probe
+        return self._with(taken=(*counting, now), probe_until=probe, ticket=ticket)
+
+    def succeed(self) -> "Gate":
+        """Close the circuit: the vendor is alive, whatever it answered."""
+        return self._with(failures=0, open_until=None, probe_until=None)
+
+    def fail(self, now: datetime, rules: Rules) -> "Gate":
+        """Count a failure; open the circuit if it is one too many, or the one that tried."""
+        failures = self.failures + 1
+        if failures < rules.failures and self.open_until is None:
+            return self._with(failures=failures)
+        return self._with(failures=failures, open_until=now + rules.pause, probe_until=None)
+
+    def cool(self, now: datetime, wait: timedelta) -> "Gate":
+        """Ask nothing for a while, as the vendor wishes; it is alive."""
+        until = now + min(wait, LONGEST_COOLDOWN)
+        return self._with(failures=0, open_until=None, probe_until=None, cooldown_until=until)
+
+    def _with(self, **changes: Any) -> "Gate":
+        return self.model_copy(update=changes)
+
+
+def _left(until: datetime | None, now: datetime, longest: timedelta) -> timedelta:
+    # Clocks of several machines differ a little, so twice the longest is still believed.
+    if until is None or not now < until <= now + 2 * longest:
+        return NONE
+    return until - now
