@@ -28,7 +28,7 @@ TOO_LONG = "must be positive, and at most 10 years"
 HOST = re.compile(r"[\w.-]+|\[[\da-fA-F:.]+\]")
 PLACE = re.compile(r"([\w.%-]*|\[[\da-fA-F:.%]+\])(:(?P<port>\d{0,5}))?")
 MOST_PORTS = 65_535
-RATES = r"^[1-9]\d{0,2}/(second|minute|hour|day)(,[1-9]\d{0,2}/(second|minute|hour|day))*$"
+RATE = re.compile(r"[1-9]\d{0,2}/(second|minute|hour|day)")
 BAD_ESCAPE = re.compile(r"%(?![\da-fA-F]{2})")
 SHORTEST_SECRET = 8
 TLS_FILES = ("RABBITMQ_CA_FILE", "RABBITMQ_CERT_FILE", "RABBITMQ_KEY_FILE")
@@ -136,6 +136,12 @@ def _web(url: str) -> str:
     return url.rstrip("/")
 
 
+def _rates(value: str) -> str:
+    if not all(map(RATE.fullmatch, value.split(","))):
+        raise ValueError("expected rates such as 5/minute or 25/day,1/second")
+    return value
+
+
 def _host(value: str) -> str:
     if not HOST.fullmatch(value):
         raise ValueError("expected one host and nothing else; its port goes into RABBITMQ_PORT")
@@ -151,7 +157,7 @@ Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 StoreUrl = Annotated[SecretStr, AfterValidator(_database)]
 Host = Annotated[str, AfterValidator(_host)]
 WebAddress = Annotated[str, AfterValidator(_web)]
-Rates = Annotated[str, Field(pattern=RATES)]
+Rates = Annotated[str, AfterValidator(_rates)]
 
 
 class Settings(BaseModel):

@@ -57,6 +57,18 @@ def test_an_address_that_cannot_be_read_is_named_and_not_repeated(name: str, url
         ("WORKFLOW_TIMEOUT", "0", "positive"),
         ("RETENTION_DAYS", "inf", "less than or equal to 3650"),
         ("RETENTION_DAYS", "nan", "3650"),
+        ("POLYGON_URL", "api.polygon.io", "expected https://host"),
+        ("POLYGON_URL", "ftp://api.polygon.io", "expected https://host"),
+        ("POLYGON_URL", "https://", "expected https://host"),
+        ("POLYGON_URL", "https://one,two", "expected https://host"),
+        ("YAHOO_URL", "https://me@yahoo.example", "expected https://host"),
+        ("YAHOO_URL", "https://yahoo.example?apikey=x", "expected https://host"),
+        ("ALPHA_VANTAGE_URL", "https://[::1", "expected https://host"),
+        ("ALPHA_VANTAGE_RATE", "25", "such as 5/minute or 25/day,1/second"),
+        ("ALPHA_VANTAGE_RATE", "0/day", "such as 5/minute"),
+        ("ALPHA_VANTAGE_RATE", "5/day,", "such as 5/minute"),
+        ("POLYGON_RATE", "5/fortnight", "such as 5/minute"),
+        ("MARKET_TIMEOUT", "0", "positive"),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_name(name: str, value: str, says: str) -> None:
@@ -125,3 +137,14 @@ def test_a_command_is_split_into_words_without_a_shell() -> None:
 def test_the_password_of_redis_is_masked() -> None:
     found = load({"REDIS_URL": "rediss://:long-secret@host:6380/1"})
     assert found.masked(b"a long-secret b") == b"a *** b"
+
+
+def test_a_vendors_key_may_lie_in_a_file_and_is_shown_nowhere(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("polygon-key-0123\n")
+    found = load({"POLYGON_API_KEY_FILE": str(file), "POLYGON_URL": "http://127.0.0.1:8/below/"})
+    assert found.polygon_api_key
+    assert found.polygon_api_key.get_secret_value() == "polygon-key-0123"
+    assert found.polygon_url == "http://127.0.0.1:8/below"
+    assert "0123" not in repr(found)
+    assert found.masked(b"?apiKey=polygon-key-0123") == b"?apiKey=***"

@@ -28,6 +28,11 @@ LONGEST_PAUSE = timedelta(seconds=10)
 PATIENCE = timedelta(minutes=1)
 MOST_PAGES = 40
 
+_SAID = {
+    Hindrance.COOLING: "it asked to be left alone",
+    Hindrance.SPENT: "our requests to it are used up",
+}
+
 _retrying = stamina.RetryingCaller(
     attempts=ATTEMPTS, timeout=None, wait_initial=FIRST_PAUSE, wait_max=LONGEST_PAUSE
 )
@@ -116,10 +121,6 @@ class _Enquiry:
 
 
 def _refusal(source: str, obstacle: Obstacle) -> CircuitOpenError | VendorLimitError:
-    match obstacle.hindrance:
-        case Hindrance.OPEN:
-            return CircuitOpenError(source, obstacle.wait)
-        case Hindrance.COOLING:
-            return VendorLimitError(source, "it asked to be left alone", obstacle.wait)
-        case Hindrance.SPENT:
-            return VendorLimitError(source, "our requests to it are used up", obstacle.wait)
+    if obstacle.hindrance is Hindrance.OPEN:
+        return CircuitOpenError(source, obstacle.wait)
+    return VendorLimitError(source, _SAID[obstacle.hindrance], obstacle.wait)

@@ -129,6 +129,11 @@ def test_the_oldest_files_go_first_and_others_are_left_alone(cache: Cache) -> No
         assert bounded.get(POLYGON, replace(ASKED, last=date(2010, month, 1)), NOON) is not None
 
 
+def test_a_cache_of_no_size_keeps_nothing(cache: Cache) -> None:
+    replace(cache, most_bytes=0).put(POLYGON, ASKED, Kept(BARS, NOON))
+    assert list(cache.directory.iterdir()) == []
+
+
 def test_a_place_that_takes_no_file_is_no_failure(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -86,7 +86,7 @@ def test_a_symbol_that_is_not_there_is_told_as_such(market: Market, name: str) -
         (Reply(429, {"status": "ERROR", "error": KEYS["polygon"]}), VendorLimitError),
         (Reply(200, b"<html>robot?</html>", "text/html"), VendorAnswerError),
         (Reply(302, b"", headers={"Location": "https://elsewhere.example/"}), VendorAnswerError),
-        (Reply(200, b"x", headers={"Content-Encoding": "gzip"}), VendorAnswerError),
+        (Reply(200, b"no gzip", headers={"Content-Encoding": "gzip"}), VendorAnswerError),
     ],
 )
 def test_what_will_not_change_is_asked_once(
