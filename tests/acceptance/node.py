@@ -56,6 +56,13 @@ class Node:
             check=True, capture_output=True, timeout=60, text=True, env=place.environment,
         ).stdout  # fmt: skip
 
+    def run_script(self, lines: str) -> None:
+        """Run shell lines whose `rabbitmqctl` speaks with this node."""
+        place = Workplace(self._directory, more=self._environment(), measured=False)
+        path = f"{PROGRAMS}:{place.environment['PATH']}"
+        environment = place.environment | {"PATH": path}
+        subprocess.run(["sh", "-euc", lines], check=True, timeout=120, env=environment)
+
     def start(self) -> None:
         """Start it, and return at once."""
         workplace = Workplace(self._directory, more=self._environment(), measured=False)
