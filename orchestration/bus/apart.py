@@ -5,6 +5,7 @@ exchanges go with the last of their queues.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -151,10 +152,11 @@ def take_down(connection: pika.BlockingConnection, prefix: str, agents: Sequence
     names = Names()
     topology.declare(names)
     channel = connection.channel()
-    for queue in (*names.queues, topology.STORE_QUEUE, *map(topology.queue_of, agents)):
-        channel.queue_delete(prefix + queue)
-    for exchange in names.exchanges:
-        channel.exchange_delete(prefix + exchange)
+    with suppress(ChannelClosedByBroker):  # who may not delete them could not make them
+        for queue in (*names.queues, topology.STORE_QUEUE, *map(topology.queue_of, agents)):
+            channel.queue_delete(prefix + queue)
+        for exchange in names.exchanges:
+            channel.exchange_delete(prefix + exchange)
 
 
 def check_routes(connection: pika.BlockingConnection, exchange: str, body: bytes) -> int:
