@@ -1,6 +1,6 @@
 """What an action is given: its inputs, a way to report progress, and a key for its effects."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from logging import Logger, LoggerAdapter
 from typing import Any, Protocol
@@ -16,7 +16,7 @@ def storable(text: str) -> str:
 
 
 class Fleet(Protocol):
-    """Read-only facts about the whole fleet, for agents that report on it."""
+    """What is known of the whole fleet, and a way to let its agents rest."""
 
     def status(self) -> dict[str, Any]:
         """Agents, queues, workflows, success rate and uptime."""
@@ -24,6 +24,24 @@ class Fleet(Protocol):
 
     def emergency(self) -> dict[str, Any]:
         """Whether an emergency stop holds, and who has acknowledged it."""
+        ...
+
+    def pause(self, agents: Sequence[str], by: str) -> None:
+        """Send these agents nothing more, at once; what runs may finish.
+
+        It holds until `resume`, also when this step fails: undo it.
+
+        Raises:
+            NotFoundError: One of them is unknown; then none is paused.
+        """
+        ...
+
+    def resume(self, agents: Sequence[str], by: str) -> None:
+        """Send these agents again, at once, what waits for them.
+
+        Raises:
+            NotFoundError: One of them is unknown; then none is resumed.
+        """
         ...
 
 
@@ -86,7 +104,7 @@ class Context:
         attempt: Counts from 1, and is never used twice.
         idempotency_key: The same for every attempt: give it to the outside world.
         log: A logger that carries the run, step and attempt.
-        fleet: Read-only facts about the fleet.
+        fleet: What is known of the fleet, and a way to let agents rest.
         configuration: What the fleet goes by.
         shared: Small values that every process sees.
     """

@@ -17,12 +17,12 @@ from orchestration.engine.by import By
 from orchestration.engine.submit import dumped, prepare
 from orchestration.engine.transaction import Rules
 from orchestration.ports import Dispatch
+from orchestration.runtime.access import FleetAccess
 from orchestration.runtime.frame import Frame
 from orchestration.state import RunStatus
 from orchestration.store import control
 from orchestration.store.sqlite import MemoryStore
 from orchestration.store.workers import NewWorker
-from orchestration.views.fleet import FleetView
 
 WORKER = "testbed"
 BEGINNING = datetime(2025, 1, 1, tzinfo=UTC)
@@ -78,7 +78,7 @@ class Fleet:
         offers = frozenset(agent.offer(a) for agent in self.app.agents for a in agent.actions)
         rules = Rules(me=WORKER, offers=offers, jitter=lambda: 0.5)
         self.engine = Engine(store, self, self.clock, rules)
-        self._frame = Frame(self._recording(), self.engine, FleetView(store, self.clock))
+        self._frame = Frame(self._recording(), self.engine, FleetAccess(self.engine))
         worker = NewWorker(
             id=WORKER,
             host="testbed",

@@ -1,5 +1,5 @@
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -14,6 +14,12 @@ class Nobody(Fleet):
 
     def emergency(self) -> dict[str, Any]:
         return {}
+
+    def pause(self, agents: Sequence[str], by: str) -> None:
+        raise AssertionError(agents, by)
+
+    def resume(self, agents: Sequence[str], by: str) -> None:
+        raise AssertionError(agents, by)
 
 
 class Nothing(Configuration, Shared):

@@ -5,7 +5,7 @@ import platform
 from datetime import timedelta
 
 from actors.discovery.controller import Answer, Facts, await_until
-from actors.discovery.errors import WorkersBusyError
+from actors.discovery.errors import AbandonedError, WorkersBusyError
 from actors.names import DISCOVERY_ALGORITHM
 from orchestration import Context
 
@@ -16,17 +16,23 @@ KEPT = "each is a step of a durable run: cancel the run where it is not wanted"
 class OwnWorkers:
     """The workers that serve the discovery agent.
 
-    Their processes also serve others and belong to a supervisor, so they are not ended: to stop
-    means that none of them is at work for discovery, and to restart that one takes work again.
+    Their processes also serve others and belong to a supervisor, so they are not ended: discovery
+    is paused until nothing of it runs, and restarted when a worker has taken a step of it again.
     """
 
     def stop(self, context: Context, *, force: bool, grace: timedelta) -> Answer:
-        """Wait until no step of discovery runs; `force` cannot break off a step of another run.
+        """Pause discovery, and wait until no step of it runs.
+
+        `force` cannot break off the steps of other runs: to cancel those is for their owners.
 
         Raises:
-            WorkersBusyError: Some still run.
+            WorkersBusyError: Some still run; discovery is resumed.
             AbandonedError: The attempt has lost its claim.
         """
+        context.fleet.pause([DISCOVERY_ALGORITHM], context.workflow_id)
+        if context.cancelled:  # it may have been long ago that this attempt began
+            self.resume(context)
+            raise AbandonedError("this attempt has lost its claim: discovery is not paused by it")
 
         def look() -> tuple[int]:
             running = steps_of_discovery(context)["running"]
@@ -35,18 +41,25 @@ class OwnWorkers:
 
         (running,) = await_until(context, look, lambda now: now[0] == 0, grace)
         if running:
+            self.resume(context)
             listed = f"{running} steps of {DISCOVERY_ALGORITHM}"
+            forced = "force_stop does not break off steps of other runs. " if force else ""
             advice = "Wait for them, or cancel their runs: `orchestrate workflows list`"
-            raise WorkersBusyError([listed], advice)
-        return {"controller": "own", "queue": DISCOVERY_ALGORITHM, "stopped": [], "forced": force}
+            raise WorkersBusyError([listed], forced + advice)
+        return {"controller": "own", "queue": DISCOVERY_ALGORITHM, "stopped": []}
 
-    def resume(self, context: Context) -> Answer:  # noqa: ARG002 - there is nothing to resume
-        """Nothing was suspended."""
-        return {"controller": "own", "resumed": False}
+    def resume(self, context: Context) -> Answer:
+        """Let discovery work again."""
+        context.fleet.resume([DISCOVERY_ALGORITHM], context.workflow_id)
+        return {"controller": "own", "resumed": True}
 
     def clear(self, context: Context) -> Answer:
-        """Report what waits; nothing is removed, since every step belongs to a run."""
+        """Report what waits, and let discovery work again: its own next step would not begin.
+
+        Nothing is removed, since every step belongs to a run.
+        """
         waiting = steps_of_discovery(context)
+        self.resume(context)
         jobs = {place: {"before": count, "after": count} for place, count in waiting.items()}
         answer = {"controller": "own", "queue": DISCOVERY_ALGORITHM, "jobs": jobs}
         return {**answer, "cleared": [], "kept": list(jobs), "reason": KEPT}

@@ -19,6 +19,7 @@ from orchestration.engine import Engine
 from orchestration.engine.transaction import Rules
 from orchestration.errors import OrchestrationError
 from orchestration.messages import EXCHANGE
+from orchestration.runtime.access import FleetAccess
 from orchestration.runtime.broker import HardRabbitmqBroker
 from orchestration.runtime.frame import Frame
 from orchestration.runtime.ingress import Ingress
@@ -35,7 +36,6 @@ from orchestration.settings import Settings
 from orchestration.store import control
 from orchestration.store.connect import open_store
 from orchestration.store.workers import NewWorker
-from orchestration.views.fleet import FleetView
 
 FORGETTING_S = 1.0
 
@@ -83,7 +83,7 @@ class Running:
         self._claim = self._claim_vhost(setup)
         self._relay = make_relay(setup)
         self.engine = Engine(self.store, self._relay, clock, rules)
-        self.frame = Frame(setup.app, self.engine, FleetView(self.store, clock))
+        self.frame = Frame(setup.app, self.engine, FleetAccess(self.engine))
         self.sweeper = Sweeper(self.engine, self._locks)
         self.monitor = Monitor(self.engine, settings.timeout_threshold)
         self._timetable = Timetable(self.engine, setup.app)

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ class SomeSteps(Fleet):
     """A fleet in which discovery does so many steps."""
 
     def __init__(self, running: int = 0) -> None:
+        self.paused: list[str] = []
         queue = {"ready": 1, "queued": 2, "running": running}
         self._queues = {"discovery_algorithm_agent": queue}
 
@@ -39,6 +40,14 @@ class SomeSteps(Fleet):
 
     def emergency(self) -> dict[str, Any]:
         return {}
+
+    def pause(self, agents: Sequence[str], by: str) -> None:
+        assert by
+        self.paused += agents
+
+    def resume(self, agents: Sequence[str], by: str) -> None:
+        assert by
+        self.paused = [name for name in self.paused if name not in agents]
 
 
 @dataclass

@@ -10,10 +10,11 @@ from actors import app
 from actors.agents import discovery_algorithm
 from actors.discovery import configured, jobs
 from actors.discovery.configured import configured_controller
-from actors.discovery.errors import WorkersBusyError
+from actors.discovery.errors import AbandonedError, WorkersBusyError
 from actors.discovery.own_workers import OwnWorkers
 from actors.discovery.rq_controller import RqController
 from actors.discovery.service import Hook, Platform, Subprocess, service_of
+from actors.names import DISCOVERY_ALGORITHM
 from actors.parameters import Discover
 from orchestration import settings
 from orchestration.errors import ConfigurationError
@@ -58,6 +59,8 @@ def test_a_restart_of_our_own_workers_activates_the_strategy(fleet: Fleet) -> No
         (1, "legacy_v0", "updating_configuration")
     ]
     assert fleet.start("discover", {"symbols": ["MSFT"]}).result()["strategy"] == "legacy_v0"
+    audited = fleet.engine.store.read(lambda s: s.all("SELECT action FROM audit ORDER BY id"))
+    assert [action for (action,) in audited] == ["pause_agent", "resume_agent"]
     asked = [call.agent for call in fleet.calls if call.action == "health_check"]
     assert sorted(asked) == [
         "api_integration_agent",
@@ -79,15 +82,31 @@ def test_an_ill_agent_fails_the_restart_with_its_reason(fleet: Fleet) -> None:
     assert found is None
 
 
-def test_our_own_workers_are_waited_for() -> None:
-    with pytest.raises(WorkersBusyError, match="1 steps of discovery_algorithm_agent"):
-        OwnWorkers().stop(context_of("stopping", fleet=SomeSteps(1)), force=True, grace=SHORT)
+@pytest.mark.parametrize("force", [False, True])
+def test_our_own_workers_are_waited_for_and_not_left_paused(force: bool) -> None:  # noqa: FBT001
+    steps = SomeSteps(1)
+    with pytest.raises(WorkersBusyError, match="1 steps of discovery_algorithm_agent") as error:
+        OwnWorkers().stop(context_of("stopping", fleet=steps), force=force, grace=SHORT)
+    assert ("force_stop does not" in str(error.value)) is force
+    assert steps.paused == []
 
 
-def test_what_waits_for_our_own_workers_is_kept_and_counted() -> None:
-    answer = OwnWorkers().clear(context_of("clearing", fleet=SomeSteps(0)))
+def test_discovery_is_paused_until_its_queue_is_seen_to() -> None:
+    steps = SomeSteps(0)
+    OwnWorkers().stop(context_of("stopping", fleet=steps), force=False, grace=SHORT)
+    assert steps.paused == [DISCOVERY_ALGORITHM]
+    answer = OwnWorkers().clear(context_of("clearing", fleet=steps))
     assert answer["jobs"]["queued"] == {"before": 2, "after": 2}
     assert "durable run" in answer["reason"]
+    assert steps.paused == []
+
+
+def test_an_attempt_that_is_late_leaves_discovery_at_work() -> None:
+    steps = SomeSteps(0)
+    context = context_of("stopping", Heard(cancelled=True), fleet=steps)
+    with pytest.raises(AbandonedError):
+        OwnWorkers().stop(context, force=False, grace=SHORT)
+    assert steps.paused == []
 
 
 @pytest.mark.parametrize(

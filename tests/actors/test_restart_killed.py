@@ -4,7 +4,7 @@ import json
 import shlex
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +30,10 @@ GRACE = {"grace_seconds": 120, "strategy": "legacy_v0"}
 class Site:
     """One store, one Redis server, and our processes one after the other."""
 
-    def __init__(self, rq: RqFleet, processes: Processes, home: Path) -> None:
+    def __init__(self, processes: Processes, home: Path, more: Mapping[str, str]) -> None:
         self._processes = processes
         self._reached = home / "reached"
-        self._more = {
-            "REDIS_URL": rq.url,
-            "DISCOVERY_COMMAND": shlex.join([RQ, "worker", QUEUE, "--url", rq.url]),
-        }
+        self._more = dict(more)
         self._home = home
 
     def workplace(self, held: str = "") -> Workplace:
@@ -68,11 +65,18 @@ class Site:
         self._reached.unlink()
 
     def story(self, run: str) -> dict[str, Any]:
-        words = ("workflows", "show", run, "--output", "json")
-        code, told = self._processes.run(self.workplace(), *ORCHESTRATE, *words, within=WITHIN)
-        assert code == 0, told
-        found: dict[str, Any] = json.loads(told)
+        found: dict[str, Any] = self._ask("workflows", "show", run)
         return found
+
+    def agents(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._ask("agents", "list")
+        return found
+
+    def _ask(self, *words: str) -> Any:
+        asked = (*ORCHESTRATE, *words, "--output", "json")
+        code, told = self._processes.run(self.workplace(), *asked, within=WITHIN)
+        assert code == 0, told
+        return json.loads(told)
 
     def ended(self, run: str) -> dict[str, Any]:
         """Its story, once it has one to the end."""
@@ -101,7 +105,9 @@ def kill(process: Process) -> None:
 
 @pytest.fixture
 def site(rq: RqFleet, processes: Processes, tmp_path: Path) -> Site:
-    return Site(rq, processes, tmp_path)
+    command = shlex.join([RQ, "worker", QUEUE, "--url", rq.url])
+    more = {"REDIS_URL": rq.url, "DISCOVERY_COMMAND": command}
+    return Site(processes, tmp_path, more)
 
 
 @pytest.fixture
@@ -145,6 +151,21 @@ def test_a_restart_that_is_killed_everywhere_is_one_clean_restart(
     serve.tell(signal.SIGTERM)
     assert serve.wait(within=30) == 0
     check(rq, site.result(run), late.id)
+
+
+def test_a_restart_of_our_own_workers_that_is_killed_everywhere_leaves_none_paused(
+    processes: Processes, tmp_path: Path
+) -> None:
+    site = Site(processes, tmp_path, {})
+    run = site.send(GRACE)
+    for step in STEPS:
+        site.die_after(step)
+    serve = site.serve()
+    assert eventually(lambda: site.ended(run), within=60)["status"] == "completed"
+    assert site.result(run)["active_strategy"] == "legacy_v0"
+    assert not any(agent["paused"] for agent in site.agents())
+    serve.tell(signal.SIGTERM)
+    assert serve.wait(within=30) == 0
 
 
 def test_a_restart_that_is_cancelled_while_it_waits_leaves_nothing_suspended(

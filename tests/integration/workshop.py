@@ -12,6 +12,7 @@ from orchestration.clock import new_id
 from orchestration.engine import Engine, Rules
 from orchestration.engine.submit import prepare
 from orchestration.ports import Dispatch, Session, Store
+from orchestration.runtime.access import FleetAccess
 from orchestration.runtime.frame import Frame
 from orchestration.runtime.keeper import Keeper
 from orchestration.runtime.sweeper import Sweeper
@@ -20,7 +21,6 @@ from orchestration.store import control, runs, steps
 from orchestration.store.presence import MemoryLocks
 from orchestration.store.sqlite import MemoryStore
 from orchestration.store.workers import NewWorker
-from orchestration.views.fleet import FleetView
 from tests.clock import FakeClock
 
 AGENT = "smith"
@@ -106,7 +106,7 @@ class Workshop:
         rules = Rules(me=new_id(), offers=frozenset(offers), jitter=lambda: 0.5)
         self.me = rules.me
         self.engine = Engine(self.store, self.shelf, clock, rules)
-        self.frame = Frame(app, self.engine, FleetView(self.store, clock))
+        self.frame = Frame(app, self.engine, FleetAccess(self.engine))
         self.sweeper = Sweeper(self.engine, self.locks)
         self.worker = NewWorker(
             id=self.me,
