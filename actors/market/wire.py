@@ -74,7 +74,7 @@ class Wire:
 
         Raises:
             VendorDownError: There was no answer, or it took too long.
-            VendorAnswerError: The answer is too large, or cannot be unpacked.
+            VendorAnswerError: The answer cannot be taken in, or the address cannot be asked.
         """
         name, url = self._provider.name, self._provider.url + request.path
         try:
@@ -90,6 +90,8 @@ class Wire:
             raise VendorDownError(name, "the connection broke off") from None
         except httpx.DecodingError:
             raise VendorAnswerError(name, "its answer cannot be unpacked") from None
+        except httpx.InvalidURL:
+            raise VendorAnswerError(name, "it names an address that cannot be asked") from None
 
     def _body(self, response: httpx.Response) -> bytes:
         end = self._clock.monotonic() + TIMEOUTS_AN_ANSWER * self._provider.timeout.total_seconds()

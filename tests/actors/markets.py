@@ -36,7 +36,10 @@ class MemoryShared:
     def update(self, key: str, change: Callable[[Any], Any]) -> Any:
         with self._lock:
             change(self.get(key))
-            self._values[key] = json.dumps(change(self.get(key)), allow_nan=False)
+            new = change(self.get(key))
+            self._values[key] = json.dumps(new, allow_nan=False)
+            if new is None:
+                del self._values[key]
             return self.get(key)
 
 

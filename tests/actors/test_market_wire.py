@@ -72,6 +72,28 @@ def test_pages_without_end_are_refused(market: Market, stub: StubVendors) -> Non
     assert len(stub.requests) == 40
 
 
+@pytest.mark.parametrize("path", ["/v2/\1", "/v2/" + "x" * 70_000])
+def test_a_next_page_that_nobody_can_ask_for_is_refused(
+    market: Market, stub: StubVendors, path: str
+) -> None:
+    body = {"status": "OK", "next_url": f"https://elsewhere.example{path}"}
+    stub.always["polygon"] = Reply(body=body)
+    with pytest.raises(VendorAnswerError, match="an address that cannot be asked"):
+        ask(market, "polygon", WEEK)
+    assert len(stub.requests) == 1
+
+
+@pytest.mark.parametrize("path", ["//elsewhere.example/v2/x", "/../../v2/x", "@elsewhere/x"])
+def test_no_next_page_leads_away_from_our_address(
+    market: Market, stub: StubVendors, path: str
+) -> None:
+    stub.replies.append(Reply(body={"status": "OK", "next_url": path}))
+    stub.replies.append(Reply(403))
+    with pytest.raises(VendorKeyError):
+        ask(market, "polygon", WEEK)
+    assert len(stub.requests) == 2
+
+
 @pytest.mark.parametrize("name", ["polygon", "yahoo", "alpha_vantage"])
 def test_a_symbol_that_is_not_there_is_told_as_such(market: Market, name: str) -> None:
     with pytest.raises(NoVendorBarsError, match="it has no bars of NOPE"):
