@@ -3,8 +3,9 @@
 import argparse
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 
-from benchmarks import report
+from benchmarks import bus, report
 from benchmarks.bare import run_bare
 from benchmarks.figures import Measured
 from benchmarks.load import Size
@@ -17,6 +18,8 @@ ON_RABBITMQ: dict[str, Callable[[Size], Measured]] = {
     "bare Dramatiq": run_bare,
 }
 
+BUS = "bus"
+
 
 def main() -> None:
     """Measure, and print."""
@@ -26,8 +29,12 @@ def main() -> None:
     words.add_argument("--workflows", type=int, default=600, help="workflows a round (600)")
     words.add_argument("--in-flight", type=int, default=200, help="how many at once (200)")
     words.add_argument("--alone", type=int, default=50, help="how many alone (50)")
-    words.add_argument("--only", help="one contender by name")
+    words.add_argument("--only", help="one contender by name, or bus")
+    words.add_argument("--rest", type=float, default=60.0, help="seconds of an idle bus (60)")
     given = words.parse_args()
+    if given.only == BUS:
+        show_bus(given.rest, as_json=given.json)
+        return
     size = Size(given.alone, given.workflows, given.in_flight)
     contenders = ALONE | (ON_RABBITMQ if rabbitmq_version() else {})
     if given.only:
@@ -38,8 +45,16 @@ def main() -> None:
             rounds[name].append(run(size))
     found = report.summary(rounds, size)
     print(json.dumps(found, indent=2) if given.json else "\n".join(report.lines(found)))
+    if not given.json and found["environment"]["rabbitmq"] and not given.only:
+        show_bus(given.rest, as_json=False)
     if not given.json and not found["environment"]["rabbitmq"]:
         print("no RabbitMQ here: nothing was measured on it")
+
+
+def show_bus(rest_s: float, *, as_json: bool) -> None:
+    """One round on the bus."""
+    heard = bus.run_bus(bus.Amount(rest_s=rest_s))
+    print(json.dumps(asdict(heard), indent=2) if as_json else "\n".join(bus.lines(heard)))
 
 
 if __name__ == "__main__":

@@ -48,7 +48,13 @@ def without_one(chance: random.Random, number: int) -> bytes:
 
 
 def native(_chance: random.Random, number: int) -> bytes:
-    words = {"queue_name": "x", "actor_name": "x", "args": [number], "kwargs": {}, "options": None}
+    words: dict[str, Any] = {
+        "queue_name": "x",
+        "actor_name": "x",
+        "args": [number],
+        "kwargs": {},
+        "options": None,
+    }
     return json.dumps({**words, "message_id": str(number), "message_timestamp": 1}).encode()
 
 

@@ -16,6 +16,7 @@ import pytest
 from pika.exceptions import AMQPError
 
 from orchestration.bus import topology
+from orchestration.messages import EXCHANGE
 from orchestration.ports import Session, Store
 from orchestration.store.connect import open_store
 from tests.acceptance.node import Node, node_in
@@ -176,7 +177,7 @@ def test_a_queue_that_overflowed_while_nobody_listened_loses_no_command_and_no_a
         channel = connection.channel()
         for number in range(OVERFILL):
             body = json.dumps({**BEAT, "id": f"beat-{number}"}).encode()
-            channel.basic_publish(topology.EXCHANGE, "heartbeat.orchestration", body)
+            channel.basic_publish(EXCHANGE, "heartbeat.orchestration", body)
     start(processes, place)
     assert customer.final(asked, within=PATIENCE_S)["result"] is not None
     for each in orders:
