@@ -1,6 +1,7 @@
 """What the orchestrator says comes back to its own queue, and never crowds out a command there."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pika
@@ -8,6 +9,7 @@ import pytest
 
 from orchestration.bus import topology
 from orchestration.bus.address import parameters
+from orchestration.bus.publisher import Publisher
 from orchestration.clock import SystemClock, jitter
 from orchestration.engine import Engine
 from orchestration.engine.transaction import Rules
@@ -100,7 +102,8 @@ def opened(quick_path: Path) -> Iterator[Opened]:
 def test_at_most_2000_echoes_wait_and_all_is_said_in_the_end(vhost: str, opened: Opened) -> None:
     store, rules = opened.store, Rules(me="a test", jitter=jitter)
     engine = Engine(store, NoRelay(), SystemClock(), rules)
-    notifier = Notifier(engine, opened.locks, parameters(vhost, "a test"))
+    post = partial(Publisher, parameters(vhost, "a test"), exchange=EXCHANGE)
+    notifier = Notifier(engine, opened.locks, post)
     depths: list[int] = []
     with pika.BlockingConnection(pika.URLParameters(vhost)) as connection:
         channel = connection.channel()
