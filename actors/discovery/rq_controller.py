@@ -196,7 +196,7 @@ class RqController:
 
     @contextmanager
     def _queue(self) -> Iterator[Queue]:
-        redis = Redis.from_url(self._url, socket_timeout=CALL_S, socket_connect_timeout=CALL_S)
+        redis = Redis.from_url(self._url, socket_timeout=CALL_S)
         with redis:
             yield Queue(self._name, connection=redis)
 
