@@ -326,6 +326,16 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:  # noqa: TID251 -
         raise ConfigurationError("; ".join(map(_problem, error.errors()))) from None
 
 
+def origins(environ: Mapping[str, str] = os.environ) -> dict[str, str]:  # noqa: TID251 - as above
+    """For each field of the settings where its value comes from: `default` or a variable."""
+    found = {}
+    for field in Settings.model_fields:
+        name = field.upper()
+        given = [each for each in (f"{name}_FILE", name) if environ.get(each)]
+        found[field] = given[0] if given else "default"
+    return found
+
+
 def _from_files(values: Mapping[str, str]) -> dict[str, str]:
     secrets = {
         name.upper()

@@ -88,7 +88,12 @@ def permitted(
 
 
 def ask(
-    verb: str, found: Sequence[dict[str, Any]], columns: Sequence[str] = COLUMNS, *, yes: bool
+    verb: str,
+    found: Sequence[dict[str, Any]],
+    columns: Sequence[str] = COLUMNS,
+    *,
+    yes: bool,
+    noun: str = "run",
 ) -> None:
     """Show what would be touched, and go on only with consent.
 
@@ -99,9 +104,11 @@ def ask(
     if yes:
         return
     if not is_terminal():
-        raise click.UsageError(f"this would {verb} {count(found)}: add --yes, nobody can be asked")
+        raise click.UsageError(
+            f"this would {verb} {count(found, noun)}: add --yes, nobody can be asked"
+        )
     emit("table", found, columns)
-    if not click.confirm(f"{verb} {count(found)}?", err=True):
+    if not click.confirm(f"{verb} {count(found, noun)}?", err=True):
         click.echo("nothing was changed", err=True)
         raise click.exceptions.Exit(1)
 
@@ -111,6 +118,6 @@ def is_terminal() -> bool:
     return sys.stdin.isatty()
 
 
-def count(found: Sequence[object]) -> str:
-    """How many runs, in words."""
-    return "1 run" if len(found) == 1 else f"{len(found)} runs"
+def count(found: Sequence[object], noun: str = "run") -> str:
+    """How many there are, in words."""
+    return f"1 {noun}" if len(found) == 1 else f"{len(found)} {noun}s"

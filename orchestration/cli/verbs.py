@@ -42,6 +42,16 @@ AGENTS = {
     "pause": Verb("standby:pause", "Send nothing to agents; what they have begun may finish."),
     "resume": Verb("standby:resume", "Let paused agents work again."),
 }
+DEAD_LETTERS = {
+    "list": Verb("dead_letters:list_", "List messages that could not be used."),
+    "show": Verb("dead_letters:show", "Show one with its body, and why it could not be used."),
+    "replay": Verb("dead_letters:replay", "Handle messages again, as if they had just come."),
+    "discard": Verb("dead_letters:discard", "Forget messages for good."),
+}
+CONFIG = {
+    "show": Verb("config:show", "Show every setting, where it comes from, and no secret."),
+    "history": Verb("config:history", "Show what steps have configured, and when."),
+}
 SCHEDULES = {
     "list": Verb("schedules:list_", "List schedules."),
     "add": Verb("schedules:add", "Start a command by the clock."),
@@ -59,12 +69,15 @@ VERBS: Mapping[str, Verb | Group] = {
     "workers": Group(
         "The processes that work.", {"list": Verb("fleet:workers", "List worker processes.")}
     ),
+    "dead-letters": Group("Messages that could not be used.", DEAD_LETTERS),
     "schedules": Group("Commands that start by the clock.", SCHEDULES),
     "emergency": Group("The emergency stop of the whole fleet.", EMERGENCY),
     "events": Verb("events:events", "Show what happened; with -f follow it."),
     "status": Verb("fleet:status", "Show agents, queues, runs and the success rate."),
     "doctor": Verb("doctor:doctor", "Find what is wrong around the fleet, and its cure."),
     "verify": Verb("verify:verify", "Play the setup guide's five scenarios, and report."),
+    "config": Group("Settings, and what the fleet has set for itself.", CONFIG),
+    "schema": Verb("schema:schema", "Print the JSON Schema of messages, or check one."),
     "migrate": Verb("migrate:migrate", "Bring the store's schema up to date."),
     "new": Verb("new:new", "Write a small tested project of one agent and one workflow."),
 }

@@ -28,6 +28,7 @@ class Delivery:
     Attributes:
         reason: Why a queue dropped it; None: none has.
         user: Who published it, checked by RabbitMQ; None: it does not say.
+        replayed: Whether a person gives it a second chance, and so vouches for it.
     """
 
     queue: str
@@ -36,6 +37,12 @@ class Delivery:
     body: bytes
     reason: str | None = None
     user: str | None = None
+    replayed: bool = False
+
+    @property
+    def copied(self) -> bool:
+        """Whether the same message also comes by another queue."""
+        return not self.replayed and topology.has_copy(self.routing_key)
 
 
 class Door:
@@ -74,7 +81,7 @@ class Door:
             MalformedMessageError: The user is not known, or not as this sender.
         """
         sender, user = envelope.sender, delivery.user
-        if not self._settings.vouches(user, sender):
+        if not delivery.replayed and not self._settings.vouches(user, sender):
             who = "a message without user_id" if user is None else f"user {user!r}"
             cure = f"if it may, add {user or 'its user'}={sender} to USER_AGENTS"
             problem = f"{who} does not speak for {sender!r}: {cure}"
@@ -88,7 +95,7 @@ class Door:
             routing_key=delivery.routing_key,
             queue=delivery.queue,
             masked=body != delivery.body,
-            copied=topology.has_copy(delivery.routing_key),
+            copied=delivery.copied,
         )
         if envelope.message_type is not MessageType.COMMAND:
             return received
@@ -115,7 +122,8 @@ class Door:
     def bury(self, delivery: Delivery, error: MalformedMessageError) -> Operation:
         """Keep what is no message; a sender who may be another one's victim is not told."""
         sender = error.sender
-        if sender is not None and not self._settings.vouches(delivery.user, sender):
+        vouched = delivery.replayed or self._settings.vouches(delivery.user, str(sender))
+        if sender is not None and not vouched:
             sender = None
         body = self._settings.masked(delivery.body)
         letter = DeadLetter(
@@ -127,7 +135,7 @@ class Door:
             message_id=error.message_id,
             masked=body != delivery.body,
         )
-        copied = topology.has_copy(delivery.routing_key)
+        copied = delivery.copied
         answer = error.answerable
         return lambda tx: intake.bury(tx, letter, answer=answer, error=error, copied=copied)
 

@@ -69,10 +69,21 @@ def add(session: Session, letter: DeadLetter, now: datetime) -> None:
     )
 
 
-def newest(session: Session, limit: int) -> list[DeadLetterRow]:
-    """Dead letters, newest first."""
-    sql = f"SELECT {COLUMNS} FROM dead_letters ORDER BY id DESC LIMIT ?"
-    return [_read(row) for row in session.all(sql, limit)]
+def newest(
+    session: Session, limit: int, reason: str | None = None, sender: str | None = None
+) -> list[DeadLetterRow]:
+    """Dead letters, newest first: all, or those with a reason or from a sender."""
+    sql = (
+        f"SELECT {COLUMNS} FROM dead_letters WHERE (CAST(? AS TEXT) IS NULL OR reason = ?)"
+        " AND (CAST(? AS TEXT) IS NULL OR sender = ?) ORDER BY id DESC LIMIT ?"
+    )
+    return [_read(row) for row in session.all(sql, reason, reason, sender, sender, limit)]
+
+
+def last_id(session: Session) -> int:
+    """The number of the newest dead letter; 0: there is none."""
+    row = session.one("SELECT COALESCE(MAX(id), 0) FROM dead_letters")
+    return int(row[0]) if row else 0
 
 
 def get(session: Session, id_: int) -> tuple[DeadLetterRow, bytes]:

@@ -1,0 +1,76 @@
+"""`orchestrate config show | history`: settings, and what the fleet has set for itself."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+from pydantic import SecretStr
+
+from orchestration import settings
+from orchestration.cli import options
+from orchestration.cli.opening import opened_store
+from orchestration.cli.output import emit
+from orchestration.store import configuration
+from orchestration.views.times import iso
+
+SETTINGS = ("name", "value", "origin")
+HIDDEN = "***"
+VERSIONS = ("name", "version", "value", "at", "actor", "workflow_id", "step")
+
+
+@click.command()
+@options.output
+def show(form: str) -> None:
+    """Show every setting, where it comes from, and no secret."""
+    found, origins = settings.load(), settings.origins()
+    rows = [
+        {"name": name.upper(), "value": shown(name, getattr(found, name)), "origin": origin}
+        for name, origin in origins.items()
+    ]
+    emit(form, rows, SETTINGS)
+
+
+@click.command()
+@click.argument("name", required=False)
+@options.limit
+@options.output
+def history(*, name: str | None, limit: int, form: str) -> None:
+    """Show what steps have configured, such as the trading mode: who, when, by which workflow."""
+    with opened_store() as opened:
+        found = opened.store.read(lambda s: configuration.history(s, name, limit))
+    emit(form, [as_json(each) for each in found], VERSIONS)
+
+
+def shown(name: str, value: Any) -> Any:
+    """A setting for people and programs: seconds, plain texts, no secret."""
+    if isinstance(value, SecretStr):
+        return without_password(value.get_secret_value()) if name.endswith("_url") else HIDDEN
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, frozenset):
+        return sorted("=".join(each) for each in value)
+    return str(value) if isinstance(value, Path) else value
+
+
+def without_password(address: str) -> str:
+    """An address without its user's password and its query."""
+    parts = urlsplit(address)
+    user = f"{parts.username}:{HIDDEN}@" if parts.password else ""
+    place = parts.netloc.rpartition("@")[2]
+    query = f"?{HIDDEN}" if parts.query else ""
+    return f"{parts.scheme}://{user}{place}{parts.path}{query}"
+
+
+def as_json(version: configuration.Version) -> dict[str, Any]:
+    """A version as people and programs see it."""
+    return {
+        "name": version.name,
+        "version": version.version,
+        "value": version.value,
+        "at": iso(version.at),
+        "actor": version.actor,
+        "workflow_id": version.run_id,
+        "step": version.step,
+    }

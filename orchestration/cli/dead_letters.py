@@ -1,0 +1,142 @@
+"""`orchestrate dead-letters list | show | replay | discard`."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from orchestration import settings
+from orchestration.cli import exits, options, selecting
+from orchestration.cli.opening import by, load_app, opened_engine, opened_store
+from orchestration.cli.output import emit
+from orchestration.engine import Engine
+from orchestration.errors import NotFoundError, StateError
+from orchestration.ports import Session
+from orchestration.runtime import replay as replaying
+from orchestration.store import dead_letters
+from orchestration.store.dead_letters import DeadLetterRow
+from orchestration.views.times import iso
+
+COLUMNS = ("id", "reason", "routing_key", "sender", "received_at", "size")
+MOST = 10_000
+
+
+def chosen(function: options.F) -> options.F:
+    """`--reason` and `--sender`, given under these names."""
+    reason = click.option("--reason", help="Only those with this reason.")
+    sender = click.option("--sender", help="Only those of this sender.")
+    return reason(sender(function))
+
+
+@click.command("list")
+@chosen
+@options.limit
+@options.output
+def list_(*, reason: str | None, sender: str | None, limit: int, form: str) -> None:
+    """List messages that could not be used, newest first."""
+    with opened_store() as opened:
+        found = opened.store.read(lambda s: dead_letters.newest(s, limit, reason, sender))
+    emit(form, [as_json(row) for row in found], COLUMNS)
+
+
+@click.command()
+@click.argument("letter", type=int, metavar="ID")
+@options.output
+def show(*, letter: int, form: str) -> None:
+    """Show one with its body, and say why it could not be used."""
+    with opened_store() as opened:
+        row, body = opened.store.read(lambda s: dead_letters.get(s, letter))
+    found = {**as_json(row), "body": readable(body)}
+    emit(form, found)
+
+
+@click.command()
+@chosen
+@click.argument("ids", type=int, nargs=-1, metavar="[ID]…")
+@selecting.confirmation
+@options.output
+def replay(
+    *, ids: Sequence[int], reason: str | None, sender: str | None, yes: bool, form: str
+) -> int:
+    """Handle messages again, as if they had just come; after what was wrong is cured."""
+    with opened_engine() as engine:
+        rows = wanted(engine, ids, reason, sender)
+        selecting.ask("replay", [as_json(row) for row in rows], COLUMNS, yes=yes, noun="message")
+        found = settings.load()
+        again = replaying.Replay(engine, load_app(found), found)
+        outcomes, refused = [], False
+        for row in reversed(rows):
+            try:
+                died = again.again(row.id, by())
+            except (NotFoundError, StateError) as error:
+                refused = True
+                exits.complain(error)
+            else:
+                said = "handled" if died is None else f"died again, as {died}"
+                outcomes.append({"id": row.id, "outcome": said, "died_as": died})
+    emit(form, outcomes, ("id", "outcome"))
+    failed = refused or any(each["died_as"] for each in outcomes)
+    return exits.FAILED if failed else exits.COMPLETED
+
+
+@click.command()
+@chosen
+@click.argument("ids", type=int, nargs=-1, metavar="[ID]…")
+@selecting.confirmation
+@options.output
+def discard(
+    *, ids: Sequence[int], reason: str | None, sender: str | None, yes: bool, form: str
+) -> None:
+    """Forget messages for good."""
+    with opened_engine() as engine:
+        rows = wanted(engine, ids, reason, sender)
+        selecting.ask("discard", [as_json(row) for row in rows], COLUMNS, yes=yes, noun="message")
+        for row in rows:
+            engine.commit(lambda tx, r=row: replaying.discard(tx, r, by()))  # type: ignore[misc]
+    emit(form, [{"id": row.id, "outcome": "discarded"} for row in rows], ("id", "outcome"))
+
+
+def wanted(
+    engine: Engine, ids: Sequence[int], reason: str | None, sender: str | None
+) -> list[DeadLetterRow]:
+    """The letters that are meant, newest first.
+
+    Raises:
+        UsageError: Nothing was named, or ids and a filter.
+        NotFoundError: There is no letter of an id.
+    """
+    if ids and (reason or sender):
+        raise click.UsageError("give ids or a filter, not both")
+    if not ids and not (reason or sender):
+        raise click.UsageError("name messages by id, or filter them with --reason or --sender")
+
+    def look(session: Session) -> list[DeadLetterRow]:
+        if ids:
+            return [dead_letters.get(session, each)[0] for each in dict.fromkeys(ids)]
+        return dead_letters.newest(session, MOST, reason, sender)
+
+    return engine.store.read(look)
+
+
+def as_json(row: DeadLetterRow) -> dict[str, Any]:
+    """A dead letter as people and programs see it."""
+    return {
+        "id": row.id,
+        "reason": row.reason,
+        "detail": row.detail,
+        "routing_key": row.routing_key,
+        "sender": row.sender,
+        "message_id": row.message_id,
+        "received_at": iso(row.received_at),
+        "size": row.size,
+        "replayable": row.replayable,
+    }
+
+
+def readable(body: bytes) -> Any:
+    """A body as the JSON that it is, or else as text with what is no text escaped."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return body.decode(errors="backslashreplace")

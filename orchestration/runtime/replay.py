@@ -1,0 +1,86 @@
+"""A second chance for a dead letter: it is handled as if it had just come, once."""
+
+from functools import partial
+
+from orchestration.definitions import App
+from orchestration.engine import Engine, intake
+from orchestration.engine.by import By
+from orchestration.engine.transaction import Transaction
+from orchestration.errors import NotFoundError, StateError
+from orchestration.messages import Envelope
+from orchestration.runtime.door import Delivery, Door, Operation
+from orchestration.settings import Settings
+from orchestration.store import audit, dead_letters
+from orchestration.store.dead_letters import DeadLetterRow
+
+QUEUE = "replay"
+FORGED = "user_id"
+
+
+class Replay:
+    """Handles dead letters again, through the door by which all messages come.
+
+    Args:
+        engine: Where they are.
+        app: What can be started.
+        settings: What is secret in a body that is kept.
+    """
+
+    def __init__(self, engine: Engine, app: App, settings: Settings) -> None:
+        self._engine = engine
+        self._door = Door(app, settings)
+
+    def again(self, letter_id: int, by: By) -> int | None:
+        """Handle one letter again; where it dies again, the number under which it does.
+
+        Raises:
+            NotFoundError: There is no such letter.
+            StateError: It cannot be replayed.
+        """
+        row, body = self._engine.store.read(lambda s: dead_letters.get(s, letter_id))
+        check(row)
+        delivery = Delivery(QUEUE, 0, row.routing_key, body, replayed=True)
+        meaning = self._door.read(delivery)
+        if isinstance(meaning, Envelope):
+            meaning = partial(intake.beat, envelope=meaning)
+        return self._engine.commit(lambda tx: handle(tx, row, meaning, by))
+
+
+def check(row: DeadLetterRow) -> None:
+    """Refuse a letter that is not whole, or that spoke for somebody else.
+
+    Raises:
+        StateError: It is one.
+    """
+    if not row.replayable:
+        raise StateError(
+            f"dead letter {row.id} is not whole (secrets were masked in it, or it was too large):"
+            " let its sender send it again"
+        )
+    if row.reason == FORGED:
+        raise StateError(
+            f"dead letter {row.id} came from a user who does not speak for {row.sender}:"
+            " add him to USER_AGENTS, and let him send it again"
+        )
+
+
+def handle(tx: Transaction, row: DeadLetterRow, operation: Operation | None, by: By) -> int | None:
+    """Take a letter out of the dead ones and do what it means, in one transaction.
+
+    Raises:
+        NotFoundError: Somebody else has replayed or discarded it.
+    """
+    if not dead_letters.discard(tx.session, row.id):
+        raise NotFoundError(f"dead letter {row.id} is gone: somebody else has dealt with it")
+    audit.add(tx.session, tx.now, str(by), "replay", f"dead letter {row.id} ({row.reason})")
+    before = dead_letters.last_id(tx.session)
+    if operation is not None:
+        operation(tx)
+    after = dead_letters.last_id(tx.session)
+    return after if after != before else None
+
+
+def discard(tx: Transaction, row: DeadLetterRow, by: By) -> bool:
+    """Forget a letter; False if somebody else has dealt with it."""
+    audit.add(tx.session, tx.now, str(by), "discard", f"dead letter {row.id} ({row.reason})")
+    return dead_letters.discard(tx.session, row.id)
