@@ -39,6 +39,10 @@ class Inspection:
             raise
         return QueueState(found.message_count, found.consumer_count)
 
+    def purge(self, name: str) -> int:
+        """Drop everything that a queue has ready, and tell how many messages that was."""
+        return int(self._connection.channel().queue_purge(name).method.message_count)
+
     def inequivalence(self) -> str | None:
         """What the server says against our queue's arguments; None: nothing. It must exist."""
         try:

@@ -13,17 +13,34 @@ from typing_extensions import override
 from orchestration.cli import exits
 from orchestration.cli.verbs import VERBS, Group, Verb
 
+HELP = ("-h", "--help")
+
 
 class LazyGroup(click.Group):
     """A group whose verbs are imported when they are invoked, and not before.
 
     Args:
         verbs: The verbs by name.
+        default: The one that is meant where none is named; None: then help is shown.
     """
 
-    def __init__(self, *args: Any, verbs: Mapping[str, Verb | Group], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        verbs: Mapping[str, Verb | Group],
+        default: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._verbs = verbs
+        self._default = default
+
+    @override
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        option = bool(args) and args[0].startswith("-") and args[0] not in HELP
+        if self._default is not None and (not args or option):
+            args = [self._default, *args]
+        return super().parse_args(ctx, args)
 
     @override
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -33,7 +50,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         verb = self._verbs.get(cmd_name)
         if isinstance(verb, Group):
-            return LazyGroup(cmd_name, help=verb.help, verbs=verb.verbs)
+            return LazyGroup(cmd_name, help=verb.help, verbs=verb.verbs, default=verb.default)
         if verb is None:
             return None
         module, _, name = verb.home.partition(":")
@@ -95,7 +112,7 @@ def print_version(ctx: click.Context, _parameter: click.Parameter, value: bool) 
     cls=Root,
     verbs=VERBS,
     name="orchestrate",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": list(HELP)},
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.option(

@@ -12,10 +12,11 @@ class Verb(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Commands over one noun."""
+    """Commands over one noun; the noun alone means the default one."""
 
     help: str
     verbs: Mapping[str, Verb]
+    default: str | None = None
 
 
 WORKFLOWS = {
@@ -41,6 +42,10 @@ AGENTS = {
     "list": Verb("fleet:agents", "List agents and their health."),
     "pause": Verb("standby:pause", "Send nothing to agents; what they have begun may finish."),
     "resume": Verb("standby:resume", "Let paused agents work again."),
+}
+QUEUES = {
+    "list": Verb("queues:list_", "List queues: what waits, in RabbitMQ and in the store."),
+    "purge": Verb("queues:purge", "Drop all messages that a queue holds."),
 }
 DEAD_LETTERS = {
     "list": Verb("dead_letters:list_", "List messages that could not be used."),
@@ -69,6 +74,7 @@ VERBS: Mapping[str, Verb | Group] = {
     "workers": Group(
         "The processes that work.", {"list": Verb("fleet:workers", "List worker processes.")}
     ),
+    "queues": Group("Where messages and steps wait.", QUEUES, default="list"),
     "dead-letters": Group("Messages that could not be used.", DEAD_LETTERS),
     "schedules": Group("Commands that start by the clock.", SCHEDULES),
     "emergency": Group("The emergency stop of the whole fleet.", EMERGENCY),

@@ -44,6 +44,14 @@ def test_the_policy_is_set_by_the_management_api(
         assert any("RabbitMQ" in each["what"] for each in json.loads(result.stdout))
         policies = Management(Address(node.url), api).policies()
         assert [each.dead_letters for each in policies] == [True]
+        told = Management(Address(node.url), api).queues()[topology.QUEUE]
+        assert told == {"unacked": 0, "in_per_second": 0.0, "out_per_second": 0.0}
+        (row,) = [
+            each
+            for each in json.loads(CliRunner().invoke(root, ["queues", "-o", "json"]).stdout)
+            if each["queue"] == topology.QUEUE
+        ]
+        assert (row["depth"], row["unacked"], row["ready"]) == (0, 0, None)
         with pytest.raises(BrokerError, match="401"):
             Management(Address(node.url.replace("guest@", "wrong@")), api).date()
 
