@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from orchestration import alert_urls
 from orchestration.errors import ConfigurationError
 from orchestration.plans import LONGEST
 
@@ -113,6 +114,11 @@ def _database(url: SecretStr) -> SecretStr:
     return url
 
 
+def _alert_urls(urls: SecretStr) -> SecretStr:
+    alert_urls.check(urls.get_secret_value())
+    return urls
+
+
 def check_store(url: str) -> None:
     """Refuse what is no store's address, and do not repeat it.
 
@@ -154,6 +160,7 @@ Pairs = Annotated[frozenset[tuple[str, str]], BeforeValidator(_pairs)]
 AmqpUrl = Annotated[SecretStr, AfterValidator(_amqp)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+AlertUrls = Annotated[SecretStr, AfterValidator(_alert_urls)]
 StoreUrl = Annotated[SecretStr, AfterValidator(_database)]
 Host = Annotated[str, AfterValidator(_host)]
 WebAddress = Annotated[str, AfterValidator(_web)]
@@ -185,6 +192,9 @@ class Settings(BaseModel):
     timeout_threshold: Seconds = timedelta(minutes=5)
     max_pending_per_sender: int = Field(10_000, ge=1)
     outside_agents: Names = ()
+    agent_circuit_failures: int = Field(10, ge=1)
+    agent_circuit_pause: Seconds = timedelta(seconds=30)
+    alert_urls: AlertUrls | None = None
     require_user_id: bool = False
     user_agents: Pairs = frozenset()
     retention_days: float = Field(30.0, gt=0, le=LONGEST.days)
@@ -278,6 +288,11 @@ class Settings(BaseModel):
         known = user == sender or (user, sender) in self.user_agents
         return known or not self.require_user_id
 
+    @property
+    def alert_addresses(self) -> tuple[str, ...]:
+        """Where alerts go besides the log."""
+        return alert_urls.split(self.alert_urls.get_secret_value()) if self.alert_urls else ()
+
     def masked(self, body: bytes) -> bytes:
         """A body without any configured secret in it."""
         for secret in self._secrets():
@@ -289,6 +304,7 @@ class Settings(BaseModel):
         urls = (self.rabbitmq_url, self.cloudamqp_url, self.database_url, self.redis_url)
         found = [urlsplit(url.get_secret_value()).password for url in urls if url is not None]
         found += [v.get_secret_value() for v in values if isinstance(v, SecretStr)]
+        found += self.alert_addresses
         return [text.encode() for text in found if text and len(text) >= SHORTEST_SECRET]
 
     @property

@@ -148,3 +148,34 @@ def test_a_vendors_key_may_lie_in_a_file_and_is_shown_nowhere(tmp_path: Path) ->
     assert found.polygon_url == "http://127.0.0.1:8/below"
     assert "0123" not in repr(found)
     assert found.masked(b"?apiKey=polygon-key-0123") == b"?apiKey=***"
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("https://a/x", ("https://a/x",)),
+        ("https://a/x, http://b:1/y,", ("https://a/x", "http://b:1/y")),
+        ("mailto://u:p@h?to=a,b,slack://t/u", ("mailto://u:p@h?to=a,b", "slack://t/u")),
+    ],
+)
+def test_alerts_go_to_a_list_of_addresses(given: str, read: tuple[str, ...]) -> None:
+    assert load({"ALERT_URLS": given}).alert_addresses == read
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["nowhere-secret", "https://a/x,https:///secret", "://secret", "http://a:9999999/secret"],
+)
+def test_what_is_no_address_is_numbered_and_not_repeated(given: str) -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"^ALERT_URLS: address \d (is none|names no)"
+    ) as error:
+        load({"ALERT_URLS": given})
+    assert "secret" not in str(error.value)
+
+
+def test_the_addresses_of_alerts_are_secrets() -> None:
+    found = load({"ALERT_URLS": "https://a/s3cr3t1,https://b/s3cr3t2"})
+    assert found.masked(b"https://a/s3cr3t1 x https://b/s3cr3t2") == b"*** x ***"
+    assert "s3cr3t" not in repr(found)
+    assert load({}).alert_addresses == ()

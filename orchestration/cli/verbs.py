@@ -78,6 +78,9 @@ VERBS: Mapping[str, Verb | Group] = {
     "dead-letters": Group("Messages that could not be used.", DEAD_LETTERS),
     "schedules": Group("Commands that start by the clock.", SCHEDULES),
     "emergency": Group("The emergency stop of the whole fleet.", EMERGENCY),
+    "alerts": Group(
+        "What people must know of.", {"list": Verb("alerts:list_", "List alerts, newest first.")}
+    ),
     "events": Verb("events:events", "Show what happened; with -f follow it."),
     "status": Verb("fleet:status", "Show agents, queues, runs and the success rate."),
     "doctor": Verb("doctor:doctor", "Find what is wrong around the fleet, and its cure."),

@@ -10,12 +10,13 @@ from orchestration import paths
 from orchestration.decide import decide, facts
 from orchestration.decide.effects import Effect, Move, MoveAll, Open, Resolve, Settle
 from orchestration.decide.facts import Fact
-from orchestration.engine import speech
+from orchestration.engine import alerts, approvals, circuits, speech
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import RejectedError
 from orchestration.plans import UNDO
 from orchestration.state import Run, RunStatus, StepStatus, progress
 from orchestration.store import artifacts, attempts, events, outbox, runs, steps, tallies, undo
+from orchestration.store.alerts import AlertKind
 from orchestration.store.steps import NewStep, StepRow
 
 MOST_BRANCHES = 10_000
@@ -30,6 +31,7 @@ class Outcome:
         row: Its branch before the fact.
         error: JSON of type, message and traceback.
         acting: Whether it may still have effects: nobody has seen it stop.
+        blames: Whether it speaks against its agent: another input would have failed as well.
     """
 
     kind: str
@@ -38,6 +40,7 @@ class Outcome:
     artifact: str | None = None
     error: str | None = None
     acting: bool = False
+    blames: bool = False
 
 
 def advance(tx: Transaction, run_id: str, fact: Fact, outcome: Outcome | None = None) -> Run:
@@ -57,7 +60,19 @@ def advance(tx: Transaction, run_id: str, fact: Fact, outcome: Outcome | None = 
         tx.slot_freed = True
     if run.status.ended and not before.status.ended:
         outbox.notice(tx.session, outbox.FINAL, run_id, tx.now)
+        if run.status is RunStatus.FAILED:
+            tell_failure(tx, run)
     return run
+
+
+def tell_failure(tx: Transaction, run: Run) -> None:
+    """Let people know of a run that failed, and why."""
+    reason, failed = runs.get(tx.session, run.id).reason, runs.first_error(tx.session, run.id)
+    if failed is not None:
+        error = json.loads(failed[1]) or {}
+        reason = reason or f"step {failed[0]}: {error.get('type')}: {error.get('message')}"
+    message = f"{run.id} failed: {reason or 'no message'}"
+    alerts.alert(tx, AlertKind.WORKFLOW_FAILED, run.plan.name, message, run_id=run.id)
 
 
 def measure(tx: Transaction, run: Run) -> None:
@@ -145,6 +160,8 @@ def open_branches(tx: Transaction, run: Run, effect: Open) -> None:
             tx.queues.add(new.agent)
         else:
             events.add(tx.session, run.id, tx.now, f"step.{status}", (effect.step, branch))
+    if effect.status is StepStatus.WAITING and effect.count:
+        approvals.begin(tx, run, effect.step)
 
 
 def items_of(tx: Transaction, run: Run, effect: Open) -> list[str | None]:
@@ -165,12 +182,15 @@ def move(tx: Transaction, run: Run, effect: Move, outcome: Outcome | None) -> No
     row = outcome.row
     if effect.target is StepStatus.COMPLETED:
         steps.complete(tx.session, row, tx.now, outcome.result, outcome.artifact)
+        circuits.succeeded(tx, row)
     else:
         write_outcome(tx, row, outcome)
         due_at = due_in(tx, run, effect.step, effect.target)
         if effect.pause is not None:
             due_at = tx.now + effect.pause * (0.5 + tx.rules.jitter())
         steps.leave(tx.session, row, effect.target, tx.now, due_at)
+    if outcome.blames:
+        circuits.failed(tx, row)
     tx.queues.add(row.agent)
     place = (row.step, row.branch)
     events.add(tx.session, row.run_id, tx.now, f"step.{outcome.kind}", place, outcome.error)
@@ -209,6 +229,8 @@ def move_all(tx: Transaction, run: Run, effect: MoveAll) -> None:
         tx.queues.add(row.agent)
     if not effect.source.open:
         steps.forgive(tx.session, run.id, effect.step)
+    if effect.target is StepStatus.WAITING:
+        approvals.begin(tx, run, effect.step)
 
 
 def due_in(tx: Transaction, run: Run, name: str, status: StepStatus) -> datetime | None:

@@ -137,7 +137,7 @@ def fail(tx: Transaction, key: Key, attempt: int, error: str, *, retryable: bool
         return give_up(tx, key, attempt)
     agents.count_error(tx.session, row.agent, error)
     fact = facts.Failed(key[1], key[2], row.failures + 1, retryable)
-    advance(tx, key[0], fact, Outcome(kind="failed", row=row, error=error))
+    advance(tx, key[0], fact, Outcome(kind="failed", row=row, error=error, blames=retryable))
     return True
 
 

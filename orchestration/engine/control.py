@@ -99,7 +99,7 @@ def approve(tx: Transaction, run_id: str, step: str, by: By, shown: str | None =
     if shown is not None and shown != fingerprint(tx.session, runs.get(tx.session, run_id), rows):
         raise StateError(f"{run_id}: what waits at {step} is not what was shown: look again")
     for row in rows:
-        if row.due_at is not None and row.due_at <= tx.now:
+        if row.deadline is not None and row.deadline <= tx.now:
             raise StateError(f"{run_id}: the approval of {step} has expired; retry the run")
         audit.add(tx.session, tx.now, str(by), "approve", f"{run_id}:{step}[{row.branch}]")
         outcome = Outcome(kind="approved", row=row)

@@ -2,12 +2,13 @@
 
 from datetime import timedelta
 
+from orchestration.circuit import CircuitState
 from orchestration.decide import facts
 from orchestration.engine import emergency, outside
 from orchestration.engine.advance import advance
 from orchestration.engine.transaction import Transaction
 from orchestration.ports import Dispatch
-from orchestration.store import agents, attempts, runs, steps, stops, workers
+from orchestration.store import agents, attempts, circuits, runs, steps, stops, workers
 from orchestration.store.steps import StepRow
 
 BATCH = 64
@@ -81,9 +82,17 @@ def room_in(tx: Transaction, queue: str) -> int:
     with what is running, so that a claim never has to be refused, and with what lost its claim
     but may still be at work.
     """
-    limit, paused = agents.limits(tx.session, queue)
-    if paused:
+    limits = agents.limits(tx.session, queue)
+    if limits.paused or limits.circuit is CircuitState.OPEN:
         return 0
+    room = room_within(tx, queue, limits.at_once)
+    if limits.circuit is CircuitState.HALF_OPEN and limits.since is not None:
+        return min(room, 1 - circuits.probes(tx.session, queue, limits.since))
+    return room
+
+
+def room_within(tx: Transaction, queue: str, limit: int | None) -> int:
+    """How many more branches of a queue may be sent to an agent that is trusted."""
     queued, running = steps.in_queue(tx.session, queue)
     if queue in tx.rules.outside:
         return (limit or MOST_OUTSIDE) - running

@@ -8,13 +8,14 @@ with their beat, agents that are not ours by an answer. Workflows of the system 
 import re
 
 from orchestration.decide import facts
-from orchestration.engine import speech
+from orchestration.engine import alerts, speech
 from orchestration.engine.advance import advance
 from orchestration.engine.by import By
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import StateError, StoppedError
 from orchestration.messages import Envelope
 from orchestration.store import agents, audit, control, events, runs, steps, stops, workers
+from orchestration.store.alerts import AlertKind
 from orchestration.store.workers import WorkerRow
 
 BATCH = 25
@@ -29,6 +30,8 @@ def stop(tx: Transaction, by: By) -> int:
         return stops.epoch(tx.session)
     epoch = stops.add(tx.session, by.actor, by.reason, tx.now)
     events.add(tx.session, "", tx.now, "emergency.stopped", detail=str(by))
+    message = f"emergency stop by {by}: nothing begins until `orchestrate emergency release`"
+    alerts.alert(tx, AlertKind.EMERGENCY_STOP, "fleet", message, cooldown=alerts.AT_ONCE)
     for worker in workers.present(tx.session):
         stops.ask(tx.session, epoch, stops.WORKER, worker.id, f"{worker.host}:{worker.pid}")
     if control.transport(tx.session) not in (None, NO_BROKER):

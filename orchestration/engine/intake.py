@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from orchestration.engine import data, outside, speech
+from orchestration.engine import alerts, data, outside, speech
 from orchestration.engine.submit import Command, submit
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import (
@@ -15,6 +15,7 @@ from orchestration.errors import (
 )
 from orchestration.messages import NEVER_ANSWERED, ORCHESTRATORS, Envelope, MessageType, plain
 from orchestration.store import agents, commands, dead_letters
+from orchestration.store.alerts import AlertKind
 from orchestration.store.dead_letters import DeadLetter
 
 MOST_ERRORS = 10
@@ -23,6 +24,8 @@ LONGEST_TYPE = 200
 ERRORS_WITHIN = timedelta(minutes=1)
 COPY_WITHIN = timedelta(minutes=10)
 LONGEST_DETAIL = 1_000
+QUEUE = "orchestration_queue"
+OVERFLOW = "maxlen"  # as RabbitMQ names it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,3 +151,17 @@ def bury(
         if dead_letters.answered_since(tx.session, letter.sender, since) < MOST_ERRORS:
             speech.reject(tx, letter.sender, letter.message_id, error)
     dead_letters.add(tx.session, letter, tx.now)
+    if letter.reason == OVERFLOW:
+        overflow(tx)
+    else:
+        message = f"a message could not be used ({letter.reason}: {letter.detail})"
+        alerts.alert(tx, AlertKind.DEAD_LETTERS, letter.reason, message)
+
+
+def overflow(tx: Transaction) -> None:
+    """Let people know that the orchestrator's queue was full, and lost its oldest messages."""
+    message = (
+        f"{QUEUE} is full, and RabbitMQ drops its oldest messages: commands come by their copies,"
+        " all else is lost; start more workers, or let agents send less"
+    )
+    alerts.alert(tx, AlertKind.QUEUE_OVERFLOW, QUEUE, message)

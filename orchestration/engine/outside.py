@@ -207,7 +207,7 @@ def fail(tx: Transaction, row: StepRow, kind: str, message: str, *, retryable: b
     """Write that an attempt failed, and retry or fail."""
     error = json.dumps(as_error(kind, message))
     fact = facts.Failed(row.step, row.branch, row.failures + 1, retryable)
-    advance(tx, row.run_id, fact, Outcome(kind="failed", row=row, error=error))
+    advance(tx, row.run_id, fact, Outcome(kind="failed", row=row, error=error, blames=True))
 
 
 def as_error(kind: str, message: str) -> dict[str, str | None]:

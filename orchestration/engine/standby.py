@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from orchestration.engine import circuits
 from orchestration.engine.by import By
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import NotFoundError
-from orchestration.state import StepStatus
-from orchestration.store import agents, audit, events, steps
+from orchestration.store import agents, audit, events
 
 
 def pause(tx: Transaction, names: Sequence[str], by: By) -> None:
@@ -20,18 +20,18 @@ def pause(tx: Transaction, names: Sequence[str], by: By) -> None:
     """
     change(tx, names, by, "pause", paused=True)
     for name in names:
-        for row in steps.sent(tx.session, name):
-            start_by = steps.deadline(tx.session, row)
-            steps.leave(tx.session, row, StepStatus.READY, tx.now, start_by)
+        circuits.recall(tx, name)
 
 
 def resume(tx: Transaction, names: Sequence[str], by: By) -> None:
-    """Send what waits for these agents.
+    """Send what waits for these agents, also where they only failed of late.
 
     Raises:
         NotFoundError: One of them is unknown; then none is resumed.
     """
     change(tx, names, by, "resume", paused=False)
+    for name in names:
+        circuits.close(tx, name)
     tx.queues.update(names)
 
 

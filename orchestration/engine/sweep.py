@@ -4,15 +4,20 @@ import json
 from datetime import timedelta
 from functools import partial
 
+from orchestration.circuit import CircuitState
 from orchestration.decide import facts
-from orchestration.engine import dispatch, outside
+from orchestration.engine import approvals, dispatch, outside
 from orchestration.engine.advance import Outcome, advance
+from orchestration.engine.circuits import rest_over
 from orchestration.engine.claim import hand_over, nudge
 from orchestration.engine.transaction import Transaction
 from orchestration.plans import UNDO
 from orchestration.state import StepStatus
 from orchestration.store import (
+    agents,
+    alerts,
     attempts,
+    circuits,
     commands,
     control,
     data_messages,
@@ -45,7 +50,10 @@ def fire_timers(tx: Transaction) -> int:
     for run_id in overdue:
         put_off = partial(timers.postpone_run, tx.session, run_id, later)
         tx.contain(partial(run_out, tx, run_id), f"deadline of {run_id}", put_off)
-    return len(due) + len(overdue)
+    rested = circuits.due(tx.session, tx.now, BATCH)
+    for agent in rested:
+        rest_over(tx, agent)
+    return len(due) + len(overdue) + len(rested)
 
 
 def run_out(tx: Transaction, run_id: str) -> None:
@@ -67,7 +75,7 @@ def fire(tx: Transaction, row: StepRow) -> None:
         case StepStatus.BACKOFF:
             fact = facts.BackoffOver(row.step, row.branch)
             advance(tx, row.run_id, fact, Outcome(kind="retrying", row=row))
-        case StepStatus.WAITING:
+        case StepStatus.WAITING if not approvals.remind(tx, row):
             runs.set_reason(tx.session, row.run_id, f"nobody approved step {row.step} in time")
             advance(tx, row.run_id, facts.Rejected(row.step, row.branch))
         case StepStatus.CANCELLED:
@@ -84,7 +92,10 @@ def must_have_begun(tx: Transaction, row: StepRow) -> bool:
 
 def give_up_waiting(tx: Transaction, row: StepRow) -> None:
     """End the wait of a branch for a worker; no attempt of it has begun."""
+    spared = agents.limits(tx.session, row.agent).circuit is CircuitState.OPEN
     message = f"no worker took it in time: is one up that serves {row.agent}?"
+    if spared:
+        message = f"it was not sent in time: {row.agent} only failed of late, its circuit is open"
     fact = facts.StartTimedOut(row.step, row.branch, row.status)
     outcome = Outcome(kind="timed_out", row=row, error=error_json("StartTimeout", message))
     advance(tx, row.run_id, fact, outcome)
@@ -97,7 +108,7 @@ def time_out(tx: Transaction, row: StepRow) -> None:
     error = error_json("StepTimeout", message)
     ours = not row.is_outside
     fact = facts.Failed(row.step, row.branch, row.failures + 1, retryable=ours or harmless(tx, row))
-    outcome = Outcome(kind="timed_out", row=row, error=error, acting=ours)
+    outcome = Outcome(kind="timed_out", row=row, error=error, acting=ours, blames=True)
     advance(tx, row.run_id, fact, outcome)
 
 
@@ -121,7 +132,7 @@ def take_over(tx: Transaction, worker: WorkerRow, *, dead: bool) -> int:
         for run_id in settled:
             tx.contain(partial(nudge, tx, run_id), f"settling of {run_id}")
     if dead and (tx.rules.scope is None or holds_nothing(tx, worker.id)):
-        workers.leave(tx.session, worker.id, tx.now)
+        workers.leave(tx.session, worker.id, tx.now, died=True)
     elif tx.rules.scope is None:
         workers.silence(tx.session, worker.id)
     return len(owned)
@@ -168,6 +179,7 @@ def forget(tx: Transaction, age: timedelta, keep: int) -> int:
         if rows >= ROWS_AT_ONCE:
             return rows
     rows += commands.forget(tx.session, tx.now, BATCH)
+    rows += alerts.forget(tx.session, before, keep, BATCH)
     rows += dead_letters.forget(tx.session, before, keep, BATCH)
     rows += data_messages.forget(tx.session, before, keep, BATCH)
     return rows + retention.forget_old(tx.session, before, BATCH)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from orchestration.circuit import Tolerance
 from orchestration.definitions import Route
 from orchestration.errors import OrchestrationError
 from orchestration.ports import Dispatch, Session
@@ -27,6 +28,7 @@ class Rules:
         outside: Agents that are not ours: they get their steps on the exchange.
         grace: How soon an agent that is not ours must show that it has a command.
         silence: How long an agent that is not ours may be silent while it works.
+        tolerance: How often an agent may fail before its circuit opens.
         routes: Who else gets data; none where there is no exchange.
         jitter: Yields numbers in [0, 1).
     """
@@ -41,6 +43,7 @@ class Rules:
     outside: frozenset[str] = frozenset()
     grace: timedelta = timedelta(seconds=30)
     silence: timedelta = timedelta(minutes=5)
+    tolerance: Tolerance = field(default_factory=Tolerance)
     routes: Sequence[Route] = ()
     jitter: Callable[[], float]
 

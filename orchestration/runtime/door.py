@@ -142,7 +142,7 @@ class Door:
     def _lost(self, delivery: Delivery, envelope: Envelope, reason: str) -> Operation | None:
         """A message that the queue dropped; a command has a copy elsewhere."""
         if topology.has_copy(delivery.routing_key):
-            return None
+            return intake.overflow if reason == intake.OVERFLOW else None
         error = MalformedMessageError(
             reason, f"RabbitMQ dropped the message from {topology.QUEUE}: {reason}"
         )

@@ -1,17 +1,21 @@
-"""The heartbeat monitor: which agents have been silent for too long."""
+"""The heartbeat monitor: which agents have been silent for too long, and which are back."""
 
-import logging
 from datetime import timedelta
 
-from orchestration.engine import Engine
+from orchestration.engine import Engine, alerts
 from orchestration.engine.transaction import Transaction
 from orchestration.store import agents, events
+from orchestration.store.agents import AgentRow
+from orchestration.store.alerts import AlertKind
 
-log = logging.getLogger(__name__)
+GONE = ("silent", "stopped")
 
 
 class Monitor:
     """Marks agents whose last heartbeat is too old; a heartbeat marks them running again.
+
+    Their steps need no mark: those of a dead worker are taken over at once, those of an agent
+    that is not ours end by their deadlines or by its silence.
 
     Args:
         engine: Where the agents are.
@@ -23,16 +27,38 @@ class Monitor:
         self._threshold = threshold
 
     def look(self) -> None:
-        """Find who has fallen silent since the last look."""
-        for name in self._engine.commit(self._mark_silent):
-            log.warning("agent %s is silent: no heartbeat for %s", name, self._threshold)
+        """Find who has fallen silent since the last look, and who is back."""
+        if self._engine.store.read(lambda s: list(filter(self._is_news, agents.everyone(s)))):
+            self._engine.commit(self._write)
 
-    def _mark_silent(self, tx: Transaction) -> list[str]:
-        found = []
-        for agent in agents.everyone(tx.session):
-            beat = agent.last_heartbeat
-            if agent.status == "running" and beat and tx.now - beat > self._threshold:
-                agents.mark(tx.session, agent.name, "silent")
-                events.add(tx.session, "", tx.now, "agent.silent", detail=agent.name)
-                found.append(agent.name)
-        return found
+    def _is_news(self, agent: AgentRow) -> bool:
+        return self._is_silent(agent) or is_back(agent)
+
+    def _is_silent(self, agent: AgentRow) -> bool:
+        """Whether nothing was heard for too long of an agent that did not end in good order."""
+        beat = agent.last_heartbeat
+        if beat is None or (agent.status in GONE and not agent.deserted):
+            return False
+        return self._engine.clock.now() - beat > self._threshold
+
+    def _write(self, tx: Transaction) -> None:
+        for agent in filter(self._is_silent, agents.everyone(tx.session)):
+            agents.mark_silent(tx.session, agent.name, tx.now)
+            events.add(tx.session, "", tx.now, "agent.silent", detail=agent.name)
+            said = f"agent {agent.name} is silent: no heartbeat for more than {self._threshold}"
+            if agent.deserted:
+                said += ", no worker serves it since its last one died"
+            alerts.alert(tx, AlertKind.AGENT_SILENT, agent.name, said)
+        for agent in filter(is_back, agents.everyone(tx.session)):
+            agents.mark_back(tx.session, agent.name)
+            events.add(tx.session, "", tx.now, "agent.recovered", detail=agent.name)
+            said = (
+                f"agent {agent.name} is back, it was found silent at {agent.silent_since:%H:%M:%S}"
+            )
+            alerts.alert(tx, AlertKind.AGENT_RECOVERED, agent.name, said)
+
+
+def is_back(agent: AgentRow) -> bool:
+    """Whether an agent that was silent has been heard of since."""
+    since, beat = agent.silent_since, agent.last_heartbeat
+    return since is not None and beat is not None and beat >= since and agent.status != "silent"

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
 import dramatiq
@@ -20,6 +21,8 @@ from orchestration.engine.transaction import Rules
 from orchestration.errors import OrchestrationError
 from orchestration.messages import EXCHANGE
 from orchestration.runtime.access import FleetAccess
+from orchestration.runtime.alerter import Alerter, Nowhere, Targets
+from orchestration.runtime.backlog import Backlog
 from orchestration.runtime.broker import HardRabbitmqBroker
 from orchestration.runtime.frame import Frame
 from orchestration.runtime.ingress import Ingress
@@ -86,6 +89,7 @@ class Running:
         self.frame = Frame(setup.app, self.engine, FleetAccess(self.engine))
         self.sweeper = Sweeper(self.engine, self._locks)
         self.monitor = Monitor(self.engine, settings.timeout_threshold)
+        self._alerter = self._make_alerter(setup)
         self._timetable = Timetable(self.engine, setup.app)
         self._settings = settings
         self._worker = describe_worker(rules, settings.transport, queues)
@@ -102,6 +106,7 @@ class Running:
         )
         self._keeper.start()
         self._bus = self._join_bus(setup)
+        self._alerter.start()
 
     @property
     def end_reason(self) -> str | None:
@@ -133,6 +138,7 @@ class Running:
             part.stop()
         self._keeper.stop()
         self.frame.stop()
+        self._alerter.stop()
         if not self.frame.held():
             self.engine.depart(self._worker.id)
             self._locks.release(self._worker.id)
@@ -156,6 +162,20 @@ class Running:
 
     def _refusal(self) -> str | None:
         return None if self._claim is None else self._claim.refusal
+
+    def _make_alerter(self, setup: Setup) -> Alerter:
+        """What tells alerts, and looks for those that only time shows."""
+        settings, backlog = setup.settings, Backlog(self.engine, setup.address)
+        targets: Targets = Nowhere()
+        if urls := settings.alert_addresses:
+            addresses = import_module("orchestration.runtime.addresses")  # a slow import
+            targets = addresses.Addresses(urls, settings.masked)
+
+        def look() -> None:
+            self.monitor.look()
+            backlog.look()
+
+        return Alerter(self.engine, self._locks, targets, look, settings.heartbeat_interval)
 
     def _join_bus(self, setup: Setup) -> tuple[Ingress, Notifier] | tuple[()]:
         """Take part in what is heard and said on the exchange, where there is one."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from orchestration.circuit import Tolerance
 from orchestration.clock import jitter
 from orchestration.definitions import Route
 from orchestration.engine.transaction import Rules
@@ -40,6 +41,7 @@ def rules_of(
         outside=frozenset(found.outside_agents),
         grace=2 * found.heartbeat_interval,
         silence=found.timeout_threshold,
+        tolerance=Tolerance(found.agent_circuit_failures, found.agent_circuit_pause),
         routes=routes if found.broker_url else (),
         jitter=jitter,
     )

@@ -4,15 +4,23 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+from orchestration.circuit import CircuitState
 from orchestration.ports import Row, Session
 from orchestration.store.times import moment
 
 
 @dataclass(frozen=True, slots=True)
 class AgentRow:
-    """An agent as people see it."""
+    """An agent as people see it.
+
+    Attributes:
+        deserted: Whether it stopped because its last worker died.
+        silent_since: When it was found to be silent; it stays until it is known to be back.
+        failures: Failed attempts in a row.
+        probe_at: When its open circuit lets a step through.
+    """
 
     name: str
     status: str
@@ -25,11 +33,15 @@ class AgentRow:
     circuit: str
     paused: bool
     depends_on: list[str] = field(default_factory=list)
+    deserted: bool = False
+    silent_since: datetime | None = None
+    failures: int = 0
+    probe_at: datetime | None = None
 
 
 COLUMNS = (
     "name, status, last_heartbeat, max_concurrent, capabilities, metrics, error_count, last_error,"
-    " circuit, paused, depends_on"
+    " circuit, paused, depends_on, deserted, silent_since, failures, circuit_due"
 )
 
 
@@ -100,9 +112,17 @@ def last_heartbeat(session: Session, name: str) -> datetime | None:
     return None if row is None else moment(row[0])
 
 
-def mark(session: Session, name: str, status: str) -> None:
-    """Write what the heartbeat monitor found."""
-    session.run("UPDATE agents SET status = ? WHERE name = ?", status, name)
+def mark_silent(session: Session, name: str, now: datetime) -> None:
+    """Write that an agent was not heard of for too long."""
+    session.run(
+        "UPDATE agents SET status = 'silent', deserted = 0, silent_since = ? WHERE name = ?",
+        *(now.timestamp(), name),
+    )
+
+
+def mark_back(session: Session, name: str) -> None:
+    """Write that an agent which was silent is known to be back."""
+    session.run("UPDATE agents SET silent_since = NULL WHERE name = ?", name)
 
 
 def count_error(session: Session, name: str, error: str) -> None:
@@ -120,10 +140,28 @@ def pause(session: Session, name: str, *, paused: bool) -> None:
     session.run("UPDATE agents SET paused = ? WHERE name = ?", int(paused), name)
 
 
-def limits(session: Session, name: str) -> tuple[int | None, bool]:
-    """How many steps the agent may run at once, and whether it is paused."""
-    row = session.one("SELECT max_concurrent, paused FROM agents WHERE name = ?", name)
-    return (None, False) if row is None else (row[0], bool(row[1]))
+class Limits(NamedTuple):
+    """How much may be sent to an agent.
+
+    Attributes:
+        at_once: How many steps it may run at once; None: no limit.
+        since: When its circuit came to be open or half open.
+    """
+
+    at_once: int | None = None
+    paused: bool = False
+    circuit: CircuitState = CircuitState.CLOSED
+    since: datetime | None = None
+
+
+def limits(session: Session, name: str) -> Limits:
+    """How much may be sent to an agent."""
+    row = session.one(
+        "SELECT max_concurrent, paused, circuit, circuit_since FROM agents WHERE name = ?", name
+    )
+    if row is None:
+        return Limits()
+    return Limits(row[0], bool(row[1]), CircuitState(row[2]), moment(row[3]))
 
 
 def everyone(session: Session) -> list[AgentRow]:
@@ -134,5 +172,5 @@ def everyone(session: Session) -> list[AgentRow]:
 def _read(row: Row) -> AgentRow:
     known = map(json.loads, row[4:6])
     values = [*row[:2], moment(row[2]), row[3], *known, *row[6:9], bool(row[9])]
-    values.append(json.loads(row[10]))
+    values += [json.loads(row[10]), bool(row[11]), moment(row[12]), row[13], moment(row[14])]
     return AgentRow(*values)

@@ -139,6 +139,16 @@ def advance(session: Session, run_id: str, progress: float) -> None:
     )
 
 
+def first_error(session: Session, run_id: str) -> tuple[str, str] | None:
+    """Name and error of the step that failed first in a run."""
+    row = session.one(
+        "SELECT step, error FROM steps WHERE run_id = ? AND status = 'failed'"
+        " AND error IS NOT NULL ORDER BY ended_at, step, branch LIMIT 1",
+        run_id,
+    )
+    return None if row is None else (row[0], row[1])
+
+
 def set_reason(session: Session, run_id: str, reason: str) -> None:
     """Write why a run ends."""
     session.run("UPDATE runs SET reason = ? WHERE id = ?", reason, run_id)

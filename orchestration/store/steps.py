@@ -12,17 +12,23 @@ from orchestration.store.times import moment
 COLUMNS = (
     "run_id, step, branch, agent, offer, status, rank, item, attempt, failures, losses, sends,"
     " owner, fraction, message, unknown, error, opened_at, claimed_at, ended_at, due_at,"
-    " worker"
+    " worker, deadline, (SELECT failures FROM agents WHERE name = steps.agent)"
 )
 OUTSIDE = "outside:"
 KEY = "run_id = ? AND step = ? AND branch = ?"
 OF_SYSTEM = "AND run_id IN (SELECT id FROM runs WHERE system = 1)"
+WAITING_FOR_SOMEBODY = frozenset({StepStatus.READY, StepStatus.WAITING})
 NOT_QUEUED = "AND status <> 'queued'"
 
 
 @dataclass(frozen=True, slots=True)
 class StepRow:
-    """One branch without its result; JSON columns are text."""
+    """One branch without its result; JSON columns are text.
+
+    Attributes:
+        deadline: When what it waits for must have come, or its attempt must be over.
+        agent_failures: How many attempts of its agent have failed in a row.
+    """
 
     run_id: str
     step: str
@@ -46,6 +52,8 @@ class StepRow:
     ended_at: datetime | None
     due_at: datetime | None
     worker: str | None = None
+    deadline: datetime | None = None
+    agent_failures: int = 0
 
     @property
     def is_outside(self) -> bool:
@@ -79,14 +87,15 @@ class NewStep:
 
 
 def insert(session: Session, new: NewStep, now: datetime) -> None:
-    """Write a new branch; while it is ready, `due_at` is when a worker must have taken it."""
+    """Write a new branch; `due_at` is when a worker or a person must have taken it."""
     ready = new.status is StepStatus.READY
+    waits = new.status in WAITING_FOR_SOMEBODY
     at, due_at = now.timestamp(), new.due_at and new.due_at.timestamp()
     session.run(
         "INSERT INTO steps (run_id, step, branch, agent, offer, queue, status, rank, item, due_at,"
         " deadline, opened_at, ended_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         *(new.run_id, new.step, new.branch, new.agent, new.offer, new.agent if ready else None),
-        *(new.status, new.rank, new.item, due_at, due_at if ready else None, at),
+        *(new.status, new.rank, new.item, due_at, due_at if waits else None, at),
         at if new.status is StepStatus.SKIPPED else None,
     )
     tallies.add(session, new.run_id, new.step, new.status, int(new.branch >= 0))
@@ -122,7 +131,9 @@ def due(
 
 
 def is_any_due(session: Session, now: datetime, scope: str | None) -> bool:
-    """Whether a wake-up of a branch or a run has come."""
+    """Whether a wake-up of a branch, a run or a circuit has come."""
+    if session.one("SELECT 1 FROM agents WHERE circuit_due <= ? LIMIT 1", now.timestamp()):
+        return True
     for table, column in (("steps", "run_id"), ("runs", "id")):
         sql = (
             f"SELECT 1 FROM {table} WHERE due_at <= ?"
@@ -264,15 +275,15 @@ def leave(
 ) -> None:
     """Move a branch to a status in which nobody holds it.
 
-    Where that is `ready`, `due_at` is when a worker must have taken it.
+    Where it waits for a worker or a person, `due_at` is when one must have taken it.
     """
-    ready = target is StepStatus.READY
+    ready, waits = target is StepStatus.READY, target in WAITING_FOR_SOMEBODY
     ended = now.timestamp() if target not in OPEN else None
     at = due_at and due_at.timestamp()
     session.run(
         "UPDATE steps SET status = ?, queue = ?, owner = NULL, due_at = ?, deadline = ?,"
         f" ended_at = ?, sends = 0 WHERE {KEY}",
-        *(target, row.agent if ready else None, at, at if ready else None, ended, *row.key),
+        *(target, row.agent if ready else None, at, at if waits else None, ended, *row.key),
     )
     tallies.move(session, row.run_id, row.step, row.status, target)
 
@@ -333,4 +344,4 @@ def read(row: Row) -> StepRow:
     """One row of `COLUMNS`."""
     times = map(moment, row[17:21])
     values = [*row[:5], StepStatus(row[5]), *row[6:15], bool(row[15]), row[16], *times, row[21]]
-    return StepRow(*values)
+    return StepRow(*[*values, moment(row[22]), row[23] or 0])

@@ -1,4 +1,4 @@
-"""Wake-ups, which are columns of the tables `steps` and `runs`."""
+"""Wake-ups, which are columns of the tables `steps`, `runs`, `agents` and `alerts`."""
 
 from datetime import datetime
 
@@ -23,6 +23,15 @@ def shift(session: Session, seconds: float) -> None:
     session.run("UPDATE steps SET due_at = due_at + ? WHERE due_at IS NOT NULL", seconds)
     session.run("UPDATE steps SET deadline = deadline + ? WHERE deadline IS NOT NULL", seconds)
     session.run("UPDATE runs SET due_at = due_at + ? WHERE due_at IS NOT NULL", seconds)
+    session.run(
+        "UPDATE agents SET circuit_due = circuit_due + ? WHERE circuit_due IS NOT NULL", seconds
+    )
+    session.run(
+        "UPDATE agents SET circuit_since = circuit_since + ? WHERE circuit_since IS NOT NULL",
+        seconds,
+    )
+    session.run("UPDATE alerts SET quiet_until = quiet_until + ?", seconds)
+    session.run("UPDATE alerts SET due_at = due_at + ? WHERE due_at IS NOT NULL", seconds)
     session.run(
         "UPDATE runs SET running_since = running_since + ? WHERE running_since IS NOT NULL", seconds
     )

@@ -101,24 +101,24 @@ def drain(session: Session, worker: str) -> None:
 
 def silence(session: Session, worker: str) -> None:
     """Take the slots of a worker that does not beat."""
-    _withdraw(session, worker)
+    _withdraw(session, worker, deserted=True)
 
 
-def leave(session: Session, worker: str, now: datetime) -> None:
+def leave(session: Session, worker: str, now: datetime, *, died: bool = False) -> None:
     """Write that a worker is gone for good."""
-    _withdraw(session, worker)
+    _withdraw(session, worker, deserted=died)
     session.run(
         "UPDATE workers SET left_at = ? WHERE id = ? AND left_at IS NULL", now.timestamp(), worker
     )
 
 
-def _withdraw(session: Session, worker: str) -> None:
-    """Take a worker's slots; an agent that nobody else serves is stopped."""
+def _withdraw(session: Session, worker: str, *, deserted: bool = False) -> None:
+    """Take a worker's slots; an agent that nobody else serves is stopped, or even deserted."""
     session.run(
-        "UPDATE agents SET status = 'stopped' WHERE status = 'running'"
+        "UPDATE agents SET status = 'stopped', deserted = ? WHERE status = 'running'"
         " AND name IN (SELECT queue FROM slots WHERE worker = ?)"
         " AND name NOT IN (SELECT queue FROM slots WHERE worker <> ?)",
-        *(worker, worker),
+        *(int(deserted), worker, worker),
     )
     session.run("DELETE FROM slots WHERE worker = ?", worker)
 

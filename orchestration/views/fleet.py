@@ -5,10 +5,13 @@ from typing import Any
 
 from orchestration.ports import Clock, Session, Store
 from orchestration.state import RunStatus
-from orchestration.store import agents, control, runs, steps, stops, workers
+from orchestration.store import agents, alerts, control, runs, steps, stops, workers
 from orchestration.store.agents import AgentRow
+from orchestration.store.alerts import AlertRow
 from orchestration.views import emergency, error
 from orchestration.views.times import iso
+
+MOST_ALERTS = 10
 
 
 class FleetView:
@@ -24,7 +27,7 @@ class FleetView:
         self._clock = clock
 
     def status(self) -> dict[str, Any]:
-        """Agents, workers, queues, workflows, success rate and uptime, as JSON values."""
+        """Agents, queues, workflows, success rate, uptime and the last alerts, as JSON values."""
         return self._store.read(self._status)
 
     def emergency(self) -> dict[str, Any]:
@@ -46,6 +49,7 @@ class FleetView:
             "agents": [as_json(agent) for agent in agents.everyone(session)],
             "workers": len(present),
             "queues": steps.queues(session),
+            "alerts": [alert_as_json(alert) for alert in alerts.newest(session, MOST_ALERTS)],
         }
 
 
@@ -53,5 +57,24 @@ def as_json(agent: AgentRow) -> dict[str, Any]:
     """An agent as people and programs see it."""
     found = asdict(agent)
     found["last_heartbeat"] = iso(agent.last_heartbeat)
+    found["silent_since"] = iso(agent.silent_since)
+    found["probe_at"] = iso(agent.probe_at)
     found["last_error"] = error.one_line(agent.last_error)
     return found
+
+
+def alert_as_json(alert: AlertRow) -> dict[str, Any]:
+    """An alert as people and programs see it."""
+    told = "told" if alert.problem is None else "given_up"
+    return {
+        "id": alert.id,
+        "kind": alert.kind,
+        "subject": alert.subject,
+        "message": alert.message,
+        "workflow_id": alert.run_id,
+        "raised_at": iso(alert.raised_at),
+        "times": alert.times,
+        "status": told if alert.due_at is None else "waiting",
+        "tries": alert.tries,
+        "problem": alert.problem,
+    }

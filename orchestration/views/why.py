@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from typing_extensions import override
 
+from orchestration.circuit import CircuitState
 from orchestration.plans import UNDO
 from orchestration.ports import Locks, Session
 from orchestration.state import OPEN, RunStatus, StepStatus
@@ -168,6 +169,8 @@ URGENCY = (
     "no_worker",
     "no_offer",
     "agent_paused",
+    "circuit_open",
+    "circuit_half_open",
     "running",
     "backing_off",
     "agent_busy",
@@ -187,7 +190,7 @@ def branch(facts: Facts, row: StepRow) -> Blocker:
             what = f"step {label(row)} failed {times} ({error.one_line(row.error) or 'no message'})"
             return Blocker("backing_off", what, f"it is tried again at {clock(row.due_at)}")
         case StepStatus.WAITING:
-            what = f"step {label(row)} waits for an approval until {clock(row.due_at)}"
+            what = f"step {label(row)} waits for an approval until {clock(row.deadline)}"
             cure = f"`{command('approve', facts.run)} {row.step}`, or `reject` in its place"
             return Blocker("approval", what, cure)
         case _:
@@ -214,9 +217,8 @@ def running(facts: Facts, row: StepRow) -> Blocker:
 def unclaimed(facts: Facts, row: StepRow) -> Blocker:
     """Why nobody works on a branch that could go."""
     step, agent = f"step {label(row)}", facts.agents.get(row.agent)
-    if agent is not None and agent.paused:
-        cure = f"`orchestrate agents resume {row.agent}`"
-        return Blocker("agent_paused", f"{step} waits, its agent {row.agent} is paused", cure)
+    if agent is not None and (held := held_back(step, agent)):
+        return held
     serving = [facts.workers[id_] for id_ in facts.live if facts.workers[id_].serves(row.agent)]
     if not serving:
         return no_worker(facts, f"{step} waits, and no live worker serves {row.agent}", row.agent)
@@ -232,6 +234,23 @@ def unclaimed(facts: Facts, row: StepRow) -> Blocker:
         what = f"{step} is sent to {row.agent}, and not yet claimed by {places}"
         return Blocker("queued", what, "it starts when a thread is free; add workers for more")
     return Blocker("ready", f"{step} is ready for {row.agent}", "it is sent when there is room")
+
+
+def held_back(step: str, agent: AgentRow) -> Blocker | None:
+    """Why nothing, or only one step, is sent to an agent: it is paused, or failed too often."""
+    if agent.paused:
+        cure = f"`orchestrate agents resume {agent.name}`"
+        return Blocker("agent_paused", f"{step} waits, its agent {agent.name} is paused", cure)
+    if agent.circuit == CircuitState.CLOSED:
+        return None
+    last = error.one_line(agent.last_error) or "no message"
+    what = f"{step} waits, {agent.name} failed {agent.failures} times in a row ({last})"
+    cure = f"`orchestrate agents resume {agent.name}` sends to it now"
+    if agent.probe_at is not None:
+        return Blocker(
+            "circuit_open", what, f"it is tried again at {clock(agent.probe_at)}; {cure}"
+        )
+    return Blocker("circuit_half_open", what, f"another step is on its way as a probe; {cure}")
 
 
 def able(facts: Facts, row: StepRow) -> list[str]:

@@ -156,7 +156,7 @@ def branch(session: Session, run: RunRow, row: StepRow) -> dict[str, Any]:
         "opened_at": iso(row.opened_at),
         "claimed_at": iso(row.claimed_at),
         "ended_at": iso(row.ended_at),
-        "due_at": iso(row.due_at),
+        "due_at": iso(row.deadline if row.status is StepStatus.WAITING else row.due_at),
         "worker": _worker(session, row.worker),
         "error": row.error and json.loads(row.error),
     }

@@ -195,6 +195,9 @@ def test_every_agent_answers_for_its_health() -> None:
             assert ("pid" in answer["metrics"]) is detailed
 
 
+FIRST = [ALL_AGENT_NAMES[0]]
+
+
 def test_an_agent_that_failed_is_unhealthy() -> None:
     broken = {"error": {"type": "SourceError", "message": "gone"}}
     answers = [broken, *({"status": "healthy"} for _ in ALL_AGENT_NAMES[1:])]
@@ -202,6 +205,26 @@ def test_an_agent_that_failed_is_unhealthy() -> None:
     report = monitoring_alerting.report_health(given)  # type: ignore[arg-type]
     assert (report["status"], report["unhealthy"]) == ("degraded", [ALL_AGENT_NAMES[0]])
     assert report["agents"][ALL_AGENT_NAMES[0]] == broken
+
+
+@pytest.mark.parametrize(
+    ("answer", "unhealthy"),
+    [
+        (None, []),
+        ("fine", []),
+        ({}, []),
+        ({"status": "ok", "error": None}, []),
+        ({"health_status": "healthy"}, []),
+        ({"health_status": "tired"}, FIRST),
+        ({"status": "degraded"}, FIRST),
+        ({"status": "healthy", "error": "no disk"}, FIRST),
+    ],
+)
+def test_an_agent_outside_may_answer_in_its_own_words(answer: Any, unhealthy: list[str]) -> None:
+    answers = [answer, *({"status": "healthy"} for _ in ALL_AGENT_NAMES[1:])]
+    given = Given(HealthCheck(), {"asking_agents": answers})
+    report = monitoring_alerting.report_health(given)  # type: ignore[arg-type]
+    assert report["unhealthy"] == unhealthy
 
 
 def test_a_directory_that_is_gone_is_ill_health(

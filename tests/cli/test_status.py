@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from orchestration.client import Client
+from orchestration.engine import Engine, alerts
+from orchestration.store.alerts import AlertKind
 from tests.cli.conftest import Cli
 
 CASES = [
@@ -112,3 +114,20 @@ def tells_the_trouble(status: dict[str, Any], problem: str, cure: str) -> None:
     assert cure in broker["cure"]
     assert "hunter22" not in str(status)
     assert "pending" in status["workflows"], "the store's facts are there all the same"
+
+
+def test_alerts_are_listed_newest_first(
+    engine: Engine, cli: Cli, values: Callable[..., Any]
+) -> None:
+    for number in range(3):
+        kind, subject = AlertKind.AGENT_SILENT, f"agent_{number}"
+        engine.commit(lambda tx, k=kind, s=subject: alerts.alert(tx, k, s, f"{s} is silent"))  # type: ignore[misc]
+    found = values("alerts", "list", "--limit", "2")
+    assert [each["subject"] for each in found] == ["agent_2", "agent_1"]
+    assert found[0]["status"] == "waiting"
+    assert found[0].keys() == {
+        "id", "kind", "subject", "message", "workflow_id", "raised_at", "times", "status",
+        "tries", "problem",
+    }  # fmt: skip
+    assert "agent_2 is silent" in cli("alerts", "list").stdout
+    assert values("status")["alerts"][0]["subject"] == "agent_2"

@@ -323,8 +323,7 @@ class TestRetrying:
         fleet.client.reject(run_id, "pay")
         fleet.client.retry(run_id)
         assert fleet.status(run_id) is R.WAITING
-        due_at = fleet.row(run_id, "pay").due_at
-        assert due_at == fleet.clock.now() + HOUR
+        assert fleet.row(run_id, "pay").deadline == fleet.clock.now() + HOUR
         fleet.client.approve(run_id, "pay")
         fleet.work_off(worker)
         assert fleet.status(run_id) is R.COMPLETED

@@ -12,12 +12,12 @@ from orchestration.runtime import keeper as keepers
 from orchestration.runtime.monitor import Monitor
 from orchestration.runtime.sweeper import BOOT_ID, boot_id
 from orchestration.state import RunStatus, StepStatus
-from orchestration.store import agents, workers
+from orchestration.store import agents, alerts, workers
 from tests.clock import FakeClock
 from tests.eventually import eventually
 from tests.integration.workshop import AGENT, Anvil, MoodyStore, Workshop
 
-SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 
 
 @pytest.fixture
@@ -216,7 +216,7 @@ def status_of(engine: Engine) -> str:
 
 
 def test_an_agent_without_heartbeats_is_silent_until_it_beats_again(
-    workshop: Workshop, caplog: pytest.LogCaptureFixture
+    workshop: Workshop,
 ) -> None:
     monitor = Monitor(workshop.engine, 30 * SECOND)
     workshop.clock.advance(30 * SECOND)
@@ -226,9 +226,60 @@ def test_an_agent_without_heartbeats_is_silent_until_it_beats_again(
     monitor.look()
     monitor.look()
     assert status_of(workshop.engine) == "silent"
-    assert caplog.text.count(f"agent {AGENT} is silent") == 1
+    assert kinds(workshop) == ["agent_silent"]
     workshop.keeper.tick()
     assert status_of(workshop.engine) == "running"
+    monitor.look()
+    monitor.look()
+    assert kinds(workshop) == ["agent_silent", "agent_recovered"]
+    (agent,) = workshop.store.read(agents.everyone)
+    assert agent.silent_since is None
+
+
+def kinds(workshop: Workshop) -> list[str]:
+    return [alert.kind for alert in reversed(workshop.store.read(lambda s: alerts.newest(s, 9)))]
+
+
+def test_an_agent_whose_last_worker_died_is_silent_in_time(workshop: Workshop) -> None:
+    monitor = Monitor(workshop.engine, 30 * SECOND)
+    workshop.locks.release(workshop.me)
+    other = workshop.beside()
+    other.engine.drain(other.me)
+    other.engine.depart(other.me)
+    other.sweeper.bury()
+    assert status_of(workshop.engine) == "stopped"
+    workshop.clock.advance(30 * SECOND)
+    monitor.look()
+    assert status_of(workshop.engine) == "stopped"
+    workshop.clock.advance(SECOND)
+    monitor.look()
+    assert status_of(workshop.engine) == "silent"
+    (alert,) = workshop.store.read(lambda s: alerts.newest(s, 9))
+    assert "no worker serves it since its last one died" in alert.message
+    workshop.beside()
+    monitor.look()
+    assert kinds(workshop) == ["agent_silent", "agent_recovered"]
+
+
+def test_an_agent_that_was_stopped_in_good_order_is_not_missed(workshop: Workshop) -> None:
+    monitor = Monitor(workshop.engine, 30 * SECOND)
+    workshop.engine.drain(workshop.me)
+    workshop.engine.depart(workshop.me)
+    workshop.clock.advance(HOUR)
+    monitor.look()
+    assert (status_of(workshop.engine), kinds(workshop)) == ("stopped", [])
+
+
+def test_an_agent_with_a_status_of_its_own_falls_silent_too(workshop: Workshop) -> None:
+    monitor = Monitor(workshop.engine, 30 * SECOND)
+    now = workshop.clock.now()
+    workshop.store.write(lambda s: agents.beat(s, "a_guest", "busy", None, now))
+    workshop.store.write(lambda s: agents.register(s, "a_stranger", [], []))
+    workshop.clock.advance(MINUTE)
+    workshop.keeper.tick()
+    monitor.look()
+    found = {agent.name: agent.status for agent in workshop.store.read(agents.everyone)}
+    assert found == {"a_guest": "silent", "a_stranger": "unknown", AGENT: "running"}
 
 
 def test_a_worker_that_ends_beats_on_while_its_steps_finish(

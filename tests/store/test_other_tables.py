@@ -61,7 +61,7 @@ class TestAgents:
             agents.declare(session, "a", None, [])
             agents.count_error(session, "a", "first")
             agents.count_error(session, "a", "second")
-            agents.mark(session, "a", "silent")
+            agents.mark_silent(session, "a", NOW)
             first, second = agents.everyone(session)
             assert (first.error_count, first.last_error, first.status) == (2, "second", "silent")
             assert (second.name, second.error_count) == ("b", 0)
@@ -71,10 +71,10 @@ class TestAgents:
     def test_an_unknown_agent_has_no_limit(self, store: Store) -> None:
         def operation(session: Session) -> None:
             agents.declare(session, "warehouse", 3, [])
-            assert agents.limits(session, "warehouse") == (3, False)
-            assert agents.limits(session, "nobody") == (None, False)
+            assert agents.limits(session, "warehouse") == agents.Limits(3)
+            assert agents.limits(session, "nobody") == agents.Limits()
             session.run("UPDATE agents SET paused = 1")
-            assert agents.limits(session, "warehouse") == (3, True)
+            assert agents.limits(session, "warehouse") == agents.Limits(3, paused=True)
 
         store.write(operation)
 

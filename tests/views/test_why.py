@@ -114,6 +114,11 @@ def facts(status: RunStatus, *rows: StepRow, **more: Any) -> Facts:
 
 
 NOBODY = {"live": frozenset[str](), "dead": frozenset({"w"})}
+SPARED = {
+    "failures": 10,
+    "probe_at": SOON,
+    "last_error": '{"type": "Oops", "message": "it broke", "traceback": null}',
+}
 DEAD = step(S.RUNNING, owner="w", claimed_at=NOW)
 
 CASES: dict[str, tuple[Facts, str, str, str]] = {
@@ -143,10 +148,24 @@ CASES: dict[str, tuple[Facts, str, str, str]] = {
         "orchestrate workflows resume job_1",
     ),
     "waiting for a person": (
-        facts(R.WAITING, step(S.WAITING, due_at=SOON)),
+        facts(R.WAITING, step(S.WAITING, deadline=SOON)),
         "approval",
         "step working waits for an approval until 2025-01-01 13:00:00 UTC",
         "orchestrate workflows approve job_1 working",
+    ),
+    "an open circuit": (
+        facts(
+            R.RUNNING, step(S.READY), agents={"worker": agent(**SPARED, circuit="open")}, **NOBODY
+        ),
+        "circuit_open",
+        "step working waits, worker failed 10 times in a row (Oops: it broke)",
+        "it is tried again at 2025-01-01 13:00:00 UTC; `orchestrate agents resume worker`",
+    ),
+    "a half open circuit": (
+        facts(R.RUNNING, step(S.READY), agents={"worker": agent(failures=11, circuit="half_open")}),
+        "circuit_half_open",
+        "step working waits, worker failed 11 times in a row (no message)",
+        "another step is on its way as a probe; `orchestrate agents resume worker`",
     ),
     "no worker for the queue": (
         facts(R.RUNNING, step(S.READY), workers={"w": worker(offers=frozenset({"x.y@1"}))}),

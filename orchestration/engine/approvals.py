@@ -1,0 +1,51 @@
+"""What waits for a person: said when it begins, and again before its time is over."""
+
+from datetime import datetime, timedelta
+
+from orchestration.engine import alerts
+from orchestration.engine.transaction import Transaction
+from orchestration.plans import UNDO
+from orchestration.state import Run
+from orchestration.store import approvals, runs, steps
+from orchestration.store.alerts import AlertKind
+from orchestration.store.steps import StepRow
+
+LAST_SHARE = 0.1
+LONGEST_NOTICE = timedelta(hours=1)
+
+
+def notice(span: timedelta) -> timedelta:
+    """How long before its end an approval is asked for again."""
+    return min(span * LAST_SHARE, LONGEST_NOTICE)
+
+
+def begin(tx: Transaction, run: Run, name: str) -> None:
+    """Let people know that a step waits for one of them, and wake up before it is too late."""
+    span = run.plan.step[name.removeprefix(UNDO)].approval
+    if span is None:
+        return
+    until = tx.now + span
+    approvals.wake(tx.session, run.id, name, until - notice(span))
+    tell(tx, run.id, name, until)
+
+
+def remind(tx: Transaction, row: StepRow) -> bool:
+    """Ask for an approval again; False if its time is over."""
+    if row.deadline is None or row.deadline <= tx.now:
+        return False
+    steps.wake(tx.session, row, row.deadline)
+    if approvals.first(tx.session, row.run_id, row.step) == row.branch:
+        tell(tx, row.run_id, row.step, row.deadline)
+    return True
+
+
+def tell(tx: Transaction, run_id: str, name: str, until: datetime) -> None:
+    """Raise the alert."""
+    command = runs.get(tx.session, run_id).command
+    message = (
+        f"{command} waits for a person at step {name} until {until:%Y-%m-%d %H:%M:%S} UTC:"
+        f" `orchestrate workflows approve {run_id} {name}`, or `reject` in its place"
+    )
+    subject = f"{run_id}:{name}"
+    kind, at_once = AlertKind.APPROVAL_WAITING, alerts.AT_ONCE
+    alerts.alert(tx, kind, subject, message, run_id=run_id, cooldown=at_once)

@@ -1,0 +1,60 @@
+"""Circuits: an agent whose attempts only fail gets nothing new for a while, then one as a probe."""
+
+from orchestration import circuit as rule
+from orchestration.circuit import CLOSED, Circuit, CircuitState
+from orchestration.engine import alerts
+from orchestration.engine.transaction import Transaction
+from orchestration.state import StepStatus
+from orchestration.store import circuits, events, steps
+from orchestration.store.alerts import AlertKind
+from orchestration.store.steps import StepRow
+
+
+def failed(tx: Transaction, row: StepRow) -> None:
+    """Count an attempt against its agent; what is sent and not begun comes back when it opens."""
+    before = circuits.load(tx.session, row.agent)
+    after = rule.failed(before, row.claimed_at, tx.now, tx.rules.tolerance)
+    write(tx, row.agent, before, after)
+    if after.state is CircuitState.OPEN and before.state is not CircuitState.OPEN:
+        recall(tx, row.agent)
+
+
+def succeeded(tx: Transaction, row: StepRow) -> None:
+    """Trust an agent again; costs nothing while it was trusted."""
+    if row.agent_failures:
+        before = circuits.load(tx.session, row.agent)
+        write(tx, row.agent, before, rule.succeeded(before))
+
+
+def rest_over(tx: Transaction, agent: str) -> None:
+    """Let one probe go to an agent whose pause is over."""
+    before = circuits.load(tx.session, agent)
+    write(tx, agent, before, rule.rested(before, tx.now))
+
+
+def close(tx: Transaction, agent: str) -> None:
+    """Trust an agent again because a person says so."""
+    write(tx, agent, circuits.load(tx.session, agent), CLOSED)
+
+
+def write(tx: Transaction, agent: str, before: Circuit, after: Circuit) -> None:
+    """Save a circuit, and tell what it came to."""
+    circuits.save(tx.session, agent, after)
+    if after.state is before.state:
+        return
+    events.add(tx.session, "", tx.now, f"circuit.{after.state}", detail=agent)
+    tx.queues.add(agent)
+    if before.state is CircuitState.CLOSED:
+        pause = f"{after.pause.total_seconds():g} s"
+        message = (
+            f"{agent} failed {after.failures} times in a row: nothing new is sent to it for {pause}"
+        )
+        alerts.alert(tx, AlertKind.CIRCUIT_OPEN, agent, message)
+    elif after.state is CircuitState.CLOSED:
+        alerts.alert(tx, AlertKind.CIRCUIT_CLOSED, agent, f"{agent} gets its steps again")
+
+
+def recall(tx: Transaction, agent: str) -> None:
+    """Take back what was sent to an agent and not begun: whoever still gets it, cannot claim it."""
+    for row in steps.sent(tx.session, agent):
+        steps.leave(tx.session, row, StepStatus.READY, tx.now, row.deadline)

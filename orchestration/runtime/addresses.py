@@ -1,0 +1,163 @@
+"""The addresses of ALERT_URLS: webhooks by HTTP, everything else by Apprise.
+
+An address is a secret: only its scheme and, of a webhook, its host are ever named.
+"""
+
+import asyncio
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import httpx
+
+from orchestration.errors import ConfigurationError
+from orchestration.store.alerts import AlertRow
+
+TRY_S = 5.0
+ROUND_S = 10.0
+WEB = ("http", "https")
+
+
+class Target(Protocol):
+    """One address."""
+
+    name: str
+    place: str
+
+    async def send(self, content: Mapping[str, Any]) -> str | None:
+        """Send one alert; why that failed, or None."""
+        ...
+
+
+class Addresses:
+    """Every address of ALERT_URLS.
+
+    Args:
+        urls: The addresses.
+        mask: Takes configured secrets out of what is sent.
+
+    Raises:
+        ConfigurationError: One of them cannot be used here.
+    """
+
+    def __init__(self, urls: Sequence[str], mask: Callable[[bytes], bytes]) -> None:
+        self._targets = [target_of(url, number) for number, url in enumerate(urls, 1)]
+        self._mask = mask
+        self.names = frozenset(target.name for target in self._targets)
+
+    def tell(self, found: Sequence[AlertRow]) -> dict[int, dict[str, str | None]]:
+        """Tell each alert to each address that has not got it, within `ROUND_S`.
+
+        An address that fails is left alone for the rest of the round.
+        """
+        problems: dict[int, dict[str, str | None]] = {alert.id: {} for alert in found}
+        asyncio.run(self._tell(found, problems))
+        return problems
+
+    async def _tell(
+        self, found: Sequence[AlertRow], problems: dict[int, dict[str, str | None]]
+    ) -> None:
+        await asyncio.gather(*(self._tell_one(each, found, problems) for each in self._targets))
+
+    async def _tell_one(
+        self,
+        target: Target,
+        found: Sequence[AlertRow],
+        problems: dict[int, dict[str, str | None]],
+    ) -> None:
+        end = asyncio.get_running_loop().time() + ROUND_S - TRY_S
+        for alert in found:
+            if target.name in alert.told_to:
+                continue
+            problem = await self._try(target, alert)
+            problems[alert.id][target.name] = problem
+            if problem is not None or asyncio.get_running_loop().time() > end:
+                return
+
+    async def _try(self, target: Target, alert: AlertRow) -> str | None:
+        content = json.loads(self._mask(json.dumps(content_of(alert)).encode()))
+        try:
+            async with asyncio.timeout(TRY_S):
+                problem = await target.send(content)
+        except TimeoutError:
+            problem = f"no answer within {TRY_S:g} s"
+        return problem and f"{target.place}: {problem}"
+
+
+class Webhook:
+    """An address that takes a JSON document by POST.
+
+    Args:
+        url: The address.
+    """
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self.name = name_of(url)
+        self.place = f"{parts.scheme}://{parts.hostname}"
+        self._url = url
+        self._trust = httpx.create_ssl_context()  # slow: not for each alert
+
+    async def send(self, content: Mapping[str, Any]) -> str | None:
+        """Send one alert; a redirect is not followed, and of the answer only the status is read."""
+        try:
+            async with (
+                httpx.AsyncClient(verify=self._trust, timeout=TRY_S) as client,
+                client.stream("POST", self._url, json=content) as response,
+            ):
+                status = response.status_code
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            return type(error).__name__
+        if httpx.codes.is_redirect(status):
+            return f"status {status}: it redirects, give the address that it leads to"
+        return None if httpx.codes.is_success(status) else f"status {status}"
+
+
+def target_of(url: str, number: int) -> Target:
+    """What speaks with an address.
+
+    Raises:
+        ConfigurationError: Nothing does, here.
+    """
+    scheme = urlsplit(url).scheme
+    if scheme in WEB:
+        for talker in ("httpx", "httpcore"):  # they log whole addresses, and where those lead
+            logging.getLogger(talker).setLevel(logging.WARNING)
+        return Webhook(url)
+    try:
+        services = import_module("orchestration.runtime.services")
+    except ModuleNotFoundError:
+        raise ConfigurationError(
+            f"ALERT_URLS: {scheme}:// needs pip install 'fleet-orchestration[alerts]'"
+        ) from None
+    if (target := services.service_of(url, name_of(url))) is None:
+        raise ConfigurationError(
+            f"ALERT_URLS: address {number} ({scheme}://…) is none that Apprise knows:"
+            " see https://github.com/caronc/apprise/wiki"
+        )
+    service: Target = target
+    return service
+
+
+def name_of(url: str) -> str:
+    """What is kept of an address: whether it has an alert, not where it is."""
+    return hashlib.sha256(url.encode()).hexdigest()[:16]
+
+
+def content_of(alert: AlertRow) -> dict[str, Any]:
+    """An alert as a webhook gets it; `text` is what chats show."""
+    times = f" ({alert.times} times)" if alert.times > 1 else ""
+    return {
+        "id": alert.id,
+        "kind": alert.kind,
+        "subject": alert.subject,
+        "message": alert.message,
+        "workflow_id": alert.run_id,
+        "raised_at": alert.raised_at.isoformat(timespec="milliseconds"),
+        "times": alert.times,
+        "text": f"{alert.kind}: {alert.message}{times}",
+    }

@@ -1,0 +1,136 @@
+"""The alerter: one elected thread that tells people what stands in the table `alerts`."""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Protocol
+
+from orchestration.engine import Engine, Transaction
+from orchestration.errors import StoreError
+from orchestration.ports import Locks
+from orchestration.store import alerts
+from orchestration.store.alerts import AlertRow
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.5
+BATCH = 20
+MOST_TRIES = 12
+FIRST_PAUSE = timedelta(seconds=10)
+LONGEST_PAUSE = timedelta(hours=1)
+ELECTED = "alerter"
+
+Problems = Mapping[int, Mapping[str, str | None]]
+
+
+class Targets(Protocol):
+    """Where alerts go besides the log."""
+
+    names: frozenset[str]
+
+    def tell(self, found: Sequence[AlertRow]) -> Problems:
+        """Tell each alert to each target that has not got it; returns in bounded time.
+
+        Returns:
+            For each alert, and each target it was told to, None or why that failed.
+        """
+        ...
+
+
+class Nowhere:
+    """No addresses: alerts only go to the log."""
+
+    names: frozenset[str] = frozenset()
+
+    def tell(self, _found: Sequence[AlertRow]) -> Problems:
+        """There is nobody to tell."""
+        return {}
+
+
+class Alerter:
+    """Tells alerts, in the one worker that is elected; nothing waits for it.
+
+    Args:
+        engine: Where alerts are.
+        locks: By which one is elected.
+        targets: Where they go besides the log.
+        look: Looks for what only time shows; called once a period.
+        period: How often.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        locks: Locks,
+        targets: Targets,
+        look: Callable[[], None],
+        period: timedelta,
+    ) -> None:
+        self._engine = engine
+        self._locks = locks
+        self._targets = targets
+        self._look = look
+        self._period_s = period.total_seconds()
+        self._next_look = engine.clock.monotonic() + self._period_s
+        self._stopping = threading.Event()
+        self._elected = False
+        self._thread = threading.Thread(target=self._serve, name="alerter", daemon=True)
+
+    def start(self) -> None:
+        """Begin to tell, once elected."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Tell what came up last, and end."""
+        self._stopping.set()
+        self._thread.join()
+        if self._elected:
+            self._locks.release(ELECTED)
+            self._elected = False
+
+    def _serve(self) -> None:
+        going = True
+        while going:
+            going = not self._stopping.wait(TICK_S)
+            try:
+                self._elected = self._elected or self._locks.hold(ELECTED)
+                if self._elected:
+                    self.tick()
+            except StoreError as error:
+                log.warning("alerter: the store is away, trying again: %s", error)
+            except Exception:
+                log.exception("a bug: what was to be told is told again")
+
+    def tick(self) -> None:
+        """Look, if it is time for that, and tell what is due."""
+        now = self._engine.clock.monotonic()
+        if now >= self._next_look and not self._stopping.is_set():
+            self._next_look = now + self._period_s
+            self._look()
+        at = self._engine.clock.now()
+        if self._engine.store.read(lambda s: alerts.is_any_due(s, at)):
+            self.tell()
+
+    def tell(self) -> None:
+        """Tell one batch of what is due, and write how that went."""
+        at = self._engine.clock.now()
+        found = self._engine.store.write(lambda s: alerts.take(s, at, BATCH))
+        for alert in found:
+            if not alert.tries:
+                times = f" ({alert.times} times)" if alert.times > 1 else ""
+                log.warning("alert %s: %s%s", alert.kind, alert.message, times)
+        problems = self._targets.tell(found)
+        self._engine.commit_many(
+            [lambda tx, a=each: self._settle(tx, a, problems.get(a.id, {})) for each in found]  # type: ignore[misc]
+        )
+
+    def _settle(self, tx: Transaction, alert: AlertRow, problems: Mapping[str, str | None]) -> None:
+        """Write who has it now, and when the others are tried again."""
+        told_to = alert.told_to | {name for name, problem in problems.items() if problem is None}
+        left = self._targets.names - told_to
+        again_at = None
+        if left and alert.tries + 1 < MOST_TRIES:
+            again_at = tx.now + min(FIRST_PAUSE * 2**alert.tries, LONGEST_PAUSE)
+        reasons = sorted({problem for problem in problems.values() if problem is not None})
+        alerts.settle(tx.session, alert.id, told_to, "; ".join(reasons) or None, again_at)

@@ -1,0 +1,38 @@
+"""Alerts to the many services that Apprise knows."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import apprise
+
+
+class Service:
+    """An address of Apprise.
+
+    Args:
+        name: What is kept of it.
+        scheme: What may be named of it.
+        notifier: What sends.
+    """
+
+    def __init__(self, name: str, scheme: str, notifier: "apprise.Apprise") -> None:
+        self.name = name
+        self.place = f"{scheme}://…"
+        self._notifier = notifier
+
+    async def send(self, content: Mapping[str, Any]) -> str | None:
+        """Send one alert; Apprise bounds each of its requests, and tells no reason."""
+        sent = await asyncio.to_thread(
+            self._notifier.notify, body=content["text"], title=f"orchestration: {content['kind']}"
+        )
+        return None if sent else "the service did not take it"
+
+
+def service_of(url: str, name: str) -> Service | None:
+    """What speaks with an address; None where Apprise does not know it."""
+    for talker in ("apprise", "urllib3"):  # they log parts of addresses
+        logging.getLogger(talker).setLevel(logging.CRITICAL)
+    notifier = apprise.Apprise()
+    return Service(name, url.partition(":")[0], notifier) if notifier.add(url) else None

@@ -1,0 +1,148 @@
+"""The table `alerts`: what people must know of, until it is told everywhere."""
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from orchestration.ports import Row, Session
+from orchestration.store.times import moment
+
+
+class AlertKind(StrEnum):
+    """What an alert is about."""
+
+    AGENT_SILENT = "agent_silent"
+    AGENT_RECOVERED = "agent_recovered"
+    WORKFLOW_FAILED = "workflow_failed"
+    DEAD_LETTERS = "dead_letters"
+    QUEUE_OVERFLOW = "queue_overflow"
+    DEPTH_GROWING = "depth_growing"
+    CIRCUIT_OPEN = "circuit_open"
+    CIRCUIT_CLOSED = "circuit_closed"
+    EMERGENCY_STOP = "emergency_stop"
+    APPROVAL_WAITING = "approval_waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class NewAlert:
+    """What has happened.
+
+    Attributes:
+        subject: The agent, workflow or queue that it is about.
+        message: One line for people.
+        run_id: The run that it is about, if it is one.
+    """
+
+    kind: AlertKind
+    subject: str
+    message: str
+    run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRow:
+    """An alert as people see it.
+
+    Attributes:
+        raised_at: When it happened; where it stands for several, the last time.
+        times: For how many it stands.
+        due_at: When it is told next; None: it is told, or given up.
+        told_to: Digests of the addresses that have it.
+        problem: Why the last try failed.
+    """
+
+    id: int
+    kind: str
+    subject: str
+    message: str
+    run_id: str | None
+    raised_at: datetime
+    times: int
+    due_at: datetime | None
+    tries: int
+    told_to: frozenset[str]
+    problem: str | None
+
+
+COLUMNS = "id, kind, subject, message, run_id, raised_at, times, due_at, tries, told_to, problem"
+
+
+def add(session: Session, new: NewAlert, now: datetime, cooldown: timedelta) -> None:
+    """Write an alert.
+
+    One that follows another of its kind and subject within the cooldown is told at the end of
+    that, and stands for all that came in between: nothing is flooded, and the last word is told.
+    """
+    at, quiet = now.timestamp(), cooldown.total_seconds()
+    last = session.one(
+        "SELECT id, told_at, quiet_until FROM alerts WHERE kind = ? AND subject = ?"
+        " ORDER BY id DESC LIMIT 1",
+        *(new.kind, new.subject),
+    )
+    if last is not None and last[1] is None:
+        session.run(
+            "UPDATE alerts SET message = ?, run_id = ?, raised_at = ?, times = times + 1"
+            " WHERE id = ?",
+            *(new.message, new.run_id, at, last[0]),
+        )
+        return
+    due_at = at if last is None else max(at, min(last[2], at + quiet))
+    session.run(
+        "INSERT INTO alerts (kind, subject, message, run_id, raised_at, quiet_until, due_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        *(new.kind, new.subject, new.message, new.run_id, at, due_at + quiet, due_at),
+    )
+
+
+def is_any_due(session: Session, now: datetime) -> bool:
+    """Whether there is something to tell."""
+    return (
+        session.one("SELECT 1 FROM alerts WHERE due_at <= ? LIMIT 1", now.timestamp()) is not None
+    )
+
+
+def take(session: Session, now: datetime, limit: int) -> list[AlertRow]:
+    """What is to be told now, the oldest first; from here on a repetition is another alert."""
+    at = now.timestamp()
+    sql = f"SELECT {COLUMNS} FROM alerts WHERE due_at <= ? ORDER BY raised_at, id LIMIT ?"
+    found = [_read(row) for row in session.all(sql, at, limit)]
+    for alert in found:
+        session.run("UPDATE alerts SET told_at = COALESCE(told_at, ?) WHERE id = ?", at, alert.id)
+    return found
+
+
+def settle(
+    session: Session,
+    id_: int,
+    told_to: Collection[str],
+    problem: str | None,
+    again_at: datetime | None,
+) -> None:
+    """Write how a try went, and when the next one is; None: there is none."""
+    session.run(
+        "UPDATE alerts SET told_to = ?, problem = ?, due_at = ?, tries = tries + 1 WHERE id = ?",
+        *(json.dumps(sorted(told_to)), problem, again_at and again_at.timestamp(), id_),
+    )
+
+
+def newest(session: Session, limit: int) -> list[AlertRow]:
+    """Alerts, newest first."""
+    sql = f"SELECT {COLUMNS} FROM alerts ORDER BY raised_at DESC, id DESC LIMIT ?"
+    return [_read(row) for row in session.all(sql, limit)]
+
+
+def forget(session: Session, before: datetime, keep: int, limit: int) -> int:
+    """Drop so many of those that are too old, or beyond the newest `keep`."""
+    return session.run(
+        "DELETE FROM alerts WHERE id IN (SELECT id FROM alerts WHERE raised_at < ?"
+        " OR id <= (SELECT COALESCE(MAX(id), 0) FROM alerts) - ? ORDER BY id LIMIT ?)",
+        *(before.timestamp(), keep, limit),
+    )
+
+
+def _read(row: Row) -> AlertRow:
+    told_to = frozenset(json.loads(row[9]))
+    values = [*row[:5], moment(row[5]), row[6], moment(row[7]), row[8], told_to, row[10]]
+    return AlertRow(*values)

@@ -1,0 +1,23 @@
+"""Branches that wait for a person, which are rows of the table `steps`."""
+
+from datetime import datetime
+
+from orchestration.ports import Session
+
+
+def first(session: Session, run_id: str, step: str) -> int | None:
+    """The first branch of a step that waits for a person."""
+    row = session.one(
+        "SELECT branch FROM steps WHERE run_id = ? AND step = ? AND status = 'waiting'"
+        " ORDER BY branch LIMIT 1",
+        *(run_id, step),
+    )
+    return None if row is None else int(row[0])
+
+
+def wake(session: Session, run_id: str, step: str, at: datetime) -> None:
+    """Set when the branches of a step that wait for a person are to be looked at again."""
+    session.run(
+        "UPDATE steps SET due_at = ? WHERE run_id = ? AND step = ? AND status = 'waiting'",
+        *(at.timestamp(), run_id, step),
+    )
