@@ -83,7 +83,9 @@ class Discover(_Parameters):
 class IntegrateRealData(_Parameters):
     """Which sources of market data to switch to, and how carefully.
 
-    The sources of `fallback_sources` are asked in their order when the primary one fails.
+    The sources of `fallback_sources` are asked in their order when the primary one fails. With
+    `gradual_rollout` the first of the `symbols` are served by the new source at once, and all of
+    them when a person has approved.
     """
 
     primary_source: ExternalSource = "polygon"
@@ -91,6 +93,12 @@ class IntegrateRealData(_Parameters):
     calibrate_thresholds: bool = True
     gradual_rollout: bool = True
     strategy: StrategyName = "hybrid_v1"
+    symbols: Annotated[
+        tuple[Symbol, ...],
+        Some,
+        Distinct,
+        Field(max_length=MOST_SYMBOLS, json_schema_extra={"minItems": 1}),
+    ] = ("AAPL", "GOOG", "IBM", "MSFT")
 
     @model_validator(mode="after")
     def _fallbacks_differ(self) -> Self:

@@ -3,6 +3,9 @@
 from datetime import timedelta
 
 from actors.discovery.scanning import ACTIVE_STRATEGY
+from actors.integration.calibration import THRESHOLDS
+from actors.integration.data_source import DATA_SOURCE
+from actors.integration.trading_mode import TRADING_MODE
 from actors.names import (
     ALL_AGENT_NAMES,
     API_INTEGRATION,
@@ -38,6 +41,7 @@ _HOPELESS = (
     "ConfigurationError",
 )
 _CRITICAL = (DISCOVERY_ALGORITHM, API_INTEGRATION, CACHING_PERFORMANCE)
+_PATIENT = Retry(attempts=3, delay=timedelta(seconds=30), never=_HOPELESS)
 _RETRY = Retry(attempts=3, delay=timedelta(seconds=1), never=_HOPELESS)
 
 validate_algorithms = Workflow(
@@ -179,8 +183,52 @@ discover = Workflow(
 integrate_real_data = Workflow(
     "integrate_real_data",
     parameters=IntegrateRealData,
-    steps=[],
-    unavailable="not available yet: external sources cannot be connected by this version",
+    steps=[
+        Step(
+            "validating_data_connections",
+            DATA_VALIDATION,
+            "try_sources",
+            retry=_PATIENT,
+            timeout=timedelta(minutes=5),
+        ),
+        Step(
+            "switching_data_sources",
+            API_INTEGRATION,
+            "switch_source",
+            needs=["validating_data_connections"],
+            undo="switch_back",
+            retry=_RETRY,
+            timeout=timedelta(minutes=1),
+            configures=[DATA_SOURCE],
+        ),
+        Step(
+            "updating_algorithms",
+            DISCOVERY_ALGORITHM,
+            "calibrate",
+            needs=["switching_data_sources"],
+            undo="restore_thresholds",
+            retry=_PATIENT,
+            timeout=timedelta(minutes=30),
+            configures=[THRESHOLDS],
+        ),
+        Step(
+            "testing_data_flow",
+            DISCOVERY_ALGORITHM,
+            "try_data_flow",
+            needs=["updating_algorithms"],
+            retry=_PATIENT,
+            timeout=timedelta(minutes=30),
+        ),
+        Step(
+            "enabling_real_trading",
+            MANAGEMENT,
+            "enable_real_trading",
+            needs=["testing_data_flow"],
+            approval=timedelta(hours=24),
+            timeout=timedelta(minutes=1),
+            configures=[TRADING_MODE, DATA_SOURCE],
+        ),
+    ],
 )
 
 emergency_stop = Workflow(

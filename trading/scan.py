@@ -13,7 +13,7 @@ from trading.finding import Finding
 from trading.panel import Panel
 from trading.provenance import Provenance
 from trading.sources.source import Prices
-from trading.strategies.strategy import Strategy
+from trading.strategies.strategy import Parameters, Strategy
 from trading.study import Study
 from trading.window import WARM_UP_BARS
 
@@ -81,8 +81,8 @@ class Scan:
         )
 
 
-def scan(strategy: Strategy, prices: Prices) -> Scan:
-    """Score every symbol on its latest bar with the published parameters.
+def scan(strategy: Strategy, prices: Prices, parameters: Parameters | None = None) -> Scan:
+    """Score every symbol on its latest bar with these parameters, or else the published ones.
 
     A symbol whose prices break a rule is left out and stands in `refused`.
 
@@ -94,7 +94,7 @@ def scan(strategy: Strategy, prices: Prices) -> Scan:
         raise DataError(refused)
     study = Study.of(strategy, Panel.stack(usable))
     last = np.unique(study.panel.end) - 1
-    scored = [_score(study, int(row)) for row in last]
+    scored = [_score(study, int(row), parameters or strategy.published) for row in last]
     newest = study.panel.calendar[-1]
     recent = [bars.since(bars.dates[-1] - RECENT) for bars in usable]
     return Scan(
@@ -119,9 +119,8 @@ def _sift(universe: Sequence[Bars]) -> tuple[list[Bars], list[Finding]]:
     return usable, refused
 
 
-def _score(study: Study, row: int) -> Scored:
+def _score(study: Study, row: int, parameters: Parameters) -> Scored:
     strategy, panel = study.strategy, study.panel
-    parameters = strategy.published
     failed = [
         gate.feature
         for gate in strategy.gates

@@ -1,18 +1,28 @@
 """Data from other companies' services."""
 
 from actors.health import Facts, answering
+from actors.integration.switch import switch_back, switch_source
+from actors.market.provider import configured_providers
 from actors.names import API_INTEGRATION
 from actors.prices import configured_source
-from orchestration import Agent
+from orchestration import Agent, settings
 
 
 def look() -> Facts:
-    """Name the source in use; no external one can be connected yet."""
-    return {"external_sources": [], "source_in_use": configured_source().name}
+    """Tell which vendors have a key, and which prices stand in the package's place."""
+    providers = configured_providers(settings.load())
+    return {
+        "external_sources": [name for name, each in providers.items() if each.configured],
+        "embedded_source": configured_source().name,
+    }
 
 
 agent = Agent(
     API_INTEGRATION,
     capabilities=["external_api", "data_fetching", "rate_limiting"],
-    actions={"health_check": answering(API_INTEGRATION, look)},
+    actions={
+        "switch_source": switch_source,
+        "switch_back": switch_back,
+        "health_check": answering(API_INTEGRATION, look),
+    },
 )

@@ -3,6 +3,7 @@
 from typing import Any
 
 from actors.health import Facts, answering
+from actors.integration.connections import try_sources
 from actors.names import DATA_VALIDATION
 from actors.prices import configured_source, dataset_for, question
 from orchestration import Agent, Context
@@ -42,6 +43,7 @@ agent = Agent(
     capabilities=["data_validation", "data_quality", "schema_validation"],
     actions={
         "prepare_validation_data": prepare_validation_data,
+        "try_sources": try_sources,
         "health_check": answering(DATA_VALIDATION, look),
     },
 )

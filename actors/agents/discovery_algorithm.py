@@ -3,11 +3,14 @@
 from typing import Any
 
 from actors.discovery.configured import configured_controller
-from actors.discovery.scanning import ACTIVE_STRATEGY, DEFAULT_STRATEGY, scan_source
+from actors.discovery.scanning import ACTIVE_STRATEGY, DEFAULT_STRATEGY, scan_prices
 from actors.health import Facts, answering
+from actors.integration.calibration import calibrate, restore_thresholds, thresholds_of
+from actors.integration.data_source import active_prices
+from actors.integration.trial import try_data_flow
 from actors.names import DATA_VALIDATION, DISCOVERY_ALGORITHM
 from actors.parameters import Discover
-from actors.prices import checked_dataset, configured_source, question
+from actors.prices import checked_dataset, question
 from orchestration import Agent, Context
 from trading.account import Account
 from trading.benchmark import hold
@@ -46,7 +49,9 @@ def scan(context: Context) -> dict[str, Any]:
     """
     asked = Discover.model_validate(context.parameters, from_attributes=True)
     strategy = context.configuration.get(ACTIVE_STRATEGY) or DEFAULT_STRATEGY
-    found = scan_source(configured_source(), strategy, asked.symbols)
+    source = active_prices(context, asked.symbols)
+    prices = source.load(list(asked.symbols or source.available()))
+    found = scan_prices(prices, strategy, thresholds_of(context, strategy))
     context.emit("discovery_results", found)
     return found
 
@@ -76,6 +81,9 @@ agent = Agent(
         "scan": scan,
         "restart_discovery": restart_discovery,
         "optimize_parameters": optimize_parameters,
+        "calibrate": calibrate,
+        "restore_thresholds": restore_thresholds,
+        "try_data_flow": try_data_flow,
         "health_check": answering(DISCOVERY_ALGORITHM, look),
     },
 )

@@ -8,6 +8,7 @@ from typing import Any
 from actors.discovery.configured import configured_controller
 from actors.discovery.scanning import ACTIVE_STRATEGY
 from actors.health import Facts, answering
+from actors.integration.trading_mode import enable_real_trading
 from actors.names import MANAGEMENT, MONITORING_ALERTING
 from actors.parameters import RestartDiscoverySystem
 from actors.prices import CHECKED_BY, question
@@ -108,6 +109,7 @@ agent = Agent(
         "stop_discovery": stop_discovery,
         "resume_discovery": resume_discovery,
         "activate_strategy": activate_strategy,
+        "enable_real_trading": enable_real_trading,
         "health_check": answering(MANAGEMENT, look),
     },
 )

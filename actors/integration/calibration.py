@@ -1,0 +1,98 @@
+"""The third step: a strategy's thresholds, learned from the new source's own prices."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from trading.sources.loaded import LoadedSource
+
+from actors.integration.connections import chosen_source, integration_of
+from actors.integration.data_source import fetch, market_of
+from actors.integration.switch import restore
+from orchestration import Context
+from trading.account import Account
+from trading.dataset import prepare
+from trading.errors import DataError
+from trading.optimise import Search, optimise
+from trading.period import Period
+from trading.sources.source import Prices
+from trading.strategies import strategy_named
+from trading.strategies.strategy import Parameters, Strategy
+from trading.study import Study
+
+THRESHOLDS = "thresholds"
+UPDATED = "updating_algorithms"
+PERIOD = Period.parse("3M")
+STAKE = Account(capital=100_000.0, risk_per_trade=0.02)
+SEARCH = Search(iterations=50)
+FETCHING = 0.3
+
+
+def thresholds_of(context: Context, strategy: str) -> Parameters:
+    """Return the parameters that a strategy works with: the configured ones, or as published."""
+    configured: Mapping[str, Parameters] = context.configuration.get(THRESHOLDS) or {}
+    return {**strategy_named(strategy).published, **configured.get(strategy, {})}
+
+
+def calibrate(context: Context) -> dict[str, Any]:
+    """Search thresholds on the new source's bars, and configure what was found.
+
+    Too little evidence leaves the thresholds as they are, and says so.
+
+    Raises:
+        NoSourceError: The new source serves no longer, nor does a fallback.
+    """
+    asked = integration_of(context)
+    strategy = strategy_named(asked.strategy)
+    old = dict(thresholds_of(context, strategy.name))
+    kept = {"strategy": strategy.name, "old": old, "new": old, "changed": False}
+    if not asked.calibrate_thresholds:
+        return {**kept, "reason": "calibrate_thresholds is false"}
+    source = chosen_source(context)
+    fetched = fetch(
+        market_of(context),
+        source,
+        asked.symbols,
+        lambda done, line: context.progress(done * FETCHING, line),
+    )
+    found, reason = learned(context, strategy, fetched.prices)
+    data = {"data": fetched.as_json()}
+    if found is None:
+        return {**kept, "reason": reason, **data}
+    return {**kept, **configure(context, strategy.name, found), "reason": reason, **data}
+
+
+def configure(context: Context, strategy: str, found: Parameters) -> dict[str, Any]:
+    """Stage the new thresholds beside those of other strategies."""
+    before = context.configuration.get(THRESHOLDS)
+    after = {**(before or {}), strategy: dict(found)}
+    context.configuration.set(THRESHOLDS, after)
+    return {"new": dict(found), "changed": after != before, "before": before, "after": after}
+
+
+def learned(
+    context: Context, strategy: Strategy, prices: Prices
+) -> tuple[Parameters | None, str | None]:
+    """Return the best thresholds on earlier days that also trade on later ones, or why not."""
+    source = LoadedSource(prices)
+    try:
+        dataset = prepare(source, source.available(), "SPY", PERIOD)
+    except DataError as error:
+        return None, str(error)
+    study = Study.of(strategy, dataset.panel)
+    best = optimise(
+        study,
+        dataset.windows,
+        STAKE,
+        SEARCH,
+        lambda done, line: context.progress(FETCHING + (1 - FETCHING) * done, line),
+    )
+    if best.parameters is None:
+        return None, best.in_sample.metrics.reason
+    return best.parameters, None
+
+
+def restore_thresholds(context: Context) -> dict[str, Any]:
+    """Configure the thresholds before, unless somebody else has changed them since."""
+    updated = context.results[UPDATED]
+    changed = updated if updated and updated["changed"] else None
+    return restore(context, THRESHOLDS, changed)

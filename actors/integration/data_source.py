@@ -1,0 +1,89 @@
+"""The source that the fleet takes its prices from, as its configuration has it."""
+
+from datetime import timedelta
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+from trading.sources.loaded import LoadedSource
+
+from actors.market.feed import Fetched, Wanted, fetch_bars
+from actors.market.market import Market, open_market
+from actors.prices import configured_source
+from orchestration import Context, settings
+from trading.progress import OnProgress, unheard
+from trading.sessions import last_closed_day
+from trading.sources.source import Source
+
+DATA_SOURCE = "data_source"
+UNIVERSE = ("AAPL", "GOOG", "IBM", "MSFT")
+SAMPLE = 2
+HISTORY = timedelta(days=725)  # what every plan of the vendors reaches back to
+LEAST_BARS = 60
+
+Rollout = Literal["sample", "full"]
+
+
+class DataSource(BaseModel):
+    """Where prices come from; `embedded` are those of the package or of MARKET_DATA_DIR.
+
+    With the rollout `sample` only the first symbols of the universe are taken from it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    source: str = "embedded"
+    fallbacks: tuple[str, ...] = ()
+    symbols: tuple[str, ...] = UNIVERSE
+    rollout: Rollout = "full"
+
+    @property
+    def is_external(self) -> bool:
+        """Whether a vendor has to be asked."""
+        return self.source != "embedded"
+
+    @property
+    def served(self) -> tuple[str, ...]:
+        """The symbols that are taken from it."""
+        return self.symbols[:SAMPLE] if self.rollout == "sample" else self.symbols
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what stands in the configuration."""
+        return self.model_dump(mode="json")
+
+
+def current_source(context: Context) -> DataSource:
+    """Return what the configuration says; before anybody has set it, the embedded prices."""
+    found = context.configuration.get(DATA_SOURCE)
+    return DataSource() if found is None else DataSource.model_validate(found)
+
+
+def market_of(context: Context) -> Market:
+    """Return the vendors, their state that of the whole fleet."""
+    return open_market(context.shared, settings.load())
+
+
+def fetch(
+    market: Market, source: DataSource, symbols: tuple[str, ...], tell: OnProgress = unheard
+) -> Fetched:
+    """Return the bars of the last two years from an external source or its fallbacks.
+
+    Raises:
+        NoSourceError: None of them has the prices.
+    """
+    last = last_closed_day(market.clock.now())
+    wanted = Wanted(symbols, last - HISTORY, last, LEAST_BARS)
+    return fetch_bars(market, wanted, source.source, source.fallbacks, tell)
+
+
+def active_prices(context: Context, symbols: tuple[str, ...] | None) -> Source:
+    """Return the prices that the fleet lives on: of these symbols, or of all that are served.
+
+    Raises:
+        NoSourceError: Neither the source nor a fallback serves them; no other stands in.
+        SourceError: MARKET_DATA_DIR is no directory.
+    """
+    source = current_source(context)
+    if not source.is_external:
+        return configured_source()
+    wanted = symbols or source.served
+    return LoadedSource(fetch(market_of(context), source, wanted, context.progress).prices)
