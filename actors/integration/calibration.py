@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from trading.sources.loaded import LoadedSource
-
 from actors.integration.connections import chosen_source, integration_of
 from actors.integration.data_source import fetch, market_of
 from actors.integration.switch import restore
@@ -14,6 +12,7 @@ from trading.dataset import prepare
 from trading.errors import DataError
 from trading.optimise import Search, optimise
 from trading.period import Period
+from trading.sources.loaded import LoadedSource
 from trading.sources.source import Prices
 from trading.strategies import strategy_named
 from trading.strategies.strategy import Parameters, Strategy

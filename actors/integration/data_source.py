@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
-from trading.sources.loaded import LoadedSource
 
 from actors.market.feed import Fetched, Wanted, fetch_bars
 from actors.market.market import Market, open_market
@@ -12,6 +11,7 @@ from actors.prices import configured_source
 from orchestration import Context, settings
 from trading.progress import OnProgress, unheard
 from trading.sessions import last_closed_day
+from trading.sources.loaded import LoadedSource
 from trading.sources.source import Source
 
 DATA_SOURCE = "data_source"
