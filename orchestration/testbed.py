@@ -125,6 +125,16 @@ class Fleet:
         self._settle()
         return Handle(self.engine, workflow_id).phase()
 
+    def reject(self, workflow_id: str, step: str) -> RunStatus:
+        """Refuse what waits for a person, and run on: what was done is undone.
+
+        Raises:
+            NotFoundError: Nothing waits there.
+        """
+        self.engine.reject(workflow_id, step, By("test"))
+        self._settle()
+        return Handle(self.engine, workflow_id).phase()
+
     def send(self, messages: Sequence[Dispatch]) -> None:
         """Take what the engine sends: the fleet is its own transport."""
         self._messages.extend(messages)

@@ -1,8 +1,9 @@
 """A real HTTP server that speaks the shapes of the three vendors, and fails as it is told."""
 
 import json
+import math
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -39,7 +40,8 @@ class Reply:
 class StubVendors:
     """Serves daily bars of any symbol but NOPE, unless `replies` says otherwise for the next ones.
 
-    `always` answers everything from a vendor, by the vendor's name, while it is there.
+    `always` answers everything from a vendor, by the vendor's name, while it is there; `bar` makes
+    polygon's bar of a day.
     """
 
     url: str = ""
@@ -48,6 +50,7 @@ class StubVendors:
     replies: deque[Reply] = field(default_factory=deque)
     always: dict[str, Reply] = field(default_factory=dict)
     released: Event = field(default_factory=Event)
+    bar: Callable[[date], dict[str, float]] | None = None
 
     def asked(self, vendor: str) -> list[dict[str, str]]:
         return [query for name, _, query in self.requests if name == vendor]
@@ -71,7 +74,8 @@ class StubVendors:
         shown = days[start : start + self.page_rows]
         head = {"ticker": symbol, "queryCount": len(days), "resultsCount": len(shown)}
         body = {**head, "adjusted": True, "status": "OK", "request_id": "r", "count": len(shown)}
-        results = [{"t": _stamp(day) * 1000, **_aggregate(day)} for day in shown]
+        told = self.bar or _aggregate
+        results = [{"t": _stamp(day) * 1000, **told(day)} for day in shown]
         more = {"next_url": f"{ELSEWHERE}{path}?cursor={start + self.page_rows}"}
         rest = start + self.page_rows < len(days)
         return Reply(
@@ -112,6 +116,20 @@ def _aggregate(day: date) -> dict[str, float]:
         "vw": close,
         "n": 5,
     }
+
+
+def lively(day: date) -> dict[str, float]:
+    """A bar of prices that swing, and of a volume that jumps: strategies find something."""
+    number = day.toordinal()
+    close = 100.0 * (1.0 + 0.12 * math.sin(number / 4.0))
+    spike = 6.0 if number % 9 == 0 else 1.0
+    bar = {"o": close * 0.99, "h": close * 1.03, "l": close * 0.97, "c": close, "vw": close}
+    return {**bar, "v": 1000.0 * spike, "n": 5}
+
+
+def flat(_: date) -> dict[str, float]:
+    """A bar of prices that never move: no strategy finds anything."""
+    return {**dict.fromkeys(("o", "h", "l", "c", "vw"), 100.0), "v": 1000.0, "n": 5}
 
 
 def _yahoo(path: str, query: Mapping[str, str]) -> Reply:
