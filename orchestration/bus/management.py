@@ -18,7 +18,7 @@ from orchestration.messages import EXCHANGE
 
 PATIENCE_S = 3.0
 PORTS = {"http": 15672, "https": 15671}
-REFUSED = 400
+REDIRECTED = 300
 
 
 class Management:
@@ -95,7 +95,7 @@ class Management:
             raise BrokerError(f"{self.name}: {reason_of(error)}") from None
         finally:
             connection.close()
-        if answer.status >= REFUSED:
+        if answer.status >= REDIRECTED:  # and nobody else is shown our password
             raise BrokerError(f"{self.name}: {answer.status} {answer.reason}")
         try:
             return answer.getheader("Date"), json.loads(content) if content else None
