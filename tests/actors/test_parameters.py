@@ -40,6 +40,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         "calibrate_thresholds": True,
         "gradual_rollout": True,
         "strategy": "hybrid_v1",
+        "symbols": ["AAPL", "GOOG", "IBM", "MSFT"],
     }
     assert HealthCheck().model_dump() == {"detailed": False}
     assert StatusReport().model_dump() == {}
