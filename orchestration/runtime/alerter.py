@@ -57,6 +57,7 @@ class Alerter:
         targets: Where they go besides the log.
         look: Looks for what only time shows; called once a period.
         period: How often.
+        level: At which the log gets them.
     """
 
     def __init__(
@@ -66,11 +67,13 @@ class Alerter:
         targets: Targets,
         look: Callable[[], None],
         period: timedelta,
+        level: int = logging.WARNING,
     ) -> None:
         self._engine = engine
         self._locks = locks
         self._targets = targets
         self._look = look
+        self._level = level
         self._period_s = period.total_seconds()
         self._next_look = engine.clock.monotonic() + self._period_s
         self._stopping = threading.Event()
@@ -119,7 +122,7 @@ class Alerter:
         for alert in found:
             if not alert.tries:
                 times = f" ({alert.times} times)" if alert.times > 1 else ""
-                log.warning("alert %s: %s%s", alert.kind, alert.message, times)
+                log.log(self._level, "alert %s: %s%s", alert.kind, alert.message, times)
         problems = self._targets.tell(found)
         self._engine.commit_many(
             [lambda tx, a=each: self._settle(tx, a, problems.get(a.id, {})) for each in found]  # type: ignore[misc]

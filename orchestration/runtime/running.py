@@ -1,5 +1,6 @@
 """What stands behind the actors of one running process: store, engine, frame and keeper."""
 
+import logging
 import os
 import socket
 from collections.abc import Callable, Mapping
@@ -175,7 +176,10 @@ class Running:
             self.monitor.look()
             backlog.look()
 
-        return Alerter(self.engine, self._locks, targets, look, settings.heartbeat_interval)
+        parts = self.engine, self._locks, targets
+        if setup.scope is not None:  # a lone run: whoever started it sees how it ends
+            return Alerter(*parts, lambda: None, settings.heartbeat_interval, logging.INFO)
+        return Alerter(*parts, look, settings.heartbeat_interval)
 
     def _join_bus(self, setup: Setup) -> tuple[Ingress, Notifier] | tuple[()]:
         """Take part in what is heard and said on the exchange, where there is one."""

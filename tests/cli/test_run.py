@@ -48,6 +48,19 @@ def test_a_failed_run_says_why_and_exits_1(cli: Cli, values: Callable[..., Any])
     assert final["error_messages"] == ["step booming: ValueError: boom and a second line"]
 
 
+def test_a_lone_run_that_fails_is_an_alert_for_others_and_no_noise_here(
+    cli: Cli, values: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    cli("run", "bad", code=1)
+    (alert,) = values("alerts", "list")
+    assert (alert["kind"], alert["status"]) == ("workflow_failed", "told")
+    assert not [
+        record
+        for record in caplog.records
+        if record.name.endswith("alerter") and record.levelname != "INFO"
+    ]
+
+
 def test_parameters_may_come_from_standard_input(cli: Cli) -> None:
     assert "count" in cli("run", "job", "--json", "-", stdin='{"items": ["z"]}').stdout
 
