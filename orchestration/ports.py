@@ -62,6 +62,10 @@ class Store(Protocol):
         """Run the operation on one consistent snapshot."""
         ...
 
+    def writer_for(self, seconds: float, /) -> int | None:
+        """The process that keeps everybody from writing for so long by now, if that is known."""
+        ...
+
     def close(self) -> None:
         """Finish what was begun, and let go of every file and connection."""
         ...

@@ -50,8 +50,8 @@ def why(run_id: str, form: str) -> None:
     with opened_store() as opened:
         blocker = explain(opened, run_id)
         status: RunStatus = opened.store.read(lambda s: runs.status(s, run_id))
-    if form == "json":
-        found = {"workflow_id": run_id, "status": status.value}
-        emit(form, found | {"kind": blocker.kind, "what": blocker.what, "cure": blocker.cure})
-    else:
-        click.echo(str(blocker))
+        if form == "json":  # at once: where somebody has the store to himself, closing it waits
+            found = {"workflow_id": run_id, "status": status.value}
+            emit(form, found | {"kind": blocker.kind, "what": blocker.what, "cure": blocker.cure})
+        else:
+            click.echo(str(blocker))

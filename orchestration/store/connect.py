@@ -64,8 +64,8 @@ def open_store(url: str, *, create: bool = True) -> Opened:
         StoreError: The store cannot be opened.
     """
     store, locks = _open(url, create=create, old=False)
-    place = place_of(url)
-    return Opened(store, locks, store.write(lambda s: control.ensure(s, new_id(), place)))
+    place, known = place_of(url), store.read(control.store_id)
+    return Opened(store, locks, known or store.write(lambda s: control.ensure(s, new_id(), place)))
 
 
 def place_of(url: str) -> str:

@@ -16,6 +16,12 @@ def ensure(session: Session, store_id: str, place: str | None = None) -> str:
     return str(row[0]) if row else store_id
 
 
+def store_id(session: Session) -> str | None:
+    """The id of this store; None: it has none yet, or does not say where it is."""
+    row = session.one("SELECT store_id FROM control WHERE id = 1 AND place IS NOT NULL")
+    return row[0] if row else None
+
+
 def name(session: Session) -> str:
     """The store in a few words, the same for each of its processes: short id and place."""
     row = session.one("SELECT store_id, COALESCE(place, '') FROM control WHERE id = 1")

@@ -42,6 +42,14 @@ class WriteLock:
         os.pwrite(self._file, NOBODY, 0)
         fcntl.flock(self._file, fcntl.LOCK_UN)
 
+    def holder_for(self, seconds: float) -> int | None:
+        """The process that holds the lock, if it goes on holding it for so long."""
+        signature = os.pread(self._file, SIZE, 0)
+        if not signature.strip():
+            return None
+        time.sleep(seconds)
+        return int(signature.split()[0]) if os.pread(self._file, SIZE, 0) == signature else None
+
     def close(self) -> None:
         """Close the descriptor; a held lock is free then."""
         os.close(self._file)

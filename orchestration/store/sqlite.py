@@ -136,11 +136,14 @@ class SqliteStore:
         """Apply what this release adds to the schema, and tell what it was."""
         return self.write(lambda s: migrate.upgrade(s, TABLES, TYPES))
 
+    def writer_for(self, seconds: float) -> int | None:
+        """The process that has the lock for so long by now."""
+        return self._lock.holder_for(seconds)
+
     def change_count(self) -> int:
         """A number that moves when another connection has committed; cheap to ask."""
         with _explained(self._path):
-            row = self._reader().execute("PRAGMA data_version").fetchone()
-            return int(row[0])
+            return int(self._reader().execute("PRAGMA data_version").fetchone()[0])
 
     def close(self) -> None:
         """Finish what is queued, and close every connection."""
@@ -285,6 +288,9 @@ class MemoryStore:
         """Run the operation between two transactions."""
         with self._mutex, _explained(Path(":memory:")):
             return operation(SqliteSession(self._connection))
+
+    def writer_for(self, _seconds: float, /) -> None:
+        """Nobody else can write."""
 
     def close(self) -> None:
         """Forget everything."""

@@ -1,28 +1,28 @@
 """Why a run is not further than it is: one line that names what it waits for, and the cure.
 
-`why` is a pure function over `Facts`; `load` finds them in the store.
+`why` is a pure function over `Facts`.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from typing_extensions import override
 
 from orchestration.circuit import CircuitState
 from orchestration.plans import UNDO
-from orchestration.ports import Locks, Session
 from orchestration.state import OPEN, RunStatus, StepStatus
-from orchestration.store import agents, attempts, control, runs, steps, stops, workers
 from orchestration.store.agents import AgentRow
 from orchestration.store.runs import RunRow
-from orchestration.store.steps import StepRow
+from orchestration.store.steps import OUTSIDE, StepRow
 from orchestration.store.workers import WorkerRow
 from orchestration.views import error
-from orchestration.views.workflow import error_messages, label
+from orchestration.views.facts import Facts
+from orchestration.views.workflow import label
 
 MOST_NAMED = 3
 EMBEDDED = "embedded"
+NEEDS_BROKER = frozenset({"no_worker", "starting", "ready", "queued", "not_arriving", "outside"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,93 +44,11 @@ class Blocker:
         return f"{self.what}: {self.cure}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """Everything that may hold up a run.
-
-    Attributes:
-        rows: Its branches.
-        live: Ids of the workers that are alive, and take steps of this run.
-        dead: Ids of those that the run still names, and that are dead.
-        workers: Every worker that the run or the fleet names, alive or not.
-        holders: The runs that hold the slots.
-        acting: Step, branch and worker of each attempt that may still act.
-        busy: For each agent how many branches are sent or running.
-        stopped: Who has stopped everything, and why; None: no emergency stop holds up this run.
-    """
-
-    run: RunRow
-    rows: Sequence[StepRow]
-    now: datetime
-    slots: int
-    transport: str | None = None
-    holders: Sequence[str] = ()
-    live: frozenset[str] = frozenset()
-    dead: frozenset[str] = frozenset()
-    workers: Mapping[str, WorkerRow] = field(default_factory=dict)
-    agents: Mapping[str, AgentRow] = field(default_factory=dict)
-    acting: Sequence[tuple[str, int, str]] = ()
-    busy: Mapping[str, int] = field(default_factory=dict)
-    errors: Sequence[str] = ()
-    stopped: str | None = None
-
-    def place(self, worker: str | None) -> str:
-        """Where a worker is or was, for people."""
-        row = self.workers.get(worker or "")
-        return f"{row.host}:{row.pid}" if row else "a worker that is forgotten"
-
-
-def load(session: Session, locks: Locks, run_id: str, slots: int, now: datetime) -> Facts:
-    """The facts about one run.
-
-    Raises:
-        NotFoundError: There is no such run.
-    """
-    run, rows = runs.get(session, run_id), steps.of_run(session, run_id)
-    acting = attempts.acting(session, run_id)
-    known = {worker.id: worker for worker in workers.present(session)}
-    for name in {row.owner for row in rows} | {worker for _, _, worker in acting}:
-        if name and name not in known and (gone := workers.get(session, name)):
-            known[name] = gone
-    dead = frozenset(name for name in known if locks.is_free(name))
-    live = frozenset(n for n, w in known.items() if n not in dead and works_for(w, run_id))
-    return Facts(
-        run=run,
-        rows=rows,
-        now=now,
-        slots=slots,
-        transport=control.transport(session),
-        holders=runs.slot_holders(session),
-        live=live,
-        dead=dead,
-        workers=known,
-        agents={agent.name: agent for agent in agents.everyone(session)},
-        acting=acting,
-        busy={row.agent: sum(steps.in_queue(session, row.agent)) for row in rows},
-        errors=error_messages(session, run),
-        stopped=stopped_by(session, run),
-    )
-
-
-def stopped_by(session: Session, run: RunRow) -> str | None:
-    """Who has stopped everything, and why; None where that does not hold up this run."""
-    found = stops.latest(session)
-    if found is None or found.released_at is not None or runs.is_system(session, run.id):
-        return None
-    return f"{found.actor}: {found.reason}" if found.reason else found.actor
-
-
-def works_for(worker: WorkerRow, run_id: str) -> bool:
-    """Whether a worker takes steps of a run."""
-    return worker.scope in (None, run_id) and worker.left_at is None and not worker.draining
-
-
 def why(facts: Facts) -> Blocker:
     """What a run waits for."""
     run = facts.run
-    if facts.stopped is not None and not run.status.ended:
-        what = f"{run.id} is held by the emergency stop of {facts.stopped}"
-        return Blocker("emergency_stop", what, "`orchestrate emergency release`")
+    if not run.status.ended and (for_all := everybody(facts)):
+        return for_all
     match run.status:
         case RunStatus.PAUSED:
             return Blocker("paused", f"{run.id} is paused", f"`{command('resume', run)}`")
@@ -144,10 +62,21 @@ def why(facts: Facts) -> Blocker:
             return ended(facts)
 
 
+def everybody(facts: Facts) -> Blocker | None:
+    """What holds up every run that has not ended."""
+    if facts.stopped is not None:
+        what = f"{facts.run.id} is held by the emergency stop of {facts.stopped}"
+        return Blocker("emergency_stop", what, "`orchestrate emergency release`")
+    if facts.writer is not None:
+        what = f"process {facts.writer} has the store to itself for seconds, nobody else can write"
+        return Blocker("store_locked", what, "wait until it lets go, or end it")
+    return None
+
+
 def pending(facts: Facts) -> Blocker:
     """Why a run has no slot."""
     if not facts.live:
-        return no_worker(facts, f"{facts.run.id} is pending, and no worker is alive")
+        return no_worker(facts, f"{facts.run.id} is pending, and no worker is there for it")
     if len(facts.holders) >= facts.slots:
         names = ", ".join(facts.holders[:MOST_NAMED])
         more = len(facts.holders) - MOST_NAMED
@@ -166,11 +95,15 @@ def open_branches(facts: Facts, rows: Sequence[StepRow]) -> Blocker:
 
 
 URGENCY = (
+    "broker_away",
     "no_worker",
     "no_offer",
+    "silent",
+    "not_arriving",
     "agent_paused",
     "circuit_open",
     "circuit_half_open",
+    "outside",
     "running",
     "backing_off",
     "agent_busy",
@@ -199,19 +132,44 @@ def branch(facts: Facts, row: StepRow) -> Blocker:
 
 def running(facts: Facts, row: StepRow) -> Blocker:
     """Who works on a branch, since when, and what was heard of it."""
+    if row.is_outside:
+        return outside(facts, row)
     since = row.claimed_at or facts.now
-    said = f", {row.fraction:.0%}" + (f" {row.message}" if row.message else "")
-    where = facts.place(row.owner)
-    if row.owner not in facts.dead:
-        what = (
-            f"step {label(row)} runs since {clock(since)} ({span(facts.now - since)})"
-            f" at worker {where}{said}"
-        )
-        return Blocker("running", what, f"let it work, or `{command('cancel', facts.run)}`")
-    if not able(facts, row):
-        return no_worker(facts, f"worker {where} died with step {label(row)}, and no other lives")
-    what = f"worker {where} died with step {label(row)}"
-    return Blocker("running", what, "another one takes it over in a moment")
+    said = f"{row.fraction:.0%}" + (f" {row.message}" if row.message else "")
+    where, others = facts.place(row.owner), able(facts, row)
+    if row.owner in facts.dead:
+        worker = facts.workers.get(row.owner or "")
+        what = f"worker {where} died with step {label(row)}"
+        if worker is not None and worker.draining:
+            what = f"worker {where} has ended, and left step {label(row)} unfinished"
+        if not others:
+            return no_worker(facts, f"{what}, and no other lives")
+        return Blocker("running", what, "another one takes it over in a moment")
+    if row.owner in facts.silent:
+        what = f"step {label(row)} is held by {silence(facts, row.owner)} (it said: {said})"
+        cure = "another worker takes it over in a moment"
+        return Blocker("silent", what, cure if others else f"{wake(facts, [row.owner])}")
+    what = (
+        f"step {label(row)} runs since {clock(since)} ({span(facts.now - since)})"
+        f" at worker {where}, {said}"
+    )
+    return Blocker("running", what, f"let it work, or `{command('cancel', facts.run)}`")
+
+
+def outside(facts: Facts, row: StepRow) -> Blocker:
+    """What was heard of an agent that is not ours, since it was sent a step."""
+    if facts.broker is not None:
+        return broker_away(facts, f"step {label(row)} waits for {facts.place(row.owner)}")
+    since, agent = row.claimed_at or facts.now, facts.agents.get(row.agent)
+    heard = agent.last_heartbeat if agent is not None else None
+    ends = f"the step ends at {clock(row.due_at)}"
+    sent = f"step {label(row)} was sent to {facts.place(row.owner)}, at {clock(since)}"
+    if heard is None or heard < since:
+        what = f"{sent} ({span(facts.now - since)} ago), and nothing was heard of it since"
+        return Blocker("outside", what, f"start {row.agent}, or {ends}")
+    said = f"{row.fraction:.0%}" + (f" {row.message}" if row.message else "")
+    what = f"{sent}; {said}, last heard of {span(facts.now - heard)} ago"
+    return Blocker("outside", what, f"let it work; if nothing more is heard of it, {ends}")
 
 
 def unclaimed(facts: Facts, row: StepRow) -> Blocker:
@@ -219,21 +177,36 @@ def unclaimed(facts: Facts, row: StepRow) -> Blocker:
     step, agent = f"step {label(row)}", facts.agents.get(row.agent)
     if agent is not None and (held := held_back(step, agent)):
         return held
+    if facts.broker is not None:
+        return broker_away(facts, f"{step} waits")
     serving = [facts.workers[id_] for id_ in facts.live if facts.workers[id_].serves(row.agent)]
     if not serving:
         return no_worker(facts, f"{step} waits, and no live worker serves {row.agent}", row.agent)
+    return unclaimed_by(facts, row, serving)
+
+
+def unclaimed_by(facts: Facts, row: StepRow, serving: Sequence[WorkerRow]) -> Blocker:
+    """Why none of the workers that serve its agent works on a branch."""
+    step, agent = f"step {label(row)}", facts.agents.get(row.agent)
+    places = ", ".join(sorted(facts.place(worker.id) for worker in serving)[:MOST_NAMED])
     if not able(facts, row):
-        what = f"{step} needs {row.offer}, which no live worker offers"
+        what = f"{step} needs {row.offer}, which no live worker offers, not even {places}"
         return Blocker("no_offer", what, "start a worker of the release that has it")
     limit = agent.max_concurrent if agent is not None else None
     if row.status is StepStatus.READY and limit is not None and facts.busy[row.agent] >= limit:
         what = f"{step} waits, {row.agent} is at its limit of {limit} at once"
         return Blocker("agent_busy", what, "it starts when one of those ends")
-    if row.status is StepStatus.QUEUED:
-        places = ", ".join(sorted(facts.place(worker.id) for worker in serving)[:MOST_NAMED])
-        what = f"{step} is sent to {row.agent}, and not yet claimed by {places}"
-        return Blocker("queued", what, "it starts when a thread is free; add workers for more")
-    return Blocker("ready", f"{step} is ready for {row.agent}", "it is sent when there is room")
+    if row.status is StepStatus.READY:
+        return Blocker("ready", f"{step} is ready for {row.agent}", "it is sent when there is room")
+    idle = sorted(facts.place(worker.id) for worker in serving if worker.id in facts.idle)
+    if row.sends and idle:
+        what = (
+            f"{step} was sent {row.sends + 1} times, and does not arrive at {idle[0]}, though idle"
+        )
+        cure = f"see in RabbitMQ who else takes from the queue {row.agent}, or which policy it has"
+        return Blocker("not_arriving", what, f"{cure}; it is sent again at {clock(row.due_at)}")
+    what = f"{step} is sent to {row.agent}, and not yet claimed by {places}"
+    return Blocker("queued", what, "it starts when a thread is free; add workers for more")
 
 
 def held_back(step: str, agent: AgentRow) -> Blocker | None:
@@ -260,14 +233,21 @@ def able(facts: Facts, row: StepRow) -> list[str]:
 
 def undoing(facts: Facts) -> Blocker:
     """What an undo waits for."""
-    if facts.acting:
-        step, number, worker = facts.acting[0]
-        where, name = facts.place(worker), f"{step}[{number}]" if number else step
-        if not facts.live:
-            return no_worker(facts, f"undo waits for step {name} at {where}, and no worker lives")
-        what = f"undo waits for step {name}, which may still act at worker {where}"
-        return Blocker("undo_waits", what, "it begins when that attempt stops, or its process ends")
-    return open_branches(facts, [row for row in facts.rows if row.step.startswith(UNDO)])
+    if not facts.acting:
+        return open_branches(facts, [row for row in facts.rows if row.step.startswith(UNDO)])
+    step, number, worker = facts.acting[0]
+    where, name = facts.place(worker), f"{step}[{number}]" if number else step
+    if worker.startswith(OUTSIDE):
+        what = f"undo waits for step {name}, which may still act at {where}"
+        return Blocker("undo_waits", what, "it begins when that agent answers, or its time is over")
+    if worker in facts.silent:
+        what = f"undo waits for step {name}, which may still act at {silence(facts, worker)}"
+        cure = f"it begins when that process ends; {wake(facts, [worker])}"
+        return Blocker("undo_waits", what, cure)
+    if not facts.live:
+        return no_worker(facts, f"undo waits for step {name} at {where}, and no worker lives")
+    what = f"undo waits for step {name}, which may still act at worker {where}"
+    return Blocker("undo_waits", what, "it begins when that attempt stops, or its process ends")
 
 
 def ended(facts: Facts) -> Blocker:
@@ -283,12 +263,49 @@ def ended(facts: Facts) -> Blocker:
 
 
 def no_worker(facts: Facts, what: str, agent: str | None = None) -> Blocker:
-    """Nobody is there to do it."""
+    """Nobody is there to do it; who is there, and yet takes nothing, is named."""
+    if facts.broker is not None:
+        return broker_away(facts, what)
     start = "start one with `orchestrate serve`"
     if facts.transport not in (None, EMBEDDED):
         only = f" -Q {agent}" if agent else ""
         start = f"start one with `dramatiq actors{only}` (or your app's module)"
-    return Blocker("no_worker", what, start)
+    there = [
+        (id_, worker)
+        for id_, worker in sorted(facts.workers.items())
+        if id_ not in facts.dead | facts.live and (agent is None or worker.serves(agent))
+    ]
+    silent = [id_ for id_, _ in there if id_ in facts.silent]
+    notes = [silence(facts, id_) for id_ in silent]
+    notes += [
+        f"worker {facts.place(id_)} is draining, and takes nothing new"
+        for id_, worker in there
+        if worker.draining and id_ not in silent
+    ]
+    what = "; ".join([what, *notes[:MOST_NAMED]])
+    return Blocker("no_worker", what, f"{wake(facts, silent)}, or {start}" if silent else start)
+
+
+def broker_away(facts: Facts, what: str) -> Blocker:
+    """Nothing can be sent, or nobody can be reached."""
+    away = facts.broker
+    if away is None:
+        raise AssertionError("it was found away")
+    where = f"RabbitMQ at {away.place} cannot be used ({away.problem})"
+    return Blocker("broker_away", f"{what}, and {where}", away.cure)
+
+
+def silence(facts: Facts, worker: str | None) -> str:
+    """A worker that lives, but does not beat."""
+    row = facts.workers[worker or ""]
+    return f"worker {facts.place(worker)}, silent for {span(facts.now - row.beat_at)}"
+
+
+def wake(facts: Facts, workers: Collection[str | None]) -> str:
+    """What to do about workers that live, but do not beat."""
+    places = {(row.host, row.pid) for id_ in workers if (row := facts.workers.get(id_ or ""))}
+    words = [f"`kill -CONT {pid}` on {host}" for host, pid in sorted(places)]
+    return f"{' and '.join(words)} wakes it if it was stopped, `kill` ends it"
 
 
 def command(verb: str, run: RunRow) -> str:

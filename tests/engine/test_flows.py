@@ -204,6 +204,9 @@ class Counting:
     def read(self, operation: Any) -> Any:
         return self._store.read(operation)
 
+    def writer_for(self, seconds: float, /) -> int | None:
+        return self._store.writer_for(seconds)
+
     def close(self) -> None:
         self._store.close()
 

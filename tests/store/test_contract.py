@@ -257,3 +257,8 @@ class TestMigrations:
             old.migrate()
         assert old.missing() == ["0009_more", "0010_wrong"]
         old.close()
+
+
+def test_nobody_is_said_to_write_while_nobody_does(store: Store) -> None:
+    store.write(add("ann"))
+    assert store.writer_for(0.0) is None

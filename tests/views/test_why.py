@@ -17,8 +17,10 @@ from orchestration.store.runs import RunRow
 from orchestration.store.steps import StepRow
 from orchestration.store.workers import WorkerRow
 from orchestration.testbed import Fleet
+from orchestration.views import facts as views
 from orchestration.views import why
-from orchestration.views.why import Blocker, Facts
+from orchestration.views.facts import Away, Facts
+from orchestration.views.why import Blocker
 from tests.cli.sample import app
 
 R, S = RunStatus, StepStatus
@@ -120,18 +122,21 @@ SPARED = {
     "last_error": '{"type": "Oops", "message": "it broke", "traceback": null}',
 }
 DEAD = step(S.RUNNING, owner="w", claimed_at=NOW)
+OUT = step(S.RUNNING, owner="outside:worker", claimed_at=NOW, due_at=SOON)
+SILENT = {"live": frozenset[str](), "silent": frozenset({"w"})}
+AWAY = Away("h:5672", "refused", "start it")
 
 CASES: dict[str, tuple[Facts, str, str, str]] = {
     "pending, and nobody there": (
         facts(R.PENDING, **NOBODY),
         "no_worker",
-        "no worker is alive",
+        "no worker is there for it",
         "orchestrate serve",
     ),
     "pending, on RabbitMQ": (
         facts(R.PENDING, **NOBODY, transport="amqp://h:5672/%2F"),
         "no_worker",
-        "no worker is alive",
+        "no worker is there for it",
         "dramatiq actors",
     ),
     "pending behind the limit": (
@@ -253,6 +258,106 @@ CASES: dict[str, tuple[Facts, str, str, str]] = {
         "between two steps",
         "in a moment",
     ),
+    "running on a worker that ended in good order": (
+        facts(R.RUNNING, DEAD, **NOBODY, workers={"w": worker(draining=True)}),
+        "no_worker",
+        "worker host-w:7 has ended, and left step working unfinished, and no other lives",
+        "orchestrate serve",
+    ),
+    "running on a silent worker": (
+        facts(R.RUNNING, DEAD, **SILENT),
+        "silent",
+        "step working is held by worker host-w:7, silent for 2 min 00 s (it said: 0%)",
+        "`kill -CONT 7` on host-w wakes it",
+    ),
+    "about to be taken from a silent worker": (
+        facts(
+            R.RUNNING,
+            DEAD,
+            live=frozenset({"v"}),
+            silent=frozenset({"w"}),
+            workers={"w": worker(), "v": worker("v")},
+        ),
+        "silent",
+        "silent for 2 min",
+        "another worker takes it over",
+    ),
+    "only a silent worker": (
+        facts(R.RUNNING, step(S.READY), **SILENT),
+        "no_worker",
+        "no live worker serves worker; worker host-w:7, silent for 2 min 00 s",
+        "`kill -CONT 7` on host-w wakes it if it was stopped, `kill` ends it, or start one",
+    ),
+    "only a draining worker": (
+        facts(R.RUNNING, step(S.READY), live=frozenset(), workers={"w": worker(draining=True)}),
+        "no_worker",
+        "worker host-w:7 is draining, and takes nothing new",
+        "orchestrate serve",
+    ),
+    "sent again and again": (
+        facts(R.RUNNING, step(S.QUEUED, sends=2, due_at=SOON), idle=frozenset({"w"})),
+        "not_arriving",
+        "was sent 3 times, and does not arrive at host-w:7, though idle",
+        "who else takes from the queue worker",
+    ),
+    "sent again to those who are busy": (
+        facts(R.RUNNING, step(S.QUEUED, sends=2, due_at=SOON)),
+        "queued",
+        "not yet claimed by host-w:7",
+        "a thread is free",
+    ),
+    "ready while the broker is away": (
+        facts(R.RUNNING, step(S.READY), broker=AWAY),
+        "broker_away",
+        "step working waits, and RabbitMQ at h:5672 cannot be used (refused)",
+        "start it",
+    ),
+    "nobody there, and the broker is away": (
+        facts(R.PENDING, **NOBODY, broker=AWAY),
+        "broker_away",
+        "no worker is there for it, and RabbitMQ at h:5672",
+        "start it",
+    ),
+    "an agent that is not ours, while the broker is away": (
+        facts(R.RUNNING, OUT, broker=AWAY),
+        "broker_away",
+        "step working waits for worker, which is not ours, and RabbitMQ at h:5672",
+        "start it",
+    ),
+    "an agent that is not ours, and was never heard of": (
+        facts(R.RUNNING, OUT, agents={}),
+        "outside",
+        "at 2025-01-01 12:00:00 UTC (2 min 00 s ago), and nothing was heard of it since",
+        "start worker, or the step ends at 2025-01-01 13:00:00 UTC",
+    ),
+    "an agent that is not ours, and works": (
+        facts(
+            R.RUNNING,
+            replace(OUT, fraction=0.5, message="half of it"),
+            agents={"worker": agent(last_heartbeat=NOW + timedelta(minutes=1))},
+        ),
+        "outside",
+        "; 50% half of it, last heard of 1 min 00 s ago",
+        "if nothing more is heard of it, the step ends at 2025-01-01 13:00:00 UTC",
+    ),
+    "somebody has the store to himself": (
+        facts(R.RUNNING, writer=77),
+        "store_locked",
+        "process 77 has the store to itself",
+        "wait until it lets go",
+    ),
+    "undo waits for a silent worker": (
+        facts(R.UNDOING, acting=[("working", 0, "w")], **SILENT),
+        "undo_waits",
+        "may still act at worker host-w:7, silent for 2 min",
+        "it begins when that process ends; `kill -CONT 7`",
+    ),
+    "undo waits for an agent that is not ours": (
+        facts(R.UNDOING, acting=[("working", 0, "outside:own")]),
+        "undo_waits",
+        "may still act at own, which is not ours",
+        "when that agent answers",
+    ),
     "undo waits": (
         facts(R.UNDOING, acting=[("working", 1, "w")]),
         "undo_waits",
@@ -337,7 +442,7 @@ def locks() -> MemoryLocks:
 def explain(locks: MemoryLocks) -> Explain:
     def look(fleet: Fleet, run_id: str) -> Blocker:
         now = fleet.clock.now()
-        return why.why(fleet.engine.store.read(lambda s: why.load(s, locks, run_id, 100, now)))
+        return why.why(fleet.engine.store.read(lambda s: views.load(s, locks, run_id, 100, now)))
 
     return look
 
@@ -363,9 +468,15 @@ def test_the_facts_are_found_in_the_store(bed: Fleet, locks: MemoryLocks, explai
     assert explain(bed, asking).kind in {"approval", "no_worker"}
 
 
+def test_a_worker_that_has_not_beaten_for_a_while_is_silent() -> None:
+    assert not views.is_silent(worker(), NOW + timedelta(seconds=12))
+    assert views.is_silent(worker(), NOW + timedelta(seconds=13))
+    assert not views.is_silent(worker(left_at=NOW), NOW + timedelta(seconds=13))
+
+
 def test_a_worker_of_another_run_alone_is_no_help() -> None:
-    assert why.works_for(worker(), "job_1")
-    assert why.works_for(worker(scope="job_1"), "job_1")
-    assert not why.works_for(worker(scope="job_2"), "job_1")
-    assert not why.works_for(worker(draining=True), "job_1")
-    assert not why.works_for(worker(left_at=NOW), "job_1")
+    assert views.works_for(worker(), "job_1")
+    assert views.works_for(worker(scope="job_1"), "job_1")
+    assert not views.works_for(worker(scope="job_2"), "job_1")
+    assert not views.works_for(worker(draining=True), "job_1")
+    assert not views.works_for(worker(left_at=NOW), "job_1")
