@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol
 
 import stamina
 
@@ -9,7 +10,6 @@ from actors.market.errors import CircuitOpenError
 from actors.market.gate import Hindrance, Obstacle
 from actors.market.market import Market
 from actors.market.provider import Provider
-from actors.market.wire import Wire
 from orchestration.clock import new_id
 from trading.bars import Bars
 from trading.errors import (
@@ -19,7 +19,7 @@ from trading.errors import (
     VendorDownError,
     VendorLimitError,
 )
-from trading.vendors.vendor import Asked, Page, Request, Row, bars_of
+from trading.vendors.vendor import Answer, Asked, Page, Request, Row, bars_of
 
 ATTEMPTS = 3
 FIRST_PAUSE = timedelta(seconds=1)
@@ -47,6 +47,8 @@ def ask(market: Market, name: str, asked: Asked) -> Bars:
         VendorError: There are none to be had; the kind says what to do.
         DataError: A bar lacks a value.
     """
+    from actors.market.wire import Wire  # noqa: PLC0415 - httpx is slow to import, and seldom needed
+
     provider = market.provider(name)
     with Wire(provider, market.clock) as wire:
         rows = _Enquiry(market, provider, wire, asked).rows()
@@ -56,11 +58,15 @@ def ask(market: Market, name: str, asked: Asked) -> Bars:
     return bars
 
 
+class _Asks(Protocol):
+    def ask(self, request: Request) -> Answer: ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Enquiry:
     market: Market
     provider: Provider
-    wire: Wire
+    wire: _Asks
     asked: Asked
 
     def rows(self) -> list[Row]:
