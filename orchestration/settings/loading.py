@@ -1,0 +1,72 @@
+"""From an environment to settings: secrets from files, unknown names and wrong values told."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from orchestration.errors import ConfigurationError
+from orchestration.settings.model import Settings
+
+PREFIX = "ORCHESTRATION_"
+
+
+def load(environ: Mapping[str, str] = os.environ) -> Settings:  # noqa: TID251 - the one place
+    """The settings that an environment asks for.
+
+    Args:
+        environ: Variables by name; a secret may also be given as `NAME_FILE`, a path to read.
+
+    Raises:
+        ConfigurationError: A value is wrong, or an `ORCHESTRATION_*` is unknown; all are named.
+    """
+    values = {name: value for name, value in environ.items() if value}
+    values.update(_from_files(values))
+    names = {name.upper() for name in Settings.model_fields}
+    unknown = [n for n in values if n.startswith(PREFIX) and n.removesuffix("_FILE") not in names]
+    if unknown:
+        known = ", ".join(sorted(name for name in names if name.startswith(PREFIX)))
+        raise ConfigurationError(f"unknown setting {', '.join(sorted(unknown))}; known: {known}")
+    if values.get("RABBITMQ_PORT", "").startswith("tcp://"):
+        raise ConfigurationError(
+            "RABBITMQ_PORT is an address that Kubernetes made from a service named rabbitmq:"
+            " set RABBITMQ_PORT=5672, or enableServiceLinks: false in the pod"
+        )
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise ConfigurationError("; ".join(map(_problem, error.errors()))) from None
+
+
+def origins(environ: Mapping[str, str] = os.environ) -> dict[str, str]:  # noqa: TID251 - as above
+    """For each field of the settings where its value comes from: `default` or a variable."""
+    found = {}
+    for field in Settings.model_fields:
+        name = field.upper()
+        given = [each for each in (f"{name}_FILE", name) if environ.get(each)]
+        found[field] = given[0] if given else "default"
+    return found
+
+
+def _from_files(values: Mapping[str, str]) -> dict[str, str]:
+    secrets = {
+        name.upper()
+        for name, field in Settings.model_fields.items()
+        if "Secret" in str(field.annotation) or "Secret" in str(field.metadata)
+    }
+    found = {}
+    for name in secrets:
+        if path := values.get(f"{name}_FILE"):
+            try:
+                found[name] = Path(path).read_text("utf-8").strip()
+            except OSError as error:
+                raise ConfigurationError(f"{name}_FILE: {error.strerror}: {path}") from None
+    return found
+
+
+def _problem(problem: Mapping[str, Any]) -> str:
+    """One wrong value in one line; the value itself may be a secret."""
+    name = str(problem["loc"][0]) if problem["loc"] else "settings"
+    return f"{name}: {problem['msg'].removeprefix('Value error, ')}"
