@@ -1,5 +1,6 @@
 """A RabbitMQ node of the test's own: nobody else's connections end with it."""
 
+import secrets
 import shutil
 import signal
 import socket
@@ -15,13 +16,16 @@ from tests.rabbitmq import need_rabbitmq
 PROGRAMS = "/usr/lib/rabbitmq/bin"
 HOST = "127.0.0.1"
 BOOT_S = 60.0
+PORTS = range(15_000, 32_000)
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on, below those that outgoing connections get."""
+    while True:
+        port = PORTS.start + secrets.randbelow(len(PORTS))
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind((HOST, port))
+            return port
 
 
 class Node:
