@@ -1,10 +1,16 @@
 """Every error of this package. Each says what to do next; details are attributes, not prose."""
 
 from collections.abc import Sequence
+from typing import Self
 
 
 class OrchestrationError(Exception):
     """The root: catch this to catch everything that orchestration raises on purpose."""
+
+    def as_value(self) -> Self:
+        """This error for keeping: without the frames it went through, and all that they hold."""
+        self.__cause__ = self.__context__ = None
+        return self.with_traceback(None)
 
 
 class DefinitionError(OrchestrationError):

@@ -66,7 +66,7 @@ class Door:
             envelope = checked(value)
             self._check_user(delivery, envelope)
         except MalformedMessageError as error:
-            return self.bury(delivery, error)
+            return self.bury(delivery, error.as_value())
         if envelope.message_type is MessageType.HEARTBEAT and delivery.reason is None:
             return envelope
         if delivery.reason is not None and envelope.message_type is not MessageType.RESPONSE:
@@ -102,7 +102,7 @@ class Door:
         try:
             return replace(received, command=self._command(envelope))
         except OrchestrationError as error:
-            return replace(received, refusal=error)
+            return replace(received, refusal=error.as_value())
 
     def _command(self, envelope: Envelope) -> Command:
         payload = envelope.payload
