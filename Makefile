@@ -4,6 +4,8 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 JOBS ?= 2
 COVERAGE ?= 95
+SEEDS ?= 1000
+FIRST ?= 0
 ARGS ?=
 
 ifndef PYTHON
@@ -11,7 +13,7 @@ PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 /
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 endif
 
-.PHONY: help setup run check format test bench docs lock clean
+.PHONY: help setup run check format test bench simulate docs lock clean
 .DEFAULT_GOAL := help
 
 help: ## these lines
@@ -45,6 +47,9 @@ test: setup ## every test, with branch coverage; ARGS=… goes to pytest
 
 bench: setup ## workflows and steps a second, beside bare Dramatiq
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+simulate: setup ## the engine among faults, SEEDS=… of them from FIRST=…
+	$(BIN)/python -m tests.simulate --seeds $(SEEDS) --first $(FIRST) --jobs $(JOBS)
 
 docs: setup ## draw again what is drawn from the code
 	$(BIN)/python docs/states.py

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from orchestration.context import Context
 from orchestration.definitions import Agent, App, Workflow
-from orchestration.engine import Claim, Command, Engine, Held, Rules
+from orchestration.engine import Claim, Command, Engine, Held, Rules, Yield
 from orchestration.errors import NotFoundError
 from orchestration.plans import Step
 from orchestration.ports import Dispatch, Session, Store
@@ -119,9 +119,10 @@ class Worker:
             if claim := self.claim(self.fleet.transport.messages.pop(0)):
                 return claim
 
-    def complete(self, claim: Claim, value: Any = None) -> bool:
+    def complete(self, claim: Claim, value: Any = None, **configures: Any) -> bool:
         self.held.pop((claim.key, claim.attempt), None)
-        return self.engine.complete(claim.key, claim.attempt, value)
+        also = Yield({name: each for name, each in configures.items() if each is not None})
+        return self.engine.complete(claim.key, claim.attempt, value, also)
 
     def fail(self, claim: Claim, *, retryable: bool = True) -> bool:
         self.held.pop((claim.key, claim.attempt), None)

@@ -12,11 +12,13 @@ from random import Random
 from typing import Any, TypeVar
 
 from orchestration.engine import Claim, Key
-from orchestration.errors import NotFoundError, StateError, StoreError
+from orchestration.engine.by import By
+from orchestration.engine.emergency import stop
+from orchestration.errors import NotFoundError, StateError, StoppedError, StoreError
 from orchestration.plans import UNDO, Retry
 from orchestration.ports import Session
 from orchestration.state import OPEN, RunStatus, StepStatus
-from orchestration.store import attempts, control, runs, steps, workers
+from orchestration.store import attempts, configuration, control, runs, steps, stops, workers
 from orchestration.store.sqlite import MemoryStore
 from tests.clock import FakeClock
 from tests.engine.fleet import HOUR, MINUTE, SECOND, Fleet, Worker, app_of, step, workflow
@@ -34,7 +36,7 @@ FLOWS = [
         step("left", retry=RETRY),
         step("right", agent="narrow", required=False),
         step("join", "left", "right", retry=RETRY),
-        step("pay", "join", approval=HOUR, undo="unpay"),
+        step("pay", "join", approval=HOUR, undo="unpay", configures=["payer"]),
     ),
     workflow(
         "trip",
@@ -79,6 +81,7 @@ class Witness:
     undone: list[Key] = field(default_factory=list)
     ended: dict[tuple[str, int], RunStatus] = field(default_factory=dict)
     progress: dict[str, float] = field(default_factory=dict)
+    payers: set[str] = field(default_factory=set)
 
 
 class Simulation:
@@ -119,7 +122,12 @@ class Simulation:
         key = f"k{self.random.randrange(12)}"
         flow = FLOWS[hash_of(key) % len(FLOWS)].name
         parameters = {"items": list(range(hash_of(key) % 4)), "wanted": hash_of(key) % 2 == 0}
-        run_id = self.is_tried(lambda: self.fleet.start(flow, parameters, key=key))
+        stopped = self.stopped()
+        try:
+            run_id = self.is_tried(lambda: self.fleet.start(flow, parameters, key=key))
+        except StoppedError:
+            assert stopped, "only a stop forbids"
+            return
         if run_id is not None:
             assert self.witness.keys.setdefault(key, run_id) == run_id, "one run a command, ever"
 
@@ -141,16 +149,22 @@ class Simulation:
         if self.chance(0.15):
             messages.append(message)
         worker = self.random.choice(self.live)
-        acting = self.acting(message.run_id)
+        acting, held_up = self.acting(message.run_id), self.is_held_up(message.run_id)
         if claim := self.is_tried(lambda: worker.engine.claim(message)):
             worker.held[claim.key, claim.attempt] = claim
+            assert not held_up, "no claim after a stop"
             self.note_claim(claim, acting)
 
     def an_attempt_ends(self) -> None:
         if found := self.any_attempt():
             worker, claim = found
             works = claim.key[1].startswith(UNDO) or self.chance(0.85)
-            done = self.insist(lambda: worker.complete(claim) if works else worker.fail(claim))
+            payer = claim.key[0] if works and claim.key[1] == "pay" else None
+            done = self.insist(
+                lambda: worker.complete(claim, payer=payer) if works else worker.fail(claim)
+            )
+            if payer and done:
+                self.witness.payers.add(payer)
             if works and done:
                 attempt = self.witness.completed.setdefault(claim.key, claim.attempt)
                 assert attempt == claim.attempt, "one accepted completion a branch"
@@ -188,6 +202,19 @@ class Simulation:
 
     def somebody_sweeps(self) -> None:
         self.is_tried(self.client.refill)
+        self.is_tried(self.client.clear_stopped)
+
+    def somebody_stops_everything(self) -> None:
+        if self.chance(0.2):
+            self.is_tried(lambda: self.client.commit(lambda tx: stop(tx, By("chance"))))
+
+    def somebody_releases_it(self) -> None:
+        if self.stopped():
+            self.is_tried(lambda: self.client.release(By("chance")))
+
+    def an_agent_rests(self) -> None:
+        change = self.random.choice([self.client.pause_agents, *[self.client.resume_agents] * 2])
+        self.allowed(lambda: change(["narrow"], By("chance")))
 
     def somebody_intervenes(self) -> None:
         run_id = self.random.choice([*self.runs(), "nobody"])
@@ -204,8 +231,15 @@ class Simulation:
 
     def allowed(self, operation: Callable[[], Any]) -> None:
         """Do what the state of a run may forbid."""
-        with suppress(StateError, NotFoundError):
+        with suppress(StateError, NotFoundError, StoppedError):
             self.is_tried(operation)
+
+    def stopped(self) -> bool:
+        return bool(self.fleet.read(stops.is_stopped))
+
+    def is_held_up(self, run_id: str) -> bool:
+        """Whether an emergency stop keeps a run from going on."""
+        return self.stopped() and not self.fleet.read(lambda s: runs.is_system(s, run_id))
 
     def knows(self, worker: Worker) -> bool:
         return self.fleet.read(lambda s: workers.get(s, worker.row.id)) is not None
@@ -233,6 +267,13 @@ class Simulation:
     def check(self) -> None:
         self.store.read(self.check_runs)
         self.store.read(self.check_steps)
+        self.store.read(self.check_configuration)
+
+    def check_configuration(self, session: Session) -> None:
+        """Only who completed has configured, and each version follows the one before."""
+        found = configuration.history(session, "payer", 1_000)
+        assert {each.value for each in found} == self.witness.payers, "configured by completions"
+        assert [each.version for each in reversed(found)] == list(range(1, len(found) + 1))
 
     def check_runs(self, session: Session) -> None:
         assert runs.slots_taken(session) <= SLOTS
@@ -284,6 +325,7 @@ class Simulation:
         some = [self.a_command_comes, self.time_goes_by, self.a_worker_beats, self.somebody_answers]
         rare = [self.a_worker_dies, self.a_death_is_found, self.a_worker_seems_silent]
         rare += [self.a_worker_goes_in_good_order, self.somebody_sweeps, self.somebody_intervenes]
+        rare += [self.somebody_stops_everything, self.somebody_releases_it, self.an_agent_rests]
         for _ in range(actions):
             self.random.choice([*often * 5, *some * 2, self.a_worker_is_born, *rare])()
             self.check()
@@ -293,6 +335,8 @@ class Simulation:
         """No more faults, and people who answer: every run must end, and soon."""
         self.store.faults = 0.0
         for _ in range(60):
+            self.somebody_releases_it()
+            self.allowed(lambda: self.client.resume_agents(["narrow"], By("chance")))
             self.a_worker_is_born()
             for act in (self.a_death_is_found, self.somebody_sweeps, self.somebody_answers):
                 act()
