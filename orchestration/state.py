@@ -86,6 +86,9 @@ class Run:
         tallies: For each step that has begun, how many of its branches have which status.
             A step without a tally has not begun; an empty tally is a fan-out over nothing.
         ending: Where an undoing run will end.
+        parameters: What it was started with, as JSON text.
+        rank: Where its steps stand in line: lower goes first.
+        requester: Who is told about it on the bus; None: nobody.
     """
 
     id: str
@@ -94,6 +97,9 @@ class Run:
     generation: int = 1
     ending: RunStatus | None = None
     tallies: Mapping[str, Mapping[StepStatus, int]] = field(default_factory=dict)
+    parameters: str = "{}"
+    rank: float = 0.0
+    requester: str | None = None
 
     def to(self, status: RunStatus) -> "Run":
         """This run in another status.

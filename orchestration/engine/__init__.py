@@ -24,7 +24,7 @@ from orchestration.engine import (
     sweep,
 )
 from orchestration.engine.by import By
-from orchestration.engine.claim import Claim, Held, Key, Report
+from orchestration.engine.claim import Claim, Held, Key, Report, TakeOn
 from orchestration.engine.fork import Fork
 from orchestration.engine.submit import Command
 from orchestration.engine.transaction import Rules, Transaction
@@ -90,8 +90,22 @@ class Engine:
         """Take an attempt; None where it is no longer to be had."""
         return self.commit(lambda tx: claim.claim(tx, message))
 
-    def complete(self, key: Key, attempt: int, value: Any, also: Yield = NOTHING) -> bool:
+    def complete(
+        self,
+        key: Key,
+        attempt: int,
+        value: Any,
+        also: Yield = NOTHING,
+        take_on: TakeOn | None = None,
+    ) -> bool:
         """Write a result and what else was yielded; False if the claim was lost, and all with it.
+
+        Args:
+            key: The branch.
+            attempt: The attempt that was claimed.
+            value: Its result.
+            also: What it yields besides.
+            take_on: Where the caller would go on at once: see `claim.complete`.
 
         Raises:
             ValueError: The result is not JSON.
@@ -100,7 +114,7 @@ class Engine:
         large = len(text) > artifacts.LARGEST_IN_ROW
         name = self._keep_large(key, attempt, text) if large else None
         result = (None if large else text, name)
-        return self.commit(lambda tx: claim.complete(tx, key, attempt, result, also))
+        return self.commit(lambda tx: claim.complete(tx, key, attempt, result, also, take_on))
 
     def fail(self, key: Key, attempt: int, error: Mapping[str, Any], *, retryable: bool) -> bool:
         """Write that an attempt raised; False if the claim was lost."""

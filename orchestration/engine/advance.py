@@ -17,7 +17,7 @@ from orchestration.plans import UNDO
 from orchestration.state import Run, RunStatus, StepStatus, progress
 from orchestration.store import artifacts, attempts, events, outbox, runs, steps, tallies, undo
 from orchestration.store.alerts import AlertKind
-from orchestration.store.steps import NewStep, StepRow
+from orchestration.store.steps import StepRow
 
 MOST_BRANCHES = 10_000
 
@@ -59,7 +59,7 @@ def advance(tx: Transaction, run_id: str, fact: Fact, outcome: Outcome | None = 
         events.add(tx.session, run_id, tx.now, f"run.{run.status}")
         tx.slot_freed = True
     if run.status.ended and not before.status.ended:
-        outbox.notice(tx.session, outbox.FINAL, run_id, tx.now)
+        tell(tx, run, outbox.FINAL)
         if run.status is RunStatus.FAILED:
             tell_failure(tx, run)
     return run
@@ -77,8 +77,16 @@ def tell_failure(tx: Transaction, run: Run) -> None:
 
 def measure(tx: Transaction, run: Run) -> None:
     """Write how much of a run is done, for its requester too."""
-    runs.advance(tx.session, run.id, progress(run, tallies.fractions(tx.session, run.id)))
-    outbox.notice(tx.session, outbox.PROGRESS, run.id, tx.now)
+    at_work = run.count(StepStatus.RUNNING)
+    fractions = tallies.fractions(tx.session, run.id) if at_work else {}
+    runs.advance(tx.session, run.id, progress(run, fractions))
+    tell(tx, run, outbox.PROGRESS)
+
+
+def tell(tx: Transaction, run: Run, what: str) -> None:
+    """Let a run's requester be told, if there is one."""
+    if run.requester is not None:
+        outbox.notice(tx.session, what, run.id, tx.now)
 
 
 def apply(tx: Transaction, run: Run, effect: Effect, outcome: Outcome | None) -> list[Fact]:
@@ -133,31 +141,31 @@ def look_up(tx: Transaction, run: Run, path: str) -> Any:
         values = artifacts.result(tx.session, run.id, name)
         return values if run.plan.step[name].fans_out else values[0]
 
-    parameters = json.loads(runs.get(tx.session, run.id).parameters)
-    return paths.look_up(path, parameters, result)
+    return paths.look_up(path, json.loads(run.parameters), result)
 
 
 def open_branches(tx: Transaction, run: Run, effect: Open) -> None:
     """Write new branches, or the undo of one."""
     target = run.plan.step[effect.step.removeprefix(UNDO)]
-    rank = runs.rank(tx.session, run.id)
     branches = range(effect.first, effect.first + effect.count) if effect.count else (-1,)
     for branch, item in zip(branches, items_of(tx, run, effect), strict=True):
         status = effect.status if branch >= 0 else StepStatus.SKIPPED
-        new = NewStep(
+        new = StepRow(
             run_id=run.id,
             step=effect.step,
             branch=branch,
             agent=target.agent_of(max(branch, 0)),
             offer=run.plan.offer(effect.step, max(branch, 0)),
             status=status,
-            rank=rank,
+            rank=run.rank,
             item=item,
+            opened_at=tx.now,
             due_at=due_in(tx, run, effect.step, effect.status),
         )
-        steps.insert(tx.session, new, tx.now)
+        steps.insert(tx.session, new)
         if status is StepStatus.READY:
             tx.queues.add(new.agent)
+            tx.opened.append(new)
         else:
             events.add(tx.session, run.id, tx.now, f"step.{status}", (effect.step, branch))
     if effect.status is StepStatus.WAITING and effect.count:

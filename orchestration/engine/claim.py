@@ -1,18 +1,19 @@
 """Claim → work → fenced completion: how one worker, and only one, ends an attempt."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from orchestration.decide import facts
-from orchestration.engine import emergency, yields
+from orchestration.engine import dispatch, emergency, yields
 from orchestration.engine.advance import Outcome, advance, measure
 from orchestration.engine.transaction import Transaction
 from orchestration.engine.yields import Yield
-from orchestration.plans import UNDO
+from orchestration.plans import UNDO, Plan
 from orchestration.ports import Dispatch
-from orchestration.state import StepStatus
+from orchestration.state import Run, StepStatus
 from orchestration.store import agents, artifacts, attempts, runs, steps, workers
 from orchestration.store.steps import StepRow
 
@@ -54,6 +55,9 @@ class Claim:
         return f"{run_id}:{step}[{branch}]" if fans_out else f"{run_id}:{step}"
 
 
+TakeOn = Callable[[Claim | None], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """Live progress of a held attempt."""
@@ -75,7 +79,12 @@ def claim(tx: Transaction, message: Dispatch) -> Claim | None:
     if emergency.forbids(tx, row.run_id):
         return None
     run = runs.get(tx.session, row.run_id)
-    target = run.plan.step[row.step.removeprefix(UNDO)]
+    return take(tx, row, run.plan, run.parameters)
+
+
+def take(tx: Transaction, row: StepRow, plan: Plan, parameters: str) -> Claim:
+    """Write that this worker works on the next attempt of a branch that may begin."""
+    target = plan.step[row.step.removeprefix(UNDO)]
     deadline = tx.now + target.timeout
     silent_at = tx.now + (target.progress_timeout or target.timeout)
     steps.claim(tx.session, row, tx.rules.me, tx.now, min(deadline, silent_at), deadline)
@@ -85,14 +94,33 @@ def claim(tx: Transaction, message: Dispatch) -> Claim | None:
         attempt=row.attempt + 1,
         agent=row.agent,
         action=row.offer.removeprefix(f"{row.agent}.").rpartition("@")[0],
-        command=run.command,
-        parameters=run.parameters,
+        command=plan.name,
+        parameters=parameters,
         item=None if row.item is None else json.loads(row.item),
         never_retry=target.retry.never,
         progress_timeout=target.progress_timeout,
-        fans_out={step.name: step.fans_out for step in run.plan.steps},
+        fans_out={step.name: step.fans_out for step in plan.steps},
         configures=tuple(target.configures),
     )
+
+
+def take_next(tx: Transaction, run: Run) -> Claim | None:
+    """Take one of the branches that a completion has just opened, unless others come first.
+
+    It saves a message and a transaction, and is no privilege: a branch of better rank that waits
+    for a thread of this worker, or for room in that queue, has it. Nothing waits for an agent that
+    is paused or at its limit, for another kind of worker, or during an emergency stop.
+    """
+    for row in tx.opened:
+        if row.run_id == run.id and is_ours(tx, row) and dispatch.may_begin(tx, row):
+            return take(tx, row, run.plan, run.parameters)
+    return None
+
+
+def is_ours(tx: Transaction, row: StepRow) -> bool:
+    """Whether this worker can do a branch, and others look after what it claims."""
+    able = row.offer in tx.rules.offers and row.agent not in tx.rules.outside
+    return able and workers.is_present(tx.session, tx.rules.me)
 
 
 def held(tx: Transaction, key: Key, attempt: int) -> StepRow | None:
@@ -109,7 +137,12 @@ def keep(tx: Transaction, key: Key, attempt: int, name: str, piece: tuple[int, b
 
 
 def complete(
-    tx: Transaction, key: Key, attempt: int, result: tuple[str | None, str | None], also: Yield
+    tx: Transaction,
+    key: Key,
+    attempt: int,
+    result: tuple[str | None, str | None],
+    also: Yield,
+    take_on: TakeOn | None = None,
 ) -> bool:
     """Write what an attempt made and go on with the run; False, and nothing, if the claim is lost.
 
@@ -119,6 +152,8 @@ def complete(
         attempt: The attempt that was claimed.
         result: Its result as JSON text, or the name of the artifact that has it.
         also: What it yields besides.
+        take_on: Is given the claim that follows at once, or None where none does; it must not
+            forget the last that it was given before this is known to be committed.
     """
     row = held(tx, key, attempt)
     if row is None:
@@ -126,7 +161,9 @@ def complete(
     yields.write(tx, row, attempt, also)
     text, artifact = result
     outcome = Outcome(kind="completed", row=row, result=text, artifact=artifact)
-    advance(tx, key[0], facts.Completed(key[1], key[2]), outcome)
+    run = advance(tx, key[0], facts.Completed(key[1], key[2]), outcome)
+    if take_on is not None:
+        take_on(take_next(tx, run))
     return True
 
 

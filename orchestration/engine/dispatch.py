@@ -1,5 +1,6 @@
 """Who may go next: slots for runs, room in queues for steps."""
 
+import sys
 from datetime import timedelta
 
 from orchestration.circuit import CircuitState
@@ -8,7 +9,8 @@ from orchestration.engine import emergency, outside
 from orchestration.engine.advance import advance
 from orchestration.engine.transaction import Transaction
 from orchestration.ports import Dispatch
-from orchestration.store import agents, attempts, circuits, runs, steps, stops, workers
+from orchestration.store import attempts, circuits, queues, runs, steps, stops, workers
+from orchestration.store.queues import Queue
 from orchestration.store.steps import StepRow
 
 BATCH = 64
@@ -38,10 +40,11 @@ def admit(tx: Transaction) -> None:
         return
     free = tx.rules.slots - runs.slots_taken(tx.session)
     while free > 0:
-        batch = runs.next_pending(tx.session, min(free, BATCH), needs_slot=True, scope=scope)
+        wanted = min(free, BATCH)
+        batch = runs.next_pending(tx.session, wanted, needs_slot=True, scope=scope)
         for run_id in batch:
             advance(tx, run_id, facts.Admitted())
-        if not batch:
+        if len(batch) < wanted:
             break
         free = tx.rules.slots - runs.slots_taken(tx.session)
     tx.slot_freed = False
@@ -75,6 +78,17 @@ def send(tx: Transaction, row: StepRow, sends: int) -> None:
     tx.outgoing.append(Dispatch(*(row.agent, *row.key, row.attempt + 1), alone=row.losses > 0))
 
 
+def may_begin(tx: Transaction, row: StepRow) -> bool:
+    """Whether nothing stands against a ready branch, and nothing that waits comes before it."""
+    found = queues.look(tx.session, row.agent)
+    if found.paused or found.circuit is not CircuitState.CLOSED:
+        return False
+    if allowed(tx, row.agent, found) <= 0 or emergency.forbids(tx, row.run_id):
+        return False
+    served = sorted({offer.partition(".")[0] for offer in tx.rules.offers})
+    return not queues.is_outranked(tx.session, row.rank, row.agent, served)
+
+
 def room_in(tx: Transaction, queue: str) -> int:
     """How many more branches of a queue may be sent.
 
@@ -82,25 +96,27 @@ def room_in(tx: Transaction, queue: str) -> int:
     with what is running, so that a claim never has to be refused, and with what lost its claim
     but may still be at work.
     """
-    limits = agents.limits(tx.session, queue)
-    if limits.paused or limits.circuit is CircuitState.OPEN:
+    found = queues.look(tx.session, queue)
+    if found.paused or found.circuit is CircuitState.OPEN:
         return 0
-    room = room_within(tx, queue, limits.at_once)
-    if limits.circuit is CircuitState.HALF_OPEN and limits.since is not None:
-        return min(room, 1 - circuits.probes(tx.session, queue, limits.since))
+    room = room_within(tx, queue, found)
+    if found.circuit is CircuitState.HALF_OPEN and found.since is not None:
+        return min(room, 1 - circuits.probes(tx.session, queue, found.since))
     return room
 
 
-def room_within(tx: Transaction, queue: str, limit: int | None) -> int:
+def room_within(tx: Transaction, queue: str, found: Queue) -> int:
     """How many more branches of a queue may be sent to an agent that is trusted."""
-    queued, running = steps.in_queue(tx.session, queue)
     if queue in tx.rules.outside:
-        return (limit or MOST_OUTSIDE) - running
-    room = QUEUED_PER_SLOT * workers.slots(tx.session, queue) - queued
-    if limit is None:
-        return room
-    acting = attempts.acting_for(tx.session, queue)
-    return min(room, limit - queued - running - acting)
+        return (found.limit or MOST_OUTSIDE) - found.running
+    return min(QUEUED_PER_SLOT * found.slots - found.queued, allowed(tx, queue, found))
+
+
+def allowed(tx: Transaction, name: str, found: Queue) -> int:
+    """How many more branches an agent's limit allows; where it has none, as many as one likes."""
+    if found.limit is None:
+        return sys.maxsize
+    return found.limit - found.busy - attempts.acting_for(tx.session, name)
 
 
 def live_offers(tx: Transaction, queue: str) -> list[str]:

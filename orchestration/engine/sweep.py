@@ -14,7 +14,6 @@ from orchestration.engine.transaction import Transaction
 from orchestration.plans import UNDO
 from orchestration.state import StepStatus
 from orchestration.store import (
-    agents,
     alerts,
     attempts,
     circuits,
@@ -23,6 +22,7 @@ from orchestration.store import (
     data_messages,
     dead_letters,
     events,
+    queues,
     retention,
     runs,
     steps,
@@ -92,7 +92,7 @@ def must_have_begun(tx: Transaction, row: StepRow) -> bool:
 
 def give_up_waiting(tx: Transaction, row: StepRow) -> None:
     """End the wait of a branch for a worker; no attempt of it has begun."""
-    spared = agents.limits(tx.session, row.agent).circuit is CircuitState.OPEN
+    spared = queues.look(tx.session, row.agent).circuit is CircuitState.OPEN
     message = f"no worker took it in time: is one up that serves {row.agent}?"
     if spared:
         message = f"it was not sent in time: {row.agent} only failed of late, its circuit is open"

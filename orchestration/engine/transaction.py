@@ -9,6 +9,7 @@ from orchestration.circuit import Tolerance
 from orchestration.definitions import Route
 from orchestration.errors import OrchestrationError
 from orchestration.ports import Dispatch, Session
+from orchestration.store.steps import StepRow
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class Transaction:
     Attributes:
         outgoing: Messages that leave once this is committed.
         queues: Queues in which there may now be work to send, or room to send it.
+        opened: New branches that are ready.
         slot_freed: Whether a pending run may have got its chance.
     """
 
@@ -63,6 +65,7 @@ class Transaction:
     rules: Rules
     outgoing: list[Dispatch] = field(default_factory=list)
     queues: set[str] = field(default_factory=set)
+    opened: list[StepRow] = field(default_factory=list)
     slot_freed: bool = False
 
     def contain(

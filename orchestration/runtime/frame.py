@@ -7,7 +7,6 @@ import math
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
@@ -20,6 +19,7 @@ from orchestration.engine import Engine
 from orchestration.engine.claim import Claim, Held, Report
 from orchestration.errors import PermanentError, RejectedError, StoreError
 from orchestration.ports import Dispatch
+from orchestration.runtime.errand import Attempt, Errand
 from orchestration.runtime.gate import Gate
 from orchestration.runtime.staging import SharedValues, Staging
 from orchestration.store import artifacts
@@ -57,29 +57,6 @@ class Results(Mapping[str, Any]):
         return len(self._claim.fans_out)
 
 
-@dataclass(slots=True)
-class Attempt:
-    """An attempt in this process, from before its claim until after its end."""
-
-    dispatch: Dispatch
-    claim: Claim | None = None
-    fraction: float = 0.0
-    message: str = ""
-    dirty: bool = False
-    cancelled: bool = False
-
-    @property
-    def held(self) -> Held:
-        """Its key and number."""
-        d = self.dispatch
-        return (d.run_id, d.step, d.branch), d.attempt
-
-    def report(self, fraction: float, message: str) -> None:
-        """Note progress; the keeper writes it soon."""
-        self.fraction, self.message = fraction, message
-        self.dirty = True
-
-
 class Frame:
     """Runs actions of an app in the threads of one process.
 
@@ -115,7 +92,8 @@ class Frame:
         Returns:
             False if the message must stay unacknowledged: this process takes nothing new.
         """
-        attempt = Attempt(dispatch)
+        held = (dispatch.run_id, dispatch.step, dispatch.branch), dispatch.attempt
+        attempt = Attempt(held, held)
         with self._gate.entered(attempt.held, alone=dispatch.alone):
             if self.draining:
                 return False
@@ -125,15 +103,15 @@ class Frame:
             if self._attempts.setdefault(attempt.held, attempt) is not attempt:
                 settle()  # the same message again: what runs here already goes on
                 return True
+            errand = Errand(self._attempts, attempt)
             try:
                 attempt.claim = self._engine.claim(dispatch)
                 settle()
-                if attempt.claim is not None:
-                    self._perform(attempt, attempt.claim)
+                self._run(errand)
             except StoreError as error:
                 log.warning("could not claim %s: %s", dispatch.run_id, error)
             finally:
-                del self._attempts[attempt.held]
+                errand.go_on(done=False)
         return True
 
     def held(self) -> frozenset[Held]:
@@ -158,7 +136,7 @@ class Frame:
         for held in lost:
             if attempt := self._attempts.get(held):
                 attempt.cancelled = True
-                self._gate.excuse(held)
+                self._gate.excuse(attempt.entered)
 
     def lost_count(self) -> int:
         """How many threads still work on attempts that are no longer theirs."""
@@ -168,24 +146,36 @@ class Frame:
         """Retry no completion any longer: the process ends, and others take over."""
         self._stopping.set()
 
-    def _perform(self, attempt: Attempt, claim: Claim) -> None:
-        """Call the action, and end the attempt with what comes of it."""
+    def _run(self, errand: Errand) -> None:
+        """See each attempt of an errand to its end."""
+        while (attempt := errand.attempt) is not None and attempt.claim is not None:
+            done = self._perform(attempt, attempt.claim, errand)
+            if not done:
+                log.info("%s: its claim was lost, its result is dropped", attempt.held)
+            errand.go_on(done=done)
+
+    def _perform(self, attempt: Attempt, claim: Claim, errand: Errand) -> bool:
+        """Call the action, and end the attempt with what comes of it; False if that was too late.
+
+        A thread that others wait for takes nothing on.
+        """
         key, number = attempt.held
         try:
             staging = Staging(self._engine, claim.key[1], claim.configures)
             context = self._context(attempt, claim, staging)
             value = to_jsonable_python(call(self._action(claim), context))
             also = staging.staged
-            done = self._persist(lambda: self._engine.complete(key, number, value, also))
+            goes_on = not (self.draining or self.cut_off or self._gate.is_closed)
+            take_on = errand.take_on if goes_on else None
+            return self._persist(lambda: self._engine.complete(key, number, value, also, take_on))
         except BaseException as error:  # noqa: BLE001 - the agent's outermost frame
+            errand.take_on(None)
             name = type(error).__name__
             permanent = isinstance(error, PermanentError) or name in claim.never_retry
             problem = describe(error)
-            done = self._persist(
+            return self._persist(
                 lambda: self._engine.fail(key, number, problem, retryable=not permanent)
             )
-        if not done:
-            log.info("%s: attempt %s had lost its claim, its result is dropped", key, number)
 
     def _persist(self, operation: Callable[[], bool]) -> bool:
         """Write how an attempt ended, however long the store is away."""

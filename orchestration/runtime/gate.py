@@ -37,6 +37,11 @@ class Gate:
         finally:
             self.excuse(who)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether somebody is, or wants to be, alone."""
+        return self._alone is not None
+
     def excuse(self, who: Hashable) -> None:
         """Wait no longer for somebody: it is out, or what it does inside is lost anyway."""
         with self._condition:

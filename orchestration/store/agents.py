@@ -4,9 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
-from orchestration.circuit import CircuitState
 from orchestration.ports import Row, Session
 from orchestration.store.times import moment
 
@@ -138,30 +137,6 @@ def count_error(session: Session, name: str, error: str) -> None:
 def pause(session: Session, name: str, *, paused: bool) -> None:
     """Write whether anything is to be sent to an agent."""
     session.run("UPDATE agents SET paused = ? WHERE name = ?", int(paused), name)
-
-
-class Limits(NamedTuple):
-    """How much may be sent to an agent.
-
-    Attributes:
-        at_once: How many steps it may run at once; None: no limit.
-        since: When its circuit came to be open or half open.
-    """
-
-    at_once: int | None = None
-    paused: bool = False
-    circuit: CircuitState = CircuitState.CLOSED
-    since: datetime | None = None
-
-
-def limits(session: Session, name: str) -> Limits:
-    """How much may be sent to an agent."""
-    row = session.one(
-        "SELECT max_concurrent, paused, circuit, circuit_since FROM agents WHERE name = ?", name
-    )
-    if row is None:
-        return Limits()
-    return Limits(row[0], bool(row[1]), CircuitState(row[2]), moment(row[3]))
 
 
 def everyone(session: Session) -> list[AgentRow]:

@@ -45,6 +45,7 @@ COLUMNS = (
     " r.generation, r.progress, r.created_at, r.started_at, r.ended_at, r.due_at, r.reason, p.body,"
     " r.forked_from"
 )
+DECIDING = "r.status, r.ending, r.generation, r.parameters, r.rank, r.requester, p.body"
 FROM = "FROM runs r JOIN plans p ON p.digest = r.plan"
 
 
@@ -89,11 +90,11 @@ def load(session: Session, run_id: str) -> Run:
     Raises:
         NotFoundError: There is no such run.
     """
-    sql = f"SELECT r.status, r.ending, r.generation, p.body {FROM} WHERE r.id = ?"
+    sql = f"SELECT {DECIDING} {FROM} WHERE r.id = ?"
     row = session.one(sql, run_id)
     if row is None:
         raise NotFoundError(f"no workflow {run_id}: `orchestrate workflows list` shows them")
-    status, ending, generation, body = row
+    status, ending, generation, parameters, rank, requester, body = row
     return Run(
         id=run_id,
         plan=plans.load(body),
@@ -101,35 +102,33 @@ def load(session: Session, run_id: str) -> Run:
         generation=generation,
         ending=RunStatus(ending) if ending else None,
         tallies=tallies.of_run(session, run_id),
+        parameters=parameters,
+        rank=rank,
+        requester=requester,
     )
 
 
 def save(session: Session, before: Run, after: Run, now: datetime, timeout: timedelta) -> None:
     """Write what changed in a run, and keep its clock: only time as `running` counts."""
     at = now.timestamp()
+    changes: dict[str, tuple[Any, ...]] = {}
     if after.status is not before.status:
-        session.run(
-            "UPDATE runs SET status = ?, ending = ?, generation = ? WHERE id = ?",
-            *(after.status, after.ending, after.generation, after.id),
-        )
+        changes |= {"status = ?": (after.status,), "ending = ?": (after.ending,)}
         if before.status is RunStatus.RUNNING:
-            session.run(
-                "UPDATE runs SET spent = spent + ? - running_since, running_since = NULL,"
-                " due_at = NULL WHERE id = ?",
-                *(at, after.id),
-            )
+            changes["spent = spent + ? - running_since"] = (at,)
+            changes["running_since = NULL, due_at = NULL"] = ()
         if after.status is RunStatus.RUNNING:
-            session.run(
-                "UPDATE runs SET running_since = ?, due_at = ? - spent,"
-                " started_at = COALESCE(started_at, ?) WHERE id = ?",
-                *(at, at + timeout.total_seconds(), at, after.id),
-            )
+            changes["running_since = ?"] = (at,)
+            changes["due_at = ? - spent"] = (at + timeout.total_seconds(),)
+            changes["started_at = COALESCE(started_at, ?)"] = (at,)
         elif after.status in ENDED:
-            session.run("UPDATE runs SET ended_at = ? WHERE id = ?", at, after.id)
+            changes["ended_at = ?"] = (at,)
     if after.generation != before.generation:
-        session.run(
-            "UPDATE runs SET ended_at = NULL, reason = NULL, spent = 0 WHERE id = ?", after.id
-        )
+        changes["generation = ?"] = (after.generation,)
+        changes["ended_at = NULL, reason = NULL, spent = 0"] = ()
+    if changes:
+        values = (value for known in changes.values() for value in known)
+        session.run(f"UPDATE runs SET {', '.join(changes)} WHERE id = ?", *values, after.id)
 
 
 def advance(session: Session, run_id: str, progress: float) -> None:
@@ -177,12 +176,6 @@ def requester_and_status(session: Session, run_id: str) -> tuple[set[str], RunSt
     if row is None:
         return None
     return set() if row[1] is None else {row[0], row[1]}, RunStatus(row[2])
-
-
-def rank(session: Session, run_id: str) -> float:
-    """Where the steps of a run stand in line: lower goes first."""
-    row = session.one("SELECT rank FROM runs WHERE id = ?", run_id)
-    return float(row[0]) if row else HEAD
 
 
 def get(session: Session, run_id: str) -> RunRow:

@@ -10,9 +10,9 @@ from orchestration.store import tallies
 from orchestration.store.times import moment
 
 COLUMNS = (
-    "run_id, step, branch, agent, offer, status, rank, item, attempt, failures, losses, sends,"
-    " owner, fraction, message, unknown, error, opened_at, claimed_at, ended_at, due_at,"
-    " worker, deadline, (SELECT failures FROM agents WHERE name = steps.agent)"
+    "run_id, step, branch, agent, offer, status, rank, item, opened_at, attempt, failures, losses,"
+    " sends, owner, fraction, message, unknown, error, claimed_at, ended_at, due_at, worker,"
+    " deadline, (SELECT failures FROM agents WHERE name = steps.agent)"
 )
 OUTSIDE = "outside:"
 KEY = "run_id = ? AND step = ? AND branch = ?"
@@ -38,19 +38,19 @@ class StepRow:
     status: StepStatus
     rank: float
     item: str | None
-    attempt: int
-    failures: int
-    losses: int
-    sends: int
-    owner: str | None
-    fraction: float
-    message: str
-    unknown: bool
-    error: str | None
     opened_at: datetime
-    claimed_at: datetime | None
-    ended_at: datetime | None
-    due_at: datetime | None
+    attempt: int = 0
+    failures: int = 0
+    losses: int = 0
+    sends: int = 0
+    owner: str | None = None
+    fraction: float = 0.0
+    message: str = ""
+    unknown: bool = False
+    error: str | None = None
+    claimed_at: datetime | None = None
+    ended_at: datetime | None = None
+    due_at: datetime | None = None
     worker: str | None = None
     deadline: datetime | None = None
     agent_failures: int = 0
@@ -71,26 +71,11 @@ class StepRow:
         return self.run_id, self.step, self.branch
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewStep:
-    """What a branch begins with."""
-
-    run_id: str
-    step: str
-    branch: int
-    agent: str
-    offer: str
-    status: StepStatus
-    rank: float
-    item: str | None = None
-    due_at: datetime | None = None
-
-
-def insert(session: Session, new: NewStep, now: datetime) -> None:
+def insert(session: Session, new: StepRow) -> None:
     """Write a new branch; `due_at` is when a worker or a person must have taken it."""
     ready = new.status is StepStatus.READY
     waits = new.status in WAITING_FOR_SOMEBODY
-    at, due_at = now.timestamp(), new.due_at and new.due_at.timestamp()
+    at, due_at = new.opened_at.timestamp(), new.due_at and new.due_at.timestamp()
     session.run(
         "INSERT INTO steps (run_id, step, branch, agent, offer, queue, status, rank, item, due_at,"
         " deadline, opened_at, ended_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -198,16 +183,6 @@ def queues(session: Session) -> dict[str, dict[str, int]]:
     for queue, status, count in session.all(sql):
         found.setdefault(queue, {"ready": 0, "queued": 0, "running": 0})[status] = count
     return found
-
-
-def in_queue(session: Session, queue: str) -> tuple[int, int]:
-    """How many branches of a queue are sent but unclaimed, and how many are running."""
-    sql = (
-        "SELECT status, COUNT(*) FROM steps WHERE queue = ? AND status IN ('queued', 'running')"
-        " GROUP BY status"
-    )
-    counted = dict[str, int](session.all(sql, queue))
-    return counted.get("queued", 0), counted.get("running", 0)
 
 
 def mark_sent(session: Session, row: StepRow, sender: str, again_at: datetime, sends: int) -> None:
@@ -342,6 +317,6 @@ def wake(session: Session, row: StepRow, due_at: datetime | None) -> None:
 
 def read(row: Row) -> StepRow:
     """One row of `COLUMNS`."""
-    times = map(moment, row[17:21])
-    values = [*row[:5], StepStatus(row[5]), *row[6:15], bool(row[15]), row[16], *times, row[21]]
-    return StepRow(*[*values, moment(row[22]), row[23] or 0])
+    begun = [*row[:5], StepStatus(row[5]), *row[6:8], moment(row[8]), *row[9:16], bool(row[16])]
+    ended = [row[17], *map(moment, row[18:21]), row[21], moment(row[22]), row[23] or 0]
+    return StepRow(*begun, *ended)

@@ -147,12 +147,6 @@ def is_present(session: Session, worker: str) -> bool:
     return session.one(sql, worker) is not None
 
 
-def slots(session: Session, queue: str) -> int:
-    """How many steps of a queue the present workers can run at once."""
-    row = session.one("SELECT COALESCE(SUM(slots), 0) FROM slots WHERE queue = ?", queue)
-    return int(row[0]) if row else 0
-
-
 def _read(row: Row) -> WorkerRow:
     offers, (beat_at, started_at) = frozenset(json.loads(row[4])), map(moment, row[7:9])
     values = [*row[:4], offers, *row[5:7], beat_at, started_at, bool(row[9]), moment(row[10])]

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from orchestration.liveness import SILENT_AFTER_S
 from orchestration.ports import Locks, Session
 from orchestration.state import StepStatus
-from orchestration.store import agents, attempts, control, runs, steps, stops, workers
+from orchestration.store import agents, attempts, control, queues, runs, steps, stops, workers
 from orchestration.store.agents import AgentRow
 from orchestration.store.runs import RunRow
 from orchestration.store.steps import OUTSIDE, StepRow
@@ -102,7 +102,7 @@ def load(session: Session, locks: Locks, run_id: str, slots: int, now: datetime)
         workers=known,
         agents={agent.name: agent for agent in agents.everyone(session)},
         acting=acting,
-        busy={row.agent: sum(steps.in_queue(session, row.agent)) for row in rows},
+        busy={row.agent: queues.look(session, row.agent).busy for row in rows},
         errors=error_messages(session, run),
         stopped=stopped_by(session, run),
     )

@@ -102,6 +102,7 @@ class Worker:
             }
         )
         self.held: dict[Held, Claim] = {}
+        self.next: Claim | None = None
 
     def join(self) -> "Worker":
         self.engine.join(self.row, self.fleet.app)
@@ -119,10 +120,28 @@ class Worker:
             if claim := self.claim(self.fleet.transport.messages.pop(0)):
                 return claim
 
-    def complete(self, claim: Claim, value: Any = None, **configures: Any) -> bool:
+    def complete(
+        self, claim: Claim, value: Any = None, *, goes_on: bool = False, **configures: Any
+    ) -> bool:
         self.held.pop((claim.key, claim.attempt), None)
         also = Yield({name: each for name, each in configures.items() if each is not None})
-        return self.engine.complete(claim.key, claim.attempt, value, also)
+        take_on = self.take_on if goes_on else None
+        return self.engine.complete(claim.key, claim.attempt, value, also, take_on)
+
+    def take_on(self, claim: Claim | None) -> None:
+        """Hold in memory what is claimed with a completion, before that is committed."""
+        self.follow(done=False)
+        self.next = claim
+        if claim is not None:
+            self.held[claim.key, claim.attempt] = claim
+
+    def follow(self, *, done: bool) -> Claim | None:
+        """Begin what was claimed with a completion, if that was done; else forget it."""
+        follower, self.next = self.next, None
+        if follower is not None and not done:
+            del self.held[follower.key, follower.attempt]
+            return None
+        return follower
 
     def fail(self, claim: Claim, *, retryable: bool = True) -> bool:
         self.held.pop((claim.key, claim.attempt), None)

@@ -18,7 +18,15 @@ from orchestration.errors import NotFoundError, StateError, StoppedError, StoreE
 from orchestration.plans import UNDO, Retry
 from orchestration.ports import Session
 from orchestration.state import OPEN, RunStatus, StepStatus
-from orchestration.store import attempts, configuration, control, runs, steps, stops, workers
+from orchestration.store import (
+    attempts,
+    configuration,
+    control,
+    queues,
+    runs,
+    stops,
+    workers,
+)
 from orchestration.store.sqlite import MemoryStore
 from tests.clock import FakeClock
 from tests.engine.fleet import HOUR, MINUTE, SECOND, Fleet, Worker, app_of, step, workflow
@@ -160,11 +168,18 @@ class Simulation:
             worker, claim = found
             works = claim.key[1].startswith(UNDO) or self.chance(0.85)
             payer = claim.key[0] if works and claim.key[1] == "pay" else None
+            goes_on = self.chance(0.5)
             done = self.insist(
-                lambda: worker.complete(claim, payer=payer) if works else worker.fail(claim)
+                lambda: (
+                    worker.complete(claim, goes_on=goes_on, payer=payer)
+                    if works
+                    else worker.fail(claim)
+                )
             )
             if payer and done:
                 self.witness.payers.add(payer)
+            if follower := worker.follow(done=done):
+                self.note_claim(follower, self.acting(claim.key[0]))
             if works and done:
                 attempt = self.witness.completed.setdefault(claim.key, claim.attempt)
                 assert attempt == claim.attempt, "one accepted completion a branch"
@@ -290,7 +305,7 @@ class Simulation:
             assert row.generation > generation or row.status is status, "ended stays ended"
 
     def check_steps(self, session: Session) -> None:
-        at_work = steps.in_queue(session, "narrow")[1] + attempts.acting_for(session, "narrow")
+        at_work = queues.look(session, "narrow").running + attempts.acting_for(session, "narrow")
         assert at_work <= LIMIT, "also counting who lost the claim but may still act"
         timed = "status IN ('queued', 'running', 'backoff', 'waiting')"
         assert not session.all(f"SELECT 1 FROM steps WHERE {timed} AND due_at IS NULL")

@@ -8,7 +8,7 @@ from orchestration.ports import Session
 from orchestration.state import RunStatus, StepStatus
 from orchestration.store import runs, steps
 from orchestration.store.runs import NewRun
-from orchestration.store.steps import NewStep, StepRow
+from orchestration.store.steps import StepRow
 
 NOW = datetime(2025, 9, 12, 12, 0, 0, 123456, UTC)
 MINUTE = timedelta(minutes=1)
@@ -60,7 +60,7 @@ def add_step(
     now: datetime = NOW,
     **more: Any,
 ) -> StepRow:
-    new = NewStep(
+    new = StepRow(
         **{
             "run_id": "r1",
             "step": "packing",
@@ -69,10 +69,12 @@ def add_step(
             "offer": "warehouse.pack@2",
             "status": status,
             "rank": 0.0,
+            "item": None,
+            "opened_at": now,
             **more,
         }
     )
-    steps.insert(session, new, now)
+    steps.insert(session, new)
     return row(session, new.run_id, new.step, branch)
 
 

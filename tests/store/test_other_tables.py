@@ -9,6 +9,7 @@ from orchestration.store import (
     commands,
     control,
     events,
+    queues,
     retention,
     schedules,
     workers,
@@ -68,16 +69,6 @@ class TestAgents:
 
         store.write(operation)
 
-    def test_an_unknown_agent_has_no_limit(self, store: Store) -> None:
-        def operation(session: Session) -> None:
-            agents.declare(session, "warehouse", 3, [])
-            assert agents.limits(session, "warehouse") == agents.Limits(3)
-            assert agents.limits(session, "nobody") == agents.Limits()
-            session.run("UPDATE agents SET paused = 1")
-            assert agents.limits(session, "warehouse") == agents.Limits(3, paused=True)
-
-        store.write(operation)
-
 
 class TestWorkers:
     def test_a_worker_that_joins_is_present_with_its_slots(self, store: Store) -> None:
@@ -91,8 +82,8 @@ class TestWorkers:
             assert (first.beat, first.beat_at, first.started_at) == (0, NOW, NOW)
             assert (first.draining, first.left_at) == (False, None)
             assert {each.id for each in workers.present(session)} == {"w1", "w2"}
-            assert workers.slots(session, "warehouse") == 6
-            assert workers.slots(session, "nobody") == 0
+            assert queues.look(session, "warehouse").slots == 6
+            assert queues.look(session, "nobody").slots == 0
             assert workers.get(session, "w3") is None
 
         store.write(operation)
@@ -108,7 +99,7 @@ class TestWorkers:
             workers.leave(session, "w1", NOW + 9 * MINUTE)
             assert not workers.beat(session, "w1", NOW + 3 * MINUTE)
             assert workers.present(session) == []
-            assert workers.slots(session, "warehouse") == 0
+            assert queues.look(session, "warehouse").slots == 0
             gone = workers.get(session, "w1")
             assert gone is not None
             assert gone.left_at == NOW + 2 * MINUTE
@@ -120,9 +111,9 @@ class TestWorkers:
             workers.join(session, worker(warehouse=4), NOW)
             assert not workers.restore(session, worker(warehouse=4))
             workers.silence(session, "w1")
-            assert workers.slots(session, "warehouse") == 0
+            assert queues.look(session, "warehouse").slots == 0
             assert workers.restore(session, worker(warehouse=4))
-            assert workers.slots(session, "warehouse") == 4
+            assert queues.look(session, "warehouse").slots == 4
             assert not workers.restore(session, worker("w2"))
 
         store.write(operation)
@@ -133,7 +124,7 @@ class TestWorkers:
             workers.drain(session, "w1")
             assert workers.present(session)[0].draining
             assert not workers.restore(session, worker(warehouse=4))
-            assert workers.slots(session, "warehouse") == 0
+            assert queues.look(session, "warehouse").slots == 0
 
         store.write(operation)
 

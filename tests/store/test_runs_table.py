@@ -112,8 +112,7 @@ def test_the_next_run_is_the_oldest_where_a_minute_is_worth_one_priority(store: 
         move_run(session, "running", R.RUNNING)
         add_run(session, "approved", NOW + 9 * MINUTE)
         runs.move_to_head(session, "approved")
-        assert runs.rank(session, "approved") == runs.HEAD
-        assert runs.rank(session, "nobody") == runs.HEAD
+        assert runs.load(session, "approved").rank == runs.HEAD
         assert runs.next_pending(session, 1, needs_slot=True, scope=None) == ["approved"]
         assert runs.next_pending(session, 9, needs_slot=True, scope="high") == ["high"]
         assert runs.next_pending(session, 9, needs_slot=False, scope=None) == ["system"]

@@ -1,0 +1,66 @@
+"""What one thread of a worker does after one message: an attempt, and those that follow at once."""
+
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+
+from orchestration.engine.claim import Claim, Held
+
+
+@dataclass(slots=True)
+class Attempt:
+    """An attempt in this process, from before its claim is committed until after its end.
+
+    Attributes:
+        held: Its key and number.
+        entered: What the gate knows its thread by.
+    """
+
+    held: Held
+    entered: Held
+    claim: Claim | None = None
+    fraction: float = 0.0
+    message: str = ""
+    dirty: bool = False
+    cancelled: bool = False
+
+    def report(self, fraction: float, message: str) -> None:
+        """Note progress; the keeper writes it soon."""
+        self.fraction, self.message = fraction, message
+        self.dirty = True
+
+
+class Errand:
+    """A thread's attempts, one after the other; each is in memory before its claim is committed.
+
+    Args:
+        attempts: Everything that this process holds.
+        first: The attempt that a message was about, which is in there.
+    """
+
+    def __init__(self, attempts: MutableMapping[Held, Attempt], first: Attempt) -> None:
+        self._attempts = attempts
+        self._next: Attempt | None = None
+        self.attempt: Attempt | None = first
+
+    def take_on(self, claim: Claim | None) -> None:
+        """Note which claim is written together with the end of the attempt; the last word counts.
+
+        Where nobody knows whether that was committed, it is held until somebody does.
+        """
+        self._forget_next()
+        if claim is not None and self.attempt is not None:
+            held = claim.key, claim.attempt
+            self._next = self._attempts[held] = Attempt(held, self.attempt.entered, claim)
+
+    def go_on(self, *, done: bool) -> None:
+        """Leave the attempt behind, for the one that was claimed with its end if that was done."""
+        if not done:
+            self._forget_next()
+        if self.attempt is not None:
+            del self._attempts[self.attempt.held]
+        self.attempt, self._next = self._next, None
+
+    def _forget_next(self) -> None:
+        if self._next is not None:
+            del self._attempts[self._next.held]
+            self._next = None
