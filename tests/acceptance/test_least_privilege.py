@@ -1,7 +1,6 @@
 """The users of docs/least-privilege.md can do their work, and nothing else."""
 
 import asyncio
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,16 +15,15 @@ from orchestration.errors import BrokerError
 from orchestration.messages import EXCHANGE, Envelope
 from orchestration.store import dead_letters
 from tests.acceptance.node import Node, node_in
-from tests.acceptance.processes import ROOT
 from tests.bus import guarded_fleet
 from tests.bus.guarded_fleet import WORKER
 from tests.bus.orchestra import Orchestra, environment, playing
 from tests.eventually import eventually
+from tests.shown import block
 
 pytestmark = pytest.mark.rabbitmq
 
-PAGE = (ROOT / "docs" / "least-privilege.md").read_text("utf-8")
-LINES = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)[0]
+LINES = block("docs/least-privilege.md", "sh", "rabbitmqctl add_vhost")
 PASSWORDS = {"orchestrator": "change-this-1", "management_agent": "change-this-3"}
 REFUSED = 403
 NOT_YOU = 406
@@ -113,6 +111,16 @@ FORBIDDEN: dict[str, tuple[str, int, Attempt]] = {
     "empty another's queue": (WORKER, REFUSED, lambda c: c.queue_purge(f"agent.{BOSS}")),
     "delete another's queue": (WORKER, REFUSED, lambda c: c.queue_delete(f"agent.{BOSS}")),
     "make a queue": (WORKER, REFUSED, lambda c: c.queue_declare("mine")),
+    "claim the vhost for a store": (
+        WORKER,
+        REFUSED,
+        lambda c: c.queue_declare("orchestration_store"),
+    ),
+    "read the emergency stops": (
+        WORKER,
+        REFUSED,
+        lambda c: c.basic_get("orchestration_control"),
+    ),
     "make another's queue": (WORKER, REFUSED, lambda c: c.queue_declare(f"agent.{OTHER}")),
     "delete the exchange": (WORKER, REFUSED, lambda c: c.exchange_delete(EXCHANGE)),
     "bind to another's keys": (
@@ -199,6 +207,16 @@ def test_an_agent_is_told_what_it_may_not(
             await bus.send_heartbeat()
 
     asyncio.run(scenario())
+
+
+def test_the_orchestrator_s_user_claims_the_vhost_and_hears_emergency_stops(
+    node: Node, live: Orchestra
+) -> None:
+    del live
+    rows = node.control("list_queues", "-p", "/amc_trader", "name", "consumers").splitlines()
+    consumers = dict(row.split() for row in rows)
+    assert int(consumers["orchestration_store"]) > 0
+    assert int(consumers["orchestration_control"]) > 0
 
 
 def test_every_line_of_the_page_was_run(node: Node) -> None:

@@ -1,0 +1,70 @@
+"""What README.md and docs/ show, and a way to run it as it stands there."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from orchestration.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```(bash|sh|python)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def text_of(page: str) -> str:
+    """A page by its path from the root."""
+    return (ROOT / page).read_text("utf-8")
+
+
+def blocks(page: str) -> list[tuple[str, str]]:
+    """Language and text of each block of a page that can be run."""
+    return BLOCK.findall(text_of(page))
+
+
+def block(page: str, kind: str, word: str) -> str:
+    """The one block of a page and a kind in which a word occurs."""
+    (found,) = [text for language, text in blocks(page) if language == kind and word in text]
+    return found
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """This machine's, without the settings of whoever runs the tests."""
+    ours = {name.upper() for name in Settings.model_fields} | {"ARGS", "JOBS", "MAKELEVEL"}
+    kept = {name: value for name, value in os.environ.items() if name not in ours}
+    path = f"{Path(sys.executable).parent}:{kept['PATH']}"
+    made = {"PATH": path, "ORCHESTRATION_HOME": str(home / "home"), "MAKEFLAGS": ""}
+    return {**kept, **made, **more}
+
+
+@contextmanager
+def started(*words: str, cwd: Path, env: Mapping[str, str]) -> Iterator["subprocess.Popen[str]"]:
+    """A command in a process group of its own, of which nothing is left afterwards."""
+    process = subprocess.Popen(
+        words,
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def shell(text: str, cwd: Path, env: Mapping[str, str]) -> str:
+    """What a block prints, once everything that it started has ended."""
+    with started("bash", "-euo", "pipefail", "-c", f"{text}\nwait", cwd=cwd, env=env) as process:
+        printed, _ = process.communicate(timeout=110)
+        assert process.returncode == 0, printed
+    return printed
