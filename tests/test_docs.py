@@ -10,6 +10,7 @@ from orchestration.bus.address import Address
 from orchestration.cli.verbs import VERBS, Group
 from orchestration.runtime.look import rabbitmq_status
 from orchestration.settings import Settings
+from tests.actors.stub_vendors import serving
 from tests.eventually import eventually
 from tests.shown import PAGES, ROOT, block, blocks, environment, shell, started, text_of
 
@@ -99,6 +100,7 @@ def test_every_command_has_its_chapter() -> None:
         (block(OPERATIONS, "bash", "schema --check"), r"it would be a dead letter"),
         (block(OPERATIONS, "bash", "config history"), r"active_strategy +1"),
         (block(OPERATIONS, "bash", "schedules add"), r"morning +health_check"),
+        (block(OPERATIONS, "bash", "alerts list"), r"workflow_failed"),
         (block(COMMANDS, "bash", "run discover"), r"recommended_strategy"),
     ],
 )
@@ -117,6 +119,16 @@ def test_a_fleet_on_rabbitmq_is_examined(tmp_path: Path, vhost: str) -> None:
     printed = shell(text.replace(BROKER, vhost), ROOT, environment(tmp_path))
     assert "Success Rate: 100.0%" in printed
     assert "problem" not in printed
+
+
+@pytest.mark.acceptance
+def test_real_data_are_integrated_with_vendors_that_are_stubs(tmp_path: Path) -> None:
+    with serving() as vendors:
+        urls = {f"{name}_URL": vendors.url for name in ("POLYGON", "YAHOO", "ALPHA_VANTAGE")}
+        rates = {"POLYGON_RATE": "999/second", "YAHOO_RATE": "999/second"}
+        text = block(COMMANDS, "bash", "send integrate_real_data")
+        printed = shell(text, tmp_path, environment(tmp_path, **urls, **rates))
+    assert re.search(r"trading_mode +1 +live", printed), printed
 
 
 RESTOCK = """
