@@ -19,7 +19,7 @@ EXAMPLE = "examples.warehouse"
 GUIDE = "docs/setup-guide.md"
 ROWS = re.findall(r"^\| (?!the guide|---).+ \|$", text_of(GUIDE), re.MULTILINE)
 OURS = "\n".join(row.split(" | ", 1)[1] for row in ROWS)
-FILE = re.compile(r"`((?:[\w.-]+/)+[\w.-]+|\w+\.(?:py|md|txt)|Makefile|Procfile)(?:::(\w+))?`")
+FILE = re.compile(r"`((?:[\w.-]+/)+[\w.-]*|\w+\.(?:py|md|txt)|Makefile|Procfile)(?:::(\w+))?`")
 SNIPPETS = {
     "Basic setup": "await orchestrator.start()",
     "RabbitMQ configuration": "`virtual_host`",
