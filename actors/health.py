@@ -16,7 +16,7 @@ Answer = dict[str, Any]
 Facts = Mapping[str, Any]
 
 
-def answering(agent: str, look: Callable[[], Facts]) -> Callable[[Context], Answer]:
+def answering(agent: str, look: Callable[[Context], Facts]) -> Callable[[Context], Answer]:
     """Return the action `health_check` of an agent.
 
     `look` tries what the agent lives on and returns what it found; what it raises is the agent's
@@ -25,7 +25,7 @@ def answering(agent: str, look: Callable[[], Facts]) -> Callable[[Context], Answ
 
     def health_check(context: Context) -> Answer:
         """Try what this agent lives on, and say what it costs."""
-        facts = dict(look())
+        facts = dict(look(context))
         detailed = bool(getattr(context.parameters, "detailed", False))
         metrics = {**vitals(), **(machine() if detailed else {})}
         return {"agent": agent, "status": "healthy", "facts": facts, "metrics": metrics}

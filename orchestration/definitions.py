@@ -71,7 +71,6 @@ class Workflow:
         priority: Default priority of its runs, 1 (low) to 4 (critical).
         system: True: it runs at once and takes no slot, also during an emergency stop.
         stops: True: its start is an emergency stop, for the `reason` among its parameters.
-        unavailable: A reason why it cannot be started yet; None: it can.
 
     Raises:
         DefinitionError: A cycle, an unknown need, a doubled name or a wrong path.
@@ -85,7 +84,6 @@ class Workflow:
     priority: int = 2
     system: bool = False
     stops: bool = False
-    unavailable: str | None = None
 
     def __post_init__(self) -> None:
         check_name("workflow", self.name)
@@ -95,10 +93,9 @@ class Workflow:
             raise DefinitionError(
                 f"workflow {self.name}: one that stops is a system one with a parameter `reason`"
             )
-        if not self.steps and self.unavailable is None:
+        if not self.steps:
             raise DefinitionError(f"workflow {self.name}: declare at least one step")
-        if self.steps:
-            self.plan.check(self.parameters.model_fields)
+        self.plan.check(self.parameters.model_fields)
 
     @property
     def plan(self) -> Plan:
@@ -146,8 +143,8 @@ class App:
         for workflow in self.workflows:
             for step in workflow.steps:
                 self._check(workflow, step)
-        available = (workflow for workflow in self.workflows if workflow.unavailable is None)
-        object.__setattr__(self, "_plans", {each.name: self._pinned(each) for each in available})
+        plans = {each.name: self._pinned(each) for each in self.workflows}
+        object.__setattr__(self, "_plans", plans)
 
     def _check(self, workflow: Workflow, step: Step) -> None:
         for name in step.agents:

@@ -42,10 +42,6 @@ class UnknownCommandError(RejectedError):
         self.known = tuple(sorted(known))
 
 
-class UnavailableCommandError(RejectedError):
-    """The command is declared but cannot be started here yet: the reason says why."""
-
-
 class DuplicateCommandError(RejectedError):
     """The same idempotency key came with another body: use a new key for a new command."""
 

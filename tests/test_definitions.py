@@ -55,8 +55,7 @@ def test_there_are_four_priorities(priority: int) -> None:
         Workflow("restock", steps=[PACKING], parameters=Restock, priority=priority)
 
 
-def test_only_a_workflow_that_cannot_be_started_may_be_without_steps() -> None:
-    assert Workflow("later", steps=[], unavailable="comes with the broker").unavailable
+def test_a_workflow_has_steps() -> None:
     with pytest.raises(DefinitionError, match="declare at least one step"):
         Workflow("empty", steps=[])
 

@@ -1,19 +1,19 @@
 """Data from other companies' services."""
 
 from actors.health import Facts, answering
+from actors.integration.data_source import current_source, market_of
 from actors.integration.switch import switch_back, switch_source
-from actors.market.provider import configured_providers
 from actors.names import API_INTEGRATION
 from actors.prices import configured_source
-from orchestration import Agent, settings
+from orchestration import Agent, Context
 
 
-def look() -> Facts:
-    """Tell which vendors have a key, and which prices stand in the package's place."""
-    providers = configured_providers(settings.load())
+def look(context: Context) -> Facts:
+    """Tell how each vendor is: its circuit, cooldown and budget, as the whole fleet sees them."""
     return {
-        "external_sources": [name for name, each in providers.items() if each.configured],
         "embedded_source": configured_source().name,
+        "data_source": current_source(context).as_json(),
+        "vendors": market_of(context).state(),
     }
 
 

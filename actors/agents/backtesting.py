@@ -62,7 +62,7 @@ def analyze_performance(context: Context) -> dict[str, Any]:
     return {"published": published, "benchmark": benchmark.as_json()}
 
 
-def look() -> Facts:
+def look(_context: Context) -> Facts:
     """Compute one indicator of which the answer is known."""
     rising = float(cutler_rsi(np.arange(1.0, 21.0))[-1])
     return {"numpy": np.__version__, "rsi_of_a_rising_price": rising}

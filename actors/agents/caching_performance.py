@@ -15,7 +15,7 @@ def clear_job_queue(context: Context) -> dict[str, Any]:
     return configured_controller().clear(context)
 
 
-def look() -> Facts:
+def look(_context: Context) -> Facts:
     """Measure the machine's memory."""
     memory = psutil.virtual_memory()
     return {"memory_used": round(memory.percent / 100, 3), "memory_mib": memory.total // 2**20}

@@ -32,7 +32,7 @@ def prepare_validation_data(context: Context) -> dict[str, Any]:
     }
 
 
-def look() -> Facts:
+def look(_context: Context) -> Facts:
     """List what the configured source has."""
     source = configured_source()
     return {"source": source.name, "symbols": len(source.available())}

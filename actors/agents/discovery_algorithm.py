@@ -65,7 +65,7 @@ def restart_discovery(context: Context) -> dict[str, Any]:
     return configured_controller().restart(context, context.results["stopping_rq_workers"])
 
 
-def look() -> Facts:
+def look(_context: Context) -> Facts:
     """Ask after the workers, and count what can be chosen among."""
     return {
         "workers": dict(configured_controller().look()),

@@ -94,7 +94,7 @@ def restart_of(context: Context) -> RestartDiscoverySystem:
     return RestartDiscoverySystem.model_validate(context.parameters, from_attributes=True)
 
 
-def look() -> Facts:
+def look(_context: Context) -> Facts:
     """Measure the disk that records are kept on."""
     disk = shutil.disk_usage(Path.cwd())
     return {"disk_free_mib": disk.free // 2**20, "disk_used": round(disk.used / disk.total, 3)}

@@ -55,7 +55,7 @@ def collect_acknowledgements(context: Context) -> dict[str, Any]:
     return found
 
 
-def look() -> Facts:
+def look(_context: Context) -> Facts:
     """Measure how busy the machine is."""
     one, five, fifteen = psutil.getloadavg()
     return {"load_1": one, "load_5": five, "load_15": fifteen}

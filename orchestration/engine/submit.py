@@ -17,7 +17,6 @@ from orchestration.errors import (
     DuplicateCommandError,
     OverloadedError,
     RejectedError,
-    UnavailableCommandError,
     UnknownCommandError,
 )
 from orchestration.plans import Plan
@@ -93,13 +92,10 @@ def workflow_of(app: App, name: str) -> Workflow:
 
     Raises:
         UnknownCommandError: There is none.
-        UnavailableCommandError: It cannot be started yet.
     """
     workflow = app.workflow.get(name)
     if workflow is None:
         raise UnknownCommandError(name, list(app.workflow))
-    if workflow.unavailable is not None:
-        raise UnavailableCommandError(f"{name}: {workflow.unavailable}")
     return workflow
 
 

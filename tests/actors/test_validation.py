@@ -20,8 +20,9 @@ from actors.agents import (
 )
 from actors.names import ALL_AGENT_NAMES
 from actors.parameters import HealthCheck, StatusReport, ValidateAlgorithms
-from actors.workflows import WORKFLOWS, health_check, status_report, validate_algorithms
+from actors.workflows import health_check, status_report, validate_algorithms
 from orchestration import Workflow
+from tests.actors.markets import MemoryShared
 from trading.dataset import prepare
 from trading.errors import DataError, ProvenanceError, SourceError
 from trading.metrics import METRIC_NAMES
@@ -49,6 +50,8 @@ class Given:
     results: dict[str, Any] = field(default_factory=dict)
     item: Any = None
     fleet: Any = None
+    configuration: dict[str, Any] = field(default_factory=dict)
+    shared: MemoryShared = field(default_factory=MemoryShared)
     heard: list[float] = field(default_factory=list)
 
     def progress(self, fraction: float, message: str = "") -> None:
@@ -234,17 +237,11 @@ def test_a_directory_that_is_gone_is_ill_health(
     with pytest.raises(
         SourceError, match=r"local cannot be read: MARKET_DATA_DIR is .*gone, which is no"
     ):
-        data_validation.look()
+        data_validation.look(Given(HealthCheck(), {}))  # type: ignore[arg-type]
 
 
 def test_the_status_is_the_fleets() -> None:
     assert run(status_report, StatusReport())["reporting"] == {"agents": 7}
-
-
-def test_what_is_not_there_yet_says_so() -> None:
-    refusing = {workflow.name: workflow.unavailable for workflow in WORKFLOWS if not workflow.steps}
-    assert set(refusing) <= {"integrate_real_data"}
-    assert all(reason and reason.startswith("not available yet") for reason in refusing.values())
 
 
 def test_an_agents_dependencies_are_agents() -> None:

@@ -127,6 +127,5 @@ app = App(
                 Step("booming", "worker", "boom", needs=["working"]),
             ],
         ),
-        Workflow("later", steps=[], unavailable="not available yet"),
     ],
 )

@@ -72,7 +72,6 @@ def test_lists_are_known_by_their_type() -> None:
     ("words", "says"),
     [
         (["nonsense"], "unknown command 'nonsense'; known commands: asking"),
-        (["later"], "later: not available yet"),
         (["job", "-p", "count=-5"], "count: Input should be greater than or equal to 1 (got -5)"),
         (["job", "-p", "count=many"], "count: Input should be a valid integer"),
         (["job", "-p", "kinds=green"], "kinds.0: Input should be 'red' or 'blue'"),

@@ -12,7 +12,6 @@ from orchestration.errors import (
     DuplicateCommandError,
     OverloadedError,
     RejectedError,
-    UnavailableCommandError,
     UnknownCommandError,
 )
 from orchestration.state import RunStatus
@@ -90,8 +89,7 @@ class Purchase(BaseModel):
 
 
 BUY = Workflow("buy", parameters=Purchase, steps=[step("pay")])
-LATER = Workflow("later", steps=[], unavailable="it comes with the broker")
-APP = App(agents=app_of(BUY).agents, workflows=[BUY, LATER])
+APP = App(agents=app_of(BUY).agents, workflows=[BUY])
 
 
 class Legs(RootModel[dict[str, set[tuple[str, ...]]]]):
@@ -154,13 +152,9 @@ class TestValidation:
             validated(BUY, "amount")  # type: ignore[arg-type]
 
     def test_an_unknown_command_names_the_known_ones(self) -> None:
-        with pytest.raises(UnknownCommandError, match="known commands: buy, later") as caught:
+        with pytest.raises(UnknownCommandError, match="known commands: buy") as caught:
             workflow_of(APP, "sell")
-        assert (caught.value.command, caught.value.known) == ("sell", ("buy", "later"))
-
-    def test_what_cannot_be_started_yet_says_why(self) -> None:
-        with pytest.raises(UnavailableCommandError, match="later: it comes with the broker"):
-            workflow_of(APP, "later")
+        assert (caught.value.command, caught.value.known) == ("sell", ("buy",))
 
     def test_a_prepared_command_is_named_after_its_workflow(self) -> None:
         command = prepare(APP, "buy", {"amount": 3}, sender="tests", run_hex="0123456789abcdef")
