@@ -23,6 +23,7 @@ from orchestration.engine import (
     submit,
     sweep,
 )
+from orchestration.engine.allowance import Allowance
 from orchestration.engine.by import By
 from orchestration.engine.claim import Claim, Held, Key, Report, TakeOn
 from orchestration.engine.fork import Fork
@@ -57,6 +58,7 @@ class Engine:
         self.clock = clock
         self.rules = rules
         self._transport = transport
+        self._allowance = Allowance()
 
     def commit(self, operation: Callable[[Transaction], T]) -> T:
         """Run an operation in one transaction, then send what it noted.
@@ -265,7 +267,7 @@ class Engine:
         """The operation with its own transaction, and what leaves once that is committed."""
 
         def attempt(session: Session) -> tuple[T, list[Dispatch]]:
-            tx = Transaction(session, self.clock.now(), self.rules)
+            tx = Transaction(session, self.clock.now(), self.rules, self._allowance)
             value = operation(tx)
             dispatch.settle_queues(tx)
             return value, tx.outgoing

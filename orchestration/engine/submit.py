@@ -168,9 +168,7 @@ def submit(tx: Transaction, command: Command) -> str:
             return seen.run_id
     if not command.system:
         emergency.check(tx, f"{command.plan.name} cannot be started")
-    pending = runs.pending_of(tx.session, command.sender)
-    if pending >= tx.rules.most_pending:
-        raise OverloadedError(command.sender, pending, RETRY_AFTER_S)
+    check_room(tx, command.sender)
     new = runs.NewRun(
         id=command.run_id,
         plan=command.plan,
@@ -193,3 +191,17 @@ def submit(tx: Transaction, command: Command) -> str:
         emergency.stop(tx, By(command.sender, str(reason)))
     tx.slot_freed = True
     return command.run_id
+
+
+def check_room(tx: Transaction, sender: str) -> None:
+    """Let a sender have one more pending run.
+
+    Raises:
+        OverloadedError: It has too many.
+    """
+    if tx.allowance.spend(sender, tx.now):
+        return
+    pending = runs.pending_of(tx.session, sender)
+    if pending >= tx.rules.most_pending:
+        raise OverloadedError(sender, pending, RETRY_AFTER_S)
+    tx.allowance.grant(sender, tx.rules.most_pending - pending, tx.now)

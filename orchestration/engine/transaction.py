@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from orchestration.circuit import Tolerance
 from orchestration.definitions import Route
+from orchestration.engine.allowance import Allowance
 from orchestration.errors import OrchestrationError
 from orchestration.ports import Dispatch, Session
 from orchestration.store.steps import StepRow
@@ -54,6 +55,7 @@ class Transaction:
     """A session and what was decided in it.
 
     Attributes:
+        allowance: What senders may still submit; every transaction of an engine has the same.
         outgoing: Messages that leave once this is committed.
         queues: Queues in which there may now be work to send, or room to send it.
         opened: New branches that are ready.
@@ -63,6 +65,7 @@ class Transaction:
     session: Session
     now: datetime
     rules: Rules
+    allowance: Allowance
     outgoing: list[Dispatch] = field(default_factory=list)
     queues: set[str] = field(default_factory=set)
     opened: list[StepRow] = field(default_factory=list)

@@ -7,6 +7,7 @@ import pytest
 from pydantic import BaseModel, Field, RootModel
 
 from orchestration.definitions import App, Workflow
+from orchestration.engine.allowance import MOST_SENDERS, Allowance
 from orchestration.engine.submit import dumped, prepare, validated, workflow_of
 from orchestration.errors import (
     DuplicateCommandError,
@@ -76,6 +77,36 @@ class TestOverload:
         error = caught.value
         assert (error.sender, error.pending, error.retry_after) == ("tests", 2, 30)
         assert fleet.start("chain", sender="somebody else")
+
+    def test_a_sender_far_from_its_limit_is_not_counted_each_time_and_stops_at_it_all_the_same(
+        self, fleet: Fleet
+    ) -> None:
+        fleet.client = fleet.engine("client", slots=0, most_pending=40)
+        for _ in range(40):
+            fleet.start("chain")
+        with pytest.raises(OverloadedError) as caught:
+            fleet.start("chain")
+        assert caught.value.pending == 40
+
+    def test_what_others_accept_counts_after_a_second(self, fleet: Fleet) -> None:
+        fleet.client = fleet.engine("client", slots=0, most_pending=40)
+        fleet.start("chain")
+        fleet.client, early = fleet.engine("other", slots=0, most_pending=40), fleet.client
+        for _ in range(39):
+            fleet.start("chain")
+        fleet.client = early
+        fleet.start("chain")
+        fleet.clock.advance(SECOND)
+        with pytest.raises(OverloadedError) as caught:
+            fleet.start("chain")
+        assert caught.value.pending == 41
+
+    def test_a_crowd_of_senders_fills_no_memory(self, fleet: Fleet) -> None:
+        allowance, now = Allowance(), fleet.clock.now()
+        for number in range(MOST_SENDERS + 1):
+            allowance.grant(f"sender-{number}", free=40, now=now)
+        assert allowance.spend(f"sender-{MOST_SENDERS}", now)
+        assert not allowance.spend("sender-0", now)
 
     def test_a_repeated_command_is_answered_all_the_same(self, fleet: Fleet) -> None:
         fleet.client = fleet.engine("client", slots=0, most_pending=1)

@@ -1,0 +1,41 @@
+"""What a sender may still submit before its pending runs are counted again."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+SHARE = 8
+VALID = timedelta(seconds=1)
+MOST_SENDERS = 1_000
+
+
+@dataclass(slots=True)
+class Credit:
+    """So many commands, until a moment."""
+
+    left: int
+    until: datetime
+
+
+class Allowance:
+    """Spares a count of pending runs, which takes the longer the more there are.
+
+    One count is good for an eighth of what was free then, and for a second. Each process counts
+    for itself: only by that much can they pass the limit together.
+    """
+
+    def __init__(self) -> None:
+        self._credits: dict[str, Credit] = {}
+
+    def spend(self, sender: str, now: datetime) -> bool:
+        """Take one command off what a sender has left; False: count again."""
+        credit = self._credits.get(sender)
+        if credit is None or credit.left <= 0 or now >= credit.until:
+            return False
+        credit.left -= 1
+        return True
+
+    def grant(self, sender: str, free: int, now: datetime) -> None:
+        """Let a sender go on, of whose limit so many commands were free just now."""
+        if len(self._credits) >= MOST_SENDERS:
+            self._credits.clear()
+        self._credits[sender] = Credit(free // SHARE, now + VALID)
