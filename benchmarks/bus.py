@@ -148,6 +148,8 @@ def fleet(slots: str) -> Iterator[Fleet]:
         try:
             with workers(MODULE, environment) as pid:
                 wait_until(lambda: len(store.read(table.present)) == PROCESSES)
+                with line_to(url) as line:
+                    line.wait(lambda: line.listeners() == PROCESSES)
                 yield Fleet(url, store, psutil.Process(pid), path)
         finally:
             store.close()

@@ -1,4 +1,4 @@
-"""What is said to the orchestrator while it is measured, in plain pika."""
+"""What is said to the orchestrator while it is measured."""
 
 import json
 import time
@@ -9,6 +9,7 @@ from typing import Any
 import pika
 
 from benchmarks.servers import PATIENCE_S
+from orchestration.bus import topology
 
 EXCHANGE = "amc_trader_exchange"
 QUEUE = "orchestration_queue"
@@ -57,7 +58,7 @@ class Line:
         self._connection = pika.BlockingConnection(pika.URLParameters(url))
         self._channel = self._connection.channel()
         self._heard = heard
-        self._channel.exchange_declare(EXCHANGE, "topic", durable=True)
+        topology.declare(self._channel)
         queue = str(self._channel.queue_declare("", exclusive=True).method.queue)
         for kind in ("response", "status", "error"):
             self._channel.queue_bind(queue, EXCHANGE, f"{kind}.{ME}")
@@ -85,6 +86,10 @@ class Line:
             if time.monotonic() > deadline:
                 raise TimeoutError("what was said was not answered in time")
             self.hear(0.02)
+
+    def listeners(self) -> int:
+        """How many processes take what is said."""
+        return int(self._channel.queue_declare(QUEUE, passive=True).method.consumer_count)
 
     def close(self) -> None:
         """Hang up."""
