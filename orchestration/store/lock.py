@@ -23,17 +23,23 @@ class WriteLock:
 
     Args:
         path: The lock file; it is made where it is missing.
+
+    Attributes:
+        is_awaited: Whether this process waits in line for it.
     """
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._process = f"{os.getpid()} {psutil.Process().create_time()!r}"
         self._holds = 0
+        self.is_awaited = False
         self._suspect = (NOBODY, 0.0)
 
     def acquire(self) -> None:
         """Wait in line for the lock."""
+        self.is_awaited = True
         fcntl.flock(self._file, fcntl.LOCK_EX)
+        self.is_awaited = False
         self._holds += 1
         os.pwrite(self._file, f"{self._process} {self._holds}\n".rjust(SIZE).encode(), 0)
 

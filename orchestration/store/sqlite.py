@@ -1,34 +1,31 @@
-"""The store on SQLite: one writer thread a process, a fair lock between processes.
+"""The store on SQLite: one writer at a time, a fair lock between processes.
 
-WAL with synchronous=FULL: what `write` has returned is on disk. The writer takes the lock, runs
-what has queued up meanwhile in one transaction with a savepoint each, commits, and only then
-tells anybody. Checkpoints run under the lock, since SQLite before 3.51.3 can corrupt a WAL when
-two connections checkpoint at once.
+WAL with synchronous=FULL: what `write` has returned is on disk. The first of several threads takes
+the lock, runs what has queued up in one transaction with a savepoint each, commits, and only then
+lets the others go on. Checkpoints run under the lock, since SQLite before 3.51.3 can corrupt a
+WAL when two connections checkpoint at once.
 """
 
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from orchestration.errors import StoreError
 from orchestration.ports import Row, Session
 from orchestration.store import migrate
+from orchestration.store.group import CLOSED, Group, Operation, Work
 from orchestration.store.lock import WriteLock
 from orchestration.store.outcome import outcome_of
 
 T = TypeVar("T")
 TABLES = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
 TYPES = {"serial": "INTEGER PRIMARY KEY AUTOINCREMENT"}
-MOST_OPERATIONS = 64
 COMMITS_PER_CHECKPOINT = 256
+MOST_STATEMENTS = 512
 PATIENCE_S = 5.0
-CLOSED = "the store is closed: open it again"
 CURE = "check that the disk has room and the directory is writable"
 STORES_OWN = {  # what the file, the disk or a lock is to blame for; all else is the statement
     sqlite3.SQLITE_BUSY,
@@ -45,9 +42,6 @@ STORES_OWN = {  # what the file, the disk or a lock is to blame for; all else is
 }
 PRIMARY_CODE = 0xFF
 CURES = {sqlite3.SQLITE_NOTADB: "name another file in DATABASE_URL"}
-
-Operation = Callable[[Session], Any]
-Work = tuple[Operation, "Future[Any]"]
 
 
 class SqliteSession:
@@ -88,17 +82,17 @@ class SqliteStore:
         self._path = path
         self._readers = threading.local()
         self._open_readers: list[sqlite3.Connection] = []
-        self._queue: SimpleQueue[Work | None] = SimpleQueue()
-        self._door = threading.Lock()
-        self._closed = False
+        self._group = Group(self._commit)
+        self._closed = threading.Event()
+        self._commits = 0
         with _explained(path, OSError), ExitStack() as undo:
             self._lock = WriteLock(path.with_name(path.name + ".lock"))
             undo.callback(self._lock.close)
             self._connection = undo.enter_context(closing(connect(path)))
             self._prepare(create=create, old=old)
             undo.pop_all()
-        self._thread = threading.Thread(target=self._serve, name="store-writer", daemon=True)
-        self._thread.start()
+        self._guard = threading.Thread(target=self._watch_lock, name="store-guard", daemon=True)
+        self._guard.start()
 
     def write(self, operation: Callable[[Session], T]) -> T:
         """Run the operation in a transaction; on disk when it returns.
@@ -106,12 +100,15 @@ class SqliteStore:
         Raises:
             StoreError: Nothing was written; repeat it later.
         """
-        return self._wait(self._enqueue(operation))
+        (outcome,) = self._group.do([operation])
+        if isinstance(outcome, BaseException):
+            raise outcome
+        written: T = outcome
+        return written
 
     def write_many(self, operations: Sequence[Callable[[Session], T]]) -> list[T | Exception]:
         """Run each operation as `write` would, in as few commits as can be."""
-        futures = [self._enqueue(operation) for operation in operations]
-        return [outcome_of(lambda f=future: self._wait(f)) for future in futures]  # type: ignore[misc]
+        return self._group.do(operations)
 
     def read(self, operation: Callable[[Session], T]) -> T:
         """Run the operation on one snapshot, on a connection of this thread.
@@ -147,30 +144,20 @@ class SqliteStore:
 
     def close(self) -> None:
         """Finish what is queued, and close every connection."""
-        with self._door:
-            if not self._closed:
-                self._closed = True
-                self._queue.put(None)
-        self._thread.join(PATIENCE_S)
-        while self._thread.is_alive():
-            self._lock.end_stopped_holder()
-            self._thread.join(PATIENCE_S)
+        self._group.close()
+        if self._closed.is_set():
+            return
+        with self._locked():  # since the last connection to close makes a checkpoint
+            self._closed.set()
+            for connection in (*self._open_readers, self._connection):
+                connection.close()
+        self._guard.join()
+        self._lock.close()
 
-    def _enqueue(self, operation: Callable[[Session], T]) -> "Future[T]":
-        future: Future[T] = Future()
-        with self._door:
-            if self._closed:
-                raise StoreError(CLOSED)
-            self._queue.put((operation, future))
-        return future
-
-    def _wait(self, future: "Future[T]") -> T:
-        while True:
-            try:
-                return future.result(timeout=PATIENCE_S)
-            except FutureTimeout:
-                if future.done():  # the operation itself ran out of some time
-                    raise
+    def _watch_lock(self) -> None:
+        """See, now and then, that no process which stands still keeps us waiting for the lock."""
+        while not self._closed.wait(PATIENCE_S):
+            if self._lock.is_awaited:
                 self._lock.end_stopped_holder()
 
     def _prepare(self, *, create: bool, old: bool) -> None:
@@ -199,7 +186,7 @@ class SqliteStore:
             self._lock.release()
 
     def _reader(self) -> sqlite3.Connection:
-        if self._closed:
+        if self._closed.is_set():
             raise StoreError(CLOSED)
         connection: sqlite3.Connection | None = getattr(self._readers, "connection", None)
         if connection is None:
@@ -209,34 +196,7 @@ class SqliteStore:
             self._open_readers.append(connection)
         return connection
 
-    def _serve(self) -> None:
-        commits = 0
-        while (work := self._queue.get()) is not None:
-            batch, last = self._drain(work)
-            self._commit(batch)
-            commits += 1
-            if commits % COMMITS_PER_CHECKPOINT == 0:
-                self._checkpoint()
-            if last:
-                break
-        with self._locked():  # since the last connection to close makes a checkpoint
-            for connection in (*self._open_readers, self._connection):
-                connection.close()
-        self._lock.close()
-
-    def _drain(self, first: Work) -> tuple[list[Work], bool]:
-        batch = [first]
-        while len(batch) < MOST_OPERATIONS:
-            try:
-                work = self._queue.get_nowait()
-            except Empty:
-                return batch, False
-            if work is None:
-                return batch, True
-            batch.append(work)
-        return batch, False
-
-    def _commit(self, batch: list[Work]) -> None:
+    def _commit(self, batch: Sequence[Work]) -> None:
         """Run a batch in one transaction; where that fails, each alone."""
         try:
             outcomes = self._attempt(batch)
@@ -244,18 +204,17 @@ class SqliteStore:
             if len(batch) > 1:
                 for work in batch:
                     self._commit([work])
-            else:
-                batch[0][1].set_exception(error)
-            return
-        for (_, future), outcome in zip(batch, outcomes, strict=True):
-            if isinstance(outcome, BaseException):
-                future.set_exception(outcome)
-            else:
-                future.set_result(outcome)
+                return
+            outcomes = [error]
+        for work, outcome in zip(batch, outcomes, strict=True):
+            work.outcome = outcome
+        self._commits += 1
+        if self._commits % COMMITS_PER_CHECKPOINT == 0:
+            self._checkpoint()
 
-    def _attempt(self, batch: list[Work]) -> list[Any]:
+    def _attempt(self, batch: Sequence[Work]) -> list[Any]:
         with self._locked(), _explained(self._path), transaction(self._connection):
-            return [run_one(self._connection, operation) for operation, _ in batch]
+            return [run_one(self._connection, work.operation) for work in batch]
 
     def _checkpoint(self) -> None:
         """Move the log into the file; where the disk has no room for it now, the next one will."""
@@ -300,7 +259,11 @@ class MemoryStore:
 def connect(path: Path | str) -> sqlite3.Connection:
     """A connection with the pragmas that durability rests on."""
     connection = sqlite3.connect(
-        path, timeout=PATIENCE_S, isolation_level=None, check_same_thread=False
+        path,
+        timeout=PATIENCE_S,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=MOST_STATEMENTS,
     )
     try:
         for pragma in ("synchronous=FULL", "wal_autocheckpoint=0", "temp_store=MEMORY"):

@@ -1,0 +1,143 @@
+"""Threads that write: the first commits for all, and nobody waits for one who went away."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from orchestration.errors import StoreError
+from orchestration.ports import Session
+from orchestration.store.group import MOST_OPERATIONS, Group, Operation, Work
+
+
+class Ledger:
+    """Commits by counting; the first commit stays until it is let go on."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.sizes: list[int] = []
+        self.begun, self.free = threading.Event(), threading.Event()
+        self.error = error
+
+    def commit(self, batch: Sequence[Work]) -> None:
+        self.sizes.append(len(batch))
+        if len(self.sizes) == 1:
+            self.begun.set()
+            self.free.wait()
+            if self.error is not None:
+                raise self.error
+        for work in batch:
+            work.outcome = len(self.sizes)
+
+
+class Line(Sequence[Operation]):
+    """Operations of which it is known that somebody has got in line with them."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.joined = threading.Event()
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, index: Any) -> Any:
+        if index >= self.size:
+            self.joined.set()
+            raise IndexError
+        return nothing
+
+
+def nothing(_session: Session) -> None: ...
+
+
+class CalledAwayError(Exception):
+    """What a signal raises in the main thread."""
+
+
+@pytest.fixture
+def call() -> Iterator[None]:
+    """Let SIGUSR1 interrupt the main thread."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise CalledAwayError
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    yield
+    signal.signal(signal.SIGUSR1, before)
+
+
+def test_what_comes_during_a_commit_is_in_the_next_one() -> None:
+    ledger, lines = Ledger(), [Line(1) for _ in range(5)]
+    group = Group(ledger.commit)
+    with ThreadPoolExecutor(6) as pool:
+        first = pool.submit(group.do, [nothing])
+        ledger.begun.wait()
+        others = [pool.submit(group.do, line) for line in lines]
+        for line in lines:
+            line.joined.wait()
+        ledger.free.set()
+    assert first.result() == [1]
+    assert sum(ledger.sizes) == 6
+    assert {other.result()[0] for other in others} <= set(range(2, 7))
+
+
+def test_many_operations_of_one_caller_are_committed_in_parts() -> None:
+    ledger = Ledger()
+    ledger.free.set()
+    group = Group(ledger.commit)
+    outcomes = group.do([nothing] * (MOST_OPERATIONS + 1))
+    assert outcomes == [1] * MOST_OPERATIONS + [2]
+    assert group.do([]) == []
+
+
+def test_a_closed_group_has_done_everything_and_takes_nothing() -> None:
+    ledger = Ledger()
+    group = Group(ledger.commit)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(group.do, [nothing])
+        ledger.begun.wait()
+        closing = pool.submit(group.close)
+        ledger.free.set()
+        assert (first.result(), closing.result()) == ([1], None)
+    group.close()
+    with pytest.raises(StoreError, match="closed"):
+        group.do([nothing])
+
+
+def test_who_waits_behind_an_interrupted_commit_is_told_and_the_next_one_goes_on() -> None:
+    ledger = Ledger(KeyboardInterrupt())
+    group, line = Group(ledger.commit), Line(1)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(group.do, [nothing, nothing])
+        ledger.begun.wait()
+        second = pool.submit(group.do, line)
+        line.joined.wait()
+        ledger.free.set()
+        assert isinstance(first.exception(), KeyboardInterrupt)
+        assert second.result() == [2]
+    assert group.do([nothing]) == [3]
+
+
+@pytest.mark.usefixtures("call")
+def test_who_is_called_away_leaves_the_line() -> None:
+    ledger = Ledger()
+    group, line = Group(ledger.commit), Line(2)
+
+    def fetch_main() -> None:
+        line.joined.wait()
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(group.do, [nothing])
+        ledger.begun.wait()
+        pool.submit(fetch_main)
+        with pytest.raises(CalledAwayError):
+            group.do(line)
+        ledger.free.set()
+        assert first.result() == [1]
+    assert group.do([nothing]) == [2]
+    assert ledger.sizes == [1, 1]
