@@ -119,9 +119,11 @@ class Envelope(BaseModel):
 
     @property
     def answer_to(self) -> str:
-        """The agent that gets the answers: `reply_to`, where that is an agent's name."""
+        """The agent that gets the answers: `reply_to`, where that is the name of another."""
         wanted = self.reply_to
-        return wanted if wanted and AGENT_NAME.fullmatch(wanted) else self.sender
+        if not wanted or wanted in ORCHESTRATORS or not AGENT_NAME.fullmatch(wanted):
+            return self.sender
+        return wanted
 
 
 def parse(body: bytes, largest: int = LARGEST_BODY) -> Envelope:
@@ -165,10 +167,10 @@ def checked(value: dict[str, Any]) -> Envelope:
     """
     if is_deeper(value, DEEPEST):
         message = f"the body nests deeper than {DEEPEST} levels"
-        raise MalformedMessageError("too_deep", message, **_readable(value))
+        raise MalformedMessageError("too_deep", message, **readable(value))
     if has_infinity(value):
         message = "the body has a number that is too large"
-        raise MalformedMessageError("bad_json", message, **_readable(value))
+        raise MalformedMessageError("bad_json", message, **readable(value))
     try:
         return Envelope.model_validate(value)
     except ValidationError as error:
@@ -177,7 +179,7 @@ def checked(value: dict[str, Any]) -> Envelope:
         unknown = place == "message_type" and first["type"] == "enum"
         reason = "unknown_type" if unknown else "wrong_field"
         message = f"{place}: {first['msg']}"
-        raise MalformedMessageError(reason, message, **_readable(value)) from None
+        raise MalformedMessageError(reason, message, **readable(value)) from None
 
 
 def is_for_others(value: Mapping[str, Any]) -> bool:
@@ -261,7 +263,7 @@ def plain(value: Any, longest: int) -> str:
     return str(value).replace("\0", "")[:longest]
 
 
-def _readable(value: Mapping[str, Any]) -> dict[str, Any]:
+def readable(value: Mapping[str, Any]) -> dict[str, Any]:
     """Who sent a message that is not a good one, and under which id, as far as can be said."""
     sender, message_id = value.get("sender"), value.get("id")
     named = isinstance(sender, str) and AGENT_NAME.fullmatch(sender) is not None

@@ -13,7 +13,7 @@ from orchestration.engine.advance import advance
 from orchestration.engine.by import By
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import StateError, StoppedError
-from orchestration.messages import Envelope
+from orchestration.messages import ORCHESTRATORS, Envelope
 from orchestration.store import agents, audit, control, events, runs, steps, stops, workers
 from orchestration.store.alerts import AlertKind
 from orchestration.store.workers import WorkerRow
@@ -45,7 +45,7 @@ def outsiders(tx: Transaction) -> list[str]:
     """The agents that are not ours, as far as they are known."""
     served = {queue for worker in workers.present(tx.session) for queue in served_by(worker)}
     known = {agent.name for agent in agents.everyone(tx.session)} - served
-    return sorted(known | tx.rules.outside)
+    return sorted((known | tx.rules.outside) - ORCHESTRATORS)
 
 
 def served_by(worker: WorkerRow) -> set[str]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -107,11 +108,14 @@ def validated(workflow: Workflow, parameters: Mapping[str, Any]) -> str:
     """
     try:
         model = workflow.parameters.model_validate(parameters)
+        values = in_order(model, model.model_dump(mode="json", by_alias=True))
+        return json.dumps(values, sort_keys=True, allow_nan=False)
     except ValidationError as error:
         problems = [describe(each) for each in error.errors(include_url=False)]
         raise RejectedError(f"{workflow.name}: {'; '.join(problems)}", problems) from None
-    values = in_order(model, model.model_dump(mode="json", by_alias=True))
-    return json.dumps(values, sort_keys=True, allow_nan=False)
+    except Exception as error:  # noqa: BLE001 - a model runs somebody's code, on anybody's input
+        problem = traceback.format_exception_only(error)[-1].strip()
+        raise RejectedError(f"{workflow.name}: its parameters are of no use: {problem}") from None
 
 
 def dumped(parameters: Mapping[str, Any] | BaseModel | None) -> Mapping[str, Any]:

@@ -1,5 +1,6 @@
 """The door: what a message means is found out here, before any transaction."""
 
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,7 +13,16 @@ from orchestration.engine.intake import Received
 from orchestration.engine.submit import Command, prepare
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import MalformedMessageError, OrchestrationError, RejectedError
-from orchestration.messages import Envelope, MessageType, checked, decoded, is_for_others, plain
+from orchestration.messages import (
+    ORCHESTRATORS,
+    Envelope,
+    MessageType,
+    checked,
+    decoded,
+    is_for_others,
+    plain,
+    readable,
+)
 from orchestration.settings import Settings
 from orchestration.store.dead_letters import DeadLetter
 
@@ -58,12 +68,17 @@ class Door:
         self._settings = settings
 
     def read(self, delivery: Delivery) -> Operation | Envelope | None:
-        """What a message means: something to write, a heartbeat to keep, or nothing to us."""
+        """What a message means: something to write, a heartbeat to keep, or nothing to us.
+
+        What bears our name is our own, or a forgery: neither is for us.
+        """
         try:
             value = decoded(delivery.body)
             if is_for_others(value):
                 return None
             envelope = checked(value)
+            if envelope.sender in ORCHESTRATORS:
+                return None
             self._check_user(delivery, envelope)
         except MalformedMessageError as error:
             return self.bury(delivery, error.as_value())
@@ -107,7 +122,8 @@ class Door:
     def _command(self, envelope: Envelope) -> Command:
         payload = envelope.payload
         name = payload.get("command_type", payload.get("command"))
-        parameters = payload.get("parameters") or {}
+        parameters = payload.get("parameters")
+        parameters = {} if parameters is None else parameters
         if not isinstance(name, str) or not isinstance(parameters, dict):
             raise RejectedError("payload: command_type is a text and parameters an object")
         command = prepare(self._app, name, parameters, sender=envelope.sender, run_hex=new_id())
@@ -138,6 +154,15 @@ class Door:
         copied = delivery.copied
         answer = error.answerable
         return lambda tx: intake.bury(tx, letter, answer=answer, error=error, copied=copied)
+
+    def fail(self, delivery: Delivery, error: Exception) -> Operation:
+        """Keep a message that broke what was to handle it, and tell its sender."""
+        problem = traceback.format_exception_only(error)[-1].strip()
+        try:
+            known = readable(decoded(delivery.body))
+        except MalformedMessageError:
+            known = {}
+        return self.bury(delivery, MalformedMessageError("failed", problem, **known))
 
     def _lost(self, delivery: Delivery, envelope: Envelope, reason: str) -> Operation | None:
         """A message that the queue dropped; a command has a copy elsewhere."""

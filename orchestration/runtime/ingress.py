@@ -20,7 +20,7 @@ from orchestration.bus.claim import Claim
 from orchestration.bus.trouble import NO_CONNECTION
 from orchestration.definitions import App
 from orchestration.engine import Engine, intake
-from orchestration.errors import MalformedMessageError, OtherStoreError, StoreError
+from orchestration.errors import OtherStoreError, StoreError
 from orchestration.messages import Envelope, plain
 from orchestration.ports import Locks
 from orchestration.runtime.door import LONGEST_KEY, Delivery, Door, Operation
@@ -100,6 +100,8 @@ class Ingress:
                 log.error("ingress: %s", error)  # noqa: TRY400 - the keeper ends this process
             except StoreError as error:
                 log.warning("ingress: the store is away, trying again: %s", error)
+            except Exception:  # the thread's outermost frame
+                log.exception("ingress: starting again after an error that nobody thought of")
             self._stopping.wait(PAUSE_S)
 
     def _elected(self) -> str | None:
@@ -193,12 +195,15 @@ class Ingress:
             raise outcome
         if outcome is not None:
             log.error("ingress: a message on %s failed", delivery.routing_key, exc_info=outcome)
-            problem = f"{type(outcome).__name__}: {outcome}"
-            self._engine.commit(self._door.bury(delivery, MalformedMessageError("failed", problem)))
+            self._engine.commit(self._door.fail(delivery, outcome))
 
     def _read(self, delivery: Delivery) -> Operation | None:
         """What is to be written for a message alone, if anything is."""
-        meaning = self._door.read(delivery)
+        try:
+            meaning = self._door.read(delivery)
+        except Exception as error:  # the outermost frame of one message
+            log.exception("ingress: a message on %s could not be read", delivery.routing_key)
+            return self._door.fail(delivery, error)
         if isinstance(meaning, Envelope):
             self._keep_beat(meaning)
             return None

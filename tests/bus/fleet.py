@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, field_validator
 
 from orchestration import Agent, App, Context, PermanentError, Retry, Step, Workflow
 from orchestration.definitions import NoParameters, Route
@@ -28,6 +28,16 @@ class Integrate(BaseModel):
 class Validate(BaseModel):
     strategies: list[str] = ["hybrid_v1", "legacy_v0"]
     validation_period: str = "6M"
+
+
+class Delicate(BaseModel):
+    share: float = 1.0
+    limits: dict[str, int] = {}
+
+    @field_validator("limits")
+    @classmethod
+    def has_most(cls, limits: dict[str, int]) -> dict[str, int]:
+        return {"most": limits["most"]} if limits else {}
 
 
 def work(context: Context) -> dict[str, Any]:
@@ -92,6 +102,9 @@ app = App(
             system=True,
             stops=True,
             steps=[Step("collecting_acknowledgements", "management_agent", "work")],
+        ),
+        Workflow(
+            "delicate", parameters=Delicate, steps=[Step("working", "management_agent", "work")]
         ),
         Workflow("fail", steps=[Step("refusing", "management_agent", "refuse", retry=ONCE)]),
         *(

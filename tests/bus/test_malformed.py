@@ -1,6 +1,7 @@
 """What is no message ends as a dead letter, and delays nothing."""
 
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from orchestration.engine import intake
 from orchestration.engine.transaction import Transaction
 from orchestration.messages import Envelope
+from orchestration.runtime.door import Door
+from orchestration.runtime.ingress import Ingress
 from tests.bus.orchestra import Orchestra
 from tests.bus.peer import EXCHANGE
 from tests.eventually import eventually
@@ -124,6 +127,21 @@ def test_we_never_answer_ourselves(orchestra: Orchestra) -> None:
     assert orchestra.known("orchestration_agent") is None
 
 
+@pytest.mark.parametrize("kind", ["heartbeat", "command", "response", "error"])
+def test_what_bears_our_own_name_is_nothing_to_us(orchestra: Orchestra, kind: str) -> None:
+    peer, name = orchestra.peer("mimic_2"), "rabbitmq_orchestration_agent"
+    peer.say(kind, {"command_type": "integrate_real_data", "status": "running"}, sender=name)
+    peer.final(peer.order("integrate_real_data", {}))
+    assert orchestra.known(name) is None
+    assert orchestra.dead(name) == []
+
+
+def test_an_answer_is_never_sent_to_ourselves(orchestra: Orchestra) -> None:
+    peer = orchestra.peer("diverts")
+    sent = peer.order("integrate_real_data", {}, reply_to="orchestration_agent")
+    assert peer.final(sent)["status"] == "completed"
+
+
 def test_one_sender_gets_at_most_ten_errors_a_minute(orchestra: Orchestra) -> None:
     peer = orchestra.peer("clumsy_2")
     for number in range(15):
@@ -145,6 +163,69 @@ def test_a_message_that_breaks_its_handler_comes_no_second_time(
         peer.say("data", {"data_type": "x"})
         sql = "SELECT detail FROM dead_letters WHERE reason = 'failed'"
         eventually(lambda: orchestra.read(lambda s: s.one(sql)), within=10)
+    told = peer.wait(lambda m: m["message_type"] == "error")["payload"]
+    assert "nobody thought of this" in told["error_message"]
+    assert peer.final(peer.order("integrate_real_data", {}))["status"] == "completed"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "problem"),
+    [
+        ({"share": "inf"}, "not JSON compliant"),
+        ({"share": "nan"}, "not JSON compliant"),
+        ({"limits": {"least": 1}}, "KeyError: 'most'"),
+    ],
+)
+def test_parameters_that_break_their_model_are_refused_in_words(
+    orchestra: Orchestra, parameters: dict[str, Any], problem: str
+) -> None:
+    peer = orchestra.peer("breaks_models")
+    sent = peer.order("delicate", parameters)
+    error = peer.wait(lambda m: m["message_type"] == "error" and m["correlation_id"] == sent)
+    assert problem in error["payload"]["error_message"]
+    assert peer.final(peer.order("delicate", {}))["status"] == "completed"
+
+
+@pytest.mark.parametrize("parameters", [0, "", False, []])
+def test_parameters_that_are_no_object_are_refused(orchestra: Orchestra, parameters: Any) -> None:
+    peer = orchestra.peer("no_object")
+    sent = peer.order("delicate", parameters)
+    error = peer.wait(lambda m: m["message_type"] == "error" and m["correlation_id"] == sent)
+    assert "parameters an object" in error["payload"]["error_message"]
+
+
+def test_a_message_that_breaks_the_door_is_kept_and_its_sender_told(
+    orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise OverflowError("nobody thought of this door")
+
+    peer = orchestra.peer("breaks_doors")
+    with monkeypatch.context() as patch:
+        patch.setattr(Door, "_received", broken)
+        peer.say("data", {"data_type": "x"})
+        told = peer.wait(lambda m: m["message_type"] == "error")["payload"]
+        peer.publish(b"\xff", "data.orchestration")
+    assert told["error_type"] == "failed"
+    assert "nobody thought of this door" in told["error_message"]
+    assert [letter.reason for letter in orchestra.dead(peer.name)] == ["failed"]
+    assert peer.final(peer.order("integrate_real_data", {}))["status"] == "completed"
+
+
+def test_the_ingress_starts_again_after_an_error_that_nobody_thought_of(
+    orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broke = threading.Event()
+
+    def broken(*_: object) -> None:
+        broke.set()
+        raise OverflowError("nobody thought of this loop")
+
+    peer = orchestra.peer("breaks_loops")
+    with monkeypatch.context() as patch:
+        patch.setattr(Ingress, "_keep_beat", broken)
+        peer.say("heartbeat", {"status": "running"})
+        assert broke.wait(20)
     assert peer.final(peer.order("integrate_real_data", {}))["status"] == "completed"
 
 
