@@ -15,6 +15,7 @@ from pydantic_core import from_json
 from orchestration.errors import MalformedMessageError
 
 EXCHANGE = "amc_trader_exchange"
+STOP_KEY = "orchestration.emergency_stop"
 ORCHESTRATORS = frozenset({"orchestration_agent", "rabbitmq_orchestration_agent", "orchestration"})
 LARGEST_BODY = 2**20
 DEEPEST = 64

@@ -25,7 +25,11 @@ PERSISTENT = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """One message as its sender describes it."""
+    """One message as its sender describes it.
+
+    Attributes:
+        key: The routing key; None: the one that its type and recipient make.
+    """
 
     recipient: str
     message_type: str | MessageType
@@ -34,6 +38,7 @@ class Letter:
     correlation_id: str | None = None
     priority: int | Enum = MessagePriority.NORMAL
     reply_to: str | None = None
+    key: str | None = None
 
 
 def seal(letter: Letter, sender: str, user: str | None, at: datetime) -> Outgoing:
@@ -71,7 +76,8 @@ def seal(letter: Letter, sender: str, user: str | None, at: datetime) -> Outgoin
     body = text.encode()
     if len(body) > LARGEST_BODY:
         raise RejectedError(f"the message has {len(body)} bytes, the most are {LARGEST_BODY}")
-    return Outgoing(routing_key(kind, letter.recipient), body, properties_of(letter, kind, user))
+    key = letter.key or routing_key(kind, letter.recipient)
+    return Outgoing(key, body, properties_of(letter, kind, user))
 
 
 def properties_of(letter: Letter, kind: MessageType, user: str | None) -> pika.BasicProperties:

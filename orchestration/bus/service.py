@@ -3,16 +3,25 @@
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
 
 from orchestration.bus.command import Command, command_of, text
+from orchestration.bus.letters import Letter
 from orchestration.bus.line import Incoming
+from orchestration.clock import new_id
 from orchestration.errors import BrokerError, MalformedMessageError, RejectedError
-from orchestration.messages import Envelope, MessagePriority, MessageType, parse
+from orchestration.messages import (
+    ORCHESTRATORS,
+    STOP_KEY,
+    Envelope,
+    MessagePriority,
+    MessageType,
+    parse,
+)
 
 log = logging.getLogger("rabbitmq_orchestration")
 
@@ -39,6 +48,10 @@ class Mouth(Protocol):
         priority: int = MessagePriority.NORMAL,
     ) -> str:
         """Send one message."""
+        ...
+
+    async def send_letters(self, letters: Sequence[Letter]) -> None:
+        """Send several messages as one."""
         ...
 
     async def send_heartbeat(
@@ -208,8 +221,11 @@ class Service:
             "command": command.name,
             "workflow_id": command.workflow_id,
         }
+        answer_on = answer_on_of(envelope, command)
         with lenient(self._bus.name):
             try:
+                if answer_on and await self._overtakes(command, {**same, **answer}, answer_on):
+                    return
                 await self._respond_with(command, {**same, **answer})
             except RejectedError as error:
                 failed = {"status": "failed", "error": f"the result cannot be sent: {error}"}
@@ -218,6 +234,24 @@ class Service:
     async def _respond_with(self, command: Command, payload: dict[str, Any]) -> None:
         kind, priority = MessageType.RESPONSE, MessagePriority.HIGH
         await self._bus.send_message(command.sender, kind, payload, command.id, priority)
+
+    async def _overtakes(self, command: Command, payload: dict[str, Any], key: str) -> bool:
+        """Answer on a key of its own, before all that others say; False if that is not allowed."""
+        letter = Letter(
+            recipient=command.sender,
+            message_type=MessageType.RESPONSE,
+            payload=payload,
+            message_id=new_id(),
+            correlation_id=command.id,
+            priority=MessagePriority.CRITICAL,
+            key=key,
+        )
+        try:
+            await self._bus.send_letters([letter])
+        except BrokerError as error:
+            log.warning("%s: answering on the usual key: %s", self._bus.name, error)
+            return False
+        return True
 
     def _note(self, command: Command, fraction: float, message: str) -> None:
         self._loop.call_soon_threadsafe(self._keep_note, command, fraction, message)
@@ -249,6 +283,12 @@ class Service:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def answer_on_of(envelope: Envelope, command: Command) -> str | None:
+    """The key on which an acknowledgement overtakes; None: there is none, or none for us."""
+    asked = envelope.payload.get("answer_on") == STOP_KEY and command.sender in ORCHESTRATORS
+    return STOP_KEY if asked and command.name == "emergency_stop" else None
 
 
 async def called(handler: Handler, command: Command) -> Any:

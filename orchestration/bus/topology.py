@@ -4,7 +4,7 @@ from typing import Any
 
 from pika.adapters.blocking_connection import BlockingChannel
 
-from orchestration.messages import EXCHANGE, ORCHESTRATORS
+from orchestration.messages import EXCHANGE, ORCHESTRATORS, STOP_KEY
 
 QUEUE = "orchestration_queue"
 INBOX = "orchestration_inbox"
@@ -33,7 +33,7 @@ INBOX_BINDINGS = (
     "orchestration.*",
     *(f"command.{name}" for name in sorted(ORCHESTRATORS)),
 )
-CONTROL_BINDINGS = ("orchestration.emergency_stop",)
+CONTROL_BINDINGS = (STOP_KEY,)
 CONSUMED = (CONTROL, QUEUE, INBOX, DEAD_QUEUE)
 
 
@@ -42,7 +42,7 @@ def declare(channel: BlockingChannel) -> None:
 
     `orchestration_queue` loses its head beyond 10,000 messages and after 5 minutes, so commands
     come a second time by a queue that loses nothing; the copies are known by their ids. An
-    emergency stop has a queue of its own, which nothing fills. What the
+    emergency stop and its acknowledgements have a queue of their own, which nothing fills. What the
     first queue loses is dead-lettered where the server's policy says so, and consumed as well.
     """
     channel.exchange_declare(EXCHANGE, "topic", durable=True)

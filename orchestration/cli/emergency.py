@@ -11,7 +11,8 @@ from orchestration.cli.output import emit
 from orchestration.engine import Engine
 from orchestration.views import emergency
 
-ANSWERS = ("name", "kind", "place", "after_seconds")
+TOLD = ("silent", "gone", "acknowledged")
+ANSWERS = ("name", "kind", "place", "answer", "after_seconds")
 POLL_S = 0.1
 
 
@@ -93,9 +94,9 @@ def show(found: dict[str, Any], form: str) -> None:
     if form == "json":
         emit(form, found)
         return
-    told = [{**each, "after_seconds": None} for each in found.get("silent", [])]
-    told += found.get("acknowledged", [])
-    emit(form, {k: v for k, v in found.items() if k not in {"acknowledged", "silent"}})
+    none = {"after_seconds": None}
+    told = [{**none, **each, "answer": what} for what in TOLD for each in found.get(what, [])]
+    emit(form, {name: value for name, value in found.items() if name not in TOLD})
     if told:
         click.echo()
         emit(form, told, ANSWERS)

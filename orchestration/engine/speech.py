@@ -8,6 +8,7 @@ from orchestration.engine.transaction import Transaction
 from orchestration.errors import OrchestrationError, OverloadedError
 from orchestration.messages import (
     LARGEST_BODY,
+    STOP_KEY,
     Envelope,
     MessagePriority,
     MessageType,
@@ -137,6 +138,7 @@ def stop(tx: Transaction, agent: str, epoch: int, reason: str) -> None:
         "command_id": command_id,
         "command": "emergency_stop",
         "parameters": {"reason": reason},
+        "answer_on": STOP_KEY,
     }
     say(tx, MessageType.COMMAND, agent, payload, command_id, urgent=True)
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from orchestration.ports import Session
-from orchestration.store import runs, stops
+from orchestration.store import runs, stops, workers
 from orchestration.store.stops import Answer, Stop
 from orchestration.views.times import iso
 
@@ -14,6 +14,8 @@ def status(session: Session) -> dict[str, Any]:
     if found is None:
         return {"stopped": False, "epoch": 0}
     answers = stops.answers(session, found.epoch)
+    silent = [each for each in answers if not each.answered_at]
+    gone = [each for each in silent if is_gone(session, each)]
     return {
         "stopped": found.released_at is None,
         "epoch": found.epoch,
@@ -25,8 +27,17 @@ def status(session: Session) -> dict[str, Any]:
         "cancelled": found.cancelled,
         "left": len(runs.to_stop(session, 1_000)) if found.released_at is None else 0,
         "acknowledged": [as_json(found, each) for each in answers if each.answered_at],
-        "silent": [as_json(found, each) for each in answers if not each.answered_at],
+        "silent": [as_json(found, each) for each in silent if each not in gone],
+        "gone": [as_json(found, each) for each in gone],
     }
+
+
+def is_gone(session: Session, answer: Answer) -> bool:
+    """Whether somebody is a worker that is known to have left: it can acknowledge no more."""
+    if answer.kind != stops.WORKER:
+        return False
+    worker = workers.get(session, answer.name)
+    return worker is None or worker.left_at is not None
 
 
 def as_json(stop: Stop, answer: Answer) -> dict[str, Any]:

@@ -11,9 +11,11 @@ from pika.exceptions import ChannelClosedByBroker
 
 from orchestration import AgentMessageBus
 from orchestration.cli.root import root
+from orchestration.engine.by import By
 from orchestration.errors import BrokerError
 from orchestration.messages import EXCHANGE, Envelope
 from orchestration.store import dead_letters
+from orchestration.views import emergency
 from tests.acceptance.node import Node, node_in
 from tests.bus import guarded_fleet
 from tests.bus.guarded_fleet import WORKER
@@ -207,6 +209,28 @@ def test_an_agent_is_told_what_it_may_not(
             await bus.send_heartbeat()
 
     asyncio.run(scenario())
+
+
+def test_an_agent_that_may_not_overtake_acknowledges_a_stop_the_usual_way(
+    node: Node, live: Orchestra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bus = bus_of(node, monkeypatch, WORKER)
+
+    async def scenario() -> None:
+        running = asyncio.create_task(bus.run())
+        await bus.ready()
+        await asyncio.to_thread(live.engine.stop_everything, By("ann", "prices"))
+        await asyncio.to_thread(eventually, acknowledged, within=PATIENCE_S)
+        await bus.disconnect()
+        await running
+
+    def acknowledged() -> bool:
+        return WORKER in [each["name"] for each in live.read(emergency.status)["acknowledged"]]
+
+    try:
+        asyncio.run(scenario())
+    finally:
+        live.engine.release(By("ann"))
 
 
 def test_the_orchestrator_s_user_claims_the_vhost_and_hears_emergency_stops(

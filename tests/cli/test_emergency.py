@@ -39,6 +39,10 @@ def test_who_has_not_acknowledged_is_listed(cli: Cli, values: Values, client: Cl
     found = values("emergency", "stop", "--reason", "x", "--wait", "0.2", code=1)
     assert [(each["name"], each["place"]) for each in found["silent"]] == [("gone", "far:7")]
     assert "far:7" in cli("emergency", "status").stdout
+    client.engine.store.write(lambda s: workers.leave(s, "gone", client.engine.clock.now()))
+    found = values("emergency", "status")
+    assert (found["silent"], [each["name"] for each in found["gone"]]) == ([], ["gone"])
+    assert "gone" in cli("emergency", "status").stdout
 
 
 def test_a_release_wants_consent(cli: Cli, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
