@@ -3,7 +3,8 @@
 It parses before the transaction, commits in batches, and acknowledges only after the commit: a
 crash in between brings a message again, and its key makes that harmless. Heartbeats are worth
 only their newest, so they are kept in memory for a moment, then written and
-acknowledged together.
+acknowledged together. An emergency stop comes to a thread and by a connection of its own, which
+nothing large can fill.
 """
 
 import logging
@@ -31,12 +32,14 @@ log = logging.getLogger("rabbitmq_orchestration")
 PREFETCH = 400
 BATCH = 200
 MOST_UNACKNOWLEDGED = 200
-FEW = 20
+FEW, SMALL = 20, 2**16
+WAIT_S = 0.25
 LINGER_S = 0.05
 COMMIT_EVERY_S = 1.0
 PAUSE_S = 1.0
 DEAD = "dead"
-ELECTED = ("ingress-0", "ingress-1")
+URGENT = (topology.CONTROL,)
+ORDINARY = tuple(queue for queue in topology.CONSUMED if queue not in URGENT)
 
 
 class Ingress:
@@ -49,9 +52,10 @@ class Ingress:
         connect: Opens a connection.
         claim: Made by each connection, before it consumes.
         settings: What is secret in a body that is kept, and which user speaks for whom.
+        queues: What it consumes: `ORDINARY` or `URGENT`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a consumer stands between
         self,
         engine: Engine,
         app: App,
@@ -59,7 +63,10 @@ class Ingress:
         connect: Callable[[], pika.BlockingConnection],
         claim: Claim,
         settings: Settings,
+        *,
+        queues: Sequence[str] = ORDINARY,
     ) -> None:
+        self._queues = queues
         self._engine = engine
         self._door = Door(app, settings)
         self._locks = locks
@@ -72,7 +79,9 @@ class Ingress:
         self._unacknowledged = 0
         self._tag = 0
         self._commit_due = 0.0
-        self._thread = threading.Thread(target=self._serve, name="ingress", daemon=True)
+        name = "control" if queues == URGENT else "ingress"
+        self._elections = (f"{name}-0", f"{name}-1")
+        self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
 
     def start(self) -> None:
         """Begin to consume, once elected."""
@@ -105,7 +114,7 @@ class Ingress:
             self._stopping.wait(PAUSE_S)
 
     def _elected(self) -> str | None:
-        return next((name for name in ELECTED if self._locks.hold(name)), None)
+        return next((name for name in self._elections if self._locks.hold(name)), None)
 
     def _consume(self) -> None:
         self._deliveries.clear()
@@ -116,11 +125,11 @@ class Ingress:
             channel = connection.channel()
             topology.declare(channel)
             channel.basic_qos(prefetch_count=PREFETCH)
-            for queue in topology.CONSUMED:
+            for queue in self._queues:
                 channel.basic_consume(queue, self._receiver(queue))
             while not self._stopping.is_set():
-                connection.process_data_events(time_limit=0)
-                if self._handle(channel) < FEW:
+                connection.process_data_events(time_limit=0 if self._deliveries else WAIT_S)
+                if self._handle(channel):
                     self._stopping.wait(LINGER_S)
         finally:
             if connection.is_open:
@@ -141,17 +150,12 @@ class Ingress:
 
         return receive
 
-    def _handle(self, channel: BlockingChannel) -> int:
-        """Handle what has come; how many messages that were.
+    def _handle(self, channel: BlockingChannel) -> bool:
+        """Handle what has come; whether that was so little that more is worth a moment's wait.
 
         What is to be written is committed at once. What leaves nothing but heartbeats, or nothing
         at all, waits for that, or for its time.
         """
-        for urgent in [each for each in self._deliveries if each.queue == topology.CONTROL]:
-            self._deliveries.remove(urgent)
-            if operation := self._read(urgent):
-                self._commit([(urgent, operation)])
-            channel.basic_ack(urgent.tag)
         batch, self._deliveries = self._deliveries[:BATCH], self._deliveries[BATCH:]
         pairs = [(each, op) for each in batch if (op := self._read(each)) is not None]
         self._unacknowledged += len(batch)
@@ -160,7 +164,7 @@ class Ingress:
             self._commit(pairs)
             channel.basic_ack(self._tag, multiple=True)
             self._unacknowledged = 0
-        return len(batch)
+        return 0 < len(batch) < FEW and sum(len(each.body) for each in batch) < SMALL
 
     def _is_commit_due(self) -> bool:
         waiting = self._unacknowledged

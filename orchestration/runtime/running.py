@@ -3,7 +3,7 @@
 import logging
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -26,7 +26,7 @@ from orchestration.runtime.alerter import Alerter, Nowhere, Targets
 from orchestration.runtime.backlog import Backlog
 from orchestration.runtime.broker import HardRabbitmqBroker
 from orchestration.runtime.frame import Frame
-from orchestration.runtime.ingress import Ingress
+from orchestration.runtime.ingress import URGENT, Ingress
 from orchestration.runtime.keeper import Keeper
 from orchestration.runtime.messages import StubRelay
 from orchestration.runtime.monitor import Monitor
@@ -181,20 +181,24 @@ class Running:
             return Alerter(*parts, lambda: None, settings.heartbeat_interval, logging.INFO)
         return Alerter(*parts, look, settings.heartbeat_interval)
 
-    def _join_bus(self, setup: Setup) -> tuple[Ingress, Notifier] | tuple[()]:
+    def _join_bus(self, setup: Setup) -> Sequence[Ingress | Notifier]:
         """Take part in what is heard and said on the exchange, where there is one."""
         address = setup.address
         if address is None or self._claim is None:
             return ()
         ingress_to = address.parameters("orchestration ingress")
         connect = partial(pika.BlockingConnection, ingress_to)
-        ingress = Ingress(self.engine, setup.app, self._locks, connect, self._claim, setup.settings)
+        where = (self.engine, setup.app, self._locks, connect, self._claim, setup.settings)
         notifier_to = address.parameters("orchestration notifier")
         post = partial(Publisher, notifier_to, exchange=EXCHANGE)
-        notifier = Notifier(self.engine, self._locks, post)
-        ingress.start()
-        notifier.start()
-        return ingress, notifier
+        parts = (
+            Ingress(*where, queues=URGENT),
+            Ingress(*where),
+            Notifier(self.engine, self._locks, post),
+        )
+        for part in parts:
+            part.start()
+        return parts
 
 
 def worker_rules(setup: Setup, queues: Mapping[str, int]) -> Rules:

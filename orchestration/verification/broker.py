@@ -13,7 +13,7 @@ from orchestration.bus.agent_bus import AgentMessageBus, send_messages
 from orchestration.bus.claim import Claim
 from orchestration.clock import new_id
 from orchestration.messages import Envelope, MessageType, compose
-from orchestration.runtime.ingress import Ingress
+from orchestration.runtime.ingress import URGENT, Ingress
 from orchestration.runtime.notifier import Notifier
 from orchestration.runtime.reach import connected
 from orchestration.verification.cable import Cable
@@ -98,13 +98,17 @@ class BrokerStage:
                 await stack.enter_async_context(served(self._buses[name]))
             yield
 
-    def _orchestrator(self) -> tuple[Ingress, Notifier]:
+    def _orchestrator(self) -> Sequence[Ingress | Notifier]:
         behind, corner = self.behind, self._corner
         connect = partial(apart.connect, corner, NAME)
         claim = Claim(corner.prefix, corner.place)
-        ingress = Ingress(behind.engine, behind.app, behind.locks, connect, claim, behind.settings)
+        where = (behind.engine, behind.app, behind.locks, connect, claim, behind.settings)
         post = partial(apart.ApartPublisher, corner)
-        return ingress, Notifier(behind.engine, behind.locks, post)
+        return (
+            Ingress(*where, queues=URGENT),
+            Ingress(*where),
+            Notifier(behind.engine, behind.locks, post),
+        )
 
     async def _hear(self, envelope: Envelope) -> None:
         self.ear.heard.append(envelope)

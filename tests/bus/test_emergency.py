@@ -1,11 +1,15 @@
 """An emergency stop over the bus: it overtakes, agents that are not ours are told, and answer."""
 
 import json
+import threading
 from collections.abc import Iterator
 
 import pytest
 
+from orchestration.bus import topology
 from orchestration.engine.by import By
+from orchestration.messages import Envelope
+from orchestration.runtime.door import Delivery, Door, Operation
 from orchestration.store import stops
 from orchestration.views import emergency
 from tests.bus.orchestra import Orchestra
@@ -72,6 +76,32 @@ def test_a_stop_on_its_own_key_comes_by_its_own_queue_and_counts_once(stopped: O
     acknowledged = [m for m in peer.heard if "command_received" in m["payload"]]
     assert len(acknowledged) == 1
     assert stopped.read(stops.epoch) == before + 1
+
+
+def test_a_stop_on_its_own_key_waits_for_no_other_message(
+    stopped: Orchestra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, go_on = Door.read, threading.Event()
+
+    def slow(door: Door, delivery: Delivery) -> Operation | Envelope | None:
+        assert delivery.queue == topology.CONTROL or go_on.wait(60)
+        return read(door, delivery)
+
+    peer = stopped.peer("asks_stop_3")
+    with monkeypatch.context() as patch:
+        patch.setattr(Door, "read", slow)
+        try:
+            envelope = {
+                "id": "stop-now-2",
+                "message_type": "command",
+                "sender": peer.name,
+                "recipient": "orchestration_agent",
+                "payload": {"command_type": "emergency_stop", "parameters": {"reason": "now"}},
+            }
+            peer.publish(json.dumps(envelope).encode(), "orchestration.emergency_stop")
+            eventually(lambda: stopped.read(stops.is_stopped), within=20)
+        finally:
+            go_on.set()
 
 
 def names(orchestra: Orchestra, which: str) -> list[str]:
