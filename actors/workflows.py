@@ -209,7 +209,7 @@ integrate_real_data = Workflow(
             undo="restore_thresholds",
             retry=_PATIENT,
             timeout=timedelta(minutes=30),
-            configures=[THRESHOLDS],
+            configures=list(THRESHOLDS.values()),
         ),
         Step(
             "testing_data_flow",

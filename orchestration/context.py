@@ -56,8 +56,14 @@ class Configuration(Protocol):
         """How often it was set to another value; 0 if never."""
         ...
 
+    def set_by(self, name: str) -> str | None:
+        """The run whose step set the current value; None: a person did, or nobody."""
+        ...
+
     def set(self, name: str, value: Any) -> None:
         """Set it with this step's completion, in the same transaction, or not at all.
+
+        Where somebody else has set it since this attempt first looked at it, the attempt fails.
 
         Raises:
             PermanentError: The step does not declare that it `configures` this name.

@@ -167,6 +167,10 @@ class CheckFailedError(OrchestrationError):
     """Something is not as the setup guide promises: the message says what, and what to look at."""
 
 
+class ConfiguredMeanwhileError(OrchestrationError):
+    """Somebody else has set a configuration since an attempt read it: try the step again."""
+
+
 class PermanentError(OrchestrationError):
     """Raise this in an action to fail its step at once: no retry could help."""
 

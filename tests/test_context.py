@@ -29,6 +29,9 @@ class Nothing(Configuration, Shared):
     def version(self, name: str) -> int:
         raise AssertionError(name)
 
+    def set_by(self, name: str) -> str | None:
+        raise AssertionError(name)
+
     def set(self, name: str, value: Any) -> None:
         raise AssertionError(name, value)
 

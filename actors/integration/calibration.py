@@ -1,6 +1,5 @@
 """The third step: a strategy's thresholds, learned from the new source's own prices."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from actors.integration.connections import chosen_source, integration_of
@@ -14,11 +13,11 @@ from trading.optimise import Search, optimise
 from trading.period import Period
 from trading.sources.loaded import LoadedSource
 from trading.sources.source import Prices
-from trading.strategies import strategy_named
+from trading.strategies import STRATEGIES, strategy_named
 from trading.strategies.strategy import Parameters, Strategy
 from trading.study import Study
 
-THRESHOLDS = "thresholds"
+THRESHOLDS = {name: f"thresholds_{name}" for name in STRATEGIES}
 UPDATED = "updating_algorithms"
 PERIOD = Period.parse("3M")
 STAKE = Account(capital=100_000.0, risk_per_trade=0.02)
@@ -28,8 +27,8 @@ FETCHING = 0.3
 
 def thresholds_of(context: Context, strategy: str) -> Parameters:
     """Return the parameters that a strategy works with: the configured ones, or as published."""
-    configured: Mapping[str, Parameters] = context.configuration.get(THRESHOLDS) or {}
-    return {**strategy_named(strategy).published, **configured.get(strategy, {})}
+    configured: Parameters = context.configuration.get(THRESHOLDS[strategy]) or {}
+    return {**strategy_named(strategy).published, **configured}
 
 
 def calibrate(context: Context) -> dict[str, Any]:
@@ -38,7 +37,7 @@ def calibrate(context: Context) -> dict[str, Any]:
     Too little evidence leaves the thresholds as they are, and says so.
 
     Raises:
-        NoSourceError: The new source serves no longer, nor does a fallback.
+        NoSourceError: The new source serves no longer.
     """
     asked = integration_of(context)
     strategy = strategy_named(asked.strategy)
@@ -46,7 +45,7 @@ def calibrate(context: Context) -> dict[str, Any]:
     kept = {"strategy": strategy.name, "old": old, "new": old, "changed": False}
     if not asked.calibrate_thresholds:
         return {**kept, "reason": "calibrate_thresholds is false"}
-    source = chosen_source(context)
+    source = chosen_source(context).alone
     fetched = fetch(
         market_of(context),
         source,
@@ -61,11 +60,11 @@ def calibrate(context: Context) -> dict[str, Any]:
 
 
 def configure(context: Context, strategy: str, found: Parameters) -> dict[str, Any]:
-    """Stage the new thresholds beside those of other strategies."""
-    before = context.configuration.get(THRESHOLDS)
-    after = {**(before or {}), strategy: dict(found)}
-    context.configuration.set(THRESHOLDS, after)
-    return {"new": dict(found), "changed": after != before, "before": before, "after": after}
+    """Stage new thresholds of a strategy."""
+    name = THRESHOLDS[strategy]
+    before, after = context.configuration.get(name), dict(found)
+    context.configuration.set(name, after)
+    return {"new": after, "changed": after != before, "before": before, "after": after}
 
 
 def learned(
@@ -93,5 +92,5 @@ def learned(
 def restore_thresholds(context: Context) -> dict[str, Any]:
     """Configure the thresholds before, unless somebody else has changed them since."""
     updated = context.results[UPDATED]
-    changed = updated if updated and updated["changed"] else None
-    return restore(context, THRESHOLDS, changed)
+    changed = updated if updated and "after" in updated else None
+    return restore(context, THRESHOLDS[integration_of(context).strategy], changed)

@@ -5,7 +5,7 @@ from typing import Any
 from actors.integration.data_source import DataSource, market_of
 from actors.market.connection import try_connections
 from actors.parameters import IntegrateRealData
-from orchestration import Context
+from orchestration import Context, PermanentError
 from trading.errors import NoSourceError
 
 VALIDATED = "validating_data_connections"
@@ -39,8 +39,18 @@ def try_sources(context: Context) -> dict[str, Any]:
 
 
 def chosen_source(context: Context) -> DataSource:
-    """Return the source that the first step has found, as it will be configured."""
+    """Return the source that the first step has found, as it will be configured.
+
+    Raises:
+        PermanentError: That step was asked for other sources: its result was taken over.
+    """
     asked, found = integration_of(context), context.results[VALIDATED]
+    tried = [each["source"] for each in found["connections"]]
+    if tried != [asked.primary_source, *asked.fallback_sources]:
+        raise PermanentError(
+            f"{', '.join(tried)} were tried, and other sources are asked for now:"
+            f" fork the run again with `--from {VALIDATED}`"
+        )
     return DataSource(
         source=found["used"],
         fallbacks=tuple(found["fallbacks"]),

@@ -3,12 +3,13 @@
 from datetime import timedelta
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from actors.market.feed import Fetched, Wanted, fetch_bars
 from actors.market.market import Market, open_market
 from actors.prices import configured_source
 from orchestration import Context, settings
+from orchestration.errors import ConfigurationError
 from trading.progress import OnProgress, unheard
 from trading.sessions import last_closed_day
 from trading.sources.loaded import LoadedSource
@@ -42,6 +43,11 @@ class DataSource(BaseModel):
         return self.source != "embedded"
 
     @property
+    def alone(self) -> "DataSource":
+        """The same source without fallbacks: what is learned and tested is its own."""
+        return self.model_copy(update={"fallbacks": ()})
+
+    @property
     def served(self) -> tuple[str, ...]:
         """The symbols that are taken from it."""
         return self.symbols[:SAMPLE] if self.rollout == "sample" else self.symbols
@@ -52,9 +58,19 @@ class DataSource(BaseModel):
 
 
 def current_source(context: Context) -> DataSource:
-    """Return what the configuration says; before anybody has set it, the embedded prices."""
+    """Return what the configuration says; before anybody has set it, the embedded prices.
+
+    Raises:
+        ConfigurationError: It cannot be read; `integrate_real_data` sets it anew.
+    """
     found = context.configuration.get(DATA_SOURCE)
-    return DataSource() if found is None else DataSource.model_validate(found)
+    try:
+        return DataSource() if found is None else DataSource.model_validate(found)
+    except ValidationError:
+        raise ConfigurationError(
+            f"{DATA_SOURCE} is configured as what is no source:"
+            " `orchestrate run integrate_real_data` sets another one"
+        ) from None
 
 
 def market_of(context: Context) -> Market:

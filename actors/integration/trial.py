@@ -23,10 +23,10 @@ def try_data_flow(context: Context) -> dict[str, Any]:
     """Fetch, check and scan the sample, and compare it with the source before.
 
     Raises:
-        NoSourceError: The new source serves no longer, nor does a fallback.
+        NoSourceError: The new source serves no longer.
         SourcesDisagreeError: Its prices are not those of the source before.
     """
-    asked, source = integration_of(context), chosen_source(context)
+    asked, source = integration_of(context), chosen_source(context).alone
     fetched = fetch(market_of(context), source, source.served, context.progress)
     found = scan_prices(fetched.prices, asked.strategy, thresholds_of(context, asked.strategy))
     before = DataSource.model_validate(context.results[SWITCHED]["before"])
@@ -72,7 +72,6 @@ def prices_before(context: Context, before: DataSource, symbols: tuple[str, ...]
         TradingError: It has them no longer.
     """
     if before.is_external:
-        alone = before.model_copy(update={"fallbacks": ()})
-        return fetch(market_of(context), alone, symbols).prices
+        return fetch(market_of(context), before.alone, symbols).prices
     source = configured_source()
     return source.load([each for each in symbols if each in source.available()])

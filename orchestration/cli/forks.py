@@ -50,8 +50,8 @@ def fork(
 
     What was not finished or was undone runs again, what is declared otherwise today, the steps
     of --from, those whose items or condition read an edited parameter, and all that comes after
-    any of these. Edited parameters are checked like new ones; that a reused result was made with
-    the old ones is for you to judge: --from names the first step that shall not be reused.
+    any of these. With edited parameters everything runs again, unless --from names the first step
+    that does: what comes before it was made with the old ones.
     """
     found = settings.load()
     edits = Edits(parameters.from_file(file) if file is not None else {}, again)

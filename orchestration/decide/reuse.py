@@ -27,8 +27,8 @@ def reuse(old: Run, plan: Plan, wanted: Collection[str], edited: Collection[str]
     is defined as it was, neither its `for_each` nor its `when` reads an edited parameter, nobody
     wants it to run again, and all this holds for every step before it.
 
-    What an action itself reads of an edited parameter cannot be known: whoever edits one decides
-    about that, by naming the first step that is to run again.
+    What an action itself reads of an edited parameter cannot be known: so nothing is taken over,
+    unless whoever edits one names the first step that is to run again.
 
     Args:
         old: The ended run.
@@ -51,6 +51,8 @@ def objection(
     """Why the result of a step cannot be taken over, whatever comes before it."""
     if step.name in wanted:
         return "it is asked for"
+    if edited and not wanted:
+        return f"{', '.join(sorted(edited))} is edited"
     tally = old.tallies.get(step.name)
     if tally is None or not tally.keys() <= DONE:
         return "it is not finished"

@@ -29,14 +29,15 @@ from orchestration.engine.claim import Claim, Held, Key, Report, TakeOn
 from orchestration.engine.fork import Fork
 from orchestration.engine.submit import Command
 from orchestration.engine.transaction import Rules, Transaction
-from orchestration.engine.yields import NOTHING, Yield
+from orchestration.engine.yields import NOTHING, Value, Yield
 from orchestration.ports import Clock, Dispatch, Session, Store, Transport
 from orchestration.state import RunStatus
 from orchestration.store import artifacts, shared
 from orchestration.store.workers import NewWorker, WorkerRow
 
 __all__ = [
-    "By", "Claim", "Command", "Engine", "Held", "Key", "Report", "Rules", "Transaction", "Yield",
+    "By", "Claim", "Command", "Engine", "Held", "Key", "Report", "Rules", "Transaction",
+    "Value", "Yield",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -259,6 +260,7 @@ class Engine:
 
     def release(self, by: By) -> int:
         """End the emergency stop that holds; see `emergency.release`."""
+        self.clear_stopped()
         return self.commit(lambda tx: emergency.release(tx, by))
 
     def _attempt(

@@ -158,6 +158,8 @@ def complete(
     row = held(tx, key, attempt)
     if row is None:
         return is_done(tx, key, attempt) or give_up(tx, key, attempt)
+    if also.configuration and emergency.forbids(tx, key[0]):
+        return False
     yields.write(tx, row, attempt, also)
     text, artifact = result
     outcome = Outcome(kind="completed", row=row, result=text, artifact=artifact)

@@ -72,10 +72,15 @@ def release(tx: Transaction, by: By) -> int:
     """Allow work again, and tell the number of the stop that is over; undo goes on.
 
     Raises:
-        StateError: No stop holds.
+        StateError: No stop holds, or it has not ended yet what it has to end.
     """
     if not stops.is_stopped(tx.session):
         raise StateError("no emergency stop holds: there is nothing to release")
+    if left := runs.to_stop(tx.session, BATCH):
+        raise StateError(
+            f"the emergency stop still has to cancel {', '.join(left)}:"
+            " repeat the release once it has"
+        )
     stops.release(tx.session, by.actor, tx.now)
     audit.add(tx.session, tx.now, str(by), "emergency_release", "fleet")
     events.add(tx.session, "", tx.now, "emergency.released", detail=str(by))

@@ -13,7 +13,7 @@ from orchestration.decide import facts
 from orchestration.engine import emergency, speech, yields
 from orchestration.engine.advance import Outcome, advance, measure
 from orchestration.engine.transaction import Transaction
-from orchestration.engine.yields import Yield
+from orchestration.engine.yields import Value, Yield
 from orchestration.errors import DeadLetterError, PermanentError
 from orchestration.messages import Envelope, plain
 from orchestration.plans import UNDO
@@ -198,7 +198,8 @@ def configure(tx: Transaction, row: StepRow, values: Any) -> None:
     if not isinstance(values, dict):
         raise DeadLetterError("wrong_field", "payload.configuration: give values by name")
     try:
-        yields.write(tx, row, row.attempt, Yield(values))
+        found = {name: Value(value) for name, value in values.items()}
+        yields.write(tx, row, row.attempt, Yield(found))
     except PermanentError as error:
         raise DeadLetterError("wrong_field", f"payload.configuration: {error}") from None
 

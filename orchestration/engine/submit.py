@@ -172,7 +172,7 @@ def submit(tx: Transaction, command: Command) -> str:
             return seen.run_id
     if not command.system:
         emergency.check(tx, f"{command.plan.name} cannot be started")
-    check_room(tx, command.sender)
+        check_room(tx, command.sender)
     new = runs.NewRun(
         id=command.run_id,
         plan=command.plan,

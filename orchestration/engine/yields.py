@@ -4,13 +4,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestration.engine import data
+from orchestration.engine import data, emergency
 from orchestration.engine.transaction import Transaction
-from orchestration.errors import PermanentError
+from orchestration.errors import ConfiguredMeanwhileError, PermanentError
 from orchestration.plans import UNDO, Plan
 from orchestration.store import configuration, events, runs
 from orchestration.store.configuration import Author
 from orchestration.store.steps import StepRow
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A new value of the configuration.
+
+    Attributes:
+        over: The version that it was decided upon; None: whatever there is.
+    """
+
+    value: Any
+    over: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +34,7 @@ class Yield:
         data: Type and content of what others are to get.
     """
 
-    configuration: Mapping[str, Any] = field(default_factory=dict)
+    configuration: Mapping[str, Value] = field(default_factory=dict)
     data: Sequence[tuple[str, Mapping[str, Any]]] = ()
 
 
@@ -34,18 +46,37 @@ def write(tx: Transaction, row: StepRow, attempt: int, found: Yield) -> None:
 
     Raises:
         PermanentError: Its step may not configure that.
+        ConfiguredMeanwhileError: Somebody else has set that since the attempt read it.
+        StoppedError: An emergency stop holds: nothing is configured.
     """
-    if not (found.configuration or found.data):
-        return
-    check(runs.get(tx.session, row.run_id).plan, row.step, found.configuration)
-    author = Author(row.agent, row.run_id, row.step)
-    for name, value in sorted(found.configuration.items()):
-        version = configuration.add(tx.session, name, value, author, tx.now)
-        place = (row.step, row.branch)
-        events.add(tx.session, row.run_id, tx.now, "configured", place, f"{name} v{version}")
+    if found.configuration:
+        check(runs.get(tx.session, row.run_id).plan, row.step, found.configuration)
+        if emergency.forbids(tx, row.run_id):
+            emergency.check(tx, f"{row.step} cannot configure {', '.join(found.configuration)}")
+    for name, new in sorted(found.configuration.items()):
+        configure(tx, row, name, new)
     for number, (kind, content) in enumerate(found.data):
         message_id = f"{row.run_id}:{row.step}[{row.branch}]:{attempt}:{number}"
         data.share(tx, kind, row.agent, message_id, {"data_type": kind, "data": content})
+
+
+def configure(tx: Transaction, row: StepRow, name: str, new: Value) -> None:
+    """Write one new version, unless it was decided upon another one than there is.
+
+    Raises:
+        ConfiguredMeanwhileError: It was.
+    """
+    before = configuration.current(tx.session, name)
+    version = before.version if before else 0
+    if new.over is not None and new.over != version:
+        who = f" by {before.actor}" if before else ""
+        raise ConfiguredMeanwhileError(
+            f"{name} was set{who} meanwhile (v{new.over} became v{version}): decide again"
+        )
+    author = Author(row.agent, row.run_id, row.step)
+    version = configuration.add(tx.session, name, new.value, author, tx.now)
+    place = (row.step, row.branch)
+    events.add(tx.session, row.run_id, tx.now, "configured", place, f"{name} v{version}")
 
 
 def check(plan: Plan, step: str, names: Mapping[str, Any]) -> None:

@@ -4,9 +4,10 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from orchestration.engine import Engine, Yield
+from orchestration.engine import Engine, Value, Yield
 from orchestration.errors import PermanentError
 from orchestration.store import configuration, shared
+from orchestration.store.configuration import Version
 
 
 class Staging:
@@ -22,25 +23,32 @@ class Staging:
         self._engine = engine
         self._step = step
         self._allowed = allowed
+        self._seen: dict[str, Version | None] = {}
         self._values: dict[str, Any] = {}
         self._data: list[tuple[str, Mapping[str, Any]]] = []
 
     @property
     def staged(self) -> Yield:
         """What is to be written with the completion."""
-        return Yield(dict(self._values), tuple(self._data))
+        values = {name: Value(each, self.version(name)) for name, each in self._values.items()}
+        return Yield(values, tuple(self._data))
 
     def get(self, name: str) -> Any:
         """The value that this attempt has staged, or else the current one."""
         if name in self._values:
             return self._values[name]
-        found = self._engine.store.read(lambda s: configuration.current(s, name))
+        found = self._look(name)
         return found and found.value
 
     def version(self, name: str) -> int:
         """The version of the current value; 0 if it was never set."""
-        found = self._engine.store.read(lambda s: configuration.current(s, name))
+        found = self._look(name)
         return found.version if found else 0
+
+    def set_by(self, name: str) -> str | None:
+        """The run whose step set the current value; None: a person did, or nobody."""
+        found = self._look(name)
+        return None if found is None else found.run_id
 
     def set(self, name: str, value: Any) -> None:
         """Stage a value.
@@ -53,6 +61,7 @@ class Staging:
             raise PermanentError(
                 f"step {self._step} may not set {name!r}: declare configures=[{name!r}] on it"
             )
+        self._look(name)
         self._values[name] = plain(value)
 
     def emit(self, data_type: str, data: Mapping[str, Any]) -> None:
@@ -62,6 +71,13 @@ class Staging:
             ValueError: They are not JSON.
         """
         self._data.append((data_type, plain(dict(data))))
+
+    def _look(self, name: str) -> Version | None:
+        """What there was when this attempt first looked: its decisions build on that."""
+        if name not in self._seen:
+            found = self._engine.store.read(lambda s: configuration.current(s, name))
+            self._seen[name] = found
+        return self._seen[name]
 
 
 class SharedValues:

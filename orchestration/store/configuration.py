@@ -67,9 +67,12 @@ def history(session: Session, name: str | None, limit: int) -> list[Version]:
 
 
 def add(session: Session, name: str, value: Any, author: Author, now: datetime) -> int:
-    """Write a new version, and tell its number; the same value again is no new version."""
+    """Write a new version, and tell its number.
+
+    The same value again by the same run is none; by another run it is, for it has an owner now.
+    """
     before = current(session, name)
-    if before is not None and before.value == value:
+    if before is not None and (before.value, before.run_id) == (value, author.run_id):
         return before.version
     version = before.version + 1 if before else 1
     session.run(

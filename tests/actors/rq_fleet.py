@@ -62,6 +62,9 @@ class Settable:
     def version(self, name: str) -> int:
         return int(name in self.values)
 
+    def set_by(self, _name: str) -> str | None:
+        return None
+
     def set(self, name: str, value: Any) -> None:
         self.values[name] = value
 

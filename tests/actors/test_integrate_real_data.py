@@ -5,6 +5,7 @@ The vendors are a server on this machine that speaks their shapes, and fails as 
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,13 @@ from typing import Any
 import pytest
 
 from actors import app
+from orchestration.client import Handle
+from orchestration.clock import new_id
+from orchestration.engine.by import By
+from orchestration.engine.fork import Edits, Fork, propose
 from orchestration.state import RunStatus
 from orchestration.store import configuration
+from orchestration.store.configuration import Author
 from orchestration.testbed import Fleet
 from tests.actors.markets import KEYS
 from tests.actors.stub_vendors import Reply, StubVendors, flat, lively
@@ -83,10 +89,10 @@ def test_thresholds_are_learned_from_the_new_source_and_restored_without_an_appr
     assert updated["data"]["used"] == "polygon"
     assert updated["changed"]
     assert updated["new"] != updated["old"]
-    assert current(fleet, "thresholds") == {"legacy_v0": updated["new"]}
+    assert current(fleet, "thresholds_legacy_v0") == updated["new"]
     fleet.reject(run.workflow_id, LAST)
-    assert current(fleet, "thresholds") is None
-    assert [version for version, _, _ in history(fleet, "thresholds")] == [1, 2]
+    assert current(fleet, "thresholds_legacy_v0") is None
+    assert [version for version, _, _ in history(fleet, "thresholds_legacy_v0")] == [1, 2]
 
 
 def test_too_little_evidence_leaves_the_thresholds_and_says_so(
@@ -97,7 +103,7 @@ def test_too_little_evidence_leaves_the_thresholds_and_says_so(
     updated = result_of(fleet, run.workflow_id, "updating_algorithms")
     assert not updated["changed"]
     assert "made 20 trades in sample" in updated["reason"]
-    assert history(fleet, "thresholds") == []
+    assert history(fleet, "thresholds_hybrid_v1") == []
 
 
 def test_without_calibration_nothing_is_learned(fleet: Fleet) -> None:
@@ -156,7 +162,10 @@ def expire(fleet: Fleet, _run_id: str) -> None:
 def test_without_an_approval_everything_is_as_before(fleet: Fleet, end: Any) -> None:
     before = fleet.start(COMMAND, {"primary_source": "yahoo", "fallback_sources": []})
     fleet.approve(before.workflow_id, LAST)
-    was = {name: current(fleet, name) for name in ("data_source", "thresholds", "trading_mode")}
+    was = {
+        name: current(fleet, name)
+        for name in ("data_source", "thresholds_hybrid_v1", "trading_mode")
+    }
     run = fleet.start(COMMAND)
     assert current(fleet, "data_source")["source"] == "polygon"
     end(fleet, run.workflow_id)
@@ -172,6 +181,58 @@ def test_what_somebody_else_has_changed_since_stays(fleet: Fleet) -> None:
     assert first.phase() is R.CANCELLED
     assert current(fleet, "data_source")["source"] == "yahoo"
     assert second.phase() is R.WAITING
+
+
+def test_an_undo_leaves_what_another_run_has_made_its_own(fleet: Fleet) -> None:
+    asked = {"gradual_rollout": False, "calibrate_thresholds": False}
+    first, second = fleet.start(COMMAND, asked), fleet.start(COMMAND, asked)
+    fleet.approve(second.workflow_id, LAST)
+    fleet.reject(first.workflow_id, LAST)
+    assert current(fleet, "data_source")["source"] == "polygon"
+    assert current(fleet, "trading_mode") == "live"
+
+
+def test_what_was_tested_is_what_goes_live_or_nothing_does(fleet: Fleet) -> None:
+    run = fleet.start(COMMAND, {"strategy": "legacy_v0"})
+    author = Author("somebody", "another_run")
+    now = fleet.clock.now()
+    fleet.engine.store.write(
+        lambda s: configuration.add(s, "thresholds_legacy_v0", {"minimum": 1.0}, author, now)
+    )
+    fleet.approve(run.workflow_id, LAST)
+    assert run.phase() is R.FAILED
+    assert "was set by somebody else" in run.status()["error_messages"][0]
+    assert current(fleet, "trading_mode") is None
+
+
+def test_a_fork_with_other_sources_tries_them(fleet: Fleet) -> None:
+    run = fleet.start(COMMAND)
+    fleet.reject(run.workflow_id, LAST)
+    edits = Edits({"primary_source": "yahoo", "fallback_sources": ["polygon"]})
+    store = fleet.engine.store
+
+    def proposal(edits: Edits) -> Fork:
+        return store.read(
+            lambda s: propose(s, app, run.workflow_id, edits, sender="ann", run_hex=new_id())
+        )
+
+    assert proposal(edits).reuse.reused == ()
+    late = replace(edits, again=("switching_data_sources",))
+    forked = fleet.engine.fork(proposal(late), By("ann"))
+    fleet.advance(timedelta(minutes=10))
+    problems = Handle(fleet.engine, forked).status()["error_messages"]
+    assert "fork the run again with `--from validating_data_connections`" in problems[0]
+
+
+def test_a_source_that_cannot_be_read_is_replaced(fleet: Fleet) -> None:
+    now = fleet.clock.now()
+    fleet.engine.store.write(
+        lambda s: configuration.add(s, "data_source", "polygon", Author("x"), now)
+    )
+    assert "integrate_real_data" in str(fleet.start("discover").status()["error_messages"])
+    run = fleet.start(COMMAND)
+    assert run.phase() is R.WAITING
+    assert current(fleet, "data_source")["source"] == "polygon"
 
 
 def test_the_new_source_is_compared_with_the_one_before(fleet: Fleet) -> None:

@@ -39,11 +39,12 @@ def test_parameters_are_edited_by_pairs_and_by_a_file(
     file = tmp_path / "edits.json"
     file.write_text(json.dumps({"label": "new", "count": 3}))
     (made,) = values(
-        "workflows", "fork", half, "-p", "items=a,b,c", "-p", "count=4", "--json", str(file), "-y"
+        *("workflows", "fork", half, "-p", "items=a,b,c", "-p", "count=4", "--json", str(file)),
+        *("--from", "working", "-y"),
     )
     assert made["edited"] == ["count", "items", "label"]
     assert made["reused"] == ["done"]
-    assert made["runs_again"][0] == "working (it reads items, which is edited)"
+    assert made["runs_again"][0] == "working (it is asked for)"
     told = values("workflows", "show", made["id"])["parameters"]
     assert (told["items"], told["count"], told["label"]) == (["a", "b", "c"], 4, "new")
 

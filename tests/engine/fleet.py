@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from orchestration.context import Context
 from orchestration.definitions import Agent, App, Workflow
-from orchestration.engine import Claim, Command, Engine, Held, Rules, Yield
+from orchestration.engine import Claim, Command, Engine, Held, Rules, Value, Yield
 from orchestration.errors import NotFoundError
 from orchestration.plans import Step
 from orchestration.ports import Dispatch, Session, Store
@@ -124,7 +124,7 @@ class Worker:
         self, claim: Claim, value: Any = None, *, goes_on: bool = False, **configures: Any
     ) -> bool:
         self.held.pop((claim.key, claim.attempt), None)
-        also = Yield({name: each for name, each in configures.items() if each is not None})
+        also = Yield({name: Value(each) for name, each in configures.items() if each is not None})
         take_on = self.take_on if goes_on else None
         return self.engine.complete(claim.key, claim.attempt, value, also, take_on)
 

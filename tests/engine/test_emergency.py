@@ -3,8 +3,8 @@
 import pytest
 
 from orchestration.engine.by import By
-from orchestration.engine.emergency import stop
-from orchestration.errors import StateError, StoppedError
+from orchestration.engine.emergency import release, stop
+from orchestration.errors import OverloadedError, StateError, StoppedError
 from orchestration.state import RunStatus, StepStatus
 from orchestration.store import stops
 from orchestration.views import emergency
@@ -161,3 +161,23 @@ def test_there_is_nothing_to_release_where_nothing_is_stopped(fleet: Fleet) -> N
 
 def test_before_the_first_one_there_is_no_stop(fleet: Fleet) -> None:
     assert fleet.read(emergency.status) == {"stopped": False, "epoch": 0}
+
+
+def test_a_stop_is_accepted_however_much_its_sender_has_pending(fleet_of: MakeFleet) -> None:
+    fleet = fleet_of(TRIP, LOOK)
+    fleet.client = fleet.engine("client", most_pending=1, slots=0)
+    fleet.start("trip")
+    with pytest.raises(OverloadedError):
+        fleet.start("trip")
+    fleet.start("look", stops=True)
+    assert fleet.read(stops.is_stopped)
+
+
+def test_a_release_waits_until_all_is_cancelled(fleet: Fleet) -> None:
+    fleet.worker()
+    run_id = fleet.start("ask")
+    fleet.client.commit(lambda tx: stop(tx, ME))
+    with pytest.raises(StateError, match=f"still has to cancel {run_id}"):
+        fleet.client.commit(lambda tx: release(tx, ME))
+    fleet.client.release(ME)
+    assert fleet.status(run_id) is R.CANCELLED

@@ -113,12 +113,10 @@ def test_a_named_step_of_a_completed_run_runs_again_with_all_after_it(fleet: Fle
 def test_edited_parameters_are_those_of_the_fork(fleet: Fleet) -> None:
     old = fleet.start("spread", {"items": [1, 2], "wanted": False, "kept": "k"})
     fleet.work_off(fleet.worker(), value)
-    proposal = proposed(fleet, old, items=[3])
+    assert proposed(fleet, old, items=[3]).reuse.reused == ()
+    proposal = proposed(fleet, old, "work", items=[3])
     assert proposal.edited == ("items",)
-    assert proposal.reuse.again == {
-        "work": "it reads items, which is edited",
-        "join": "it comes after work",
-    }
+    assert proposal.reuse.again == {"work": "it is asked for", "join": "it comes after work"}
     new = fleet.client.fork(proposal)
     assert fleet.work_off(fleet.worker("w2"), value) == ["work[0]", "join[0]"]
     assert fleet.steps(new)["skipped"] is S.SKIPPED

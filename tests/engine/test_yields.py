@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 
 from orchestration.definitions import Route
-from orchestration.engine import Yield
+from orchestration.engine import Value, Yield
+from orchestration.engine.by import By
 from orchestration.engine.control import fingerprint
-from orchestration.errors import PermanentError, StateError
+from orchestration.engine.emergency import stop
+from orchestration.errors import ConfiguredMeanwhileError, PermanentError, StateError
 from orchestration.state import RunStatus, StepStatus
 from orchestration.store import configuration, shared, steps
-from orchestration.store.configuration import Version
+from orchestration.store.configuration import Author, Version
 from tests.engine.conftest import MakeFleet
 from tests.engine.fleet import HOUR, SECOND, Fleet, step, workflow
 
@@ -20,7 +22,7 @@ SWITCH = workflow(
     step("switching", undo="switch_back", configures=["source"]),
     step("trying", "switching"),
 )
-LIVE = Yield({"source": "polygon"})
+LIVE = Yield({"source": Value("polygon")})
 
 
 @pytest.fixture
@@ -48,14 +50,46 @@ def test_a_completion_writes_the_configuration_and_who_set_it(fleet: Fleet) -> N
     assert "configured" in fleet.events(run_id)
 
 
-def test_the_same_value_again_is_no_new_version(fleet: Fleet) -> None:
+def test_the_same_value_by_another_run_is_a_version_of_its_own(fleet: Fleet) -> None:
     worker = fleet.worker()
+    runs = []
     for _ in range(2):
-        fleet.start("switch")
+        runs.append(fleet.start("switch"))
         claim = worker.take()
         worker.engine.complete(claim.key, claim.attempt, None, LIVE)
         fleet.work_off(worker)
-    assert history(fleet) == [(1, "polygon", "switching")]
+    assert history(fleet) == [(2, "polygon", "switching"), (1, "polygon", "switching")]
+    newest = source(fleet)
+    assert newest is not None
+    assert newest.run_id == runs[1]
+
+
+def test_what_was_decided_upon_an_older_version_is_decided_again(fleet: Fleet) -> None:
+    worker = fleet.worker()
+    fleet.start("switch")
+    claim = worker.take()
+    fleet.store.write(
+        lambda s: configuration.add(s, "source", "yahoo", Author("ann"), fleet.clock.now())
+    )
+    upon = Yield({"source": Value("polygon", over=0)})
+    with pytest.raises(ConfiguredMeanwhileError, match="set by ann meanwhile"):
+        worker.engine.complete(claim.key, claim.attempt, None, upon)
+    assert worker.engine.complete(
+        claim.key, claim.attempt, None, Yield({"source": Value("polygon", over=1)})
+    )
+
+
+def test_after_a_stop_nothing_is_configured(fleet: Fleet) -> None:
+    worker = fleet.worker()
+    run_id = fleet.start("switch")
+    claim = worker.take()
+    fleet.client.commit(lambda tx: stop(tx, By("ann", "prices look wrong")))
+    assert not worker.engine.complete(claim.key, claim.attempt, None, LIVE)
+    fleet.client.clear_stopped()
+    worker.held.clear()
+    worker.beat()
+    assert source(fleet) is None
+    assert fleet.status(run_id) is not RunStatus.COMPLETED
 
 
 def test_a_late_completion_configures_nothing(fleet: Fleet) -> None:
@@ -74,7 +108,9 @@ def test_a_step_sets_only_what_it_declares(fleet: Fleet) -> None:
     run_id = fleet.start("switch")
     claim = worker.take()
     with pytest.raises(PermanentError, match=r"declare configures=\['trading_mode'\]"):
-        worker.engine.complete(claim.key, claim.attempt, None, Yield({"trading_mode": "live"}))
+        worker.engine.complete(
+            claim.key, claim.attempt, None, Yield({"trading_mode": Value("live")})
+        )
     assert fleet.status(run_id) is RunStatus.RUNNING
     assert fleet.read(configuration.everything) == []
 
@@ -87,7 +123,9 @@ def test_an_undo_may_set_what_its_step_may(fleet: Fleet) -> None:
     worker.fail(worker.take())
     back = worker.take()
     assert back.configures == ("source",)
-    assert worker.engine.complete(back.key, back.attempt, None, Yield({"source": "embedded"}))
+    assert worker.engine.complete(
+        back.key, back.attempt, None, Yield({"source": Value("embedded")})
+    )
     assert history(fleet) == [(2, "embedded", "undo.switching"), (1, "polygon", "switching")]
     assert [each.value for each in fleet.read(configuration.everything)] == ["embedded"]
 

@@ -53,7 +53,7 @@ def test_an_action_reads_sets_and_gives_away(fleet: Fleet) -> None:
     again = fleet.start("switch").result()
     assert again == {"before": [now, 1], "now": now, "calls": 2}
     (kept,) = fleet.engine.store.read(configuration.everything)
-    assert (kept.value, kept.version, kept.actor) == (now, 1, "operator")
+    assert (kept.value, kept.version, kept.actor) == (now, 2, "operator")
     kinds = fleet.engine.store.read(lambda s: s.all("SELECT data_type FROM data_messages"))
     assert kinds == [("switched",), ("switched",)]
 
