@@ -29,7 +29,12 @@ class Fleet(Protocol):
     def pause(self, agents: Sequence[str], by: str) -> None:
         """Send these agents nothing more, at once; what runs may finish.
 
-        It holds until `resume`, also when this step fails: undo it.
+        It is this run's own and holds until `resume`, also when this step fails: undo it. The
+        end of the run ends it.
+
+        Args:
+            agents: Which.
+            by: The run.
 
         Raises:
             NotFoundError: One of them is unknown; then none is paused.
@@ -37,10 +42,11 @@ class Fleet(Protocol):
         ...
 
     def resume(self, agents: Sequence[str], by: str) -> None:
-        """Send these agents again, at once, what waits for them.
+        """End what this run has paused; they rest on while anybody else wants it.
 
-        Raises:
-            NotFoundError: One of them is unknown; then none is resumed.
+        Args:
+            agents: Which.
+            by: The run.
         """
         ...
 

@@ -49,12 +49,12 @@ class OwnWorkers:
         return {"controller": "own", "queue": DISCOVERY_ALGORITHM, "stopped": []}
 
     def resume(self, context: Context) -> Answer:
-        """Let discovery work again."""
+        """End this run's pause; discovery rests on while anybody else wants it."""
         context.fleet.resume([DISCOVERY_ALGORITHM], context.workflow_id)
         return {"controller": "own", "resumed": True}
 
     def clear(self, context: Context) -> Answer:
-        """Report what waits, and let discovery work again: its own next step would not begin.
+        """Report what waits, and end the pause of this run: its own next step would not begin.
 
         Nothing is removed, since every step belongs to a run.
         """

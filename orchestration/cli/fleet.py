@@ -19,8 +19,8 @@ from orchestration.views.fleet import FleetView
 from orchestration.views.times import iso
 
 AGENTS = (
-    "name", "status", "last_heartbeat", "capabilities", "paused", "metrics", "error_count",
-    "last_error", "circuit",
+    "name", "status", "last_heartbeat", "capabilities", "paused", "paused_by", "metrics",
+    "error_count", "last_error", "circuit",
 )  # fmt: skip
 WORKERS = ("id", "status", "host", "pid", "release", "transport", "running", "started_at")
 

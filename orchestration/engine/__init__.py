@@ -243,9 +243,13 @@ class Engine:
         """Send nothing to some agents; see `standby.pause`."""
         self.commit(lambda tx: standby.pause(tx, names, by))
 
-    def resume_agents(self, names: Sequence[str], by: By = NO_ONE) -> None:
-        """Send what waits for some agents; see `standby.resume`."""
-        self.commit(lambda tx: standby.resume(tx, names, by))
+    def resume_agents(self, names: Sequence[str], by: By = NO_ONE) -> dict[str, list[str]]:
+        """Send what waits for some agents, whoever paused them; see `standby.resume`."""
+        return self.commit(lambda tx: standby.resume(tx, names, by))
+
+    def withdraw_pause(self, names: Sequence[str], by: By) -> None:
+        """End the pauses that somebody made himself; see `standby.withdraw`."""
+        self.commit(lambda tx: standby.withdraw(tx, names, by))
 
     def stop_everything(self, by: By) -> int:
         """Begin an emergency stop, and cancel all work; the number of the stop."""

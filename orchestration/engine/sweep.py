@@ -6,7 +6,7 @@ from functools import partial
 
 from orchestration.circuit import CircuitState
 from orchestration.decide import facts
-from orchestration.engine import approvals, dispatch, outside
+from orchestration.engine import approvals, dispatch, outside, standby
 from orchestration.engine.advance import Outcome, advance
 from orchestration.engine.circuits import rest_over
 from orchestration.engine.claim import hand_over, nudge
@@ -167,6 +167,7 @@ def lose(tx: Transaction, row: StepRow, worker: WorkerRow, *, acting: bool) -> N
 
 def refill(tx: Transaction) -> None:
     """See whether a run or a step could go that nobody let go: a safety net."""
+    standby.end_with_runs(tx)
     tx.slot_freed = True
     tx.queues.update(steps.ready_queues(tx.session))
 

@@ -19,9 +19,9 @@ class FleetAccess(FleetView):
         self._engine = engine
 
     def pause(self, agents: Sequence[str], by: str) -> None:
-        """Send these agents nothing more; what runs may finish."""
+        """Send these agents nothing more, on behalf of a run; what runs may finish."""
         self._engine.pause_agents(agents, By(by))
 
     def resume(self, agents: Sequence[str], by: str) -> None:
-        """Send these agents again what waits for them."""
-        self._engine.resume_agents(agents, By(by))
+        """End what this run has paused; the pauses of others stay."""
+        self._engine.withdraw_pause(agents, By(by))

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from orchestration.ports import Row, Session
+from orchestration.store.pauses import owners
 from orchestration.store.times import moment
 
 
@@ -15,6 +16,7 @@ class AgentRow:
     """An agent as people see it.
 
     Attributes:
+        paused_by: Who wants it to rest: people, and runs.
         deserted: Whether it stopped because its last worker died.
         silent_since: When it was found to be silent; it stays until it is known to be back.
         failures: Failed attempts in a row.
@@ -36,6 +38,7 @@ class AgentRow:
     silent_since: datetime | None = None
     failures: int = 0
     probe_at: datetime | None = None
+    paused_by: list[str] = field(default_factory=list)
 
 
 COLUMNS = (
@@ -134,18 +137,14 @@ def count_error(session: Session, name: str, error: str) -> None:
     )
 
 
-def pause(session: Session, name: str, *, paused: bool) -> None:
-    """Write whether anything is to be sent to an agent."""
-    session.run("UPDATE agents SET paused = ? WHERE name = ?", int(paused), name)
-
-
 def everyone(session: Session) -> list[AgentRow]:
     """Every known agent by name."""
-    return [_read(row) for row in session.all(f"SELECT {COLUMNS} FROM agents ORDER BY name")]
+    rows, resting = session.all(f"SELECT {COLUMNS} FROM agents ORDER BY name"), owners(session)
+    return [_read(row, resting.get(row[0], [])) for row in rows]
 
 
-def _read(row: Row) -> AgentRow:
+def _read(row: Row, paused_by: list[str]) -> AgentRow:
     known = map(json.loads, row[4:6])
     values = [*row[:2], moment(row[2]), row[3], *known, *row[6:9], bool(row[9])]
     values += [json.loads(row[10]), bool(row[11]), moment(row[12]), row[13], moment(row[14])]
-    return AgentRow(*values)
+    return AgentRow(*values, paused_by=paused_by)

@@ -213,7 +213,8 @@ def held_back(step: str, agent: AgentRow) -> Blocker | None:
     """Why nothing, or only one step, is sent to an agent: it is paused, or failed too often."""
     if agent.paused:
         cure = f"`orchestrate agents resume {agent.name}`"
-        return Blocker("agent_paused", f"{step} waits, its agent {agent.name} is paused", cure)
+        what = f"{step} waits, its agent {agent.name} is paused by {', '.join(agent.paused_by)}"
+        return Blocker("agent_paused", what, cure)
     if agent.circuit == CircuitState.CLOSED:
         return None
     last = error.one_line(agent.last_error) or "no message"

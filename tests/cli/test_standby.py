@@ -15,14 +15,19 @@ def test_a_paused_agent_is_listed_and_named_by_why_until_it_is_resumed(
     cli: Cli, values: Values, client: Client, processes: Processes
 ) -> None:
     processes.serve()
-    assert values("agents", "pause", "worker") == [{"name": "worker", "paused": True}]
-    assert values("agents", "list")[0]["paused"]
+    (paused,) = values("agents", "pause", "worker")
+    (me,) = paused.pop("paused_by")
+    assert paused == {"name": "worker", "paused": True}
+    listed = values("agents", "list")[0]
+    assert (listed["paused"], listed["paused_by"]) == (True, [me])
     run_id = client.start("job").workflow_id
     reaches(client, run_id, "working", StepStatus.READY)
-    assert "`orchestrate agents resume worker`" in cli("workflows", "why", run_id).stdout
+    told = cli("workflows", "why", run_id).stdout
+    assert f"worker is paused by {me}" in told
+    assert "`orchestrate agents resume worker`" in told
 
     assert values("agents", "resume", "worker", "--reason", "it is well") == [
-        {"name": "worker", "paused": False}
+        {"name": "worker", "paused": False, "paused_by": [], "lifted": [me]}
     ]
     assert client.workflow(run_id).result(20)["count"] == 2
 

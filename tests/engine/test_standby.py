@@ -2,11 +2,12 @@
 
 import pytest
 
+from orchestration.circuit import CircuitState
 from orchestration.engine import By
 from orchestration.errors import NotFoundError
 from orchestration.plans import Retry
 from orchestration.state import RunStatus, StepStatus
-from orchestration.store import agents, steps
+from orchestration.store import agents, queues, steps
 from tests.engine.conftest import MakeFleet
 from tests.engine.fleet import MINUTE, SECOND, Fleet, step, workflow
 from tests.store.rows import counted
@@ -16,13 +17,14 @@ ANN = By("ann", "it overheats")
 
 CHAIN = workflow("chain", step("first"), step("second", "first", agent="shop"))
 FLAKY = workflow("flaky", step("act", retry=Retry(attempts=2)))
+BROKEN = workflow("broken", step("act"))
 EAGER = workflow("eager", step("soon", start_within=MINUTE))
 TRIP = workflow("trip", step("book", agent="shop", undo="refund"), step("pay", "book"))
 
 
 @pytest.fixture
 def fleet(fleet_of: MakeFleet) -> Fleet:
-    return fleet_of(CHAIN, FLAKY, EAGER, TRIP)
+    return fleet_of(CHAIN, FLAKY, BROKEN, EAGER, TRIP)
 
 
 def test_what_is_sent_is_not_claimed_and_goes_out_again_when_the_agent_is_resumed(
@@ -130,3 +132,68 @@ def test_it_is_audited_and_an_unknown_name_changes_nothing(fleet: Fleet) -> None
         ("ann: it overheats", "resume_agent", "shop"),
     ]
     assert fleet.read(lambda s: steps.sent(s, "shop")) == []
+
+
+def run_named(fleet: Fleet) -> By:
+    """A run that pauses agents by itself."""
+    return By(fleet.start("chain"))
+
+
+def resting(fleet: Fleet) -> dict[str, list[str]]:
+    return {row.name: row.paused_by for row in fleet.read(agents.everyone) if row.paused}
+
+
+def test_each_lifts_only_its_own_pause(fleet: Fleet) -> None:
+    fleet.worker()
+    one, other = run_named(fleet), run_named(fleet)
+    for who in (ANN, one, other, one):
+        fleet.client.pause_agents(["shop"], who)
+        fleet.advance(SECOND)
+    assert resting(fleet) == {"shop": ["ann", one.actor, other.actor]}
+    fleet.client.withdraw_pause(["shop"], one)
+    fleet.client.withdraw_pause(["shop"], one)
+    assert resting(fleet) == {"shop": ["ann", other.actor]}
+    fleet.client.withdraw_pause(["shop"], other)
+    assert resting(fleet) == {"shop": ["ann"]}
+
+
+def test_a_person_lifts_all_and_learns_whose(fleet: Fleet) -> None:
+    fleet.worker()
+    run = run_named(fleet)
+    fleet.client.pause_agents(["shop"], ANN)
+    fleet.advance(SECOND)
+    fleet.client.pause_agents(["shop"], run)
+    lifted = fleet.client.resume_agents(["shop", "warehouse"], By("bob"))
+    assert lifted == {"shop": ["ann", run.actor], "warehouse": []}
+    assert resting(fleet) == {}
+
+
+def test_the_pause_of_a_run_ends_with_it(fleet: Fleet) -> None:
+    fleet.worker()
+    run = run_named(fleet)
+    fleet.client.pause_agents(["shop"], ANN)
+    fleet.client.pause_agents(["shop", "warehouse"], run)
+    fleet.client.refill()
+    assert set(resting(fleet)) == {"shop", "warehouse"}
+    fleet.client.cancel(run.actor)
+    fleet.client.refill()
+    assert resting(fleet) == {"shop": ["ann"]}
+
+
+def test_only_a_person_closes_a_circuit(fleet: Fleet) -> None:
+    worker = fleet.worker()
+    run = run_named(fleet)
+    fleet.client.cancel(run.actor)
+    while circuit_of(fleet) is CircuitState.CLOSED:
+        fleet.start("broken")
+        worker.fail(worker.take())
+    fleet.client.pause_agents(["warehouse"], run)
+    fleet.client.withdraw_pause(["warehouse"], run)
+    assert circuit_of(fleet) is CircuitState.OPEN
+    fleet.client.resume_agents(["warehouse"], ANN)
+    assert circuit_of(fleet) is CircuitState.CLOSED
+
+
+def circuit_of(fleet: Fleet) -> CircuitState:
+    found: queues.Queue = fleet.read(lambda s: queues.look(s, "warehouse"))
+    return found.circuit

@@ -3,7 +3,7 @@
 from orchestration.circuit import Circuit
 from orchestration.circuit import CircuitState as C
 from orchestration.ports import Session, Store
-from orchestration.store import agents, circuits, queues, steps, workers
+from orchestration.store import agents, circuits, pauses, queues, steps, workers
 from orchestration.store.queues import Queue
 from tests.store.rows import MINUTE, NOW, add_run, add_step
 from tests.store.test_other_tables import worker
@@ -12,7 +12,7 @@ from tests.store.test_other_tables import worker
 def test_a_queue_is_seen_whole(store: Store) -> None:
     def operation(session: Session) -> None:
         agents.declare(session, "warehouse", 3, [])
-        agents.pause(session, "warehouse", paused=True)
+        pauses.add(session, "warehouse", "ann", NOW)
         circuits.save(session, "warehouse", Circuit(C.OPEN, 3, MINUTE, NOW))
         workers.join(session, worker(warehouse=4), NOW)
         for branch in range(4):

@@ -1,0 +1,39 @@
+"""The table `pauses`: who wants which agent to rest; `agents.paused` holds while anybody does."""
+
+from datetime import datetime
+
+from orchestration.ports import Session
+
+
+def add(session: Session, agent: str, owner: str, now: datetime) -> None:
+    """Write that somebody wants an agent to rest."""
+    session.run(
+        "INSERT INTO pauses (agent, owner, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        *(agent, owner, now.timestamp()),
+    )
+    session.run("UPDATE agents SET paused = 1 WHERE name = ?", agent)
+
+
+def remove(session: Session, agent: str, owner: str) -> bool:
+    """Take one owner's pause away; whether there was one."""
+    found = session.run("DELETE FROM pauses WHERE agent = ? AND owner = ?", agent, owner)
+    session.run(
+        "UPDATE agents SET paused = 0 WHERE name = ?"
+        " AND NOT EXISTS (SELECT 1 FROM pauses WHERE agent = name)",
+        agent,
+    )
+    return bool(found)
+
+
+def owners(session: Session) -> dict[str, list[str]]:
+    """Who wants each agent to rest, who came first first; only of agents that rest."""
+    found: dict[str, list[str]] = {}
+    for agent, owner in session.all("SELECT agent, owner FROM pauses ORDER BY agent, at, owner"):
+        found.setdefault(agent, []).append(owner)
+    return found
+
+
+def of_ended_runs(session: Session) -> list[tuple[str, str]]:
+    """Agents that a run wants to rest which has ended, and that run."""
+    sql = "SELECT agent, owner FROM pauses JOIN runs ON id = owner WHERE ended_at IS NOT NULL"
+    return [(agent, owner) for agent, owner in session.all(sql)]
