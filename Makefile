@@ -13,11 +13,11 @@ PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 /
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 endif
 
-.PHONY: help setup run check format test bench simulate docs lock clean
+.PHONY: help setup run check format test acceptance test-all bench simulate docs lock clean
 .DEFAULT_GOAL := help
 
 help: ## these lines
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.complete ## .venv with everything that check and test need
 	@:
@@ -38,12 +38,17 @@ format: setup ## put every file in its form
 
 # Where tests were left out because a server is missing, tests/conftest.py notes it, and the
 # coverage that they would have given is not asked for.
-test: setup ## every test, with branch coverage; ARGS=… goes to pytest
+test: setup ## every test but the long ones, with branch coverage; ARGS=… goes to pytest
 	@rm -f .coverage .coverage.* .left-out
-	$(BIN)/coverage run -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+	$(BIN)/coverage run -m pytest -n $(JOBS) --dist worksteal -m 'not acceptance' $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@if [ -e .left-out ] || [ -n '$(ARGS)' ]; then floor=0; else floor=$(COVERAGE); fi; \
 		$(BIN)/coverage report --fail-under=$$floor
+
+acceptance: setup ## the long tests: real processes, kills, servers of their own, every documented block
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m acceptance $(ARGS)
+
+test-all: test acceptance ## both
 
 bench: setup ## workflows and steps a second, beside bare Dramatiq
 	@$(BIN)/python -m benchmarks $(ARGS)

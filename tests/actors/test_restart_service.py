@@ -19,7 +19,7 @@ from tests.actors import chores
 from tests.actors.rq_fleet import QUEUE, RQ, WITHIN, Heard, RqFleet, context_of
 from tests.eventually import eventually
 
-pytestmark = [pytest.mark.redis, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.redis, pytest.mark.timeout(120)]
 CLEARING, RESTARTING = "clearing_job_queue", "restarting_discovery_service"
 SOON = timedelta(seconds=3)
 NOBODY: dict[str, Any] = {"stopped": []}

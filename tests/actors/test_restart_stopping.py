@@ -14,7 +14,7 @@ from tests.acceptance.processes import freeze
 from tests.actors.rq_fleet import WITHIN, Heard, RqFleet, context_of
 from tests.eventually import eventually
 
-pytestmark = [pytest.mark.redis, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.redis, pytest.mark.timeout(120)]
 STOPPING = "stopping_rq_workers"
 LONG, SHORT = timedelta(seconds=60), timedelta(seconds=2)
 

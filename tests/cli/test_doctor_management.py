@@ -16,7 +16,7 @@ from orchestration.errors import BrokerError
 from tests.acceptance.node import HOST, free_port, node_in
 from tests.eventually import eventually
 
-pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.rabbitmq, pytest.mark.timeout(300)]
 
 PATIENCE_S = 60.0
 

@@ -26,7 +26,7 @@ from tests.acceptance.certificates import make_certificates
 from tests.eventually import eventually
 from tests.rabbitmq import control
 
-pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.rabbitmq, pytest.mark.timeout(180)]
 
 PATIENCE_S = 20.0
 Findings = dict[str, dict[str, str]]
