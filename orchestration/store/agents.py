@@ -147,4 +147,5 @@ def _read(row: Row, paused_by: list[str]) -> AgentRow:
     known = map(json.loads, row[4:6])
     values = [*row[:2], moment(row[2]), row[3], *known, *row[6:9], bool(row[9])]
     values += [json.loads(row[10]), bool(row[11]), moment(row[12]), row[13], moment(row[14])]
-    return AgentRow(*values, paused_by=paused_by)
+    values.append(paused_by)
+    return AgentRow(*values)
