@@ -27,6 +27,7 @@ from orchestration.engine.allowance import Allowance
 from orchestration.engine.by import By
 from orchestration.engine.claim import Claim, Held, Key, Report, TakeOn
 from orchestration.engine.fork import Fork
+from orchestration.engine.strangers import Strangers
 from orchestration.engine.submit import Command
 from orchestration.engine.transaction import Rules, Transaction
 from orchestration.engine.yields import NOTHING, Value, Yield
@@ -59,7 +60,7 @@ class Engine:
         self.clock = clock
         self.rules = rules
         self._transport = transport
-        self._allowance = Allowance()
+        self._allowance, self._strangers = Allowance(), Strangers()
 
     def commit(self, operation: Callable[[Transaction], T]) -> T:
         """Run an operation in one transaction, then send what it noted.
@@ -273,7 +274,8 @@ class Engine:
         """The operation with its own transaction, and what leaves once that is committed."""
 
         def attempt(session: Session) -> tuple[T, list[Dispatch]]:
-            tx = Transaction(session, self.clock.now(), self.rules, self._allowance)
+            kept = self._allowance, self._strangers
+            tx = Transaction(session, self.clock.now(), self.rules, *kept)
             value = operation(tx)
             dispatch.settle_queues(tx)
             return value, tx.outgoing

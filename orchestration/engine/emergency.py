@@ -42,10 +42,11 @@ def stop(tx: Transaction, by: By) -> int:
 
 
 def outsiders(tx: Transaction) -> list[str]:
-    """The agents that are not ours, as far as they are known."""
+    """The agents that are not ours: those that are named, work, or were heard of lately."""
     served = {queue for worker in workers.present(tx.session) for queue in served_by(worker)}
-    known = {agent.name for agent in agents.everyone(tx.session)} - served
-    return sorted((known | tx.rules.outside) - ORCHESTRATORS)
+    heard = set(agents.heard_since(tx.session, tx.now - tx.rules.silence)) - served
+    working = steps.holders(tx.session)
+    return sorted(heard.union(working, tx.rules.outside) - ORCHESTRATORS)
 
 
 def served_by(worker: WorkerRow) -> set[str]:
@@ -101,7 +102,8 @@ def answered(tx: Transaction, envelope: Envelope) -> bool:
     match = ORDER.fullmatch(named) if isinstance(named, str) else None
     if match is None or match["agent"] != envelope.sender:
         return False
-    agents.beat(tx.session, envelope.sender, None, None, tx.now)
+    if tx.admits(envelope.sender):
+        agents.beat(tx.session, envelope.sender, None, None, tx.now)
     stops.answer(tx.session, int(match["epoch"]), envelope.sender, tx.now)
     return True
 

@@ -89,6 +89,8 @@ def accept(tx: Transaction, received: Received) -> None:
 
 def beat(tx: Transaction, envelope: Envelope) -> None:
     """Write a heartbeat, and what the agent says it can do."""
+    if not tx.admits(envelope.sender):
+        return
     payload = envelope.payload
     status = payload.get("status", payload.get("health_status", "running"))
     metrics = payload.get("metrics")

@@ -83,6 +83,8 @@ def report(tx: Transaction, envelope: Envelope) -> None:
     status = None if health is None else plain(health, LONGEST_STATUS)
     metrics = payload.get("metrics")
     found = metrics if isinstance(metrics, dict) else None
+    if not tx.admits(envelope.sender):
+        return
     agents.beat(tx.session, envelope.sender, status, found, tx.now)
     run_id, step = payload.get("workflow_id"), payload.get("step")
     fraction = payload.get("progress")
@@ -102,6 +104,8 @@ def complain(tx: Transaction, envelope: Envelope) -> None:
     payload = envelope.payload
     kind = plain(payload.get("error_type", "error"), LONGEST_MESSAGE)
     message = plain(payload.get("error_message", "no message"), LONGEST_MESSAGE)
+    if not tx.admits(envelope.sender):
+        return
     agents.count_error(tx.session, envelope.sender, json.dumps(as_error(kind, message)))
     if payload.get("critical") is not True:
         return

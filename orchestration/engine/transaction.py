@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 from orchestration.circuit import Tolerance
 from orchestration.definitions import Route
 from orchestration.engine.allowance import Allowance
+from orchestration.engine.strangers import Strangers
 from orchestration.errors import OrchestrationError
 from orchestration.ports import Dispatch, Session
+from orchestration.store import agents
 from orchestration.store.steps import StepRow
 
 log = logging.getLogger(__name__)
@@ -56,6 +58,7 @@ class Transaction:
 
     Attributes:
         allowance: What senders may still submit; every transaction of an engine has the same.
+        strangers: Whether more unknown agents may be known; all transactions have the same, too.
         outgoing: Messages that leave once this is committed.
         queues: Queues in which there may now be work to send, or room to send it.
         opened: New branches that are ready.
@@ -66,10 +69,17 @@ class Transaction:
     now: datetime
     rules: Rules
     allowance: Allowance
+    strangers: Strangers
     outgoing: list[Dispatch] = field(default_factory=list)
     queues: set[str] = field(default_factory=set)
     opened: list[StepRow] = field(default_factory=list)
     slot_freed: bool = False
+
+    def admits(self, agent: str) -> bool:
+        """Whether what an agent says of itself is written: it is known, named, or there is room."""
+        if agent in self.rules.outside or agents.is_known(self.session, agent):
+            return True
+        return self.strangers.have_room(self.session, self.now, self.rules.silence)
 
     def contain(
         self, work: Callable[[], object], about: str, instead: Callable[[], object] | None = None

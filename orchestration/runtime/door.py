@@ -1,5 +1,6 @@
 """The door: what a message means is found out here, before any transaction."""
 
+import json
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from orchestration.engine.submit import Command, prepare
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import MalformedMessageError, OrchestrationError, RejectedError
 from orchestration.messages import (
+    NEVER_ANSWERED,
     ORCHESTRATORS,
     Envelope,
     MessageType,
@@ -27,6 +29,9 @@ from orchestration.settings import Settings
 from orchestration.store.dead_letters import DeadLetter
 
 LONGEST_KEY = 200
+LARGEST_METRICS = 16 * 2**10
+MOST_CAPABILITIES, LONGEST_CAPABILITY = 100, 100
+SAYS_HOW_IT_IS = frozenset({MessageType.HEARTBEAT, MessageType.STATUS_UPDATE})
 
 Operation = Callable[[Transaction], None]
 
@@ -80,6 +85,7 @@ class Door:
             if envelope.sender in ORCHESTRATORS:
                 return None
             self._check_user(delivery, envelope)
+            check_size(envelope, len(delivery.body))
         except MalformedMessageError as error:
             return self.bury(delivery, error.as_value())
         if envelope.message_type is MessageType.HEARTBEAT and delivery.reason is None:
@@ -173,6 +179,34 @@ class Door:
         )
         received = replace(self._received(delivery, envelope), command=None)
         return lambda tx: intake.refuse(tx, received, error)
+
+
+def check_size(envelope: Envelope, size: int) -> None:
+    """Keep of an agent only as much as is good for people to see.
+
+    Raises:
+        MalformedMessageError: It says more of itself.
+    """
+    if envelope.message_type not in SAYS_HOW_IT_IS:
+        return
+    metrics, able = (envelope.payload.get(name) for name in ("metrics", "capabilities"))
+    if size > LARGEST_METRICS and isinstance(metrics, dict):
+        size = len(json.dumps(metrics))
+        if size > LARGEST_METRICS:
+            raise too_large(envelope, f"metrics has {size} bytes, most {LARGEST_METRICS}")
+    if not isinstance(able, list):
+        return
+    if len(able) > MOST_CAPABILITIES or any(len(str(x)) > LONGEST_CAPABILITY for x in able):
+        most = f"{MOST_CAPABILITIES} capabilities of {LONGEST_CAPABILITY} characters"
+        raise too_large(envelope, f"capabilities: most {most}")
+
+
+def too_large(envelope: Envelope, problem: str) -> MalformedMessageError:
+    """What is wrong with a message that says too much."""
+    answerable = envelope.message_type not in NEVER_ANSWERED
+    return MalformedMessageError(
+        "too_large", f"payload.{problem}", envelope.sender, envelope.id, answerable=answerable
+    )
 
 
 def key_in(payload: Mapping[str, Any]) -> str | None:

@@ -46,6 +46,8 @@ COLUMNS = (
     " circuit, paused, depends_on, deserted, silent_since, failures, circuit_due"
 )
 
+UNSERVED = "NOT EXISTS (SELECT 1 FROM slots WHERE queue = name)"
+
 
 def declare(
     session: Session,
@@ -106,6 +108,32 @@ def describe(session: Session, name: str, capabilities: Sequence[str]) -> None:
         json.dumps(list(capabilities)),
         name,
     )
+
+
+def is_known(session: Session, name: str) -> bool:
+    """Whether there is such an agent."""
+    return session.one("SELECT 1 FROM agents WHERE name = ?", name) is not None
+
+
+def strangers(session: Session) -> int:
+    """How many agents are known that no worker serves."""
+    row = session.one(f"SELECT COUNT(*) FROM agents WHERE {UNSERVED}")
+    return int(row[0]) if row else 0
+
+
+def forget_strangers(session: Session, before: datetime) -> int:
+    """Delete agents that nobody serves, that said nothing since, and that hold no attempt."""
+    return session.run(
+        f"DELETE FROM agents WHERE {UNSERVED} AND paused = 0 AND COALESCE(last_heartbeat, 0) < ?"
+        " AND NOT EXISTS (SELECT 1 FROM steps WHERE owner = 'outside:' || name)",
+        before.timestamp(),
+    )
+
+
+def heard_since(session: Session, at: datetime) -> list[str]:
+    """The agents with a heartbeat since a moment."""
+    sql = "SELECT name FROM agents WHERE last_heartbeat >= ?"
+    return [str(name) for (name,) in session.all(sql, at.timestamp())]
 
 
 def last_heartbeat(session: Session, name: str) -> datetime | None:

@@ -135,6 +135,15 @@ def owned_by(session: Session, owner: str, scope: str | None) -> list[StepRow]:
     return [read(row) for row in session.all(sql, owner, scope, scope)]
 
 
+def holders(session: Session) -> list[str]:
+    """The agents that are not ours and hold an attempt."""
+    sql = (
+        "SELECT DISTINCT agent FROM steps WHERE status = 'running'"
+        " AND owner IS NOT NULL AND owner = 'outside:' || agent ORDER BY agent"
+    )
+    return [str(name) for (name,) in session.all(sql)]
+
+
 def ready(
     session: Session,
     queue: str,

@@ -136,6 +136,26 @@ def test_what_bears_our_own_name_is_nothing_to_us(orchestra: Orchestra, kind: st
     assert orchestra.dead(name) == []
 
 
+TOO_MUCH: dict[str, dict[str, Any]] = {
+    "metrics": {"metrics": {"m": "x" * 20_000}},
+    "many": {"capabilities": ["c"] * 101},
+    "long": {"capabilities": ["c" * 101]},
+}
+
+
+@pytest.mark.parametrize("name", TOO_MUCH)
+def test_an_agent_says_only_so_much_of_itself(orchestra: Orchestra, name: str) -> None:
+    peer = orchestra.peer(f"talks_{name}")
+    peer.say("heartbeat", {"status": "running", **TOO_MUCH[name]})
+    eventually(lambda: orchestra.dead(peer.name), within=20)
+    assert [letter.reason for letter in orchestra.dead(peer.name)] == ["too_large"]
+    assert orchestra.known(peer.name) is None
+    good = {"metrics": {"m": "x" * 10_000}, "capabilities": ["c" * 100] * 100}
+    peer.say("heartbeat", {"status": "running", "note": "y" * 20_000, **good})
+    eventually(lambda: orchestra.known(peer.name), within=20)
+    assert [m for m in peer.heard if m["message_type"] == "error"] == []
+
+
 def test_an_answer_is_never_sent_to_ourselves(orchestra: Orchestra) -> None:
     peer = orchestra.peer("diverts")
     sent = peer.order("integrate_real_data", {}, reply_to="orchestration_agent")

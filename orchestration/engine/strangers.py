@@ -1,0 +1,52 @@
+"""Agents that nobody serves and no setting names: anybody can invent one, so only so many count."""
+
+import logging
+from datetime import datetime, timedelta
+
+from orchestration.ports import Session
+from orchestration.store import agents
+
+log = logging.getLogger(__name__)
+
+MOST = 2_000
+VALID = timedelta(seconds=10)
+TOLD_EVERY = timedelta(minutes=1)
+
+
+class Strangers:
+    """Knows for a moment that there are too many, and counts those whose word is dropped."""
+
+    def __init__(self) -> None:
+        self._full_until: datetime | None = None
+        self._told_at: datetime | None = None
+        self.dropped = 0
+
+    def have_room(self, session: Session, now: datetime, silence: timedelta) -> bool:
+        """Whether one more may be known; those that are silent make room where it is needed.
+
+        Args:
+            session: The transaction.
+            now: When.
+            silence: How long an agent may say nothing.
+        """
+        if self._full_until is None or now >= self._full_until:
+            self._full_until = None
+            if agents.strangers(session) < MOST:
+                return True
+            agents.forget_strangers(session, now - silence)
+            if agents.strangers(session) < MOST:
+                return True
+            self._full_until = now + VALID
+        self._drop(now)
+        return False
+
+    def _drop(self, now: datetime) -> None:
+        """Count a word that is dropped, and say so once a minute."""
+        self.dropped += 1
+        if self._told_at is None or now - self._told_at >= TOLD_EVERY:
+            self._told_at = now
+            log.warning(
+                "%d agents are known that no worker serves: what new ones say of themselves is"
+                " dropped, %d messages so far; name those that count in OUTSIDE_AGENTS",
+                *(MOST, self.dropped),
+            )

@@ -1,0 +1,97 @@
+"""Agents that nobody serves and no setting names: only so many of them count."""
+
+import logging
+from typing import Any
+
+import pytest
+
+from orchestration.engine import Engine, emergency, intake, outside, strangers
+from orchestration.messages import Envelope
+from orchestration.store import agents
+from tests.engine.conftest import MakeFleet
+from tests.engine.fleet import MINUTE, Fleet, step, workflow
+
+ASK = workflow("ask", step("asking", agent="partner"))
+TRIP = workflow("trip", step("flight"))
+
+
+@pytest.fixture
+def fleet(fleet_of: MakeFleet, monkeypatch: pytest.MonkeyPatch) -> Fleet:
+    monkeypatch.setattr(strangers, "MOST", 3)
+    found = fleet_of(ASK, TRIP)
+    found.worker(queues={"warehouse": 4})
+    return found
+
+
+@pytest.fixture
+def engine(fleet: Fleet) -> Engine:
+    fleet.client = fleet.engine("ingress", outside=frozenset({"partner"}))
+    return fleet.client
+
+
+def said(sender: str, kind: str = "heartbeat", **payload: Any) -> Envelope:
+    known = {"id": "1", "recipient": "orchestration_agent", "sender": sender, "payload": payload}
+    return Envelope.model_validate({**known, "message_type": kind})
+
+
+def beat(engine: Engine, *names: str) -> None:
+    for name in names:
+        engine.commit(lambda tx, n=name: intake.beat(tx, said(n)))  # type: ignore[misc]
+
+
+def known(fleet: Fleet) -> list[str]:
+    return [row.name for row in fleet.read(agents.everyone)]
+
+
+def test_beyond_the_limit_only_those_that_are_named_or_known_are_heard(
+    fleet: Fleet, engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        beat(engine, "a", "b", "c", "d", "e", "partner")
+    assert known(fleet) == ["a", "b", "c", "partner", "warehouse"]
+    assert len([each for each in caplog.records if "OUTSIDE_AGENTS" in each.message]) == 1
+    fleet.clock.advance(MINUTE)
+    beat(engine, "a", "f")
+    (row,) = [each for each in fleet.read(agents.everyone) if each.name == "a"]
+    assert row.last_heartbeat == fleet.clock.now()
+    assert "3 messages so far" in caplog.records[-1].message
+
+
+@pytest.mark.parametrize(
+    "handle",
+    [
+        lambda tx: outside.report(tx, said("d", "status_update", health_status="running")),
+        lambda tx: outside.complain(tx, said("d", "error", error_message="x", critical=True)),
+        lambda tx: emergency.answered(tx, said("d", "response", command_id="stop:1:d")),
+    ],
+)
+def test_no_other_word_makes_an_agent_known(fleet: Fleet, engine: Engine, handle: Any) -> None:
+    beat(engine, "a", "b", "c")
+    engine.commit(handle)
+    assert "d" not in known(fleet)
+
+
+def test_who_is_silent_makes_room_and_who_works_or_rests_does_not(
+    fleet: Fleet, engine: Engine
+) -> None:
+    fleet.start("ask")
+    beat(engine, "partner", "a", "b")
+    engine.commit(lambda tx: agents.pause(tx.session, "b", paused=True))
+    beat(engine, "c")
+    fleet.clock.advance(6 * MINUTE)
+    beat(engine, "c", "d")
+    assert known(fleet) == ["b", "c", "partner", "warehouse"]
+
+
+def test_a_stop_is_told_to_those_that_are_named_that_work_or_were_heard_of(
+    fleet: Fleet, engine: Engine
+) -> None:
+    beat(engine, "a")
+    fleet.clock.advance(6 * MINUTE)
+    beat(engine, "b")
+    assert engine.commit(emergency.outsiders) == ["b", "partner"]
+    beat(engine, "orchestration_agent")
+    assert engine.commit(emergency.outsiders) == ["b", "partner"]
+    fleet.start("ask")
+    unnamed = fleet.engine("other")
+    assert unnamed.commit(emergency.outsiders) == ["b", "partner"]
