@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from orchestration.engine import Engine, emergency, intake, outside, strangers
+from orchestration.engine import Engine, emergency, intake, outside, standby, strangers
+from orchestration.engine.by import By
 from orchestration.messages import Envelope
 from orchestration.store import agents
 from tests.engine.conftest import MakeFleet
@@ -76,7 +77,7 @@ def test_who_is_silent_makes_room_and_who_works_or_rests_does_not(
 ) -> None:
     fleet.start("ask")
     beat(engine, "partner", "a", "b")
-    engine.commit(lambda tx: agents.pause(tx.session, "b", paused=True))
+    engine.commit(lambda tx: standby.pause(tx, ["b"], By("ann")))
     beat(engine, "c")
     fleet.clock.advance(6 * MINUTE)
     beat(engine, "c", "d")
