@@ -18,6 +18,7 @@ MOST_OUTSIDE = 100
 FIRST_RESEND = timedelta(seconds=10)
 LONGEST_RESEND = timedelta(minutes=5)
 QUEUED_PER_SLOT = 2
+HEAD_START_S = 30.0  # in rank: half of what one step of priority is worth
 
 
 def settle_queues(tx: Transaction) -> None:
@@ -79,14 +80,18 @@ def send(tx: Transaction, row: StepRow, sends: int) -> None:
 
 
 def may_begin(tx: Transaction, row: StepRow) -> bool:
-    """Whether nothing stands against a ready branch, and nothing that waits comes before it."""
+    """Whether nothing stands against a ready branch, and nothing that waits comes before it.
+
+    Its run is at work, and has a head start: where every run that is a little older went first,
+    nobody would ever go on under load.
+    """
     found = queues.look(tx.session, row.agent)
     if found.paused or found.circuit is not CircuitState.CLOSED:
         return False
     if allowed(tx, row.agent, found) <= 0 or emergency.forbids(tx, row.run_id):
         return False
     served = sorted({offer.partition(".")[0] for offer in tx.rules.offers})
-    return not queues.is_outranked(tx.session, row.rank, row.agent, served)
+    return not queues.is_outranked(tx.session, row.rank - HEAD_START_S, row.agent, served)
 
 
 def room_in(tx: Transaction, queue: str) -> int:

@@ -7,7 +7,7 @@ from orchestration.engine import By, Claim
 from orchestration.state import RunStatus, StepStatus
 from orchestration.store import circuits
 from tests.engine.conftest import MakeFleet
-from tests.engine.fleet import MINUTE, Fleet, Worker, step, workflow
+from tests.engine.fleet import MINUTE, SECOND, Fleet, Worker, step, workflow
 
 R, S = RunStatus, StepStatus
 ANN = By("ann", "it overheats")
@@ -94,6 +94,22 @@ def test_a_run_of_higher_priority_that_waits_for_room_goes_first(fleet: Fleet) -
     worker.complete(worker.take())
     assert fleet.transport.take() == []
     assert go_on(worker, claim) is None
+
+
+def test_a_run_that_is_a_little_older_does_not(fleet: Fleet) -> None:
+    worker = fleet.worker()
+    fleet.start("chain")
+    older = fleet.transport.take()
+    fleet.clock.advance(20 * SECOND)
+    fleet.start("chain")
+    claim = worker.take()
+    fleet.transport.send(older)
+    follower = go_on(worker, claim)
+    assert follower is not None
+    fleet.clock.advance(20 * SECOND)
+    fleet.start("chain")
+    fleet.transport.messages.reverse()
+    assert go_on(worker, worker.take()) is None, "which is much older goes first"
 
 
 def test_a_run_of_the_same_rank_or_a_worse_one_does_not(fleet: Fleet) -> None:
