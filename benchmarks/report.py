@@ -33,7 +33,7 @@ class Target:
 
 TARGETS = (
     Target("ours embedded", "workflows/s", at_least=600),
-    Target("ours embedded", "one alone, p50 ms", at_most=8),
+    Target("ours embedded", "one alone, p50 ms", at_most=4),
     Target("ours on RabbitMQ", "workflows/s", at_least=300),
     Target("ours on RabbitMQ", "one alone, p50 ms", at_most=8),
 )

@@ -171,4 +171,4 @@ def group_of(process: psutil.Process) -> int | None:
 def freeze(process: psutil.Process) -> None:
     """Stop a process, and return once it stands still."""
     process.suspend()
-    eventually(lambda: process.status() == psutil.STATUS_STOPPED, within=5)
+    eventually(lambda: process.status() == psutil.STATUS_STOPPED, within=30)
