@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 SILENT_AFTER_S = 12.0
+MISSED_AFTER_S = 6.0  # three beats: enough where something else speaks against a worker, too
 LATE_AFTER_S = 3.0
 
 
@@ -32,4 +33,9 @@ class Observer:
             worker: known[worker] if known.get(worker, (None,))[0] == beat else (beat, monotonic)
             for worker, beat in beats.items()
         }
-        return {w for w, (_, since) in self._seen.items() if monotonic - since >= SILENT_AFTER_S}
+        return {w for w in self._seen if self.still_s(w) >= SILENT_AFTER_S}
+
+    def still_s(self, worker: str) -> float:
+        """For how many seconds the beat of a worker had stood still at the last look."""
+        known = self._seen.get(worker)
+        return 0.0 if known is None or self._looked_at is None else self._looked_at - known[1]

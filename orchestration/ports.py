@@ -72,10 +72,22 @@ class Store(Protocol):
 
 
 class Locks(Protocol):
-    """Proof of life: a lock that the operating system frees when its holder dies."""
+    """Proof of life: a lock that is freed for its holder when it dies."""
+
+    @property
+    def proof_s(self) -> float:
+        """How long, in seconds, a beat must stand still beside a free lock to prove a death.
+
+        Zero where only a death, or the holder itself, can free a lock.
+        """
+        ...
 
     def hold(self, name: str) -> bool:
         """Take a lock until this process ends or lets go; False if somebody else has it."""
+        ...
+
+    def holds(self, name: str) -> bool:
+        """Whether a lock that was taken here is still ours; costs next to nothing."""
         ...
 
     def release(self, name: str) -> None:
@@ -83,7 +95,11 @@ class Locks(Protocol):
         ...
 
     def is_free(self, name: str) -> bool:
-        """Whether nobody holds it: then its holder is dead, beyond doubt."""
+        """Whether nobody holds it now: then its holder is dead, unless a proof needs time."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything that costs others something."""
         ...
 
 

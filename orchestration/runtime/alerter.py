@@ -9,6 +9,7 @@ from typing import Protocol
 from orchestration.engine import Engine, Transaction
 from orchestration.errors import StoreError
 from orchestration.ports import Locks
+from orchestration.runtime.election import Election
 from orchestration.store import alerts
 from orchestration.store.alerts import AlertRow
 
@@ -70,14 +71,13 @@ class Alerter:
         level: int = logging.WARNING,
     ) -> None:
         self._engine = engine
-        self._locks = locks
+        self._election = Election(locks, ELECTED)
         self._targets = targets
         self._look = look
         self._level = level
         self._period_s = period.total_seconds()
         self._next_look = engine.clock.monotonic() + self._period_s
         self._stopping = threading.Event()
-        self._elected = False
         self._thread = threading.Thread(target=self._serve, name="alerter", daemon=True)
 
     def start(self) -> None:
@@ -88,17 +88,14 @@ class Alerter:
         """Tell what came up last, and end."""
         self._stopping.set()
         self._thread.join()
-        if self._elected:
-            self._locks.release(ELECTED)
-            self._elected = False
+        self._election.resign()
 
     def _serve(self) -> None:
         going = True
         while going:
             going = not self._stopping.wait(TICK_S)
             try:
-                self._elected = self._elected or self._locks.hold(ELECTED)
-                if self._elected:
+                if self._election.won():
                     self.tick()
             except StoreError as error:
                 log.warning("alerter: the store is away, trying again: %s", error)

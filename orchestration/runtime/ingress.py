@@ -25,6 +25,7 @@ from orchestration.errors import OtherStoreError, StoreError
 from orchestration.messages import Envelope, plain
 from orchestration.ports import Locks
 from orchestration.runtime.door import LONGEST_KEY, Delivery, Door, Operation
+from orchestration.runtime.election import Election
 from orchestration.settings import Settings
 
 log = logging.getLogger("rabbitmq_orchestration")
@@ -69,18 +70,16 @@ class Ingress:
         self._queues = queues
         self._engine = engine
         self._door = Door(app, settings)
-        self._locks = locks
         self._connect = connect
         self._claim = claim
         self._stopping = threading.Event()
-        self._election: str | None = None
         self._deliveries: list[Delivery] = []
         self._beats: dict[str, Envelope] = {}
         self._unacknowledged = 0
         self._tag = 0
         self._commit_due = 0.0
         name = "control" if queues == URGENT else "ingress"
-        self._elections = (f"{name}-0", f"{name}-1")
+        self._election = Election(locks, f"{name}-0", f"{name}-1")
         self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
 
     def start(self) -> None:
@@ -91,18 +90,13 @@ class Ingress:
         """End; what is not acknowledged comes again, to somebody else."""
         self._stopping.set()
         self._thread.join()
-        if self._election is not None:
-            self._locks.release(self._election)
-            self._election = None
+        self._election.resign()
 
     def _serve(self) -> None:
-        while not self._stopping.is_set() and self._election is None:
-            self._election = self._elected()
-            if self._election is None:
-                self._stopping.wait(PAUSE_S)
         while not self._stopping.is_set():
             try:
-                self._consume()
+                if self._election.won():
+                    self._consume()
             except NO_CONNECTION as error:
                 log.warning("ingress: no connection to RabbitMQ, trying again: %s", error)
             except OtherStoreError as error:
@@ -112,9 +106,6 @@ class Ingress:
             except Exception:  # the thread's outermost frame
                 log.exception("ingress: starting again after an error that nobody thought of")
             self._stopping.wait(PAUSE_S)
-
-    def _elected(self) -> str | None:
-        return next((name for name in self._elections if self._locks.hold(name)), None)
 
     def _consume(self) -> None:
         self._deliveries.clear()
@@ -127,7 +118,7 @@ class Ingress:
             channel.basic_qos(prefetch_count=PREFETCH)
             for queue in self._queues:
                 channel.basic_consume(queue, self._receiver(queue))
-            while not self._stopping.is_set():
+            while not self._stopping.is_set() and self._election.stands:
                 connection.process_data_events(time_limit=0 if self._deliveries else WAIT_S)
                 if self._handle(channel):
                     self._stopping.wait(LINGER_S)

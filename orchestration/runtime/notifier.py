@@ -18,6 +18,7 @@ from orchestration.errors import StoreError
 from orchestration.messages import EXCHANGE, MessageType, compose, routing_key
 from orchestration.ports import Locks, Session
 from orchestration.runtime.echoes import Echoes
+from orchestration.runtime.election import Election
 from orchestration.state import RunStatus
 from orchestration.store import outbox
 from orchestration.store.outbox import OutboxRow
@@ -65,13 +66,12 @@ class Notifier:
         post: Callable[[Callable[[Sequence[Any]], None]], Post],
     ) -> None:
         self._engine = engine
-        self._locks = locks
+        self._election = Election(locks, ELECTED)
         self._publisher = post(self._confirmed)
         self._echoes = Echoes(self._publisher.look)
         self._heard: SimpleQueue[Spoken] = SimpleQueue()
         self._unconfirmed: dict[int, str | None] = {}
         self._stopping = threading.Event()
-        self._elected = False
         self._thread = threading.Thread(target=self._serve, name="notifier", daemon=True)
 
     def start(self) -> None:
@@ -83,30 +83,34 @@ class Notifier:
         self._stopping.set()
         self._thread.join()
         self._publisher.close()
-        if self._elected:
-            self._locks.release(ELECTED)
-            self._elected = False
+        self._election.resign()
 
     def _serve(self) -> None:
-        while not self._stopping.is_set() and not self._elected:
-            self._elected = self._locks.hold(ELECTED)
-            if not self._elected:
-                self._stopping.wait(ELECTION_S)
-        while not self._stopping.wait(TICK_S):
+        pause_s = 0.0
+        while not self._stopping.wait(pause_s):
+            pause_s = ELECTION_S
             try:
-                self.tick()
+                if self._election.won():
+                    pause_s = TICK_S
+                    self.tick()
+                else:
+                    self.settle()
             except StoreError as error:
                 log.warning("notifier: the store is away, trying again: %s", error)
 
     def tick(self) -> None:
         """Forget what is confirmed, and say what came up."""
+        self.settle()
+        if letters := self._engine.store.read(self._letters):
+            self._echoes.say(len(letters))
+            self._publisher.publish(letters)
+
+    def settle(self) -> None:
+        """Forget what is confirmed: what we said is not said again, by us or by others."""
         if spoken := self._drain():
             self._engine.store.write(lambda s: outbox.said(s, spoken))
             for id_, _ in spoken:
                 self._unconfirmed.pop(id_, None)
-        if letters := self._engine.store.read(self._letters):
-            self._echoes.say(len(letters))
-            self._publisher.publish(letters)
 
     def _letters(self, session: Session) -> list[Letter]:
         first = outbox.urgent(session, MOST_UNCONFIRMED)

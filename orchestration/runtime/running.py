@@ -143,6 +143,7 @@ class Running:
         if not self.frame.held():
             self.engine.depart(self._worker.id)
             self._locks.release(self._worker.id)
+            self._locks.close()
         self._relay.close()
         self.store.close()
 

@@ -9,7 +9,7 @@ import psutil
 
 from orchestration.engine import Engine
 from orchestration.engine.sweep import LARGEST_DRIFT_S
-from orchestration.liveness import Observer
+from orchestration.liveness import MISSED_AFTER_S, Observer
 from orchestration.ports import Locks
 from orchestration.store import control, steps, stops, workers
 from orchestration.store.workers import WorkerRow
@@ -79,15 +79,23 @@ class Sweeper:
     def bury(self) -> None:
         """Take over from workers that are dead, and from those that are silent.
 
-        Silence is only seen by who looks often: every worker looks at each of its beats.
+        Silence is only seen by who looks often: every worker looks at each of its beats. Where a
+        free lock alone proves no death, it lets silence count sooner: an attempt is lost then,
+        but no undo begins before the proof.
         """
+        me = self._engine.rules.me
+        if not self._locks.holds(me):
+            self._locks.hold(me)
         present = self._engine.store.read(workers.present)
-        others = {row.id: row for row in present if row.id != self._engine.rules.me}
-        dead = self._free(others)
+        others = {row.id: row for row in present if row.id != me}
+        free, still_s = self._free(others), self._observer.still_s
+        beats = {row.id: row.beat for row in others.values()}
+        silent = self._observer.look(beats, self._engine.clock.monotonic())
+        dead = {worker for worker in free if still_s(worker) >= self._locks.proof_s}
         for worker in dead:
             self._took_over(others[worker], "died", self._engine.leave(others[worker]))
-        beats = {row.id: row.beat for row in others.values() if row.id not in dead}
-        for worker in self._observer.look(beats, self._engine.clock.monotonic()):
+        silent |= {worker for worker in free if still_s(worker) >= MISSED_AFTER_S}
+        for worker in silent - dead:
             held = self._engine.store.read(
                 lambda s, w=worker: steps.owned_by(s, w, self._engine.rules.scope)  # type: ignore[misc]
             )

@@ -106,5 +106,6 @@ def _postgres(url: str, *, create: bool, old: bool) -> tuple["PostgresStore", Lo
         raise ConfigurationError(
             "PostgreSQL needs its driver: pip install 'fleet-orchestration[postgres]'"
         ) from None
+    locks = import_module("orchestration.store.postgres_locks")
     store: PostgresStore = postgres.PostgresStore(url, create=create, old=old)
-    return store, postgres.PostgresLocks(url)
+    return store, locks.PostgresLocks(url)

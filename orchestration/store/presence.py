@@ -18,6 +18,8 @@ class FileLocks:
         directory: Where the files are; it is made where it is missing.
     """
 
+    proof_s = 0.0
+
     def __init__(self, directory: Path) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._directory = directory.resolve()
@@ -34,6 +36,10 @@ class FileLocks:
             return False
         _mine[self._path(name)] = descriptor
         return True
+
+    def holds(self, name: str) -> bool:
+        """Whether this process has it: nobody can take it away."""
+        return self._path(name) in _mine
 
     def release(self, name: str) -> None:
         """Let go, and remove the file."""
@@ -57,12 +63,17 @@ class FileLocks:
             os.close(descriptor)
         return True
 
+    def close(self) -> None:
+        """What is still held is held until this process ends."""
+
     def _path(self, name: str) -> Path:
         return self._directory / f"{name}.lock"
 
 
 class MemoryLocks:
     """Locks of the workers of one process: for tests and simulation."""
+
+    proof_s = 0.0
 
     def __init__(self) -> None:
         self._held: set[str] = set()
@@ -73,6 +84,10 @@ class MemoryLocks:
         self._held.add(name)
         return not taken
 
+    def holds(self, name: str) -> bool:
+        """Whether it is taken."""
+        return name in self._held
+
     def release(self, name: str) -> None:
         """Let go of it, as a death would."""
         self._held.discard(name)
@@ -80,3 +95,6 @@ class MemoryLocks:
     def is_free(self, name: str) -> bool:
         """Whether nobody holds it."""
         return name not in self._held
+
+    def close(self) -> None:
+        """Nothing here costs anybody anything."""

@@ -12,7 +12,7 @@ from orchestration.errors import (
     StoreError,
     WorkflowFailedError,
 )
-from orchestration.store import postgres
+from orchestration.store import server
 from orchestration.store.connect import open_old, open_store
 from orchestration.store.presence import FileLocks
 from orchestration.store.sqlite import SqliteStore
@@ -101,6 +101,6 @@ def test_what_is_no_address_is_refused_and_not_repeated(url: str) -> None:
 def test_a_server_that_repeats_the_password_is_not_quoted() -> None:
     with (
         pytest.raises(StoreError, match="no login for u with …; check"),
-        postgres.explained("postgresql://u:s%20ecret@h/d"),
+        server.explained("postgresql://u:s%20ecret@h/d"),
     ):
-        raise psycopg.Error("no login for u with s ecret")
+        raise psycopg.OperationalError("no login for u with s ecret")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from orchestration.errors import (
@@ -19,7 +20,7 @@ from orchestration.store.migrate import Migration
 from orchestration.store.postgres import PostgresStore
 from orchestration.store.sqlite import SqliteStore
 
-WRONG = (sqlite3.Error, StoreError)  # SQLite blames who wrote the statement
+WRONG = (sqlite3.Error, psycopg.Error, StoreError)  # who wrote the statement is to blame
 ADD = "INSERT INTO audit (at, actor, action, subject) VALUES (0, ?, 'test', '')"
 NAMES = "SELECT actor FROM audit ORDER BY actor"
 
@@ -136,7 +137,7 @@ class TestReading:
             assert list(pool.map(lambda _: names(store), range(20))) == [["a"]] * 20
 
     def test_a_read_whose_sql_fails_says_so_and_harms_nobody(self, store: Store) -> None:
-        with pytest.raises(StoreError):
+        with pytest.raises(WRONG):
             store.read(lambda s: s.one("SELEC 1"))
         assert names(store) == []
 

@@ -9,7 +9,7 @@ import pytest
 
 from orchestration.errors import StoreError
 from orchestration.ports import Locks
-from orchestration.store.postgres import PostgresLocks
+from orchestration.store.postgres_locks import PostgresLocks
 from orchestration.store.presence import FileLocks, MemoryLocks
 from tests.store.processes import go, line, process
 

@@ -1,0 +1,129 @@
+"""Sessions on a PostgreSQL server: made alike, looked at before use, and explained where they fail.
+
+A session whose other end is gone must end here soon, and one of a process that is gone must end
+there soon: both sides ask for a sign of life after 5 s, and do without for 6 s more. So a pooler
+that gives a session's connection to others between two transactions (PgBouncer's `transaction`
+mode) cannot stand between us and the server.
+"""
+
+import select
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import unquote, urlsplit
+
+import psycopg
+
+from orchestration.errors import StoreError
+from orchestration.ports import Row
+
+IDLE_S, INTERVAL_S, PROBES, UNHEARD_MS = 5, 2, 3, 10_000
+STORES_OWN = {  # classes of what the server or the way to it is to blame for, else the statement is
+    "08",  # connection
+    "28",  # login
+    "3D",  # no such database
+    "3F",  # no such schema
+    "40",  # rolled back: deadlock, serialisation
+    "53",  # disk full, out of memory, too many connections
+    "57",  # cancelled, shut down
+    "58",  # input and output
+    "XX",  # corrupted, or a bug of the server
+}
+STORES_OWN_STATES = {
+    "25006",  # read only: a standby
+    "25P03",  # it idled in a transaction for too long
+    "42501",  # no right to it
+    "55P03",  # lock_timeout
+}
+
+
+class Link:
+    """A place for one session at a time, made when it is needed; one thread at a time uses it.
+
+    Args:
+        url: `postgresql://…`.
+        role: What it is for, as the server lists it.
+        idle: How long it may idle in a transaction, and keep others waiting.
+    """
+
+    def __init__(self, url: str, role: str, idle: str) -> None:
+        self._url = url
+        self._name = f"orchestration {role}"
+        self._idle = idle
+        self._connection: psycopg.Connection[Row] | None = None
+
+    def ready(self) -> "psycopg.Connection[Row]":
+        """The session, or a new one where that has ended; each statement is a transaction."""
+        if self._connection is None or not is_alive(self._connection):
+            self._connection = self._connect()
+        return self._connection
+
+    def is_up(self) -> bool:
+        """Whether the session still stands, as far as is known here."""
+        return self._connection is not None and is_alive(self._connection)
+
+    def close(self) -> None:
+        """End the session."""
+        if self._connection is not None:
+            self._connection.close()
+
+    def _connect(self) -> "psycopg.Connection[Row]":
+        connection = psycopg.connect(
+            self._url,
+            autocommit=True,
+            connect_timeout=5,
+            keepalives_idle=IDLE_S,
+            keepalives_interval=INTERVAL_S,
+            keepalives_count=PROBES,
+            tcp_user_timeout=UNHEARD_MS,
+            fallback_application_name=self._name,
+        )
+        limits = {
+            "lock_timeout": "20s",
+            "idle_in_transaction_session_timeout": self._idle,
+            "tcp_keepalives_idle": str(IDLE_S),
+            "tcp_keepalives_interval": str(INTERVAL_S),
+            "tcp_keepalives_count": str(PROBES),
+            "tcp_user_timeout": f"{UNHEARD_MS}ms",
+        }
+        calls = ", ".join("set_config(%s, %s, false)" for _ in limits)
+        values = [word for pair in limits.items() for word in pair]
+        connection.execute(f"SELECT {calls}", values)
+        return connection
+
+
+def is_alive(connection: "psycopg.Connection[Row]") -> bool:
+    """Whether an idle session still stands, as far as this end knows: costs no question."""
+    try:
+        while not connection.closed and select.select([connection.fileno()], [], [], 0)[0]:
+            connection.pgconn.consume_input()
+    except psycopg.OperationalError:
+        connection.close()
+    return not connection.closed
+
+
+def is_the_stores(error: psycopg.Error) -> bool:
+    """Whether the server or the way to it is to blame, and not the statement."""
+    state = error.sqlstate
+    if state is None:
+        return isinstance(error, psycopg.OperationalError)
+    return state[:2] in STORES_OWN or state in STORES_OWN_STATES
+
+
+@contextmanager
+def explained(url: str) -> Iterator[None]:
+    """Turn what the server is to blame for into a sentence with a cure, and without the password.
+
+    Raises:
+        StoreError: The server cannot be reached, or refuses.
+        psycopg.Error: A statement is wrong: a bug here.
+    """
+    try:
+        yield
+    except psycopg.Error as error:
+        if not is_the_stores(error):
+            raise
+        first = str(error).strip().partition("\n")[0]
+        password = urlsplit(url).password or ""
+        for secret in filter(None, (password, unquote(password))):
+            first = first.replace(secret, "…")
+        raise StoreError(f"PostgreSQL: {first}; check DATABASE_URL and the server") from error
