@@ -76,6 +76,7 @@ class Link:
             keepalives_count=PROBES,
             tcp_user_timeout=UNHEARD_MS,
             fallback_application_name=self._name,
+            client_encoding="UTF8",  # a database in SQL_ASCII would hand out bytes for text
         )
         limits = {
             "lock_timeout": "20s",

@@ -1,4 +1,4 @@
-"""A cable between our processes and the broker, which can be pulled out and put back."""
+"""A cable between our processes and a server, which can be pulled out and put back."""
 
 import socket
 import threading
@@ -10,23 +10,30 @@ from tests.rabbitmq import HOST, PORT
 
 
 class Cable(ExitStack):
-    """Stands before the real broker.
+    """Stands before the real broker, or another server.
 
     Args:
-        url: The address of a vhost there.
+        url: The address of a vhost there, or of a database.
+        port: The server's.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, port: int = PORT) -> None:
         super().__init__()
-        self._door = socket.create_server((HOST, 0))
-        self._port = self._door.getsockname()[1]
+        self._server = (HOST, port)
+        self._here = (HOST, 0)
         self._ends: list[socket.socket] = []
-        self.url = url.replace(f":{PORT}/", f":{self._port}/")
+        self.plug()
+        self.url = url.replace(f":{port}/", f":{self._here[1]}/")
         self.callback(self.pull)
-        threading.Thread(target=self._serve, args=(self._door,), daemon=True).start()
 
     def __enter__(self) -> Self:
         return self
+
+    def plug(self) -> None:
+        """Let connections through, at the same port as before."""
+        self._door = socket.create_server(self._here)
+        self._here = self._door.getsockname()
+        threading.Thread(target=self._serve, args=(self._door,), daemon=True).start()
 
     def pull(self) -> None:
         """End every connection, and refuse new ones."""
@@ -39,7 +46,7 @@ class Cable(ExitStack):
         with suppress(OSError):
             while True:
                 inside, _ = door.accept()
-                outside = socket.create_connection((HOST, PORT))
+                outside = socket.create_connection(self._server)
                 self._ends += [inside, outside]
                 for pair in ((inside, outside), (outside, inside)):
                     threading.Thread(target=pass_on, args=pair, daemon=True).start()
