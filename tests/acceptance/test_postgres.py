@@ -1,9 +1,12 @@
 """PostgreSQL that is killed, cut off or held up under work: all goes on without help."""
 
+import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from orchestration.client import Client, Handle
@@ -115,16 +118,14 @@ def pids(workers: Process) -> set[int]:
     return {each.pid for each in workers.members()}
 
 
-@pytest.mark.parametrize("away_s", [0.0, 5.0])
 def test_a_server_that_is_killed_and_restarted_costs_no_attempt_and_no_worker(
-    server: Cluster, place: Workplace, url: str, processes: Processes, witness: Witness,
-    away_s: float,
-) -> None:  # fmt: skip
+    server: Cluster, place: Workplace, url: str, processes: Processes, witness: Witness
+) -> None:
     workers = start(processes, place, url)
     before = pids(workers)
     with Client(app=app) as client:
         handles = order(client)
-        for _ in range(2):
+        for away_s in (0.0, 5.0):
             wait_for_work(witness)
             server.kill()
             pause(away_s)
@@ -157,3 +158,21 @@ def test_a_partition_of_all_costs_no_attempt_and_no_worker(
             cable.plug()
         collect(url, witness, handles)
         all_live(url, workers, before)
+
+
+def test_who_stands_still_in_a_transaction_does_not_keep_others_from_writing(
+    place: Workplace, url: str, processes: Processes, witness: Witness
+) -> None:
+    workers = start(processes, place, url)
+    before = pids(workers)
+    with Client(url, app=app) as client:
+        handles = order(client, 2)
+        stopped = processes.start(place, sys.executable, "-c", WRITES_AND_STOPS, url)
+        process = psutil.Process(stopped.pid)
+        eventually(lambda: process.status() == psutil.STATUS_STOPPED, within=PATIENCE_S)
+        handles += order(client, 2)
+    collect(url, witness, handles)
+    all_live(url, workers, before)
+    stopped.tell(signal.SIGCONT)
+    assert stopped.wait(within=20) == 1
+    assert "StoreError" in stopped.output

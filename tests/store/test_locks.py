@@ -71,6 +71,16 @@ class TestContract:
         assert observer.is_free("me")
         assert not observer.is_free("also me")
 
+    def test_who_holds_it_knows(self, two: Two) -> None:
+        holder, _ = two
+        assert not holder.holds("me")
+        assert holder.hold("me")
+        assert not holder.hold("me"), "here too it is taken"
+        assert holder.holds("me")
+        holder.release("me")
+        assert not holder.holds("me")
+        holder.close()
+
 
 class TestFiles:
     def test_another_process_is_alive_until_it_lets_go(self, tmp_path: Path) -> None:
@@ -134,22 +144,36 @@ class TestSessions:
     ) -> None:
         holder, observer = session_of(), session_of()
         holder.hold("me")
-        cut_every_lock(shared_schema)
-        with pytest.raises(StoreError):
-            holder.is_free("another")
-        assert holder.is_free("another")
+        assert holder.holds("me")
+        cut(shared_schema, "me")
+        assert not holder.holds("me")
+        assert observer.is_free("me")
+        assert holder.is_free("another"), "any question will do"
+        assert holder.holds("me")
         assert not observer.is_free("me")
+
+    def test_what_somebody_else_took_meanwhile_is_lost(
+        self, session_of: Callable[[], PostgresLocks], shared_schema: str
+    ) -> None:
+        ours, theirs = session_of(), session_of()
+        assert ours.hold("me")
+        assert ours.hold("office")
+        cut(shared_schema, "me")
+        assert theirs.hold("office")
+        assert not ours.hold("office")
+        assert (ours.holds("me"), ours.holds("office")) == (True, False)
 
     def test_an_unreachable_server_is_named_with_a_cure(self) -> None:
         with pytest.raises(StoreError, match="check DATABASE_URL and the server"):
             PostgresLocks("postgresql://nobody@127.0.0.1:1/none").hold("me")
 
 
-def cut_every_lock(url: str) -> None:
-    """End each session of this database that holds an advisory lock."""
+def cut(url: str, name: str) -> None:
+    """End the session that holds this lock, and return once it has ended."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
+            "SELECT pg_terminate_backend(pid, 20000) FROM pg_locks WHERE locktype = 'advisory'"
             " AND pid <> pg_backend_pid() AND ((classid::bigint << 32) | objid::bigint)"
-            " = hashtextextended(current_schema() || 'me', 0)"
+            " = hashtextextended(current_schema() || %s, 0)",
+            (name,),
         )

@@ -1,0 +1,207 @@
+"""What PostgreSQL asks for beyond the contract of every store."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+
+from orchestration.errors import NotFoundError, StoreError
+from orchestration.ports import Session
+from orchestration.store.postgres import READERS, PostgresStore
+from tests import databases
+
+pytestmark = pytest.mark.postgres
+
+ADD = "INSERT INTO audit (at, actor, action, subject) VALUES (0, ?, 'test', '')"
+NAMES = "SELECT actor FROM audit ORDER BY actor"
+ME = "SELECT pg_backend_pid()"
+TRANSACTION = "SELECT pg_current_xact_id()::text"
+
+
+@pytest.fixture
+def store(shared_schema: str) -> Iterator[PostgresStore]:
+    opened = databases.emptied(PostgresStore(shared_schema))
+    yield opened
+    opened.close()
+
+
+def one(sql: str) -> Callable[[Session], str]:
+    def ask(session: Session) -> str:
+        row = session.one(sql)
+        assert row is not None
+        return str(row[0])
+
+    return ask
+
+
+def add(name: str) -> Callable[[Session], int]:
+    return lambda session: session.run(ADD, name)
+
+
+def names(store: PostgresStore) -> list[str]:
+    return store.read(lambda s: [row[0] for row in s.all(NAMES)])
+
+
+def end(pid: str) -> None:
+    """Let the server end a session, and return once it has."""
+    with psycopg.connect(databases.SERVER, autocommit=True) as connection:
+        connection.execute("SELECT pg_terminate_backend(%s, 20000)", (int(pid),))
+
+
+class Held:
+    """Keeps the writer of a store busy until it is let go; what comes meanwhile is one batch."""
+
+    def __init__(self, store: PostgresStore) -> None:
+        self._begun, self._go = threading.Event(), threading.Event()
+        self._pool = ThreadPoolExecutor(1)
+        self._pool.submit(store.write, self._wait)
+        assert self._begun.wait(20)
+
+    def _wait(self, _: Session) -> None:
+        self._begun.set()
+        assert self._go.wait(20)
+
+    def let_go(self) -> None:
+        self._go.set()
+        self._pool.shutdown()
+
+
+def together(
+    store: PostgresStore, *operations: Callable[[Session], object]
+) -> list[object | Exception]:
+    """What became of operations that were written in one batch."""
+    held = Held(store)
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(store.write_many, operations)
+        held.let_go()
+        return future.result(20)
+
+
+class TestSessions:
+    def test_each_is_named_and_limited(self, store: PostgresStore) -> None:
+        asked = "SELECT string_agg(setting, ' ' ORDER BY name) FROM pg_settings WHERE name IN ("
+        limits = "'application_name', 'idle_in_transaction_session_timeout', 'lock_timeout')"
+        assert store.write(one(asked + limits)) == "orchestration writer 5000 20000"
+        assert store.read(one(asked + limits)) == "orchestration reader 60000 20000"
+
+    def test_the_writer_sees_what_others_commit_while_it_waits(self, store: PostgresStore) -> None:
+        isolation = one("SELECT current_setting('transaction_isolation')")
+        assert store.write(isolation) == "read committed"
+        assert store.read(isolation) == "repeatable read"
+
+    def test_one_that_has_ended_is_replaced_before_anybody_notices(
+        self, store: PostgresStore
+    ) -> None:
+        end(store.write(one(ME)))
+        end(store.read(one(ME)))
+        assert store.write(add("a")) == 1
+        assert names(store) == ["a"]
+
+    def test_one_that_ends_in_a_transaction_is_a_store_error_and_nothing_is_written(
+        self, store: PostgresStore
+    ) -> None:
+        def cut(session: Session) -> None:
+            add("a")(session)
+            end(one(ME)(session))
+            add("b")(session)
+
+        with pytest.raises(StoreError, match="check DATABASE_URL and the server"):
+            store.write(cut)
+        with pytest.raises(StoreError):
+            store.read(cut)
+        assert names(store) == []
+
+    def test_reads_do_not_wait_for_the_writer(self, store: PostgresStore) -> None:
+        held = Held(store)
+        assert names(store) == []
+        held.let_go()
+
+    def test_as_many_read_at_once_as_there_are_readers(self, store: PostgresStore) -> None:
+        together_now = threading.Barrier(READERS)
+
+        def meet(session: Session) -> str:
+            together_now.wait(20)
+            return one(ME)(session)
+
+        with ThreadPoolExecutor(READERS) as pool:
+            pids = list(pool.map(lambda _: store.read(meet), range(READERS)))
+        assert len(set(pids)) == READERS
+
+
+class TestBatches:
+    def test_what_comes_meanwhile_is_written_in_one_transaction(self, store: PostgresStore) -> None:
+        found = together(store, *[one(TRANSACTION)] * 10)
+        assert len(set(map(str, found))) == 1
+
+    def test_who_fails_in_a_batch_undoes_only_its_own_writes(self, store: PostgresStore) -> None:
+        def refused(session: Session) -> None:
+            add("refused")(session)
+            raise NotFoundError("no such run")
+
+        def wrong(session: Session) -> None:
+            add("wrong")(session)
+            session.run("SELEC 1")
+
+        found = together(store, add("a"), refused, wrong, add("b"))
+        assert (found[0], found[3]) == (1, 1)
+        assert isinstance(found[1], NotFoundError)
+        assert isinstance(found[2], psycopg.errors.SyntaxError)
+        assert names(store) == ["a", "b"]
+
+    def test_a_session_that_ends_is_the_error_of_all(self, store: PostgresStore) -> None:
+        def cut(session: Session) -> None:
+            end(one(ME)(session))
+            add("cut")(session)
+
+        found = together(store, add("a"), cut, add("b"))
+        assert [type(each) for each in found] == [StoreError] * 3
+        assert names(store) == []
+
+    def test_what_is_lined_up_is_written_before_it_closes(
+        self, store: PostgresStore, shared_schema: str
+    ) -> None:
+        other = PostgresStore(shared_schema)
+        held = Held(other)
+        with ThreadPoolExecutor(2) as pool:
+            written = pool.submit(other.write_many, [add(f"{n:03}") for n in range(100)])
+            other.read(one(ME))
+            closing = pool.submit(other.close)
+            held.let_go()
+            closing.result(20)
+            outcomes = written.result(20)
+        kept = [f"{n:03}" for n, outcome in enumerate(outcomes) if outcome == 1]
+        assert names(store) == kept
+
+
+class TestBlame:
+    @pytest.mark.parametrize(
+        ("sql", "kind"),
+        [
+            ("SELEC 1", psycopg.errors.SyntaxError),
+            ("SELECT * FROM nothing", psycopg.errors.UndefinedTable),
+            ("INSERT INTO control (id, store_id) VALUES (7, 'x')", psycopg.errors.CheckViolation),
+            ("SELECT 'x'::integer", psycopg.DataError),
+        ],
+    )
+    def test_a_wrong_statement_is_a_bug_of_ours(
+        self, store: PostgresStore, sql: str, kind: type[Exception]
+    ) -> None:
+        with pytest.raises(kind):
+            store.write(lambda s: s.run(sql))
+        assert store.write(add("a")) == 1
+
+    def test_a_wrong_question_is_a_bug_of_ours(self, store: PostgresStore) -> None:
+        with pytest.raises(psycopg.errors.UndefinedColumn):
+            store.read(lambda s: s.all("SELECT nothing FROM audit"))
+        assert names(store) == []
+
+    @pytest.mark.parametrize("code", ["53100", "57014", "40001", "55P03", "42501", "XX000"])
+    def test_what_the_server_cannot_do_now_is_the_stores(
+        self, store: PostgresStore, code: str
+    ) -> None:
+        raising = f"DO $$ BEGIN RAISE EXCEPTION 'not now' USING ERRCODE = '{code}'; END $$"
+        with pytest.raises(StoreError, match="not now; check DATABASE_URL and the server"):
+            store.write(lambda s: s.run(raising))
+        assert store.write(add("a")) == 1
