@@ -1,4 +1,4 @@
-"""`orchestrate migrate`: bring the store's schema up to date."""
+"""`orchestrate migrate`: bring the store's schema up to date, or the store to another place."""
 
 from contextlib import closing
 
@@ -7,17 +7,23 @@ import click
 from orchestration import settings
 from orchestration.cli import exits, options
 from orchestration.cli.output import emit
-from orchestration.store.connect import open_old
+from orchestration.store.connect import move, open_old, place_of
 
 
 @click.command()
 @click.option("--check", is_flag=True, help="Only tell; exit 1 if something is missing.")
+@click.option("--to", "target", metavar="URL", help="Move all to an empty postgresql://… store.")
 @options.output
-def migrate(*, check: bool, form: str) -> int:
+def migrate(*, check: bool, target: str | None, form: str) -> int:
     """Bring the store's schema up to date, and make the store where there is none.
 
-    Stop the fleet first: workers of an older release would misread it.
+    Stop the fleet first: workers of an older release would misread it, and a store that is worked
+    on does not move.
     """
+    if target is not None:
+        if check:
+            raise click.UsageError("--check and --to exclude each other")
+        return relocate(target, form)
     store = open_old(settings.load().store_url, create=not check)
     with closing(store):
         names = store.missing() if check else store.migrate()
@@ -29,3 +35,15 @@ def migrate(*, check: bool, form: str) -> int:
         if not names:
             click.echo("the store is up to date")
     return exits.FAILED if check and names else exits.COMPLETED
+
+
+def relocate(target: str, form: str) -> int:
+    """Move the store, and say what comes next."""
+    copied = move(settings.load().store_url, target)
+    if form == "json":
+        emit(form, {"moved_to": place_of(target), "copied": dict(copied)})
+    else:
+        rows = sum(copied.values())
+        click.echo(f"moved {copied['runs']} runs ({rows} rows in all) to {place_of(target)}")
+        click.echo("set DATABASE_URL to it, and start the workers: open runs go on there")
+    return exits.COMPLETED

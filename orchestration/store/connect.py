@@ -1,8 +1,11 @@
 """From an address to a store and its locks."""
 
 import socket
+from collections.abc import Mapping
+from contextlib import closing
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
@@ -68,6 +71,24 @@ def open_store(url: str, *, create: bool = True) -> Opened:
     return Opened(store, locks, known or store.write(lambda s: control.ensure(s, new_id(), place)))
 
 
+def move(url: str, to: str) -> Mapping[str, int]:
+    """Move a stopped SQLite store into an empty PostgreSQL one; rows by table.
+
+    Raises:
+        ConfigurationError: An address is not as it must be, or the driver is not installed.
+        StoreInUseError: Workers are live.
+        StoreError: There is nothing to move, the target is not empty, or one cannot be used now.
+    """
+    _check(to)
+    if not url.startswith("sqlite:") or to.startswith("sqlite:"):
+        raise ConfigurationError("only an SQLite store moves, and only to postgresql://…")
+    relocation = _driven("orchestration.store.relocation")
+    store, locks, _ = open_store(url, create=False)
+    with closing(store):
+        found: Mapping[str, int] = relocation.Relocation(store, locks, to, place_of(to)).move()
+        return found
+
+
 def place_of(url: str) -> str:
     """Where a store is, without user and password."""
     if url.startswith("sqlite:"):
@@ -77,13 +98,17 @@ def place_of(url: str) -> str:
 
 
 def _open(url: str, *, create: bool, old: bool) -> tuple["SqliteStore | PostgresStore", Locks]:
+    _check(url)
+    if url.startswith("sqlite:"):
+        return _sqlite(Path(url.removeprefix("sqlite:///")), create=create, old=old)
+    return _postgres(url, create=create, old=old)
+
+
+def _check(url: str) -> None:
     try:
         check_store(url)
     except ValueError as error:
         raise ConfigurationError(f"DATABASE_URL: {error}") from None
-    if url.startswith("sqlite:"):
-        return _sqlite(Path(url.removeprefix("sqlite:///")), create=create, old=old)
-    return _postgres(url, create=create, old=old)
 
 
 def _sqlite(path: Path, *, create: bool, old: bool) -> tuple[SqliteStore, Locks]:
@@ -100,12 +125,17 @@ def _sqlite(path: Path, *, create: bool, old: bool) -> tuple[SqliteStore, Locks]
 
 
 def _postgres(url: str, *, create: bool, old: bool) -> tuple["PostgresStore", Locks]:
+    postgres = _driven("orchestration.store.postgres")
+    locks = _driven("orchestration.store.postgres_locks")
+    store: PostgresStore = postgres.PostgresStore(url, create=create, old=old)
+    return store, locks.PostgresLocks(url)
+
+
+def _driven(module: str) -> ModuleType:
+    """A module that needs the driver of PostgreSQL."""
     try:
-        postgres = import_module("orchestration.store.postgres")
+        return import_module(module)
     except ModuleNotFoundError:
         raise ConfigurationError(
             "PostgreSQL needs its driver: pip install 'fleet-orchestration[postgres]'"
         ) from None
-    locks = import_module("orchestration.store.postgres_locks")
-    store: PostgresStore = postgres.PostgresStore(url, create=create, old=old)
-    return store, locks.PostgresLocks(url)

@@ -6,8 +6,11 @@ from functools import cache
 from importlib import resources
 from typing import NamedTuple
 
-from orchestration.errors import StoreTooNewError, StoreTooOldError
+from orchestration.errors import StoreError, StoreTooNewError, StoreTooOldError
 from orchestration.ports import Session
+
+VERSIONS = "CREATE TABLE IF NOT EXISTS schema_versions (version INTEGER, name TEXT)"
+CLOSED = -1  # the version of a row that says, as its name, why nobody may use the store
 
 
 class Migration(NamedTuple):
@@ -40,11 +43,33 @@ def current(session: Session, tables: str) -> int:
     Args:
         session: Any session.
         tables: The dialect's query that yields a row if the first argument is a table.
+
+    Raises:
+        StoreError: The store was closed for good, or is not finished yet; it says so.
     """
     if session.one(tables, "schema_versions") is None:
         return 0
+    if why := closed(session):
+        raise StoreError(why)
     row = session.one("SELECT MAX(version) FROM schema_versions")
     return int(row[0]) if row and row[0] else 0
+
+
+def closed(session: Session) -> str | None:
+    """Why nobody may use the store; None: everybody may."""
+    row = session.one("SELECT name FROM schema_versions WHERE version = ?", CLOSED)
+    return row[0] if row else None
+
+
+def close(session: Session, why: str) -> None:
+    """Let nobody use the store from now on.
+
+    Args:
+        session: Any session.
+        why: What everybody is told: a sentence that says what to do.
+    """
+    session.run(VERSIONS)
+    session.run("INSERT INTO schema_versions (version, name) VALUES (?, ?)", CLOSED, why)
 
 
 def pending(version: int) -> list[Migration]:
@@ -88,7 +113,7 @@ def upgrade(session: Session, tables: str, types: Mapping[str, str]) -> list[str
     Raises:
         StoreTooNewError: The store has migrations that this release does not know.
     """
-    session.run("CREATE TABLE IF NOT EXISTS schema_versions (version INTEGER, name TEXT)")
+    session.run(VERSIONS)
     left = pending(current(session, tables))
     for migration in left:
         apply(session, migration, types)

@@ -39,3 +39,31 @@ def test_an_old_store_is_migrated(
     assert applied.endswith("_more")
     assert values("migrate", "--check") == {"missing": []}
     cli("workflows", "list")
+
+
+@pytest.mark.postgres
+def test_a_store_moves_to_postgresql_by_one_command(
+    cli: Cli, empty_schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "there is no store" in cli("migrate", "--to", empty_schema, code=3).stderr
+    cli("migrate")
+    said = cli("migrate", "--to", empty_schema).stdout
+    assert "moved 0 runs" in said
+    assert "set DATABASE_URL to it, and start the workers" in said
+    assert "was moved to 127.0.0.1/test" in cli("workflows", "list", code=3).stderr
+    monkeypatch.setenv("DATABASE_URL", empty_schema)
+    assert "up to date" in cli("migrate", "--check").stdout
+
+
+@pytest.mark.postgres
+def test_a_move_tells_programs_what_was_copied(
+    cli: Cli, values: Callable[..., Any], empty_schema: str
+) -> None:
+    cli("migrate")
+    found = values("migrate", "--to", empty_schema)
+    assert found["moved_to"] == "127.0.0.1/test"
+    assert (found["copied"]["control"], found["copied"]["runs"]) == (1, 0)
+
+
+def test_a_check_moves_nothing(cli: Cli) -> None:
+    assert "exclude each other" in cli("migrate", "--check", "--to", "x", code=2).stderr

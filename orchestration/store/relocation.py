@@ -1,0 +1,143 @@
+"""A stopped SQLite store moves into an empty PostgreSQL one: every row, or none.
+
+All is copied in one transaction there, under the write lock here, so that nothing is written
+meanwhile and a copy that breaks off leaves no half of a store. What it leaves is a mark, set
+before, that the store there is unfinished: nobody makes a new, empty one in its place unasked.
+Afterwards the old store says where its runs have gone, and takes no new ones.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from orchestration.errors import StoreError, StoreInUseError
+from orchestration.ports import Locks, Row, Session
+from orchestration.store import migrate, workers
+from orchestration.store.postgres import BEGIN_WRITE, TABLES, TYPES, PostgresSession, transaction
+from orchestration.store.server import Link, explained
+from orchestration.store.sqlite import SqliteStore
+
+PAGE = 50  # rows in memory at once; each may be a message of a MiB
+VERSIONS = "schema_versions"
+NO_NEW_ROWS = ("runs", "workers")  # for processes that have opened the old store before
+LISTED = "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()"
+COLUMNS = (
+    "SELECT column_name FROM information_schema.columns"
+    " WHERE table_schema = current_schema() AND table_name = ? ORDER BY ordinal_position"
+)
+
+
+class Relocation:
+    """The move of one store.
+
+    Args:
+        source: The store to leave.
+        locks: Its locks: who holds one still works there.
+        url: An empty PostgreSQL database, or an empty schema of one.
+        place: The same for people, without a password.
+    """
+
+    def __init__(self, source: SqliteStore, locks: Locks, url: str, place: str) -> None:
+        self._source = source
+        self._locks = locks
+        self._url = url
+        self._place = place
+        self._link = Link(url, "relocation", "0")
+
+    def move(self) -> Mapping[str, int]:
+        """Copy everything; how many rows of each table there were.
+
+        Raises:
+            StoreInUseError: Workers are live: stop them.
+            StoreError: The target is not empty, or one of the two cannot be used now.
+        """
+        try:
+            self._source.read(self._refuse_workers)
+            with explained(self._url):
+                self._mark()
+            return self._source.write(self._copy)
+        finally:
+            self._link.close()
+
+    def _mark(self) -> None:
+        with transaction(self._link, BEGIN_WRITE) as connection:
+            target = PostgresSession(connection)
+            if tables := self._foreign(target):
+                raise StoreError(
+                    f"{self._place} is not empty, it has the table {tables[0]}:"
+                    " name an empty database, or a schema of its own"
+                )
+            if target.one(TABLES, VERSIONS) is None:
+                migrate.close(
+                    target,
+                    f"{self._place} is unfinished, a move into it was broken off:"
+                    " repeat `orchestrate migrate --to …` from the old store",
+                )
+
+    def _foreign(self, target: Session) -> list[str]:
+        """The tables there that no move has left behind."""
+        found = sorted(row[0] for row in target.all(LISTED))
+        marked = VERSIONS in found and migrate.closed(target) is not None
+        return [name for name in found if not (marked and name == VERSIONS)]
+
+    def _copy(self, source: Session) -> Mapping[str, int]:
+        self._refuse_workers(source)
+        with explained(self._url), transaction(self._link, BEGIN_WRITE) as connection:
+            target = PostgresSession(connection)
+            target.run(f"DROP TABLE {VERSIONS}")
+            migrate.upgrade(target, TABLES, TYPES)
+            tables = sorted(row[0] for row in target.all(LISTED) if row[0] != VERSIONS)
+            copied = {name: copy_table(source, connection, name) for name in tables}
+            target.run("UPDATE control SET place = ? WHERE id = 1", self._place)
+            target.run(f"ANALYZE {', '.join(tables)}")
+        self._leave(source)
+        return copied
+
+    def _refuse_workers(self, source: Session) -> None:
+        live = [row for row in workers.present(source) if not self._locks.is_free(row.id)]
+        if live:
+            names = ", ".join(f"{row.host}:{row.pid}" for row in live)
+            raise StoreInUseError(f"{names} work on this store: stop them, then move it")
+
+    def _leave(self, source: Session) -> None:
+        where = f"this store was moved to {self._place}: set DATABASE_URL to that"
+        migrate.close(source, where)
+        quoted = where.replace("'", "''")
+        for name in NO_NEW_ROWS:
+            source.run(
+                f"CREATE TRIGGER {name}_moved BEFORE INSERT ON {name}"
+                f" BEGIN SELECT RAISE(ABORT, '{quoted}'); END"
+            )
+
+
+def copy_table(source: Session, target: "psycopg.Connection[Row]", name: str) -> int:
+    """Copy the rows of one table, and go on numbering where the old store would have."""
+    session, count = PostgresSession(target), 0
+    columns = [row[0] for row in session.all(COLUMNS, name)]
+    words = sql.SQL("COPY {} ({}) FROM STDIN").format(
+        sql.Identifier(name), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    with target.cursor() as cursor, cursor.copy(words) as copy:
+        for row in rows_of(source, name, columns):
+            copy.write_row(row)
+            count += 1
+    last = source.one("SELECT seq FROM sqlite_sequence WHERE name = ?", name)
+    if last is not None:
+        session.one("SELECT setval(pg_get_serial_sequence(?, 'id'), ?)", name, last[0])
+    return count
+
+
+def rows_of(source: Session, name: str, columns: Sequence[str]) -> Iterator[list[Any]]:
+    """Every row of a table, a page at a time."""
+    page = f"SELECT rowid, {', '.join(columns)} FROM {name} WHERE rowid > ? ORDER BY rowid LIMIT ?"
+    last = -(2**63)
+    while rows := source.all(page, last, PAGE):
+        yield from ([storable(value) for value in row[1:]] for row in rows)
+        last = rows[-1][0]
+
+
+def storable(value: Any) -> Any:
+    """A value that PostgreSQL takes: it knows no NUL in a text."""
+    return value.replace("\x00", "\ufffd") if isinstance(value, str) else value
