@@ -31,12 +31,13 @@ LOSSES = "SELECT COALESCE(SUM(losses), 0) FROM steps"
 ORDERS = 12
 DWELL_S = 0.5
 WRITES_AND_STOPS = """
-import os, signal, sys
+import os, signal, sys, time
 from orchestration.store.connect import open_store
 
 def stop(session):
     session.run("UPDATE control SET swept_at = 0")
     os.kill(os.getpid(), signal.SIGSTOP)
+    time.sleep(1)  # this thread may run on for a moment
 
 open_store(sys.argv[1]).store.write(stop)
 """
