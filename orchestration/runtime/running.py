@@ -19,7 +19,7 @@ from orchestration.clock import SystemClock, new_id
 from orchestration.definitions import App
 from orchestration.engine import Engine
 from orchestration.engine.transaction import Rules
-from orchestration.errors import OrchestrationError
+from orchestration.errors import OrchestrationError, StoreError
 from orchestration.messages import EXCHANGE
 from orchestration.runtime.access import FleetAccess
 from orchestration.runtime.alerter import Alerter, Nowhere, Targets
@@ -30,6 +30,7 @@ from orchestration.runtime.ingress import URGENT, Ingress
 from orchestration.runtime.keeper import Keeper
 from orchestration.runtime.messages import StubRelay
 from orchestration.runtime.monitor import Monitor
+from orchestration.runtime.neighbours import require_one_machine
 from orchestration.runtime.notifier import Notifier
 from orchestration.runtime.reach import require_claim
 from orchestration.runtime.relay import Relay
@@ -38,7 +39,7 @@ from orchestration.runtime.sweeper import Sweeper
 from orchestration.runtime.writing import rules_of
 from orchestration.settings import Settings
 from orchestration.store import control
-from orchestration.store.connect import open_store
+from orchestration.store.connect import Opened, open_store
 from orchestration.store.workers import NewWorker
 
 FORGETTING_S = 1.0
@@ -83,7 +84,7 @@ class Running:
     ) -> None:
         settings, clock = setup.settings, SystemClock()
         rules = worker_rules(setup, queues)
-        self.store, self._locks, _ = open_store(settings.store_url)
+        self.store, self._locks, _ = self._open(settings.store_url)
         self._claim = self._claim_vhost(setup)
         self._relay = make_relay(setup)
         self.engine = Engine(self.store, self._relay, clock, rules)
@@ -146,6 +147,16 @@ class Running:
             self._locks.close()
         self._relay.close()
         self.store.close()
+
+    def _open(self, url: str) -> Opened:
+        """The store, unless workers of another machine use its file."""
+        opened = open_store(url)
+        try:
+            require_one_machine(opened.store, opened.locks, socket.gethostname())
+        except StoreError:
+            opened.store.close()
+            raise
+        return opened
 
     def _claim_vhost(self, setup: Setup) -> Claim | None:
         """See that no other store is used here, and let each consumer see it again."""
