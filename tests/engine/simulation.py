@@ -3,7 +3,7 @@
 Everything is drawn from one seed. What must hold is checked against a witness outside the store.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,7 +16,7 @@ from orchestration.engine.by import By
 from orchestration.engine.emergency import stop
 from orchestration.errors import NotFoundError, StateError, StoppedError, StoreError
 from orchestration.plans import UNDO, Retry
-from orchestration.ports import Session
+from orchestration.ports import Session, Store
 from orchestration.state import OPEN, RunStatus, StepStatus
 from orchestration.store import (
     attempts,
@@ -27,6 +27,7 @@ from orchestration.store import (
     stops,
     workers,
 )
+from orchestration.store.outcome import outcome_of
 from orchestration.store.sqlite import MemoryStore
 from tests.clock import FakeClock
 from tests.engine.fleet import HOUR, MINUTE, SECOND, Fleet, Worker, app_of, step, workflow
@@ -61,11 +62,12 @@ FLOWS = [
 ]
 
 
-class FaultyStore(MemoryStore):
+class FaultyStore:
     """A store that fails now and then, before the commit or after it."""
 
-    def __init__(self, random: Random) -> None:
-        super().__init__()
+    def __init__(self, store: Store, random: Random) -> None:
+        self.read, self.writer_for, self.close = store.read, store.writer_for, store.close
+        self._store = store
         self.random = random
         self.faults = 0.0
 
@@ -73,10 +75,13 @@ class FaultyStore(MemoryStore):
         drawn = self.random.random()
         if drawn < self.faults:
             raise StoreError("nothing was written")
-        value = super().write(operation)
+        value = self._store.write(operation)
         if drawn < 2 * self.faults:
             raise StoreError("it was written, but nobody knows")
         return value
+
+    def write_many(self, operations: Sequence[Callable[[Session], T]]) -> list[T | Exception]:
+        return [outcome_of(lambda o=each: self.write(o)) for each in operations]  # type: ignore[misc]
 
 
 @dataclass
@@ -95,9 +100,9 @@ class Witness:
 class Simulation:
     """One seed."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, store: Store | None = None) -> None:
         self.random = Random(seed)
-        self.store = FaultyStore(self.random)
+        self.store = FaultyStore(store or MemoryStore(), self.random)
         self.store.write(lambda s: control.ensure(s, "store"))
         self.fleet = Fleet(self.store, FakeClock(), app_of(*FLOWS, limits={"narrow": LIMIT}))
         self.client = self.fleet.client = self.fleet.engine("client", slots=SLOTS)
