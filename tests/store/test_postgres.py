@@ -159,21 +159,6 @@ class TestBatches:
         assert [type(each) for each in found] == [StoreError] * 3
         assert names(store) == []
 
-    def test_what_is_lined_up_is_written_before_it_closes(
-        self, store: PostgresStore, shared_schema: str
-    ) -> None:
-        other = PostgresStore(shared_schema)
-        held = Held(other)
-        with ThreadPoolExecutor(2) as pool:
-            written = pool.submit(other.write_many, [add(f"{n:03}") for n in range(100)])
-            other.read(one(ME))
-            closing = pool.submit(other.close)
-            held.let_go()
-            closing.result(20)
-            outcomes = written.result(20)
-        kept = [f"{n:03}" for n, outcome in enumerate(outcomes) if outcome == 1]
-        assert names(store) == kept
-
 
 class TestBlame:
     @pytest.mark.parametrize(
