@@ -139,6 +139,20 @@ def test_the_password_of_redis_is_masked() -> None:
     assert found.masked(b"a long-secret b") == b"a *** b"
 
 
+def test_a_secret_is_masked_in_every_form_in_which_it_is_written() -> None:
+    found = load(
+        {"RABBITMQ_URL": "amqp://u:p%40ss-word-long@h/", "POLYGON_API_KEY": 'sl/ash"quote"s3crét'}
+    )
+    for form in (
+        "p%40ss-word-long",
+        "p@ss-word-long",
+        'sl/ash"quote"s3crét',
+        r"sl/ash\"quote\"s3crét",
+        r"sl\/ash\"quote\"s3cr\u00e9t",
+    ):
+        assert found.mask(f"a {form} b") == "a *** b"
+
+
 def test_a_vendors_key_may_lie_in_a_file_and_is_shown_nowhere(tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text("polygon-key-0123\n")

@@ -33,5 +33,5 @@ def alert(
         cooldown: How long repetitions are kept back, to be told as one.
     """
     about = plain(subject, LONGEST_SUBJECT)
-    new = NewAlert(kind, about, plain(message, LONGEST_MESSAGE), run_id)
+    new = NewAlert(kind, about, plain(tx.rules.mask(message), LONGEST_MESSAGE), run_id)
     alerts.add(tx.session, new, tx.now, cooldown)

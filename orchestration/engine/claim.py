@@ -174,6 +174,7 @@ def fail(tx: Transaction, key: Key, attempt: int, error: str, *, retryable: bool
     row = held(tx, key, attempt)
     if row is None:
         return give_up(tx, key, attempt)
+    error = tx.rules.mask(error)
     agents.count_error(tx.session, row.agent, error)
     fact = facts.Failed(key[1], key[2], row.failures + 1, retryable)
     advance(tx, key[0], fact, Outcome(kind="failed", row=row, error=error, blames=retryable))

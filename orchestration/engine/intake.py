@@ -123,7 +123,7 @@ def refuse(tx: Transaction, received: Received, error: OrchestrationError) -> No
     envelope = received.envelope
     letter = DeadLetter(
         reason=speech.kind_of(error),
-        detail=plain(error, LONGEST_DETAIL),
+        detail=plain(tx.rules.mask(str(error)), LONGEST_DETAIL),
         routing_key=received.routing_key,
         body=received.body,
         sender=envelope.sender,

@@ -90,7 +90,7 @@ def report(tx: Transaction, envelope: Envelope) -> None:
     fraction = payload.get("progress")
     for row in held_by(tx, envelope.sender):
         if (row.run_id, row.step) == (run_id, step) and isinstance(fraction, int | float):
-            message = plain(payload.get("message", ""), LONGEST_MESSAGE)
+            message = plain(tx.rules.mask(str(payload.get("message", ""))), LONGEST_MESSAGE)
             target = runs.get(tx.session, row.run_id).plan.step[row.step.removeprefix(UNDO)]
             deadline = steps.deadline(tx.session, row) or tx.now
             silent_at = tx.now + (target.progress_timeout or tx.rules.silence)
@@ -103,7 +103,8 @@ def complain(tx: Transaction, envelope: Envelope) -> None:
     """Count an error of an agent; a critical one fails what it is about."""
     payload = envelope.payload
     kind = plain(payload.get("error_type", "error"), LONGEST_MESSAGE)
-    message = plain(payload.get("error_message", "no message"), LONGEST_MESSAGE)
+    text = tx.rules.mask(str(payload.get("error_message", "no message")))
+    message = plain(text, LONGEST_MESSAGE)
     if not tx.admits(envelope.sender):
         return
     agents.count_error(tx.session, envelope.sender, json.dumps(as_error(kind, message)))
@@ -192,25 +193,35 @@ def complete(tx: Transaction, row: StepRow, result: Any) -> None:
 
 
 def configure(tx: Transaction, row: StepRow, values: Any) -> None:
-    """Write what an answer sets of the fleet's configuration.
+    """Write what an answer sets of the fleet's configuration; its attempt fails if that is refused.
 
     Raises:
         DeadLetterError: These are no values by name, or its step may not set them.
     """
     if values is None:
         return
-    if not isinstance(values, dict):
-        raise DeadLetterError("wrong_field", "payload.configuration: give values by name")
     try:
-        found = {name: Value(value) for name, value in values.items()}
-        yields.write(tx, row, row.attempt, Yield(found))
+        yields.write(tx, row, row.attempt, Yield(new_values(values)))
     except PermanentError as error:
-        raise DeadLetterError("wrong_field", f"payload.configuration: {error}") from None
+        problem = f"payload.configuration: {error}"
+        fail(tx, row, "AgentError", problem, retryable=False)
+        raise DeadLetterError("wrong_field", problem) from None
+
+
+def new_values(values: Any) -> dict[str, Value]:
+    """What an answer sets, by name.
+
+    Raises:
+        PermanentError: It names nothing.
+    """
+    if not isinstance(values, dict):
+        raise PermanentError("give values by name")
+    return {name: Value(value) for name, value in values.items()}
 
 
 def fail(tx: Transaction, row: StepRow, kind: str, message: str, *, retryable: bool = True) -> None:
     """Write that an attempt failed, and retry or fail."""
-    error = json.dumps(as_error(kind, message))
+    error = json.dumps(as_error(kind, tx.rules.mask(message)))
     fact = facts.Failed(row.step, row.branch, row.failures + 1, retryable)
     advance(tx, row.run_id, fact, Outcome(kind="failed", row=row, error=error, blames=True))
 

@@ -53,7 +53,7 @@ def reject(tx: Transaction, to: str, message_id: str | None, error: Orchestratio
     """Tell a sender why its message was refused."""
     payload: dict[str, Any] = {
         "error_type": kind_of(error),
-        "error_message": plain(error, LONGEST_MESSAGE),
+        "error_message": plain(tx.rules.mask(str(error)), LONGEST_MESSAGE),
         "original_message_id": message_id,
     }
     if isinstance(error, OverloadedError):

@@ -34,6 +34,7 @@ class Rules:
         silence: How long an agent that is not ours may be silent while it works.
         tolerance: How often an agent may fail before its circuit opens.
         routes: Who else gets data; none where there is no exchange.
+        mask: Takes every configured secret out of a text that is kept or told.
         jitter: Yields numbers in [0, 1).
     """
 
@@ -49,6 +50,7 @@ class Rules:
     silence: timedelta = timedelta(minutes=5)
     tolerance: Tolerance = field(default_factory=Tolerance)
     routes: Sequence[Route] = ()
+    mask: Callable[[str], str] = str
     jitter: Callable[[], float]
 
 

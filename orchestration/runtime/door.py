@@ -150,7 +150,7 @@ class Door:
         body = self._settings.masked(delivery.body)
         letter = DeadLetter(
             reason=error.reason,
-            detail=plain(error, intake.LONGEST_DETAIL),
+            detail=plain(self._settings.mask(str(error)), intake.LONGEST_DETAIL),
             routing_key=delivery.routing_key,
             body=body,
             sender=sender,

@@ -43,5 +43,6 @@ def rules_of(
         silence=found.timeout_threshold,
         tolerance=Tolerance(found.agent_circuit_failures, found.agent_circuit_pause),
         routes=routes if found.broker_url else (),
+        mask=found.mask,
         jitter=jitter,
     )

@@ -1,9 +1,11 @@
 """Every setting, typed and checked together."""
 
+import json
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -156,17 +158,27 @@ class Settings(BaseModel):
 
     def masked(self, body: bytes) -> bytes:
         """A body without any configured secret in it."""
-        for secret in self._secrets():
+        for secret in self._secrets:
             body = body.replace(secret, b"***")
         return body
 
+    def mask(self, text: str) -> str:
+        """A text without any configured secret in it."""
+        return self.masked(text.encode(errors="surrogatepass")).decode(errors="surrogatepass")
+
+    @cached_property
     def _secrets(self) -> list[bytes]:
+        """Every form of every secret that is long enough, the longest first."""
         values = [getattr(self, name) for name in type(self).model_fields]
         urls = (self.rabbitmq_url, self.cloudamqp_url, self.database_url, self.redis_url)
         found = [urlsplit(url.get_secret_value()).password for url in urls if url is not None]
         found += [v.get_secret_value() for v in values if isinstance(v, SecretStr)]
         found += self.alert_addresses
-        return [text.encode() for text in found if text and len(text) >= SHORTEST_SECRET]
+        forms = {form for text in found if text for form in (text, unquote(text))}
+        forms = {form for form in forms if len(form) >= SHORTEST_SECRET}
+        escaped = {json.dumps(form, ensure_ascii=a)[1:-1] for form in forms for a in (True, False)}
+        forms |= escaped | {form.replace("/", "\\/") for form in escaped}
+        return sorted((form.encode() for form in forms), key=len, reverse=True)
 
     @property
     def store_url(self) -> str:

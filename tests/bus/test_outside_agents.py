@@ -65,13 +65,24 @@ def test_an_agent_gets_what_its_step_builds_on_and_may_configure(
     requester, peer, sent, command = asked("undo_agent", "undoable")
     assert command["payload"]["results"] == {"preparing": {"done": True}}
     assert command["payload"]["configuration"] == {"mode": None}
-    refused = {"status": "completed", "configuration": {"other": 1}}
-    peer.say("response", refused, correlation_id=command["id"])
-    peer.wait(lambda m: "may not set the configuration 'other'" in str(m["payload"]))
     answer(peer, command, configuration={"mode": "fast"})
     assert requester.final(sent)["status"] == "completed"
     (kept,) = orchestra.read(configuration.everything)
     assert (kept.name, kept.value, kept.actor) == ("mode", "fast", "undo_agent")
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [({"other": 1}, "may not set the configuration 'other'"), ("x", "give values by name")],
+)
+def test_a_configuration_that_is_refused_fails_its_step_at_once(
+    asked: Asked, values: Any, problem: str
+) -> None:
+    requester, peer, sent, command = asked("undo_agent", "undoable")
+    refused = {"status": "completed", "configuration": values}
+    peer.say("response", refused, correlation_id=command["id"])
+    peer.wait(lambda m: m["message_type"] == "error" and problem in str(m["payload"]))
+    assert problem in str(requester.final(sent)["error_messages"])
 
 
 def test_an_answer_without_correlation_finishes_the_one_open_step(asked: Asked) -> None:
