@@ -1,5 +1,6 @@
 """`orchestrate config show | history`: settings, and what the fleet has set for itself."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from orchestration.views.times import iso
 
 SETTINGS = ("name", "value", "origin")
 HIDDEN = "***"
+COMMANDS = ("discovery_command", "discovery_hook")
+OPTION = re.compile(r"^([^=]+=).+", re.DOTALL)
 VERSIONS = ("name", "version", "value", "at", "actor", "workflow_id", "step")
 
 
@@ -51,6 +54,8 @@ def shown(name: str, value: Any) -> Any:
         return value.total_seconds()
     if isinstance(value, frozenset):
         return sorted("=".join(each) for each in value)
+    if name in COMMANDS:
+        return [OPTION.sub(rf"\1{HIDDEN}", word) for word in value]
     return str(value) if isinstance(value, Path) else value
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from orchestration.cli.config import shown
 from orchestration.client import Client
 from orchestration.messages import schema
 from orchestration.store import configuration
@@ -88,3 +89,12 @@ def test_what_steps_configured_is_told_newest_first(
     assert found[0]["workflow_id"] == "run_1"
     assert values("config", "history", "other") == []
     assert "enabling" in cli("config", "history").stdout
+
+
+def test_config_show_hides_what_options_of_a_command_are_set_to() -> None:
+    assert shown("discovery_command", ("rq", "--token=a=b", "X=y", "-v")) == [
+        "rq",
+        "--token=***",
+        "X=***",
+        "-v",
+    ]
