@@ -1,5 +1,6 @@
 """`orchestrate emergency stop | release | status`."""
 
+import json
 import time
 from typing import Any
 
@@ -96,7 +97,12 @@ def show(found: dict[str, Any], form: str) -> None:
         return
     none = {"after_seconds": None}
     told = [{**none, **each, "answer": what} for what in TOLD for each in found.get(what, [])]
-    emit(form, {name: value for name, value in found.items() if name not in TOLD})
+    apart = (*TOLD, "configuration")
+    emit(form, {name: value for name, value in found.items() if name not in apart})
+    if goes_by := found["configuration"]:
+        click.echo("\nthe configuration, which a stop leaves as it is")
+        shown = [each | {"value": json.dumps(each["value"])} for each in goes_by]
+        emit(form, shown, ("name", "value", "version"))
     if told:
         click.echo()
         emit(form, told, ANSWERS)

@@ -11,6 +11,7 @@ from orchestration.store.alerts import AlertKind
 from orchestration.store.steps import StepRow
 
 LAST_SHARE = 0.1
+MOST_COUNTED = 1_000
 LONGEST_NOTICE = timedelta(hours=1)
 
 
@@ -40,12 +41,14 @@ def remind(tx: Transaction, row: StepRow) -> bool:
 
 
 def tell(tx: Transaction, run_id: str, name: str, until: datetime) -> None:
-    """Raise the alert."""
+    """Raise the alert: one for all runs that come to wait at this step within a while."""
     command = runs.get(tx.session, run_id).command
+    others = approvals.count_others(tx.session, run_id, command, name, MOST_COUNTED)
+    more = str(others) if others < MOST_COUNTED else f"at least {others}"
     message = (
         f"{command} waits for a person at step {name} until {until:%Y-%m-%d %H:%M:%S} UTC:"
         f" `orchestrate workflows approve {run_id} {name}`, or `reject` in its place"
-    )
-    subject = f"{run_id}:{name}"
-    kind, at_once = AlertKind.APPROVAL_WAITING, alerts.AT_ONCE
-    alerts.alert(tx, kind, subject, message, run_id=run_id, cooldown=at_once)
+    ) + (f"; {more} more runs of it wait there" if others else "")
+    cooldown = min(alerts.COOLDOWN, (until - tx.now) / 2)  # it is told while there is time
+    subject, kind = f"{command}:{name}", AlertKind.APPROVAL_WAITING
+    alerts.alert(tx, kind, subject, message, run_id=run_id, cooldown=cooldown)

@@ -6,6 +6,7 @@ with their beat, agents that are not ours by an answer. Workflows of the system 
 """
 
 import re
+from json import dumps
 
 from orchestration.decide import facts
 from orchestration.engine import alerts, speech
@@ -14,11 +15,22 @@ from orchestration.engine.by import By
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import StateError, StoppedError
 from orchestration.messages import ORCHESTRATORS, Envelope
-from orchestration.store import agents, audit, control, events, runs, steps, stops, workers
+from orchestration.store import (
+    agents,
+    audit,
+    configuration,
+    control,
+    events,
+    runs,
+    steps,
+    stops,
+    workers,
+)
 from orchestration.store.alerts import AlertKind
 from orchestration.store.workers import WorkerRow
 
 BATCH = 25
+LONGEST_VALUE = 60
 NO_BROKER = "embedded"
 ORDER = re.compile(r"stop:(?P<epoch>\d{1,9}):(?P<agent>.+)")
 
@@ -30,7 +42,10 @@ def stop(tx: Transaction, by: By) -> int:
         return stops.epoch(tx.session)
     epoch = stops.add(tx.session, by.actor, by.reason, tx.now)
     events.add(tx.session, "", tx.now, "emergency.stopped", detail=str(by))
-    message = f"emergency stop by {by}: nothing begins until `orchestrate emergency release`"
+    message = (
+        f"emergency stop by {by}: nothing begins until `orchestrate emergency release`;"
+        f" the configuration stays as it is: {configured(tx)}"
+    )
     alerts.alert(tx, AlertKind.EMERGENCY_STOP, "fleet", message, cooldown=alerts.AT_ONCE)
     for worker in workers.present(tx.session):
         stops.ask(tx.session, epoch, stops.WORKER, worker.id, f"{worker.host}:{worker.pid}")
@@ -39,6 +54,12 @@ def stop(tx: Transaction, by: By) -> int:
             stops.ask(tx.session, epoch, stops.AGENT, agent, agent)
             speech.stop(tx, agent, epoch, by.reason)
     return epoch
+
+
+def configured(tx: Transaction) -> str:
+    """What the fleet goes by, each value in a few words."""
+    found = configuration.everything(tx.session)
+    return ", ".join(f"{each.name} = {dumps(each.value)[:LONGEST_VALUE]}" for each in found) or "-"
 
 
 def outsiders(tx: Transaction) -> list[str]:

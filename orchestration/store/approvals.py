@@ -21,3 +21,14 @@ def wake(session: Session, run_id: str, step: str, at: datetime) -> None:
         "UPDATE steps SET due_at = ? WHERE run_id = ? AND step = ? AND status = 'waiting'",
         *(at.timestamp(), run_id, step),
     )
+
+
+def count_others(session: Session, run_id: str, command: str, step: str, most: int) -> int:
+    """How many other runs of a command wait for a person at a step, counted up to `most`."""
+    row = session.one(
+        "SELECT COUNT(*) FROM (SELECT 1 FROM runs WHERE status = 'waiting' AND command = ?"
+        " AND id <> ? AND EXISTS (SELECT 1 FROM steps WHERE run_id = runs.id AND step = ?"
+        " AND status = 'waiting') LIMIT ?) AS others",
+        *(command, run_id, step, most),
+    )
+    return int(row[0]) if row else 0

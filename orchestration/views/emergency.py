@@ -1,9 +1,9 @@
-"""The emergency stop: whether one holds, what it ended, and who has acknowledged it."""
+"""The emergency stop: whether one holds, what it ended, what it left, and who acknowledged it."""
 
 from typing import Any
 
 from orchestration.ports import Session
-from orchestration.store import runs, stops, workers
+from orchestration.store import configuration, runs, stops, workers
 from orchestration.store.stops import Answer, Stop
 from orchestration.views.times import iso
 
@@ -12,7 +12,7 @@ def status(session: Session) -> dict[str, Any]:
     """The last stop as people and programs see it; `stopped` tells whether it holds."""
     found = stops.latest(session)
     if found is None:
-        return {"stopped": False, "epoch": 0}
+        return {"stopped": False, "epoch": 0, "configuration": configured(session)}
     answers = stops.answers(session, found.epoch)
     silent = [each for each in answers if not each.answered_at]
     gone = [each for each in silent if is_gone(session, each)]
@@ -29,7 +29,14 @@ def status(session: Session) -> dict[str, Any]:
         "acknowledged": [as_json(found, each) for each in answers if each.answered_at],
         "silent": [as_json(found, each) for each in silent if each not in gone],
         "gone": [as_json(found, each) for each in gone],
+        "configuration": configured(session),
     }
+
+
+def configured(session: Session) -> list[dict[str, Any]]:
+    """What the fleet goes by now, by name: a stop leaves it as it is."""
+    found = configuration.everything(session)
+    return [{"name": each.name, "value": each.value, "version": each.version} for each in found]
 
 
 def is_gone(session: Session, answer: Answer) -> bool:

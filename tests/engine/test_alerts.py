@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestration.engine import By, Engine, intake
+from orchestration.engine import By, Engine, approvals, intake
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import DeadLetterError
 from orchestration.state import RunStatus
@@ -127,7 +127,26 @@ def test_a_retry_asks_again(fleet: Fleet) -> None:
     tell(fleet)
     fleet.client.reject(run_id, "pay")
     fleet.client.retry(run_id)
+    fleet.advance(5 * MINUTE)
     assert len(tell(fleet)) == 1
+
+
+def test_many_runs_that_wait_at_one_step_are_two_alerts(fleet: Fleet) -> None:
+    first = fleet.start("long")
+    assert first in tell(fleet)[0]
+    last = [fleet.start("long") for _ in range(9)][-1]
+    assert tell(fleet) == []
+    fleet.advance(5 * MINUTE)
+    (message,) = tell(fleet)
+    assert f"approve {last} pay" in message
+    assert message.endswith("; 9 more runs of it wait there")
+
+
+def test_so_many_that_they_are_not_counted(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(approvals, "MOST_COUNTED", 2)
+    for _ in range(4):
+        fleet.start("long")
+    assert tell(fleet)[0].endswith("; at least 2 more runs of it wait there")
 
 
 def bury(engine: Engine, reason: str) -> None:

@@ -6,7 +6,8 @@ from orchestration.engine.by import By
 from orchestration.engine.emergency import release, stop
 from orchestration.errors import OverloadedError, StateError, StoppedError
 from orchestration.state import RunStatus, StepStatus
-from orchestration.store import stops
+from orchestration.store import alerts, configuration, stops
+from orchestration.store.configuration import Author
 from orchestration.views import emergency
 from tests.engine.conftest import MakeFleet
 from tests.engine.fleet import HOUR, MINUTE, Fleet, step, workflow
@@ -160,7 +161,7 @@ def test_there_is_nothing_to_release_where_nothing_is_stopped(fleet: Fleet) -> N
 
 
 def test_before_the_first_one_there_is_no_stop(fleet: Fleet) -> None:
-    assert fleet.read(emergency.status) == {"stopped": False, "epoch": 0}
+    assert fleet.read(emergency.status) == {"stopped": False, "epoch": 0, "configuration": []}
 
 
 def test_a_stop_is_accepted_however_much_its_sender_has_pending(fleet_of: MakeFleet) -> None:
@@ -181,3 +182,23 @@ def test_a_release_waits_until_all_is_cancelled(fleet: Fleet) -> None:
         fleet.client.commit(lambda tx: release(tx, ME))
     fleet.client.release(ME)
     assert fleet.status(run_id) is R.CANCELLED
+
+
+def test_what_the_fleet_goes_by_stays_and_is_named_by_the_status_and_the_alert(
+    fleet: Fleet,
+) -> None:
+    def configure(name: str, value: object) -> None:
+        fleet.client.commit(
+            lambda tx: configuration.add(tx.session, name, value, Author("ann"), tx.now)
+        )
+
+    configure("doors", "open")
+    configure("limits", ["x" * 99])
+    fleet.client.stop_everything(ME)
+    assert fleet.read(emergency.status)["configuration"] == [
+        {"name": "doors", "value": "open", "version": 1},
+        {"name": "limits", "value": ["x" * 99], "version": 1},
+    ]
+    (alert,) = fleet.read(lambda s: alerts.newest(s, 9))
+    assert 'stays as it is: doors = "open", limits = ["xxx' in alert.message
+    assert len(alert.message) < 300
