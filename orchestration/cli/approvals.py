@@ -15,7 +15,7 @@ from orchestration.engine.control import fingerprint
 from orchestration.errors import NotFoundError, StateError
 from orchestration.ports import Session
 from orchestration.state import RunStatus, StepStatus
-from orchestration.store import configuration, runs, steps
+from orchestration.store import artifacts, configuration, runs, steps
 from orchestration.store.configuration import Version
 from orchestration.views.workflow import summary
 
@@ -25,11 +25,17 @@ ID_AND_STEP = 2
 
 
 class Question(NamedTuple):
-    """One step that waits, what a person is shown of it, and the fingerprint of that."""
+    """One step that waits, and what a person is shown of it.
+
+    Attributes:
+        builds_on: The results of the steps that it needs, shown where it is the only one.
+        shown: The fingerprint of what is approved.
+    """
 
     run_id: str
     step: str
     row: dict[str, Any]
+    builds_on: dict[str, Any]
     shown: str
 
 
@@ -54,6 +60,8 @@ def verb(name: str, help_: str, answer: Answer) -> click.Command:
             asked, refused = engine.store.read(lambda s: questions(s, ids, step, wanted))
             for error in refused:
                 exits.complain(error)
+            if len(asked) == 1 and not yes and selecting.is_terminal():
+                emit("table", asked[0].builds_on)
             if asked:
                 selecting.ask(name, [each.row for each in asked], COLUMNS, yes=yes)
             outcomes = [
@@ -115,7 +123,10 @@ def look(session: Session, run_id: str, step: str | None) -> Question:
     may_change = ", ".join(f"{n} (now {told(v)})" for n, v in now.items()) or "no configuration"
     shown = {**summary(run), "step": name, "parameters": run.parameters, "may_change": may_change}
     mine = [row for row in waiting if row.step == name]
-    return Question(run_id, name, shown, fingerprint(session, run, mine))
+    builds_on = {
+        need: artifacts.result(session, run_id, need) for need in run.plan.step[name].needs
+    }
+    return Question(run_id, name, shown, builds_on, fingerprint(session, run, mine))
 
 
 def told(version: Version | None) -> str:

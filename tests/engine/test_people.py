@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from orchestration.cli.approvals import look
 from orchestration.engine import By
 from orchestration.engine.control import fingerprint
 from orchestration.errors import NotFoundError, StateError
@@ -90,6 +91,10 @@ class TestApproval:
             fleet.client.approve(run_id, "pay", ANN, shown="0" * 64)
         fleet.client.approve(run_id, "pay", ANN, shown=shown)
         assert fleet.status(run_id) is R.RUNNING
+
+    def test_a_person_is_shown_what_the_step_builds_on(self, fleet: Fleet) -> None:
+        run_id = self.waiting(fleet)
+        assert fleet.read(lambda s: look(s, run_id, None)).builds_on == {"plan": [None]}
 
     def test_all_branches_of_a_step_are_approved_together(self, fleet: Fleet) -> None:
         worker = fleet.worker()
