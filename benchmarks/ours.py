@@ -1,6 +1,7 @@
 """Ours: embedded, and on RabbitMQ with two worker processes; SQLite with synchronous=FULL."""
 
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from benchmarks.chain import app
@@ -72,7 +73,7 @@ def run_brokered(size: Size) -> Measured:
             "MAX_CONCURRENT_WORKFLOWS": str(SLOTS),
             "LOG_LEVEL": "WARNING",
         }
-        relay = Relay(parameters(url, "benchmark"))
+        relay = Relay(partial(parameters, url, "benchmark"))
         store = open_store(f"sqlite:///{Path(home) / 'orchestration.db'}").store
         engine = Engine(store, relay, SystemClock(), Rules(me="bench", slots=SLOTS, jitter=jitter))
         try:

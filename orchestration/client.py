@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -51,7 +52,9 @@ class Client:
         self._store = open_store(url or found.store_url).store
         server = address_in(found)
         self._relay = (
-            NoRelay() if server is None else Relay(server.parameters("orchestration client"))
+            NoRelay()
+            if server is None
+            else Relay(partial(server.parameters, "orchestration client"))
         )
         rules = rules_of(found, f"client-{new_id()}", sends=server is not None)
         self.engine = Engine(self._store, self._relay, SystemClock(), rules)

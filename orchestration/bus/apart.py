@@ -7,6 +7,7 @@ exchanges go with the last of their queues.
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -94,8 +95,9 @@ class ApartConnection(pika.BlockingConnection):  # type: ignore[misc]  # pika ha
 class ApartPublisher(Publisher):
     """A publisher that puts a prefix before every exchange; it declares none."""
 
-    def __init__(self, address: Address, confirmed: Any) -> None:
-        super().__init__(address.parameters("orchestrate verify notifier"), confirmed)
+    def __init__(self, address: Address, confirmed: Any, refused: Any) -> None:
+        to = partial(address.parameters, "orchestrate verify notifier")
+        super().__init__(to, confirmed, refused)
         self._prefix = address.prefix
 
     @override

@@ -13,12 +13,16 @@ from pika.adapters.select_connection import SelectConnection
 from pika.channel import Channel
 from pika.exceptions import AMQPError, ChannelClosedByBroker
 
+from orchestration.errors import ConfigurationError
+
 log = logging.getLogger(__name__)
 
 WINDOW = 200
 MOST_KEPT = 20_000
 PAUSE_S = 1.0
 CLOSING_S = 5.0
+NEVER = 406
+QUEUE_REFUSES = "a queue that it goes to refuses it: it is full, or not there at the moment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,32 +40,50 @@ class Letter:
     priority: int | None = None
 
 
-def nothing(_tags: Sequence[Any]) -> None:
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A letter that the broker does not take, and that is given back.
+
+    Attributes:
+        for_good: Whether it would be refused whenever it is sent, as what is too large is.
+    """
+
+    letter: Letter
+    reason: str
+    for_good: bool = False
+
+
+def nothing(_told: Sequence[Any]) -> None:
     """Nobody wants to know."""
 
 
 class Publisher:
     """Publishes letters, and again what was not confirmed when the connection broke.
 
-    It keeps its letters in memory only: who may not lose one keeps it until it is confirmed.
+    It keeps its letters in memory only: who may not lose one keeps it until it is confirmed. What
+    the broker refuses is given back and not sent again: when to, is known by whoever sent it.
 
     Args:
-        parameters: How to connect.
+        parameters: How to connect; asked at each connection.
         confirmed: Told the tags of letters that the broker has on disk, in this thread.
+        refused: Told what is given back, in this thread.
         exchange: A topic exchange that is declared before anything is published; None: none.
     """
 
     def __init__(
         self,
-        parameters: pika.connection.Parameters,
+        parameters: Callable[[], pika.connection.Parameters],
         confirmed: Callable[[Sequence[Any]], None] = nothing,
+        refused: Callable[[Sequence[Refusal]], None] = nothing,
         exchange: str | None = None,
     ) -> None:
         self._parameters = parameters
         self._on_confirmed = confirmed
+        self._on_refused = refused
         self._exchange = exchange
         self._waiting: deque[Letter] = deque(maxlen=MOST_KEPT)
         self._unconfirmed: dict[int, Letter] = {}
+        self._suspects = 0
         self._last = 0
         self._channel: Channel | None = None
         self._connection: SelectConnection | None = None
@@ -119,7 +141,7 @@ class Publisher:
         while not self._stopping.is_set():
             try:
                 self._serve_connection()
-            except (AMQPError, OSError) as error:
+            except (AMQPError, OSError, ConfigurationError) as error:
                 log.warning("publisher: %s", error)
             except Exception:
                 log.exception("publisher: trying again")
@@ -127,7 +149,7 @@ class Publisher:
 
     def _serve_connection(self) -> None:
         connection = self._connection = SelectConnection(
-            self._parameters,
+            self._parameters(),
             on_open_callback=self._opened,
             on_open_error_callback=self._broken,
             on_close_callback=self._broken,
@@ -167,19 +189,25 @@ class Publisher:
         self._flush()
 
     def _refused(self, channel: Channel, reason: Exception) -> None:
-        """Drop what may have been refused: sent again, it would close every channel to come."""
+        """Give back the letter that was refused.
+
+        The broker does not say which it was: where several are under way, each of them is sent
+        alone from then on, until all are through.
+        """
         if not isinstance(reason, ChannelClosedByBroker):
             return
         self._channel = None
-        letters = self._unconfirmed
-        named = [n for n, each in letters.items() if _place(each) in reason.reply_text]
-        for number in named or list(letters):
-            letter = letters.pop(number)
-            log.error(
-                "publisher: dropped a letter to %s, key %r: %s",
-                *(_place(letter), letter.routing_key, reason.reply_text),
-            )
+        if len(self._unconfirmed) == 1:
+            _, letter = self._unconfirmed.popitem()
+            for_good = reason.reply_code == NEVER
+            self._give_back([letter], reason.reply_text, for_good=for_good)
+            self._suspects = max(0, self._suspects - 1)
+        else:
+            self._suspects = len(self._unconfirmed)
         channel.connection.close()
+
+    def _give_back(self, letters: Sequence[Letter], reason: str, *, for_good: bool = False) -> None:
+        self._on_refused([Refusal(each, reason, for_good) for each in letters])
 
     def _broken(self, connection: SelectConnection, reason: object) -> None:
         if not self._stopping.is_set():
@@ -187,7 +215,8 @@ class Publisher:
         connection.ioloop.stop()
 
     def _flush(self) -> None:
-        while self._waiting and self._channel is not None and len(self._unconfirmed) < WINDOW:
+        window = 1 if self._suspects else WINDOW
+        while self._waiting and self._channel is not None and len(self._unconfirmed) < window:
             letter = self._waiting.popleft()
             self._last += 1
             self._unconfirmed[self._last] = letter
@@ -201,25 +230,20 @@ class Publisher:
     def _confirmed(self, frame: "pika.frame.Method[pika.spec.Basic.Ack]") -> None:
         method = frame.method
         first = next(iter(self._unconfirmed), 0) if method.multiple else method.delivery_tag
-        done = []
-        for number in range(first, method.delivery_tag + 1):
-            letter = self._unconfirmed.pop(number, None)
-            if letter is None:
-                continue
-            if isinstance(method, pika.spec.Basic.Nack):
-                self._waiting.append(letter)
-            else:
-                done.append(letter.tag)
-        self._on_confirmed(done)
+        letters = [
+            self._unconfirmed.pop(number)
+            for number in range(first, method.delivery_tag + 1)
+            if number in self._unconfirmed
+        ]
+        self._suspects = max(0, self._suspects - len(letters))
+        if isinstance(method, pika.spec.Basic.Nack):
+            self._give_back(letters, QUEUE_REFUSES)
+        else:
+            self._on_confirmed([each.tag for each in letters])
         self._flush()
         if self._is_idle():
             with self._idle:
                 self._idle.notify_all()
-
-
-def _place(letter: Letter) -> str:
-    """An exchange as RabbitMQ names it when it refuses a letter."""
-    return f"exchange '{letter.exchange or 'amq.default'}'"
 
 
 def _look(connection: SelectConnection, queue: str, tell: Callable[[int], None]) -> None:

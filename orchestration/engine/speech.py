@@ -36,7 +36,7 @@ def acknowledge(tx: Transaction, run_id: str, command: str, asked: Envelope) -> 
     }
     to, topic = (
         asked.answer_to,
-        f"ack:{run_id}:{asked.sender}:{asked.id}",
+        f"{outbox.ACKNOWLEDGEMENT}:{run_id}:{asked.sender}:{asked.id}",
     )
     say(
         tx,

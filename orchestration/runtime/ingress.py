@@ -82,6 +82,12 @@ class Ingress:
         self._election = Election(locks, f"{name}-0", f"{name}-1")
         self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
 
+    @property
+    def is_dead(self) -> bool:
+        """Whether its thread has ended though nobody has asked it to."""
+        began = self._thread.ident is not None
+        return began and not self._thread.is_alive() and not self._stopping.is_set()
+
     def start(self) -> None:
         """Begin to consume, once elected."""
         self._thread.start()

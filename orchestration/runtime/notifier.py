@@ -1,37 +1,64 @@
 """The notifier: one elected thread that says on the exchange what stands in the outbox.
 
-For each run one message at a time is unconfirmed, so its requester gets the acknowledgement
-first, progress that never falls, and the final answer last. What is said about a run is read from
-the store when it is said, so what is superseded is never sent. While the ingress lags, it waits:
-what it says comes back to the queue that commands come by.
+Everybody to whom something is said has a lane. From each lane a share of its oldest rows is said;
+who refuses (its queue is full) is left alone for a while, and keeps nobody else waiting. What is
+refused for good (it is too large) becomes a dead letter. For each run its requester is told one
+thing at a time: the acknowledgement first, progress that never falls, and the final answer last.
+What is said about a run is read from the store when it is said, so what is superseded is never
+sent. While the ingress lags, it waits: what it says comes back to the queue that commands come by.
 """
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
 from queue import Empty, SimpleQueue
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from orchestration.bus.publisher import Letter
-from orchestration.engine import Engine
+from orchestration.bus.publisher import Letter, Refusal
+from orchestration.engine import Engine, alerts
+from orchestration.engine.speech import CANCEL
+from orchestration.engine.transaction import Transaction
 from orchestration.errors import StoreError
-from orchestration.messages import EXCHANGE, MessageType, compose, routing_key
+from orchestration.messages import EXCHANGE, MessageType, compose, plain, routing_key
 from orchestration.ports import Locks, Session
 from orchestration.runtime.echoes import Echoes
 from orchestration.runtime.election import Election
+from orchestration.runtime.lanes import LONGEST_S, PAUSE_S, Lanes
 from orchestration.state import RunStatus
-from orchestration.store import outbox
+from orchestration.store import dead_letters, outbox
+from orchestration.store.alerts import AlertKind
+from orchestration.store.dead_letters import DeadLetter
 from orchestration.store.outbox import OutboxRow
 from orchestration.views import workflow
 
 log = logging.getLogger("rabbitmq_orchestration")
 
+T = TypeVar("T")
+
 TICK_S = 0.05
+LINGER_S = 0.01
 ELECTION_S = 1.0
 MOST_UNCONFIRMED = 1_000
+MOST_LANES = 100
+SHARE = 200
+LONGEST_DETAIL = 1_000
 ELECTED = "notifier"
 
-Spoken = tuple[int, int]
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is under way.
+
+    Attributes:
+        turn: What is said one after the other has the same.
+    """
+
+    id: int
+    version: int
+    lane: str
+    turn: str
 
 
 class Post(Protocol):
@@ -50,29 +77,39 @@ class Post(Protocol):
         ...
 
 
+MakePost = Callable[[Callable[[Sequence[Any]], None], Callable[[Sequence[Refusal]], None]], Post]
+
+
 class Notifier:
     """Publishes the outbox, in the one worker that is elected.
 
     Args:
         engine: Where the outbox is.
         locks: By which one is elected.
-        post: Makes what publishes, of who is to be told what is confirmed.
+        post: Makes what publishes, of who is to be told what is confirmed, and what is refused.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        locks: Locks,
-        post: Callable[[Callable[[Sequence[Any]], None]], Post],
-    ) -> None:
+    def __init__(self, engine: Engine, locks: Locks, post: MakePost) -> None:
         self._engine = engine
         self._election = Election(locks, ELECTED)
-        self._publisher = post(self._confirmed)
+        self._heard: SimpleQueue[Said] = SimpleQueue()
+        self._refused: SimpleQueue[Refusal] = SimpleQueue()
+        self._came = threading.Event()
+        self._publisher = post(self._hear, self._take_back)
         self._echoes = Echoes(self._publisher.look)
-        self._heard: SimpleQueue[Spoken] = SimpleQueue()
-        self._unconfirmed: dict[int, str | None] = {}
+        self._lanes = Lanes(engine.clock.monotonic)
+        self._last_lane = ""
+        self._unconfirmed: dict[int, Said] = {}
+        self._confirmed: list[Said] = []
+        self._dead: list[Refusal] = []
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="notifier", daemon=True)
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether its thread has ended though nobody has asked it to."""
+        began = self._thread.ident is not None
+        return began and not self._thread.is_alive() and not self._stopping.is_set()
 
     def start(self) -> None:
         """Begin to speak, once elected."""
@@ -81,13 +118,13 @@ class Notifier:
     def stop(self) -> None:
         """End; what is not confirmed is said again by somebody else."""
         self._stopping.set()
+        self._came.set()
         self._thread.join()
         self._publisher.close()
         self._election.resign()
 
     def _serve(self) -> None:
-        pause_s = 0.0
-        while not self._stopping.wait(pause_s):
+        while not self._stopping.is_set():
             pause_s = ELECTION_S
             try:
                 if self._election.won():
@@ -97,45 +134,90 @@ class Notifier:
                     self.settle()
             except StoreError as error:
                 log.warning("notifier: the store is away, trying again: %s", error)
+            except Exception:
+                log.exception("notifier: a bug: this tick is lost, the next one is due")
+            self._came.wait(pause_s)
+            self._came.clear()
+            self._stopping.wait(LINGER_S)
 
     def tick(self) -> None:
-        """Forget what is confirmed, and say what came up."""
+        """Forget what is confirmed, step back where it was refused, and say what came up."""
         self.settle()
-        if letters := self._engine.store.read(self._letters):
+        letters = []
+        for row, body in self._engine.store.read(self._next):
+            said = self._unconfirmed[row.id] = said_of(row)
+            if body is None:
+                self._heard.put(said)
+                continue
+            log.debug("saying %s", routing_key_of(row))
+            letters.append(Letter(EXCHANGE, routing_key_of(row), body.encode(), said))
+        if letters:
             self._echoes.say(len(letters))
             self._publisher.publish(letters)
 
     def settle(self) -> None:
-        """Forget what is confirmed: what we said is not said again, by us or by others."""
-        if spoken := self._drain():
-            self._engine.store.write(lambda s: outbox.said(s, spoken))
-            for id_, _ in spoken:
-                self._unconfirmed.pop(id_, None)
+        """Write what has become of what we said, so that nobody says it again, then forget it."""
+        self._confirmed += drained(self._heard)
+        refusals = drained(self._refused)
+        self._dead += [each for each in refusals if each.for_good]
+        refusing = [each for each in refusals if not each.for_good and self._step_back(each)]
+        if self._confirmed or self._dead:
+            self._engine.commit(self._forget)
+        for said in (*self._confirmed, *(each.letter.tag for each in self._dead)):
+            self._unconfirmed.pop(said.id, None)
+            if self._lanes.take(said.lane):
+                log.info("notifier: %s takes messages again", said.lane)
+        self._confirmed, self._dead = [], []
+        if refusing:
+            self._engine.commit(lambda tx: alert(tx, refusing))
 
-    def _letters(self, session: Session) -> list[Letter]:
-        first = outbox.urgent(session, MOST_UNCONFIRMED)
-        rest = outbox.after(session, 0, MOST_UNCONFIRMED)
-        if all(row.id in self._unconfirmed for row in (*first, *rest)):
-            return []
-        room = self._echoes.room(len(self._unconfirmed))
-        letters: list[Letter] = []
-        busy = {run_id for run_id in self._unconfirmed.values() if run_id}
-        for number, row in enumerate((*first, *rest)):
-            if row.id in self._unconfirmed or row.run_id in busy:
-                continue
-            if number >= len(first) and len(letters) >= room:
-                break
-            self._unconfirmed[row.id] = row.run_id
-            if row.run_id:
-                busy.add(row.run_id)
-            tag = (row.id, row.version)
-            body = row.body if row.body is not None else self._notice(session, row)
-            if body is None:
-                self._heard.put(tag)
-                continue
-            log.debug("saying %s", routing_key_of(row))
-            letters.append(Letter(EXCHANGE, routing_key_of(row), body.encode(), tag))
-        return letters
+    def _forget(self, tx: Transaction) -> None:
+        dead = [each.letter.tag for each in self._dead]
+        outbox.said(tx.session, [(said.id, said.version) for said in (*self._confirmed, *dead)])
+        for refusal in self._dead:
+            bury(tx, refusal)
+
+    def _step_back(self, refusal: Refusal) -> bool:
+        """Leave alone who refuses, to be tried again from the row; whether that is for long now."""
+        said: Said = refusal.letter.tag
+        del self._unconfirmed[said.id]
+        is_urgent = said.lane == said.turn
+        rest = self._lanes.refuse(said.lane, PAUSE_S if is_urgent else LONGEST_S)
+        if rest is not None and rest.refusals == 1:
+            log.warning("notifier: %s, trying again: %s", said.lane, refusal.reason)
+        return rest is not None and rest.pause_s == LONGEST_S
+
+    def _next(self, session: Session) -> list[tuple[OutboxRow, str | None]]:
+        """What is to be said now, with its text; None where it is no longer true."""
+        under_way = self._unconfirmed.values()
+        free = MOST_UNCONFIRMED - len(under_way)
+        urgent = outbox.urgent(session, MOST_UNCONFIRMED)
+        first = choose((r for r in urgent if self._lanes.share(r.lane, 1)), under_way)[:free]
+        rest = choose(self._shares(session), [*under_way, *map(said_of, first)])
+        if rest:
+            room = min(free - len(first), self._echoes.room(len(under_way)))
+            rest = rest[:room]
+        return [found for row in (*first, *rest) if (found := self._written(session, row))]
+
+    def _shares(self, session: Session) -> Iterable[OutboxRow]:
+        """The oldest rows of so many lanes, in turn; the next time of those that follow."""
+        names = outbox.lanes(session, self._last_lane, MOST_LANES)
+        self._last_lane = names[-1] if len(names) == MOST_LANES else ""
+        each = min(SHARE, MOST_UNCONFIRMED // max(1, len(names)))
+        shares = {name: self._lanes.share(name, each) for name in names}
+        rows = [outbox.first_of(session, name, share) for name, share in shares.items() if share]
+        return (row for abreast in zip_longest(*rows) for row in abreast if row is not None)
+
+    def _written(self, session: Session, row: OutboxRow) -> tuple[OutboxRow, str | None] | None:
+        """A row with its text; where that cannot be written, only its lane must wait."""
+        try:
+            return row, row.body if row.body is not None else self._notice(session, row)
+        except StoreError:
+            raise
+        except Exception:
+            log.exception("notifier: a bug: nothing can be said about run %s", row.run_id)
+            self._lanes.refuse(row.lane)
+            return None
 
     def _notice(self, session: Session, row: OutboxRow) -> str | None:
         """What a requester is told; None where that is no longer true: the run goes on again."""
@@ -160,17 +242,71 @@ class Notifier:
             correlation_id=told.correlation_id,
         )
 
-    def _drain(self) -> list[Spoken]:
-        spoken = []
-        while True:
-            try:
-                spoken.append(self._heard.get_nowait())
-            except Empty:
-                return spoken
-
-    def _confirmed(self, tags: Sequence[Any]) -> None:
+    def _hear(self, tags: Sequence[Any]) -> None:
         for tag in tags:
             self._heard.put(tag)
+        self._came.set()
+
+    def _take_back(self, refusals: Sequence[Refusal]) -> None:
+        for refusal in refusals:
+            self._refused.put(refusal)
+        self._came.set()
+
+
+def drained(queue: SimpleQueue[T]) -> list[T]:
+    """What is in a queue by now."""
+    found = []
+    while True:
+        try:
+            found.append(queue.get_nowait())
+        except Empty:
+            return found
+
+
+def said_of(row: OutboxRow) -> Said:
+    """What is remembered of a row while it is under way."""
+    return Said(row.id, row.version, row.lane, turn_of(row))
+
+
+def turn_of(row: OutboxRow) -> str:
+    """What is said one thing at a time: what a requester is told of a run; a command, its end."""
+    is_told = row.kind == outbox.NOTICE or row.topic.startswith(f"{outbox.ACKNOWLEDGEMENT}:")
+    return str(row.run_id) if is_told else row.topic.removesuffix(CANCEL)
+
+
+def choose(rows: Iterable[OutboxRow], under_way: Collection[Said]) -> list[OutboxRow]:
+    """Of these rows, those that are not under way, the first of each turn that is free."""
+    busy = {said.turn for said in under_way}
+    chosen: dict[str, OutboxRow] = {}
+    for row in rows:
+        if (turn := turn_of(row)) not in busy:
+            chosen.setdefault(turn, row)
+    return list(chosen.values())
+
+
+def bury(tx: Transaction, refusal: Refusal) -> None:
+    """Keep as a dead letter what would be refused whenever it is said."""
+    letter, said = refusal.letter, refusal.letter.tag
+    detail = f"RabbitMQ does not take it: {plain(refusal.reason, LONGEST_DETAIL)}"
+    log.error("notifier: %s is not told: %s", said.lane, detail)
+    dead = DeadLetter(
+        reason="refused",
+        detail=detail,
+        routing_key=letter.routing_key,
+        body=letter.body,
+        masked=True,  # it is no message to us, so it cannot be replayed
+    )
+    dead_letters.add(tx.session, dead, tx.now)
+    message = f"a message to {said.lane} is a dead letter: {detail}"
+    alerts.alert(tx, AlertKind.DEAD_LETTERS, said.lane, message)
+
+
+def alert(tx: Transaction, refusals: Iterable[Refusal]) -> None:
+    """Let people know who has taken nothing for a while."""
+    for refusal in refusals:
+        lane = refusal.letter.tag.lane
+        message = f"{lane} is not told anything: {refusal.reason}; let it consume, or delete it"
+        alerts.alert(tx, AlertKind.QUEUE_OVERFLOW, lane, message)
 
 
 def routing_key_of(row: OutboxRow) -> str:

@@ -1,24 +1,27 @@
 """The relay: dispatches leave as Dramatiq messages, and are sent again from their rows if lost."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 
 import pika
 
-from orchestration.bus.publisher import Letter, Publisher
+from orchestration.bus.publisher import Letter, Publisher, Refusal
 from orchestration.ports import Dispatch
 from orchestration.runtime.messages import to_message
 from orchestration.runtime.names import queue_of
+
+log = logging.getLogger(__name__)
 
 
 class Relay:
     """Publishes dispatches on their agents' queues.
 
     Args:
-        parameters: How to connect.
+        parameters: How to connect; asked at each connection.
     """
 
-    def __init__(self, parameters: pika.connection.Parameters) -> None:
-        self._publisher = Publisher(parameters)
+    def __init__(self, parameters: Callable[[], pika.connection.Parameters]) -> None:
+        self._publisher = Publisher(parameters, refused=refused)
 
     @property
     def is_open(self) -> bool:
@@ -34,3 +37,8 @@ class Relay:
     def close(self) -> None:
         """Wait a little for what is under way, and disconnect."""
         self._publisher.close()
+
+
+def refused(refusals: Sequence[Refusal]) -> None:
+    """Leave it to the rows, from which a lost dispatch is sent again."""
+    log.warning("relay: %d dispatches were refused: %s", len(refusals), refusals[0].reason)

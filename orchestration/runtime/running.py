@@ -95,6 +95,7 @@ class Running:
         self._timetable = Timetable(self.engine, setup.app)
         self._settings = settings
         self._worker = describe_worker(rules, settings.transport, queues)
+        self._bus: Sequence[Ingress | Notifier] = ()
         self._locks.hold(rules.me)
         self.sweeper.bury()
         self.engine.join(self._worker, setup.app, self.sweeper.dead())
@@ -104,7 +105,7 @@ class Running:
             self.sweeper,
             self._worker,
             settings.heartbeat_interval,
-            lambda: self._refusal() or watch(),
+            lambda: self._refusal() or self._lost_thread() or watch(),
         )
         self._keeper.start()
         self._bus = self._join_bus(setup)
@@ -176,6 +177,11 @@ class Running:
     def _refusal(self) -> str | None:
         return None if self._claim is None else self._claim.refusal
 
+    def _lost_thread(self) -> str | None:
+        """Without it this process would keep its election, and nobody would be heard or told."""
+        dead = any(part.is_dead for part in self._bus)
+        return "a thread of its bus has died" if dead else None
+
     def _make_alerter(self, setup: Setup) -> Alerter:
         """What tells alerts, and looks for those that only time shows."""
         settings, backlog = setup.settings, Backlog(self.engine, setup.address)
@@ -198,10 +204,12 @@ class Running:
         address = setup.address
         if address is None or self._claim is None:
             return ()
-        ingress_to = address.parameters("orchestration ingress")
-        connect = partial(pika.BlockingConnection, ingress_to)
+
+        def connect() -> pika.BlockingConnection:
+            return pika.BlockingConnection(address.parameters("orchestration ingress"))
+
         where = (self.engine, setup.app, self._locks, connect, self._claim, setup.settings)
-        notifier_to = address.parameters("orchestration notifier")
+        notifier_to = partial(address.parameters, "orchestration notifier")
         post = partial(Publisher, notifier_to, exchange=EXCHANGE)
         parts = (
             Ingress(*where, queues=URGENT),
@@ -240,7 +248,7 @@ def make_relay(setup: Setup) -> StubRelay | Relay:
     address = setup.address
     if address is None:
         return StubRelay(setup.broker)
-    return Relay(address.parameters("orchestration relay"))
+    return Relay(partial(address.parameters, "orchestration relay"))
 
 
 def release() -> str:

@@ -9,6 +9,8 @@ NOTICE = "notice"
 PROGRESS = "progress"
 FINAL = "final"
 LETTER = "letter"
+ACKNOWLEDGEMENT = "ack"
+COLUMNS = "id, topic, version, run_id, kind, routing_key, body, lane"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,7 @@ class OutboxRow:
 
     Attributes:
         body: JSON text; None for a notice, which is written from the run when it is sent.
+        lane: Whom it is for; what is urgent has a lane of its own.
     """
 
     id: int
@@ -26,6 +29,7 @@ class OutboxRow:
     kind: str
     routing_key: str
     body: str | None
+    lane: str
 
 
 def say(  # noqa: PLR0913 - one parameter a column
@@ -40,41 +44,52 @@ def say(  # noqa: PLR0913 - one parameter a column
 ) -> None:
     """Write what leaves as it is; the same topic again changes nothing."""
     session.run(
-        "INSERT INTO outbox (topic, run_id, kind, routing_key, body, created_at, urgent)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        "INSERT INTO outbox (topic, run_id, kind, routing_key, body, created_at, urgent, lane)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         *(topic, run_id, LETTER, routing_key, body, now.timestamp(), int(urgent)),
+        topic if urgent else routing_key.partition(".")[2],
     )
 
 
 def notice(session: Session, what: str, run_id: str, now: datetime) -> None:
     """Write that a run's requester is to be told; what, is read from the run when it is sent."""
     session.run(
-        "INSERT INTO outbox (topic, run_id, kind, routing_key, created_at)"
-        " SELECT CAST(? AS TEXT) || ':' || id, id, ?, requester, ? FROM runs"
+        "INSERT INTO outbox (topic, run_id, kind, routing_key, created_at, lane)"
+        " SELECT CAST(? AS TEXT) || ':' || id, id, ?, requester, ?, requester FROM runs"
         " WHERE id = ? AND requester IS NOT NULL"
         " ON CONFLICT (topic) DO UPDATE SET version = outbox.version + 1",
         *(what, NOTICE, now.timestamp(), run_id),
     )
 
 
-def after(session: Session, last: int, limit: int) -> list[OutboxRow]:
-    """What is to be said, in the order in which it came up."""
+def lanes(session: Session, last: str, limit: int) -> list[str]:
+    """For whom there is something, by name, from one name on; each is found by one step."""
     rows = session.all(
-        "SELECT id, topic, version, run_id, kind, routing_key, body FROM outbox"
-        " WHERE id > ? ORDER BY id LIMIT ?",
+        "WITH RECURSIVE found(name) AS ("
+        " SELECT MIN(lane) FROM outbox WHERE urgent = 0 AND lane > ?"
+        " UNION ALL SELECT (SELECT MIN(lane) FROM outbox WHERE urgent = 0 AND lane > name)"
+        " FROM found WHERE name IS NOT NULL"
+        ") SELECT name FROM found WHERE name IS NOT NULL LIMIT ?",
         *(last, limit),
     )
-    return [OutboxRow(*row) for row in rows]
+    return [str(row[0]) for row in rows]
+
+
+def first_of(session: Session, lane: str, limit: int) -> list[OutboxRow]:
+    """What is to be said to one, in the order in which it came up."""
+    sql = f"SELECT {COLUMNS} FROM outbox WHERE urgent = 0 AND lane = ? ORDER BY id LIMIT ?"
+    return [OutboxRow(*row) for row in session.all(sql, lane, limit)]
 
 
 def urgent(session: Session, limit: int) -> list[OutboxRow]:
     """What overtakes everything else."""
-    rows = session.all(
-        "SELECT id, topic, version, run_id, kind, routing_key, body FROM outbox"
-        " WHERE urgent = 1 ORDER BY id LIMIT ?",
-        limit,
-    )
-    return [OutboxRow(*row) for row in rows]
+    sql = f"SELECT {COLUMNS} FROM outbox WHERE urgent = 1 ORDER BY id LIMIT ?"
+    return [OutboxRow(*row) for row in session.all(sql, limit)]
+
+
+def is_empty(session: Session) -> bool:
+    """Whether there is nothing to say."""
+    return session.one("SELECT 1 FROM outbox LIMIT 1") is None
 
 
 def said(session: Session, spoken: list[tuple[int, int]]) -> None:

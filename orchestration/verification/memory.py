@@ -79,7 +79,7 @@ class MemoryStage:
         """There is no connection to cut."""
         return False
 
-    def _make_post(self, confirm: Confirm) -> Post:
+    def _make_post(self, confirm: Confirm, _refused: object) -> Post:
         self._posts.append(Post(confirm))
         return self._posts[-1]
 

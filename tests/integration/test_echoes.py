@@ -102,7 +102,7 @@ def opened(quick_path: Path) -> Iterator[Opened]:
 def test_at_most_2000_echoes_wait_and_all_is_said_in_the_end(vhost: str, opened: Opened) -> None:
     store, rules = opened.store, Rules(me="a test", jitter=jitter)
     engine = Engine(store, NoRelay(), SystemClock(), rules)
-    post = partial(Publisher, parameters(vhost, "a test"), exchange=EXCHANGE)
+    post = partial(Publisher, partial(parameters, vhost, "a test"), exchange=EXCHANGE)
     notifier = Notifier(engine, opened.locks, post)
     depths: list[int] = []
     with pika.BlockingConnection(pika.URLParameters(vhost)) as connection:
@@ -124,7 +124,7 @@ def test_at_most_2000_echoes_wait_and_all_is_said_in_the_end(vhost: str, opened:
             for taken, _ in enumerate(channel.consume(topology.QUEUE, auto_ack=True), start=1):
                 if taken == SAID:
                     break
-            eventually(lambda: not store.read(lambda s: outbox.after(s, 0, 1)), within=30)
+            eventually(lambda: store.read(outbox.is_empty), within=30)
         finally:
             notifier.stop()
     assert max(depths) == MOST

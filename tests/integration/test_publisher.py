@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 
 import pika
 import pytest
@@ -11,7 +12,7 @@ from pika.exceptions import AMQPError
 
 from orchestration.bus import publisher as publishers
 from orchestration.bus.address import parameters
-from orchestration.bus.publisher import WINDOW, Letter, Publisher
+from orchestration.bus.publisher import WINDOW, Letter, Publisher, Refusal
 from orchestration.ports import Dispatch
 from orchestration.runtime.relay import Relay
 from tests.eventually import eventually
@@ -36,6 +37,7 @@ class Desk:
         self.url = url
         self.vhost = url.rpartition("/")[2]
         self.confirmed: list[int] = []
+        self.refused: list[Refusal] = []
         self.connect()
         self.channel.queue_declare(QUEUE, durable=True)
         self.channel.queue_purge(QUEUE)
@@ -46,6 +48,9 @@ class Desk:
 
     def note(self, tags: Sequence[int]) -> None:
         self.confirmed.extend(tags)
+
+    def take_back(self, refusals: Sequence[Refusal]) -> None:
+        self.refused.extend(refusals)
 
     def bodies(self) -> list[int]:
         """What lies on the queue; it is taken away."""
@@ -80,7 +85,7 @@ def letters(first: int, count: int) -> list[Letter]:
 
 
 def test_closing_waits_until_everything_is_on_disk(desk: Desk) -> None:
-    publisher = Publisher(parameters(desk.url, "test"), desk.note)
+    publisher = Publisher(partial(parameters, desk.url, "test"), desk.note)
     publisher.publish(letters(0, MANY))
     publisher.close()
     assert desk.bodies() == list(range(MANY))
@@ -89,7 +94,7 @@ def test_closing_waits_until_everything_is_on_disk(desk: Desk) -> None:
 
 def test_no_more_than_a_window_is_under_way(desk: Desk) -> None:
     most = 0
-    publisher = Publisher(parameters(desk.url, "test"), desk.note)
+    publisher = Publisher(partial(parameters, desk.url, "test"), desk.note)
     publisher.publish(letters(0, MANY))
     while len(desk.confirmed) < MANY:
         most = max(most, len(publisher._unconfirmed))  # noqa: SLF001
@@ -98,7 +103,7 @@ def test_no_more_than_a_window_is_under_way(desk: Desk) -> None:
 
 
 def test_many_threads_may_publish(desk: Desk) -> None:
-    publisher = Publisher(parameters(desk.url, "test"), desk.note)
+    publisher = Publisher(partial(parameters, desk.url, "test"), desk.note)
     threads = [
         threading.Thread(target=publisher.publish, args=(letters(100 * n, 100),)) for n in range(8)
     ]
@@ -114,7 +119,7 @@ def test_what_was_not_confirmed_when_the_connection_broke_is_sent_again(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(publishers, "PAUSE_S", 0.05)
-    publisher = Publisher(parameters(desk.url, "test"), desk.note)
+    publisher = Publisher(partial(parameters, desk.url, "test"), desk.note)
     publisher.publish(letters(0, 1))
     eventually(lambda: publisher.is_open, within=5)
     sent = 1
@@ -131,49 +136,32 @@ def test_what_was_not_confirmed_when_the_connection_broke_is_sent_again(
     assert set(desk.bodies()) == set(range(sent))
 
 
-def test_what_the_broker_refuses_is_sent_again(desk: Desk) -> None:
+def test_what_a_queue_refuses_is_given_back_and_not_sent_again(desk: Desk) -> None:
     tiny = f"{QUEUE}.tiny"
     arguments = {"x-max-length": 1, "x-overflow": "reject-publish"}
     desk.channel.queue_declare(tiny, durable=True, arguments=arguments)
-    publisher = Publisher(parameters(desk.url, "test"))
-    publisher.publish([Letter("", tiny, str(number).encode()) for number in range(5)])
-    got: set[int] = set()
-
-    def all_got() -> bool:
-        body = desk.channel.basic_get(tiny, auto_ack=True)[2]
-        if body is not None:
-            got.add(int(body))
-        return len(got) == 5
-
-    eventually(all_got, within=10)
+    publisher = Publisher(partial(parameters, desk.url, "test"), desk.note, desk.take_back)
+    publisher.publish([Letter("", tiny, b"%d" % number, tag=number) for number in range(5)])
+    eventually(lambda: len(desk.confirmed) + len(desk.refused) == 5, within=20)
     publisher.close()
+    assert desk.refused
+    assert not any(each.for_good for each in desk.refused)
 
 
-def test_a_letter_to_nowhere_is_dropped_and_silences_nobody(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(publishers, "PAUSE_S", 0.05)
-    publisher = Publisher(parameters(desk.url, "test"), desk.note)
-    publisher.publish([Letter("nowhere", "some.key", b"0", tag=-1), *letters(0, 10)])
-    eventually(lambda: desk.confirmed == list(range(10)), within=5)
-    publisher.publish(letters(10, 10))
-    publisher.close()
-    assert desk.bodies() == list(range(20))
-    assert "dropped a letter to exchange 'nowhere', key 'some.key': NOT_FOUND" in caplog.text
-
-
-def test_a_letter_that_is_refused_without_a_name_is_not_sent_for_ever(
+def test_one_letter_that_is_refused_is_given_back_and_takes_no_other_with_it(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(publishers, "PAUSE_S", 0.05)
-    inside = "internal"
-    desk.channel.exchange_declare(inside, internal=True)
-    publisher = Publisher(parameters(desk.url, "test"), desk.note)
-    publisher.publish([Letter(inside, QUEUE, b"0", tag=-1)])
-    eventually(publisher._is_idle, within=5)  # noqa: SLF001
-    publisher.publish(letters(0, 1))
-    eventually(lambda: desk.confirmed == [0], within=5)
+    publisher = Publisher(partial(parameters, desk.url, "test"), desk.note, desk.take_back)
+    nowhere = Letter("nowhere", "some.key", b"0", tag=-1)
+    publisher.publish([*letters(0, 5), nowhere, *letters(5, 5)])
+    eventually(lambda: set(desk.confirmed) == set(range(10)), within=20)
+    publisher.publish(letters(10, 10))
     publisher.close()
+    assert set(desk.bodies()) == set(range(20))
+    assert [each.letter for each in desk.refused] == [nowhere]
+    assert "NOT_FOUND" in desk.refused[0].reason
+    assert not desk.refused[0].for_good, "the exchange may come"
 
 
 def test_an_unexpected_error_does_not_end_the_thread(
@@ -188,7 +176,7 @@ def test_an_unexpected_error_does_not_end_the_thread(
         return SelectConnection(*args, **more)
 
     monkeypatch.setattr(publishers, "SelectConnection", connect)
-    publisher = Publisher(parameters(desk.url, "test"), desk.note)
+    publisher = Publisher(partial(parameters, desk.url, "test"), desk.note)
     publisher.publish(letters(0, 3))
     eventually(lambda: desk.confirmed == [0, 1, 2], within=5)
     publisher.close()
@@ -200,7 +188,7 @@ def test_a_broker_that_is_away_costs_nobody_anything_but_time(
 ) -> None:
     monkeypatch.setattr(publishers, "PAUSE_S", 0.01)
     monkeypatch.setattr(publishers, "CLOSING_S", 0.3)
-    publisher = Publisher(parameters("amqp://guest:guest@127.0.0.1:1/x", "test"))
+    publisher = Publisher(partial(parameters, "amqp://guest:guest@127.0.0.1:1/x", "test"))
     publisher.publish(letters(0, 3))
     eventually(lambda: caplog.text.count("no connection to RabbitMQ") > 2, within=5)
     publisher.publish(letters(3, 3))
@@ -209,11 +197,11 @@ def test_a_broker_that_is_away_costs_nobody_anything_but_time(
 
 
 def test_closing_what_never_began_is_easy(desk: Desk) -> None:
-    Publisher(parameters(desk.url, "test")).close()
+    Publisher(partial(parameters, desk.url, "test")).close()
 
 
 def test_a_relay_sends_what_a_worker_can_read(desk: Desk) -> None:
-    relay = Relay(parameters(desk.url, "test"))
+    relay = Relay(partial(parameters, desk.url, "test"))
     relay.send([Dispatch(QUEUE, "run", "step", 2, 3, alone=True)])
     eventually(lambda: relay.is_open, within=5)
     relay.close()
@@ -224,7 +212,7 @@ def test_a_relay_sends_what_a_worker_can_read(desk: Desk) -> None:
 def test_it_counts_what_waits_in_a_queue_and_goes_on_where_there_is_none(
     desk: Desk,
 ) -> None:
-    publisher = Publisher(parameters(desk.url, "a test"), desk.note)
+    publisher = Publisher(partial(parameters, desk.url, "a test"), desk.note)
     told: list[int] = []
     assert not publisher.look(QUEUE, told.append), "it has only begun to connect"
     publisher.publish([Letter("", QUEUE, str(n).encode(), n) for n in range(3)])
