@@ -270,7 +270,7 @@ def test_a_fleet_on_rabbitmq(vhost: str, tmp_path: Path, monkeypatch: pytest.Mon
         more = {"RABBITMQ_URL": cable.url, "OUTSIDE_AGENTS": "own_agent", "HEARTBEAT_INTERVAL": "2"}
         with staged(tmp_path, monkeypatch, **more, MAX_CONCURRENT_WORKFLOWS="9") as stage:
             worker = stage.dramatiq("-Q", "worker", "-p", "1", "-t", "2")
-            stage.begun("gate")
+            (first,) = stage.begun("gate")
             elsewhere = stage.start("elsewhere")
             stalls(elsewhere, "no_worker", "no live worker serves other", "-Q other")
             outside = stage.start("outside")
@@ -278,6 +278,7 @@ def test_a_fleet_on_rabbitmq(vhost: str, tmp_path: Path, monkeypatch: pytest.Mon
             hear_of_own_agent(vhost)
             stalls(outside, "outside", "last heard of", "if nothing more is heard of it")
             stage.gate.touch()
+            stalls(first, "ended")
             with thief_of("worker", vhost):
                 stage.gate.unlink()
                 stolen = stage.start("gate")
@@ -301,14 +302,12 @@ def thief_of(queue: str, vhost: str) -> Iterator[None]:
     """Somebody who takes every message from a queue before its workers see it."""
     connection = pika.BlockingConnection(pika.URLParameters(vhost))
     done = threading.Event()
+    first = {"x-priority": 10}
+    connection.channel().basic_consume(queue, lambda *_: None, auto_ack=True, arguments=first)
 
     def steal() -> None:
-        channel = connection.channel()
-        first = {"x-priority": 10}
-        taking = channel.consume(queue, auto_ack=True, arguments=first, inactivity_timeout=0.1)
-        for _ in taking:
-            if done.is_set():
-                return
+        while not done.is_set():
+            connection.process_data_events(time_limit=0.1)
 
     thread = threading.Thread(target=steal, daemon=True)
     thread.start()
