@@ -84,9 +84,7 @@ def propose(
         raise StateError(f"{run_id} was an emergency stop: `orchestrate run {row.command}` for one")
     check(run_id, command, edits.again)
     after = json.loads(command.parameters)
-    edited = tuple(
-        sorted(name for name in after if name not in before or before[name] != after[name])
-    )
+    edited = differing(before, after)
     found = reuse(old, command.plan, edits.again, edited)
     if not found.again:
         raise StateError(
@@ -100,6 +98,11 @@ def propose(
         edited=edited,
         reuse=found,
     )
+
+
+def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
+    """The parameters that are not what they were, by name."""
+    return tuple(sorted(n for n in after if n not in before or before[n] != after[n]))
 
 
 def check(run_id: str, command: Command, again: tuple[str, ...]) -> None:

@@ -15,8 +15,7 @@ import psycopg
 from orchestration.errors import StoreError
 from orchestration.ports import Row, Session
 from orchestration.store import migrate
-from orchestration.store.batches import CLOSED, Batches, Operation
-from orchestration.store.outcome import outcome_of
+from orchestration.store.group import CLOSED, Group, Operation, Work
 from orchestration.store.server import Link, explained, is_the_stores
 
 T = TypeVar("T")
@@ -79,7 +78,7 @@ class PostgresStore:
         self._free: LifoQueue[Link] = LifoQueue()
         for reader in self._readers:
             self._free.put(reader)
-        self._batches = Batches(self._attempt)
+        self._group = Group(self._commit)
         with ExitStack() as undo:
             undo.callback(self.close)
             self._prepare(create=create, old=old)
@@ -91,12 +90,15 @@ class PostgresStore:
         Raises:
             StoreError: It is not known to be written; repeat it.
         """
-        return self._batches.put(operation).result()
+        (outcome,) = self._group.do([operation])
+        if isinstance(outcome, BaseException):
+            raise outcome
+        written: T = outcome
+        return written
 
     def write_many(self, operations: Sequence[Callable[[Session], T]]) -> list[T | Exception]:
         """Run each operation as `write` would, in as few commits as can be."""
-        futures = [self._batches.put(operation) for operation in operations]
-        return [outcome_of(future.result) for future in futures]
+        return self._group.do(operations)
 
     def read(self, operation: Callable[[Session], T]) -> T:
         """Run the operation on one snapshot.
@@ -128,7 +130,7 @@ class PostgresStore:
     def close(self) -> None:
         """Write what is lined up, let reads finish, and end every session."""
         self._closed = True
-        self._batches.close()
+        self._group.close()
         self._writer.close()
         borrowed = [self._free.get() for _ in self._readers]
         for reader in borrowed:
@@ -143,6 +145,15 @@ class PostgresStore:
             raise StoreError("the database holds no store yet: run `orchestrate migrate`")
         elif not old:
             migrate.require_current(version)
+
+    def _commit(self, batch: Sequence[Work]) -> None:
+        """Run a batch in one transaction; where that fails, nobody's is written."""
+        try:
+            outcomes = self._attempt([work.operation for work in batch])
+        except Exception as error:  # noqa: BLE001 - it belongs to those who wait
+            outcomes = [error] * len(batch)
+        for work, outcome in zip(batch, outcomes, strict=True):
+            work.outcome = outcome
 
     def _attempt(self, operations: Sequence[Operation]) -> list[Any]:
         with explained(self._url), transaction(self._writer, BEGIN_WRITE) as connection:
