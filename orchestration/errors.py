@@ -130,6 +130,18 @@ class UnreachableError(BrokerError):
         self.cure = cure
 
 
+class UnroutableError(BrokerError):
+    """No queue takes the command: start who is meant to get it, and send it again.
+
+    Attributes:
+        recipient: Who that is.
+    """
+
+    def __init__(self, recipient: str, problem: str) -> None:
+        super().__init__(problem)
+        self.recipient = recipient
+
+
 class OtherStoreError(BrokerError):
     """Live processes on this vhost use another store: share theirs, or use a vhost of your own.
 

@@ -113,6 +113,7 @@ class AgentMessageBus:
 
         Raises:
             RejectedError: The message is wrong; nothing was sent.
+            UnroutableError: It is a command, and no queue takes it.
             BrokerError: It is not connected, or the broker refused the message.
         """
         letter = Letter(
@@ -180,6 +181,9 @@ class AgentMessageBus:
 
         It is called as `handler(command, parameters)`, is plain (then it runs in a thread) or
         async, and what it returns is the result; what it raises is the answer's error.
+        `command.results` has what the step builds on; `command.configuration` what the fleet goes
+        by, and `command.configuration.set` sets it with the answer. A command that comes again
+        under its id is not done again: it gets the answer that it got.
         `cancel`, `health_check` and `emergency_stop` are answered without a handler; one of their
         name adds to the answer.
         """

@@ -1,5 +1,6 @@
 """A command as the agent that works on it sees it."""
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -7,7 +8,15 @@ from typing import Any
 
 from typing_extensions import override
 
-from orchestration.messages import Envelope
+from orchestration.bus.given import (
+    GivenConfiguration,
+    GivenResults,
+    configuration_in,
+    results_in,
+)
+from orchestration.messages import AGENT_NAME, Envelope
+
+log = logging.getLogger("rabbitmq_orchestration")
 
 Tell = Callable[["Command", float, str], None]
 
@@ -27,6 +36,8 @@ class Command:
         attempt: 1, and one more each time the same is tried again.
         idempotency_key: The same for every attempt: for effects in the outside world.
         deadline: ISO 8601; a later answer changes nothing.
+        results: Results of the steps that it builds on, by name.
+        configuration: What the fleet goes by; what is set here is set with the answer.
     """
 
     id: str
@@ -39,6 +50,10 @@ class Command:
     attempt: int = 1
     idempotency_key: str | None = None
     deadline: str | None = None
+    results: Mapping[str, Any] = field(default_factory=lambda: GivenResults({}), repr=False)
+    configuration: GivenConfiguration = field(
+        default_factory=lambda: GivenConfiguration({}), repr=False, compare=False
+    )
     _tell: Tell = field(default=lambda *_: None, repr=False, compare=False)
     _cancelled: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
 
@@ -79,15 +94,31 @@ def command_of(envelope: Envelope, tell: Tell) -> Command:
         id=envelope.id,
         name=str(payload.get("command", payload.get("command_type", ""))),
         parameters=parameters if isinstance(parameters, dict) else {},
-        sender=envelope.reply_to or envelope.sender,
+        sender=answer_to(envelope),
         workflow_id=text(payload, "workflow_id"),
         step=text(payload, "step"),
         item=payload.get("item"),
         attempt=attempt if isinstance(attempt, int) else 1,
         idempotency_key=text(payload, "idempotency_key"),
         deadline=text(payload, "deadline"),
+        results=results_in(payload),
+        configuration=configuration_in(payload),
         _tell=tell,
     )
+
+
+def answer_to(envelope: Envelope) -> str:
+    """Who gets the answer: `reply_to`, where that can be routed, or else the sender."""
+    wanted = envelope.reply_to
+    if not wanted:
+        return envelope.sender
+    if not AGENT_NAME.fullmatch(wanted):
+        log.warning(
+            "command %s of %s: reply_to %r is no name: answering its sender",
+            *(envelope.id, envelope.sender, wanted),
+        )
+        return envelope.sender
+    return wanted
 
 
 def text(payload: Mapping[str, Any], name: str) -> str | None:

@@ -77,7 +77,8 @@ def seal(letter: Letter, sender: str, user: str | None, at: datetime) -> Outgoin
     if len(body) > LARGEST_BODY:
         raise RejectedError(f"the message has {len(body)} bytes, the most are {LARGEST_BODY}")
     key = letter.key or routing_key(kind, letter.recipient)
-    return Outgoing(key, body, properties_of(letter, kind, user))
+    wanted = kind is MessageType.COMMAND
+    return Outgoing(key, body, properties_of(letter, kind, user), wanted)
 
 
 def properties_of(letter: Letter, kind: MessageType, user: str | None) -> pika.BasicProperties:

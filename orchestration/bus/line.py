@@ -15,7 +15,7 @@ from pika.exceptions import AMQPError, ChannelClosedByBroker
 from orchestration.bus import topology
 from orchestration.bus.link import Link
 from orchestration.bus.talk import Talk, open_talk, settle
-from orchestration.errors import BrokerError
+from orchestration.errors import BrokerError, UnroutableError
 from orchestration.messages import EXCHANGE
 
 log = logging.getLogger("rabbitmq_orchestration")
@@ -28,11 +28,16 @@ NOT_FOUND = 404
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message that is to be published."""
+    """A message that is to be published.
+
+    Attributes:
+        wanted: Whether it is an error that no queue takes it.
+    """
 
     routing_key: str
     body: bytes
     properties: pika.BasicProperties
+    wanted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +143,7 @@ class Line:
         """Open a channel, and serve it until it is closed."""
         talk = await open_with_exchange(connection, self._exchange)
         try:
+            talk.channel.add_on_return_callback(self._returned)
             await talk.ask(talk.channel.confirm_delivery, self._confirmed)
             self._last = 0
             self._talk = talk
@@ -192,7 +198,11 @@ class Line:
             self._unconfirmed[self._last] = sending
             message = sending.message
             self._talk.channel.basic_publish(
-                self._exchange, message.routing_key, message.body, message.properties
+                self._exchange,
+                message.routing_key,
+                message.body,
+                message.properties,
+                mandatory=message.wanted,
             )
 
     def _confirmed(self, frame: "pika.frame.Method[pika.spec.Basic.Ack]") -> None:
@@ -206,9 +216,37 @@ class Line:
             if (sending := self._unconfirmed.pop(number, None)) is not None:
                 settle(sending.confirmed, error)
 
+    def _returned(
+        self,
+        _channel: Channel,
+        _method: pika.spec.Basic.Return,
+        _properties: pika.BasicProperties,
+        body: bytes,
+    ) -> None:
+        """Tell who sent a message that no queue takes it; that it is confirmed comes later."""
+        for sending in self._unconfirmed.values():
+            if sending.message.body == body:
+                settle(sending.confirmed, unroutable(sending.message.routing_key))
+
     def _give_back(self, sendings: Sequence[_Sending], error: BrokerError) -> None:
         for sending in sendings:
             settle(sending.confirmed, error)
+
+
+def unroutable(routing_key: str) -> UnroutableError:
+    """What is wrong where no queue takes a command, and what to do."""
+    to = routing_key.partition(".")[2]
+    if to == "orchestration":
+        return UnroutableError(
+            to,
+            "no orchestrator has run on this vhost yet, so nobody would get the command: start one"
+            " (`dramatiq actors`), then send it again",
+        )
+    return UnroutableError(
+        to,
+        f"{to} has no queue on this vhost, so nobody would get the command: start {to}, then send"
+        " it again",
+    )
 
 
 async def open_with_exchange(connection: AsyncioConnection, exchange: str) -> Talk:

@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from orchestration.bus.command import Command, command_of, text
 from orchestration.bus.letters import Letter
 from orchestration.bus.line import Incoming
+from orchestration.bus.memory import Memory
 from orchestration.clock import new_id
 from orchestration.errors import BrokerError, MalformedMessageError, RejectedError
 from orchestration.messages import (
@@ -27,6 +28,7 @@ log = logging.getLogger("rabbitmq_orchestration")
 
 Handler = Callable[[Command, dict[str, Any]], Any]
 Listener = Callable[[Envelope], Any]
+Place = tuple[str, str]
 
 MOST_AT_ONCE = 16
 PROGRESS_EVERY_S = 0.1
@@ -93,8 +95,9 @@ class Service:
         self._heartbeat_s = heartbeat.total_seconds()
         self._loop = asyncio.get_running_loop()
         self._room = asyncio.Semaphore(MOST_AT_ONCE)
-        self._jobs: dict[str, _Job] = {}
-        self._notes: dict[str, tuple[Command, float, str]] = {}
+        self._jobs: dict[Place, _Job] = {}
+        self._memory = Memory()
+        self._notes: dict[Place, tuple[Command, float, str]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
 
@@ -147,38 +150,46 @@ class Service:
             log.exception("%s: a listener failed", self._bus.name)
 
     async def _serve(self, incoming: Incoming, envelope: Envelope) -> None:
-        """Work on one command, and answer it.
+        """Work on one command, and answer it; one that was answered is only answered again.
 
         It is acknowledged before the work: whoever asked decides whether it is tried again.
         """
-        command = command_of(envelope, self._note)
-        if command.name in BUILT_IN:
+        command, key = command_of(envelope, self._note), (envelope.sender, envelope.id)
+        built_in = command.name in BUILT_IN
+        async with nullcontext() if built_in else self._room:
             incoming.ack()
-            answer = await self._outcome(_Job(command), self._obey)
-        else:
-            async with self._room:
-                incoming.ack()
-                job = self._jobs[command.id] = _Job(command)
-                answer = await self._outcome(job, self._handle)
-                del self._jobs[command.id]
-        if (note := self._notes.pop(command.id, None)) is not None:
+            if self._memory.is_open(key):
+                log.info("%s: it works on %s already", self._bus.name, command.id)
+                return
+            answer = self._memory.answer(key)
+            if answer is None:
+                self._memory.begin(key)
+                job = _Job(command)
+                answer = await self._outcome(job, self._obey if built_in else self._handle)
+        if (note := self._notes.pop(place_of(command), None)) is not None:
             await self._tell_progress(*note)
-        await self._respond(envelope, command, answer)
+        self._memory.end(key, await self._respond(envelope, command, answer))
 
     async def _handle(self, job: _Job) -> Any:
         handler = self._handlers.get(job.command.name)
         if handler is None:
             known = ", ".join(sorted(self._handlers)) or "none"
             raise RejectedError(f"unknown command {job.command.name!r}; known commands: {known}")
-        job.work = asyncio.ensure_future(called(handler, job.command))
-        return await job.work
+        place = place_of(job.command)
+        self._jobs[place] = job
+        try:
+            job.work = asyncio.ensure_future(called(handler, job.command))
+            return await job.work
+        finally:
+            self._jobs.pop(place, None)
 
     async def _obey(self, job: _Job) -> Any:
         """Do what every agent can; a handler of its own adds to that."""
         command = job.command
         found: dict[str, Any] = {"agent": self._bus.name}
         if command.name == "health_check":
-            found |= {"status": "healthy", "running": sorted(self._jobs)}
+            running = sorted(job.command.id for job in self._jobs.values())
+            found |= {"status": "healthy", "running": running}
         else:
             found |= {"acknowledged": True, "cancelled": self._cancel(command)}
         if (handler := self._handlers.get(command.name)) is not None:
@@ -213,9 +224,12 @@ class Service:
         except Exception as error:  # the outermost frame of an agent's own code
             log.exception("%s: %s failed", self._bus.name, job.command.name)
             return {"status": "failed", "error": f"{type(error).__name__}: {error}"}
-        return {"status": "completed", "result": result}
+        return {"status": "completed", "result": result, **job.command.configuration.answer()}
 
-    async def _respond(self, envelope: Envelope, command: Command, answer: dict[str, Any]) -> None:
+    async def _respond(
+        self, envelope: Envelope, command: Command, answer: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Send an answer; where it cannot be sent, one that says so. What was sent."""
         same = {
             "command_id": text(envelope.payload, "command_id") or command.id,
             "command": command.name,
@@ -225,11 +239,12 @@ class Service:
         with lenient(self._bus.name):
             try:
                 if answer_on and await self._overtakes(command, {**same, **answer}, answer_on):
-                    return
+                    return answer
                 await self._respond_with(command, {**same, **answer})
             except RejectedError as error:
-                failed = {"status": "failed", "error": f"the result cannot be sent: {error}"}
-                await self._respond_with(command, {**same, **failed})
+                answer = {"status": "failed", "error": f"the result cannot be sent: {error}"}
+                await self._respond_with(command, {**same, **answer})
+        return answer
 
     async def _respond_with(self, command: Command, payload: dict[str, Any]) -> None:
         kind, priority = MessageType.RESPONSE, MessagePriority.HIGH
@@ -258,14 +273,15 @@ class Service:
 
     def _keep_note(self, command: Command, fraction: float, message: str) -> None:
         """Tell progress, but of several reports in a short time the last one only."""
-        if command.workflow_id is None or command.id not in self._jobs:
+        place = place_of(command)
+        if command.workflow_id is None or place not in self._jobs:
             return
-        if command.id not in self._notes:
-            self._loop.call_later(PROGRESS_EVERY_S, self._send_note, command.id)
-        self._notes[command.id] = (command, fraction, message)
+        if place not in self._notes:
+            self._loop.call_later(PROGRESS_EVERY_S, self._send_note, place)
+        self._notes[place] = (command, fraction, message)
 
-    def _send_note(self, command_id: str) -> None:
-        if (note := self._notes.pop(command_id, None)) is not None:
+    def _send_note(self, place: Place) -> None:
+        if (note := self._notes.pop(place, None)) is not None:
             self._begin(self._tell_progress(*note))
 
     async def _tell_progress(self, command: Command, fraction: float, message: str) -> None:
@@ -289,6 +305,11 @@ def answer_on_of(envelope: Envelope, command: Command) -> str | None:
     """The key on which an acknowledgement overtakes; None: there is none, or none for us."""
     asked = envelope.payload.get("answer_on") == STOP_KEY and command.sender in ORCHESTRATORS
     return STOP_KEY if asked and command.name == "emergency_stop" else None
+
+
+def place_of(command: Command) -> Place:
+    """What tells a command from others that are worked on."""
+    return command.sender, command.id
 
 
 async def called(handler: Handler, command: Command) -> Any:

@@ -7,6 +7,7 @@ twice does no harm.
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from orchestration.decide import facts
@@ -14,7 +15,7 @@ from orchestration.engine import emergency, speech, yields
 from orchestration.engine.advance import Outcome, advance, measure
 from orchestration.engine.transaction import Transaction
 from orchestration.engine.yields import Value, Yield
-from orchestration.errors import DeadLetterError, PermanentError
+from orchestration.errors import ConfiguredMeanwhileError, DeadLetterError, PermanentError
 from orchestration.messages import Envelope, plain
 from orchestration.plans import UNDO
 from orchestration.state import StepStatus
@@ -67,8 +68,8 @@ def answer(tx: Transaction, envelope: Envelope) -> None:
     if row is None:
         return
     if payload.get("status") == "completed":
-        configure(tx, row, payload.get("configuration"))
-        complete(tx, row, payload.get("result"))
+        if configure(tx, row, payload):
+            complete(tx, row, payload.get("result"))
     elif payload.get("status") == "failed":
         error = payload.get("error") or payload.get("error_message") or "the agent gave no reason"
         fail(tx, row, "AgentError", str(error))
@@ -192,31 +193,39 @@ def complete(tx: Transaction, row: StepRow, result: Any) -> None:
     advance(tx, row.run_id, facts.Completed(row.step, row.branch), outcome)
 
 
-def configure(tx: Transaction, row: StepRow, values: Any) -> None:
-    """Write what an answer sets of the fleet's configuration; its attempt fails if that is refused.
+def configure(tx: Transaction, row: StepRow, payload: Mapping[str, Any]) -> bool:
+    """Write what an answer sets of the fleet's configuration; False: its attempt has failed.
 
     Raises:
         DeadLetterError: These are no values by name, or its step may not set them.
     """
-    if values is None:
-        return
+    if payload.get("configuration") is None:
+        return True
     try:
-        yields.write(tx, row, row.attempt, Yield(new_values(values)))
+        yields.write(tx, row, row.attempt, Yield(new_values(payload)))
+    except ConfiguredMeanwhileError as error:
+        fail(tx, row, type(error).__name__, str(error))
+        return False
     except PermanentError as error:
         problem = f"payload.configuration: {error}"
         fail(tx, row, "AgentError", problem, retryable=False)
         raise DeadLetterError("wrong_field", problem) from None
+    return True
 
 
-def new_values(values: Any) -> dict[str, Value]:
-    """What an answer sets, by name.
+def new_values(payload: Mapping[str, Any]) -> dict[str, Value]:
+    """What an answer sets, by name, and over which versions, where it says so.
 
     Raises:
         PermanentError: It names nothing.
     """
+    values, over = payload.get("configuration"), payload.get("configuration_over")
     if not isinstance(values, dict):
         raise PermanentError("give values by name")
-    return {name: Value(value) for name, value in values.items()}
+    over = over if isinstance(over, dict) else {}
+    if not all(isinstance(each, int) for each in over.values()):
+        raise PermanentError("configuration_over: give numbers of versions by name")
+    return {name: Value(value, over.get(name)) for name, value in values.items()}
 
 
 def fail(tx: Transaction, row: StepRow, kind: str, message: str, *, retryable: bool = True) -> None:

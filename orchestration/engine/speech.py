@@ -1,6 +1,7 @@
 """What the orchestrator says on the exchange: rows of the outbox, in the caller's transaction."""
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +24,7 @@ from orchestration.store.steps import StepRow
 CANCEL = ":cancel"
 LONGEST_MESSAGE = 1_000
 LARGEST_RESULTS = LARGEST_BODY // 2
+LARGEST_CONFIGURATION = LARGEST_BODY // 8
 
 
 def acknowledge(tx: Transaction, run_id: str, command: str, asked: Envelope) -> None:
@@ -87,7 +89,7 @@ def command(tx: Transaction, row: StepRow, attempt: int, deadline: datetime) -> 
         "item": None if row.item is None else json.loads(row.item),
         "results": results,
         "results_left_out": left_out,
-        "configuration": {name: value_of(tx, name) for name in target.configures},
+        **configuration_for(tx, target.configures),
         "workflow_id": row.run_id,
         "step": row.step,
         "attempt": attempt,
@@ -113,10 +115,24 @@ def results_for(tx: Transaction, plan: Plan, row: StepRow) -> tuple[dict[str, An
     return found, left_out
 
 
-def value_of(tx: Transaction, name: str) -> Any:
-    """The current value of the fleet's configuration."""
-    found = configuration.current(tx.session, name)
-    return found and found.value
+def configuration_for(tx: Transaction, may_set: Iterable[str]) -> dict[str, Any]:
+    """What the fleet goes by, for a command: values, who set them, and what is too large."""
+    values: dict[str, Any] = dict.fromkeys(may_set)
+    versions, left_out, room = {}, [], LARGEST_CONFIGURATION
+    for each in configuration.everything(tx.session):
+        versions[each.name] = {"version": each.version, "set_by": each.run_id}
+        room -= (size := len(json.dumps(each.value)))
+        if room < 0:
+            left_out.append(each.name)
+            values.pop(each.name, None)
+            room += size
+        else:
+            values[each.name] = each.value
+    return {
+        "configuration": values,
+        "configuration_versions": versions,
+        "configuration_left_out": left_out,
+    }
 
 
 def cancel(tx: Transaction, row: StepRow) -> None:

@@ -53,28 +53,36 @@ def write(tx: Transaction, row: StepRow, attempt: int, found: Yield) -> None:
         check(runs.get(tx.session, row.run_id).plan, row.step, found.configuration)
         if emergency.forbids(tx, row.run_id):
             emergency.check(tx, f"{row.step} cannot configure {', '.join(found.configuration)}")
+    for name, new in found.configuration.items():
+        check_version(tx, name, new)
     for name, new in sorted(found.configuration.items()):
-        configure(tx, row, name, new)
+        configure(tx, row, name, new.value)
     for number, (kind, content) in enumerate(found.data):
         message_id = f"{row.run_id}:{row.step}[{row.branch}]:{attempt}:{number}"
         data.share(tx, kind, row.agent, message_id, {"data_type": kind, "data": content})
 
 
-def configure(tx: Transaction, row: StepRow, name: str, new: Value) -> None:
-    """Write one new version, unless it was decided upon another one than there is.
+def check_version(tx: Transaction, name: str, new: Value) -> None:
+    """Refuse a new value that was decided upon another version than there is.
 
     Raises:
         ConfiguredMeanwhileError: It was.
     """
+    if new.over is None:
+        return
     before = configuration.current(tx.session, name)
     version = before.version if before else 0
-    if new.over is not None and new.over != version:
+    if new.over != version:
         who = f" by {before.actor}" if before else ""
         raise ConfiguredMeanwhileError(
             f"{name} was set{who} meanwhile (v{new.over} became v{version}): decide again"
         )
+
+
+def configure(tx: Transaction, row: StepRow, name: str, value: Any) -> None:
+    """Write one new version."""
     author = Author(row.agent, row.run_id, row.step)
-    version = configuration.add(tx.session, name, new.value, author, tx.now)
+    version = configuration.add(tx.session, name, value, author, tx.now)
     place = (row.step, row.branch)
     events.add(tx.session, row.run_id, tx.now, "configured", place, f"{name} v{version}")
 

@@ -45,6 +45,8 @@ def test_an_outside_agent_is_sent_everything_that_the_contract_lists(asked: Aske
         "results": {},
         "results_left_out": [],
         "configuration": {},
+        "configuration_versions": {},
+        "configuration_left_out": [],
         "workflow_id": run_id,
         "step": "asking",
         "attempt": 1,
@@ -69,6 +71,21 @@ def test_an_agent_gets_what_its_step_builds_on_and_may_configure(
     assert requester.final(sent)["status"] == "completed"
     (kept,) = orchestra.read(configuration.everything)
     assert (kept.name, kept.value, kept.actor) == ("mode", "fast", "undo_agent")
+
+
+def test_what_somebody_else_has_set_meanwhile_is_not_set_and_fails_the_step(
+    orchestra: Orchestra, asked: Asked
+) -> None:
+    requester, peer, sent, command = asked("undo_agent", "undoable")
+    payload = command["payload"]
+    assert payload["configuration"] == {"mode": "fast"}
+    found = payload["configuration_versions"]["mode"]
+    assert (found["version"], found["set_by"][:9]) == (1, "undoable_")
+    answer(peer, command, configuration={"mode": "slow"}, configuration_over={"mode": 0})
+    (problem,) = requester.final(sent)["error_messages"]
+    assert "mode was set by undo_agent meanwhile (v0 became v1): decide again" in problem
+    (kept,) = orchestra.read(configuration.everything)
+    assert kept.value == "fast"
 
 
 @pytest.mark.parametrize(
