@@ -42,10 +42,10 @@ def test_a_configuration_is_read_with_its_versions_and_set_over_them() -> None:
         given.get("source")
     assert given.answer() == {}
     given.set("mode", ("fast", 1))
-    given.set("new", True)
+    given.set("new", 7)
     assert given.get("mode") == ["fast", 1]
     assert given.answer() == {
-        "configuration": {"mode": ["fast", 1], "new": True},
+        "configuration": {"mode": ["fast", 1], "new": 7},
         "configuration_over": {"mode": 3, "new": 0},
     }
 
