@@ -39,13 +39,14 @@ format: setup ## put every file in its form
 # Where tests were left out because a server is missing, tests/conftest.py notes it, and the
 # coverage that they would have given is not asked for.
 test: setup ## every test but the long ones, with branch coverage; ARGS=… goes to pytest
-	@rm -f .coverage .coverage.* .left-out
+	@rm -f .coverage .coverage.* .left-out .hung
 	$(BIN)/coverage run -m pytest -n $(JOBS) --dist worksteal -m 'not acceptance' $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@if [ -e .left-out ] || [ -n '$(ARGS)' ]; then floor=0; else floor=$(COVERAGE); fi; \
 		$(BIN)/coverage report --fail-under=$$floor
 
 acceptance: setup ## the long tests: real processes, kills, servers of their own, every documented block
+	@rm -f .hung
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m acceptance $(ARGS)
 
 test-all: test acceptance ## both
@@ -70,7 +71,7 @@ lock: setup ## newest versions that pyproject.toml allows, with hashes
 	$(COMPILE) pyproject.toml --all-extras --group dev -c requirements.txt -o requirements-dev.txt
 
 clean: ## everything that can be made again; runs in .orchestration/ are kept
-	rm -rf .venv dist build .coverage .coverage.* .left-out .pytest_cache .mypy_cache .ruff_cache \
+	rm -rf .venv dist build .coverage .coverage.* .left-out .hung .pytest_cache .mypy_cache .ruff_cache \
 		.hypothesis .import_linter_cache
 
 # Running needs a third of what testing needs, so the first `make run` does not wait for the rest.

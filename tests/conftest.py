@@ -1,8 +1,10 @@
 """What all tests share: servers and stores of their own, and a word about what was left out."""
 
+import faulthandler
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, TextIO
 
 import pytest
 
@@ -15,7 +17,10 @@ from tests.rabbitmq import fresh_vhost
 
 SERVERS = {"rabbitmq": "RabbitMQ", "postgres": "PostgreSQL", "redis": "Redis"}
 MEMORY = Path("/dev/shm")  # noqa: S108 - each test has a directory of its own there
-LEFT_OUT = Path(__file__).parent.parent / ".left-out"
+ROOT = Path(__file__).parent.parent
+LEFT_OUT = ROOT / ".left-out"
+HUNG = ROOT / ".hung"
+NOTE = pytest.StashKey[TextIO]()
 KINDS = ["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 
 
@@ -64,8 +69,27 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Open what `pytest_timeout_set_timer` writes to."""
+    config.stash[NOTE] = note = HUNG.open("a")
+    config.add_cleanup(note.close)
+
+
+def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> None:
+    """Note where every thread stands shortly before a test that hangs is ended with its process."""
+    faulthandler.dump_traceback_later(settings.timeout * 0.95, file=item.config.stash[NOTE])
+
+
+def pytest_timeout_cancel_timer() -> None:
+    """It has ended by itself."""
+    faulthandler.cancel_dump_traceback_later()
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say loudly which tests a missing server has cost, and note it for `make test`."""
+    """Say where tests hung, and loudly which ones a missing server has cost, for `make test`."""
+    if HUNG.is_file() and (stacks := HUNG.read_text("utf-8")):
+        terminalreporter.section("where tests hung")
+        terminalreporter.write(stacks)
     skipped = terminalreporter.getreports("skipped")
     for marker, server in SERVERS.items():
         count = sum(marker in report.keywords for report in skipped)

@@ -7,6 +7,9 @@ and where many are, each commit takes with it what queued up during the one befo
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from orchestration.errors import StoreError
@@ -14,7 +17,6 @@ from orchestration.ports import Session
 
 MOST_OPERATIONS = 64
 CLOSED = "the store is closed: open it again"
-INTERRUPTED = "who wrote this for others was interrupted: repeat it"
 
 Operation = Callable[[Session], Any]
 
@@ -31,7 +33,7 @@ class Work:
 
     def __init__(self, operation: Operation) -> None:
         self.operation = operation
-        self.outcome: Any = StoreError(INTERRUPTED)
+        self.outcome: Any = None
         self.leads = False
         self.turn = threading.Lock()
         self.turn.acquire()
@@ -40,8 +42,12 @@ class Work:
 class Group:
     """Threads that want to write, in the order in which they came.
 
+    A signal may raise anywhere in the main thread, and others must not wait for it for ever: so
+    it lets a thread of its own stand in for it, and a signal interrupts only its waiting.
+
     Args:
-        commit: Writes a batch, and each of its outcomes; it need not be safe for threads.
+        commit: Writes a batch, and each of its outcomes; raises nothing; it need not be safe for
+            threads.
     """
 
     def __init__(self, commit: Callable[[Sequence[Work]], None]) -> None:
@@ -58,45 +64,31 @@ class Group:
             StoreError: It is closed.
         """
         works = [Work(operation) for operation in operations]
-        with self._door:
-            if self._closed:
-                raise StoreError(CLOSED)
-            self._join(works)
-        self._see_through(works)
+        if threading.current_thread() is threading.main_thread():
+            stand_in(partial(self._see_through, works))
+        else:
+            self._see_through(works)
         return [work.outcome for work in works]
 
     def close(self) -> None:
         """Let nobody join any more, and return when everybody is done."""
-        last = Work(lambda _: None)
+        with suppress(StoreError):  # it is closed already
+            stand_in(partial(self._see_through, [Work(lambda _: None)], closing=True))
+
+    def _see_through(self, works: Sequence[Work], *, closing: bool = False) -> None:
+        """Get in line, wait until each is done, and commit where it comes to the head."""
         with self._door:
             if self._closed:
-                return
-            self._closed = True
-            self._join([last])
-        self._see_through([last])
-
-    def _join(self, works: Sequence[Work]) -> None:
-        self._line.extend(works)
-        if works and not self._busy:
-            self._busy = works[0].leads = True
-
-    def _see_through(self, works: Sequence[Work]) -> None:
-        """Wait until each is done, and commit where it comes to the head of the line."""
-        try:
-            for work in works:
-                if not work.leads:
-                    work.turn.acquire()
-                if work.leads:
-                    self._lead()
-        except BaseException:  # a signal in the main thread: others must not wait for it for ever
-            with self._door:
-                for work in works:
-                    if work in self._line and not work.leads:
-                        self._line.remove(work)
-                leads = any(work in self._line for work in works)
-            if leads:
+                raise StoreError(CLOSED)
+            self._closed = closing
+            self._line.extend(works)
+            if works and not self._busy:
+                self._busy = works[0].leads = True
+        for work in works:
+            if not work.leads:
+                work.turn.acquire()
+            if work.leads:
                 self._lead()
-            raise
 
     def _lead(self) -> None:
         """Commit what is in line, and leave the rest to the first of those who came since."""
@@ -114,3 +106,19 @@ class Group:
             for work in batch:
                 if not work.leads:
                     work.turn.release()
+
+
+def stand_in(task: Callable[[], None]) -> None:
+    """Do a task in a thread of its own, and wait for it; it is done even if the wait is not."""
+    future: Future[None] = Future()
+
+    def do() -> None:
+        try:
+            task()
+        except BaseException as error:  # noqa: BLE001 - it belongs to who waits
+            future.set_exception(error)
+        else:
+            future.set_result(None)
+
+    threading.Thread(target=do, name="store-stand-in", daemon=True).start()
+    future.result()
