@@ -25,7 +25,7 @@ from actors.parameters import (
     StatusReport,
     ValidateAlgorithms,
 )
-from orchestration import Retry, Step, Workflow
+from orchestration import Plot, Retry, Step, Workflow
 
 # The same data, parameters and services would be refused again.
 _HOPELESS = (
@@ -48,6 +48,16 @@ validate_algorithms = Workflow(
     "validate_algorithms",
     parameters=ValidateAlgorithms,
     result="generating_recommendations",
+    plots=[
+        Plot(
+            "Equity by strategy",
+            step="running_backtests",
+            points="equity_curve",
+            y="equity",
+            name="strategy",
+            drawdown=True,
+        )
+    ],
     steps=[
         Step(
             "preparing_validation_data",

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from orchestration.bus.agent_bus import AgentMessageBus, send_messages
     from orchestration.client import Client
     from orchestration.context import Context
-    from orchestration.definitions import Agent, Workflow
+    from orchestration.definitions import Agent, Plot, Workflow
     from orchestration.errors import OrchestrationError, PermanentError
     from orchestration.hosting import App
     from orchestration.messages import MessagePriority, validate_message
@@ -23,6 +23,7 @@ HOMES = {
     "MessagePriority": "messages",
     "OrchestrationError": "errors",
     "PermanentError": "errors",
+    "Plot": "definitions",
     "RabbitMQOrchestrationAgent": "rabbitmq_agent",
     "Retry": "plans",
     "Step": "plans",
@@ -40,6 +41,7 @@ __all__ = [
     "MessagePriority",
     "OrchestrationError",
     "PermanentError",
+    "Plot",
     "RabbitMQOrchestrationAgent",
     "Retry",
     "Step",

@@ -60,6 +60,38 @@ class Agent:
 
 
 @dataclass(frozen=True, slots=True)
+class Plot:
+    """Curves that people see of a step's results, one a branch.
+
+    Args:
+        title: What is drawn, for people.
+        step: Whose results.
+        points: Dotted path in a result to a list of objects, each a `date` (or any `x`) and a
+            `value`: the two names are the last two arguments.
+        name: Dotted path in a result to the curve's name; None: the step and its branch.
+        drawdown: Whether it is drawn beneath how far each value is below the highest before it.
+        x: The field of a point that says when.
+        y: The field of a point that says how much.
+
+    Raises:
+        DefinitionError: A path is empty.
+    """
+
+    title: str
+    _: KW_ONLY
+    step: str
+    points: str
+    name: str | None = None
+    drawdown: bool = False
+    x: str = "date"
+    y: str = "value"
+
+    def __post_init__(self) -> None:
+        if not self.points or self.name == "":
+            raise DefinitionError(f"plot {self.title!r}: name the fields that hold its points")
+
+
+@dataclass(frozen=True, slots=True)
 class Workflow:
     """A named graph of steps over agents, with validated parameters.
 
@@ -71,6 +103,7 @@ class Workflow:
         priority: Default priority of its runs, 1 (low) to 4 (critical).
         system: True: it runs at once and takes no slot, also during an emergency stop.
         stops: True: its start is an emergency stop, for the `reason` among its parameters.
+        plots: What people see as curves of its results; no run depends on them.
 
     Raises:
         DefinitionError: A cycle, an unknown need, a doubled name or a wrong path.
@@ -84,6 +117,7 @@ class Workflow:
     priority: int = 2
     system: bool = False
     stops: bool = False
+    plots: Sequence[Plot] = ()
 
     def __post_init__(self) -> None:
         check_name("workflow", self.name)
@@ -96,6 +130,11 @@ class Workflow:
         if not self.steps:
             raise DefinitionError(f"workflow {self.name}: declare at least one step")
         self.plan.check(self.parameters.model_fields)
+        for plot in self.plots:
+            if plot.step not in self.plan.step:
+                raise DefinitionError(
+                    f"workflow {self.name}, plot {plot.title!r}: {plot.step!r} is no step"
+                )
 
     @property
     def plan(self) -> Plan:

@@ -25,6 +25,7 @@ from orchestration.store import (
     queues,
     retention,
     runs,
+    samples,
     steps,
     timers,
     workers,
@@ -36,6 +37,7 @@ BATCH = 50
 ROWS_AT_ONCE = 2_000
 LARGEST_DRIFT_S = 5.0
 SECOND_THOUGHTS = timedelta(minutes=1)
+SAMPLES_KEPT = timedelta(hours=48)
 
 
 def fire_timers(tx: Transaction) -> int:
@@ -183,6 +185,7 @@ def forget(tx: Transaction, age: timedelta, keep: int) -> int:
     rows += alerts.forget(tx.session, before, keep, BATCH)
     rows += dead_letters.forget(tx.session, before, keep, BATCH)
     rows += data_messages.forget(tx.session, before, keep, BATCH)
+    rows += samples.forget(tx.session, tx.now - SAMPLES_KEPT, BATCH)
     return rows + retention.forget_old(tx.session, before, BATCH)
 
 

@@ -34,6 +34,7 @@ from orchestration.runtime.neighbours import require_one_machine
 from orchestration.runtime.notifier import Notifier
 from orchestration.runtime.reach import require_claim
 from orchestration.runtime.relay import Relay
+from orchestration.runtime.sampler import Sampler
 from orchestration.runtime.schedule import Timetable
 from orchestration.runtime.sweeper import Sweeper
 from orchestration.runtime.writing import rules_of
@@ -185,6 +186,7 @@ class Running:
     def _make_alerter(self, setup: Setup) -> Alerter:
         """What tells alerts, and looks for those that only time shows."""
         settings, backlog = setup.settings, Backlog(self.engine, setup.address)
+        sampler = Sampler(self.engine)
         targets: Targets = Nowhere()
         if urls := settings.alert_addresses:
             addresses = import_module("orchestration.runtime.addresses")  # a slow import
@@ -193,6 +195,7 @@ class Running:
         def look() -> None:
             self.monitor.look()
             backlog.look()
+            sampler.look()
 
         parts = self.engine, self._locks, targets
         if setup.scope is not None:  # a lone run: whoever started it sees how it ends

@@ -4,6 +4,19 @@ from datetime import datetime
 
 from orchestration.ports import Session
 
+ANSWERABLE = "r.status IN ('waiting', 'running', 'paused')"
+
+
+def everything(session: Session, limit: int) -> list[tuple[str, str]]:
+    """The run and the step of everything that waits for a person, the longest wait first."""
+    rows = session.all(
+        "SELECT s.run_id, s.step, MIN(s.opened_at) FROM runs r JOIN steps s ON s.run_id = r.id"
+        f" WHERE {ANSWERABLE} AND s.status = 'waiting'"
+        " GROUP BY s.run_id, s.step ORDER BY 3, 1, 2 LIMIT ?",
+        limit,
+    )
+    return [(row[0], row[1]) for row in rows]
+
 
 def first(session: Session, run_id: str, step: str) -> int | None:
     """The first branch of a step that waits for a person."""

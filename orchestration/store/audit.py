@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orchestration.ports import Session
+from orchestration.store.listings import escaped
 from orchestration.store.times import moment
 
 
@@ -32,4 +33,19 @@ def after(session: Session, last: int, limit: int) -> list[Deed]:
         "SELECT id, at, actor, action, subject FROM audit WHERE id > ? ORDER BY id LIMIT ?",
         *(last, limit),
     )
+    return [Deed(row[0], moment(float(row[1])), *row[2:]) for row in rows]
+
+
+def newest(session: Session, limit: int, before: int | None = None, text: str = "") -> list[Deed]:
+    """What was done, perhaps before one deed, newest first; `text` is in who, what or to what."""
+    conditions, values = ["1 = 1"], list[str | int]()
+    if before is not None:
+        conditions.append("id < ?")
+        values.append(before)
+    if text:
+        conditions.append("lower(actor || ' ' || action || ' ' || subject) LIKE ? ESCAPE '!'")
+        values.append(f"%{escaped(text.lower())}%")
+    where = " AND ".join(conditions)
+    sql = f"SELECT id, at, actor, action, subject FROM audit WHERE {where} ORDER BY id DESC LIMIT ?"
+    rows = session.all(sql, *values, limit)
     return [Deed(row[0], moment(float(row[1])), *row[2:]) for row in rows]

@@ -9,6 +9,7 @@ from orchestration.ports import Row, Session
 from orchestration.store.times import moment
 
 LARGEST_BODY = 2**20
+LAST = 2**62
 COLUMNS = "id, reason, detail, routing_key, sender, message_id, received_at, size, replayable"
 
 
@@ -70,14 +71,25 @@ def add(session: Session, letter: DeadLetter, now: datetime) -> None:
 
 
 def newest(
-    session: Session, limit: int, reason: str | None = None, sender: str | None = None
+    session: Session,
+    limit: int,
+    reason: str | None = None,
+    sender: str | None = None,
+    before: int | None = None,
 ) -> list[DeadLetterRow]:
-    """Dead letters, newest first: all, or those with a reason or from a sender."""
+    """Dead letters, newest first: all, or those with a reason, from a sender, or before one."""
     sql = (
         f"SELECT {COLUMNS} FROM dead_letters WHERE (CAST(? AS TEXT) IS NULL OR reason = ?)"
-        " AND (CAST(? AS TEXT) IS NULL OR sender = ?) ORDER BY id DESC LIMIT ?"
+        " AND (CAST(? AS TEXT) IS NULL OR sender = ?) AND id < ? ORDER BY id DESC LIMIT ?"
     )
-    return [_read(row) for row in session.all(sql, reason, reason, sender, sender, limit)]
+    than = LAST if before is None else before
+    return [_read(row) for row in session.all(sql, reason, reason, sender, sender, than, limit)]
+
+
+def reasons(session: Session) -> dict[str, int]:
+    """How many dead letters there are of each reason."""
+    sql = "SELECT reason, COUNT(*) FROM dead_letters GROUP BY reason ORDER BY reason"
+    return dict(session.all(sql))
 
 
 def last_id(session: Session) -> int:

@@ -6,6 +6,8 @@ from datetime import datetime
 from orchestration.ports import Row, Session
 from orchestration.store.times import moment
 
+COLUMNS = "id, run_id, at, kind, step, branch, detail"
+
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
@@ -38,22 +40,25 @@ def add(
 
 def after(session: Session, last: int, limit: int, run_id: str | None = None) -> list[EventRow]:
     """Events that follow one, of all runs or of one."""
-    rows = session.all(
-        "SELECT id, run_id, at, kind, step, branch, detail FROM events WHERE id > ?"
-        " AND (CAST(? AS TEXT) IS NULL OR run_id = ?) ORDER BY id LIMIT ?",
-        *(last, run_id, run_id, limit),
-    )
-    return list(map(_read, rows))
+    where, values = of(run_id)
+    sql = f"SELECT {COLUMNS} FROM events WHERE {where} AND id > ? ORDER BY id LIMIT ?"
+    return [_read(row) for row in session.all(sql, *values, last, limit)]
 
 
-def newest(session: Session, limit: int, run_id: str | None = None) -> list[EventRow]:
-    """The last events of all runs or of one, newest first."""
-    rows = session.all(
-        "SELECT id, run_id, at, kind, step, branch, detail FROM events"
-        " WHERE CAST(? AS TEXT) IS NULL OR run_id = ? ORDER BY id DESC LIMIT ?",
-        *(run_id, run_id, limit),
-    )
-    return list(map(_read, rows))
+def newest(
+    session: Session, limit: int, run_id: str | None = None, before: int | None = None
+) -> list[EventRow]:
+    """The last events of all runs or of one, perhaps before one of them, newest first."""
+    where, values = of(run_id)
+    if before is not None:
+        where, values = f"{where} AND id < ?", (*values, before)
+    sql = f"SELECT {COLUMNS} FROM events WHERE {where} ORDER BY id DESC LIMIT ?"
+    return [_read(row) for row in session.all(sql, *values, limit)]
+
+
+def of(run_id: str | None) -> tuple[str, tuple[str | int, ...]]:
+    """The condition for the events of one run, or of all: each by an index of its own."""
+    return ("1 = 1", ()) if run_id is None else ("run_id = ?", (run_id,))
 
 
 def _read(row: Row) -> EventRow:

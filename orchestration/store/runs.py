@@ -218,6 +218,14 @@ def counts(session: Session) -> dict[str, int]:
     return dict(session.all("SELECT status, COUNT(*) FROM runs GROUP BY status"))
 
 
+def live_counts(session: Session) -> dict[str, int]:
+    """How many runs are in each status that is not the end; costs nothing for those that ended."""
+    statuses = [status for status in RunStatus if status not in ENDED]
+    marks = ", ".join("?" * len(statuses))
+    sql = f"SELECT status, COUNT(*) FROM runs WHERE status IN ({marks}) GROUP BY status"
+    return dict(session.all(sql, *statuses))
+
+
 def slots_taken(session: Session) -> int:
     """How many runs hold a slot, counted from their states."""
     row = session.one("SELECT COUNT(*) FROM runs WHERE status = 'running' AND needs_slot = 1")

@@ -129,6 +129,12 @@ def present(session: Session) -> list[WorkerRow]:
     return [_read(row) for row in session.all(sql)]
 
 
+def served(session: Session) -> dict[str, int]:
+    """For each agent that present workers serve, how many steps they can run at once."""
+    rows = session.all("SELECT queue, SUM(slots) FROM slots GROUP BY queue ORDER BY queue")
+    return {str(queue): int(slots) for queue, slots in rows}
+
+
 def last_beat(session: Session) -> datetime | None:
     """When a worker was heard of last."""
     row = session.one("SELECT MAX(beat_at) FROM workers")

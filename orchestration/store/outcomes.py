@@ -1,0 +1,66 @@
+"""How runs and branches ended of late, read by the indexes of what has ended."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestration.ports import Row, Session
+from orchestration.store.times import moment
+
+
+@dataclass(frozen=True, slots=True)
+class FailedBranch:
+    """A branch that failed for good.
+
+    Attributes:
+        error: As its agent raised it, JSON text.
+        run_status: Where its run is by now.
+        release: Of the worker that had it; None: it is not ours, or forgotten.
+    """
+
+    run_id: str
+    step: str
+    agent: str
+    error: str | None
+    ended_at: datetime
+    command: str
+    run_status: str
+    release: str | None
+
+
+def count(session: Session, since: datetime, until: datetime, most: int) -> dict[str, int]:
+    """How many runs ended in each status within a span; of more than `most` the newest."""
+    rows = session.all(
+        "SELECT status, COUNT(*) FROM (SELECT status FROM runs WHERE ended_at >= ? AND ended_at < ?"
+        " ORDER BY ended_at DESC LIMIT ?) AS ended GROUP BY status",
+        *(since.timestamp(), until.timestamp(), most),
+    )
+    return dict(rows)
+
+
+def failures(session: Session, since: datetime, limit: int) -> list[FailedBranch]:
+    """Branches that failed since a moment, newest first."""
+    rows = session.all(
+        "SELECT s.run_id, s.step, s.agent, s.error, s.ended_at, r.command, r.status, w.release"
+        " FROM steps s JOIN runs r ON r.id = s.run_id LEFT JOIN workers w ON w.id = s.worker"
+        " WHERE s.status = 'failed' AND s.ended_at >= ? ORDER BY s.ended_at DESC LIMIT ?",
+        *(since.timestamp(), limit),
+    )
+    return [_read(row) for row in rows]
+
+
+def running(session: Session, limit: int) -> dict[str, list[tuple[str, str, int, float, str]]]:
+    """For each agent what is worked on: run, step, branch, fraction and last message."""
+    rows = session.all(
+        "SELECT queue, run_id, step, branch, fraction, message FROM steps"
+        " WHERE queue IS NOT NULL AND status = 'running' ORDER BY queue, rank LIMIT ?",
+        limit,
+    )
+    found: dict[str, list[tuple[str, str, int, float, str]]] = {}
+    for queue, run_id, step, branch, fraction, message in rows:
+        found.setdefault(queue, []).append((run_id, step, branch, fraction, message))
+    return found
+
+
+def _read(row: Row) -> FailedBranch:
+    values = [*row[:4], moment(row[4]), *row[5:]]
+    return FailedBranch(*values)

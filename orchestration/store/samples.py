@@ -1,0 +1,55 @@
+"""The table `samples`: how much waited and ran for each agent, minute by minute."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestration.ports import Session
+from orchestration.store.times import moment
+
+RUNS = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What was seen in one minute.
+
+    Attributes:
+        name: An agent; `RUNS`: the runs themselves.
+        at: The beginning of the minute.
+        waiting: Branches, or runs, that waited to be begun.
+        running: Those that were worked on.
+    """
+
+    name: str
+    at: datetime
+    waiting: int
+    running: int
+
+
+def add_all(session: Session, found: Sequence[Sample]) -> None:
+    """Write samples; who comes second in a minute changes nothing."""
+    for sample in found:
+        session.run(
+            "INSERT INTO samples (name, at, waiting, running) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT DO NOTHING",
+            *(sample.name, sample.at.timestamp(), sample.waiting, sample.running),
+        )
+
+
+def since(session: Session, at: datetime) -> list[Sample]:
+    """Every sample since a moment, by name, then oldest first."""
+    rows = session.all(
+        "SELECT name, at, waiting, running FROM samples WHERE at >= ? ORDER BY name, at",
+        at.timestamp(),
+    )
+    return [Sample(name, moment(float(when)), *counts) for name, when, *counts in rows]
+
+
+def forget(session: Session, before: datetime, limit: int) -> int:
+    """Drop so many of those that are too old."""
+    return session.run(
+        "DELETE FROM samples WHERE (name, at) IN"
+        " (SELECT name, at FROM samples WHERE at < ? LIMIT ?)",
+        *(before.timestamp(), limit),
+    )

@@ -1,0 +1,82 @@
+"""A lane for each agent: who serves it, what runs there, how long ago it beat, what waits."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from orchestration.ports import Session
+from orchestration.store import agents, outcomes, steps, workers
+from orchestration.store.agents import AgentRow
+from orchestration.store.workers import WorkerRow
+from orchestration.views import depths
+from orchestration.views.depths import Depth
+
+MOST_RUNNING = 1_000
+MOST_LANES = 200
+IDLE = {"ready": 0, "queued": 0, "running": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A branch that is worked on."""
+
+    run_id: str
+    step: str
+    branch: int
+    fraction: float
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentLane:
+    """An agent and all that concerns it now.
+
+    Attributes:
+        slots: How many steps the present workers can run at once; 0: nobody serves it.
+        waiting: Branches that are ready or sent.
+        running: Those that are worked on, the first of them in `work`.
+        beat_age: Since its last heartbeat; None: it never had one.
+    """
+
+    agent: AgentRow
+    workers: tuple[WorkerRow, ...]
+    slots: int
+    waiting: int
+    running: int
+    work: tuple[Work, ...]
+    beat_age: timedelta | None
+    depth: Depth
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """The lanes of agents, and the workers behind them."""
+
+    lanes: tuple[AgentLane, ...]
+    left_out: int
+    workers: tuple[WorkerRow, ...]
+
+
+def lanes(session: Session, now: datetime) -> Lanes:
+    """The lanes of all known agents, those that are served or at work first."""
+    served, waiting = workers.served(session), steps.queues(session)
+    work = outcomes.running(session, MOST_RUNNING)
+    present = sorted(workers.present(session), key=lambda row: (row.host, row.pid))
+    history = depths.depths(session, now)
+    everyone = agents.everyone(session)
+    everyone.sort(key=lambda row: (row.name not in served, row.name not in waiting, row.name))
+    found = []
+    for row in everyone[:MOST_LANES]:
+        counts = waiting.get(row.name, IDLE)
+        found.append(
+            AgentLane(
+                agent=row,
+                workers=tuple(worker for worker in present if worker.serves(row.name)),
+                slots=served.get(row.name, 0),
+                waiting=counts["ready"] + counts["queued"],
+                running=counts["running"],
+                work=tuple(Work(*each) for each in work.get(row.name, ())),
+                beat_age=now - row.last_heartbeat if row.last_heartbeat else None,
+                depth=history.get(row.name, depths.NOTHING),
+            )
+        )
+    return Lanes(tuple(found), len(everyone) - len(found), tuple(present))

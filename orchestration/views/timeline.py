@@ -1,0 +1,174 @@
+"""A run on a line of time: for each branch when it waited, and every attempt at it."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from orchestration.ports import Session
+from orchestration.state import StepStatus
+from orchestration.store import attempts, runs, steps, workers
+from orchestration.store.attempts import AttemptRow
+from orchestration.store.runs import RunRow
+from orchestration.store.steps import OUTSIDE, StepRow
+from orchestration.store.workers import WorkerRow
+from orchestration.views import error
+from orchestration.views.workflow import label
+
+MOST_LANES = 200
+SHORTEST = timedelta(milliseconds=100)
+WAITS = "waits"
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One attempt, or a wait.
+
+    Attributes:
+        kind: The outcome of an attempt, the status of the last one, or `WAITS`.
+        ended_at: None: it goes on.
+        attempt: Its number; 0: a wait.
+        begin: Where it begins, from 0 to 1 of the timeline.
+        length: How much of the timeline it takes.
+        note: The error, or what its agent said last.
+    """
+
+    kind: str
+    started_at: datetime
+    ended_at: datetime | None
+    attempt: int
+    begin: float
+    length: float
+    place: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One branch.
+
+    Attributes:
+        item: What it is for, JSON text.
+        reused: Whether the run that this one is forked from did it.
+        error: Why it failed, or last failed: type, message, perhaps a traceback.
+    """
+
+    step: str
+    branch: int
+    name: str
+    item: str | None
+    agent: str
+    status: StepStatus
+    fraction: float
+    message: str
+    reused: bool
+    attempts: int
+    bars: tuple[Bar, ...]
+    error: dict[str, Any] | None
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """All lanes of a run, or the first of them.
+
+    Attributes:
+        left_out: How many more branches there are.
+    """
+
+    begin: datetime
+    end: datetime
+    lanes: tuple[Lane, ...]
+    left_out: int
+
+
+def timeline(session: Session, run: RunRow, now: datetime) -> Timeline:
+    """The timeline of a run until now, or until its end."""
+    rows = steps.of_run(session, run.id)
+    failed = attempts.of_run(session, run.id)
+    shown = rows[:MOST_LANES]
+    begin = run.created_at
+    end = max(run.ended_at or now, begin + SHORTEST)
+    names = {row.worker for row in shown} | {each.worker for each in failed}
+    known = {name: workers.get(session, name) for name in names if name}
+    scale = Scale(begin, end, known)
+    lanes = tuple(lane(row, of(row, failed), scale) for row in shown)
+    return Timeline(begin, end, lanes, len(rows) - len(shown))
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """From moments to places on the line, and from workers to places on machines."""
+
+    begin: datetime
+    end: datetime
+    workers: dict[str, WorkerRow | None]
+
+    def at(self, moment: datetime | None) -> float:
+        """Where a moment is, from 0 to 1; None: the end."""
+        share = ((moment or self.end) - self.begin) / (self.end - self.begin)
+        return min(max(share, 0.0), 1.0)
+
+    def bar(self, kind: str, span: tuple[datetime, datetime | None], **more: Any) -> Bar:
+        """A bar from one moment to another."""
+        begin = self.at(span[0])
+        known = {"attempt": 0, "place": "", "note": "", **more}
+        return Bar(kind, *span, begin=begin, length=self.at(span[1]) - begin, **known)
+
+    def place(self, worker: str | None) -> str:
+        """Host, process and release of a worker."""
+        if not worker:
+            return ""
+        if worker.startswith(OUTSIDE):
+            return worker.removeprefix(OUTSIDE)
+        row = self.workers.get(worker)
+        return f"{row.host}:{row.pid}, release {row.release}" if row else "a worker long gone"
+
+
+def of(row: StepRow, failed: Iterable[AttemptRow]) -> list[AttemptRow]:
+    """The attempts at a branch that did not complete."""
+    return [each for each in failed if (each.step, each.branch) == (row.step, row.branch)]
+
+
+def lane(row: StepRow, failed: Sequence[AttemptRow], scale: Scale) -> Lane:
+    """One branch, with its bars in the order in which they began."""
+    bars = []
+    since = row.opened_at
+    for each in failed:
+        bars.append(scale.bar(WAITS, (since, each.started_at)))
+        note = error.one_line(each.error) or each.message
+        span, place = (each.started_at, each.ended_at), scale.place(each.worker)
+        bars.append(scale.bar(each.outcome, span, attempt=each.attempt, place=place, note=note))
+        since = each.ended_at
+    archived = {each.attempt for each in failed}
+    if row.claimed_at is not None and row.attempt not in archived:
+        bars.append(scale.bar(WAITS, (since, row.claimed_at)))
+        more = {"attempt": row.attempt, "place": scale.place(row.worker), "note": row.message}
+        bars.append(scale.bar(row.status.value, (row.claimed_at, row.ended_at), **more))
+    elif row.status.open:
+        bars.append(scale.bar(WAITS, (since, None)))
+    return Lane(
+        step=row.step,
+        branch=row.branch,
+        name=label(row),
+        item=row.item,
+        agent=row.agent,
+        status=row.status,
+        fraction=row.fraction,
+        message=row.message,
+        reused=row.is_reused,
+        attempts=row.attempt,
+        bars=tuple(bars),
+        error=json.loads(row.error) if row.error else None,
+        place=scale.place(row.worker),
+    )
+
+
+def of_run(session: Session, run_id: str, now: datetime) -> Timeline:
+    """The timeline of a run by its id.
+
+    Raises:
+        NotFoundError: There is no such run.
+    """
+    return timeline(session, runs.get(session, run_id), now)
