@@ -66,7 +66,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3
 
 lock: setup ## newest versions that pyproject.toml allows, with hashes
 	$(PIP) uv
-	$(COMPILE) pyproject.toml --extra trading --extra postgres -o requirements.txt
+	$(COMPILE) pyproject.toml --extra trading --extra postgres --extra web -o requirements.txt
 	$(COMPILE) --group build -o requirements-build.txt
 	$(COMPILE) pyproject.toml --all-extras --group dev -c requirements.txt -o requirements-dev.txt
 

@@ -42,5 +42,5 @@ def configure(level: str, form: str, stream: TextIO | None = None) -> None:
     handler.setFormatter(JsonFormatter() if form == "json" else console)
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("pika").setLevel("CRITICAL")
-    for name in ("dramatiq", "apscheduler", "httpx"):
+    for name in ("dramatiq", "apscheduler", "httpx", "uvicorn"):
         logging.getLogger(name).setLevel(max(logging.getLevelName(level), logging.WARNING))

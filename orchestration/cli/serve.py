@@ -1,23 +1,23 @@
 """`orchestrate serve`: everything in one process, until it is told to stop."""
 
-import signal
-import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 
 import click
 
 from orchestration import logs, settings
 from orchestration.cli.exits import FAILED
 from orchestration.cli.opening import load_app
+from orchestration.cli.stopping import stop_signals
+from orchestration.cli.web import beside
 from orchestration.errors import ConfigurationError
 from orchestration.runtime.serving import serving
 
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+NO_WEB = "no console: --no-web"
 
 
 @click.command()
-def serve() -> None:
+@click.option("--web/--no-web", default=True, help="Serve HTTP beside it, as `web` does.")
+def serve(*, web: bool) -> None:
     """Work for every run of the store, in this process alone, until SIGTERM or Ctrl-C.
 
     It ends in good order, with exit code 0: what is claimed may finish. Where it had to end
@@ -32,31 +32,15 @@ def serve() -> None:
         )
     app = load_app(found)
     logs.configure(found.log_level, found.log_format)
-    with stop_signals() as wait, serving(app, found) as host:
+    with (
+        stop_signals() as wait,
+        serving(app, found) as host,
+        beside(host, app, found) if web else nullcontext(NO_WEB) as console,
+    ):
+        click.echo(console, err=True)
         click.echo(f"serving {len(app.agents)} agents of {found.app}; Ctrl-C ends it", err=True)
         wait()
         reason = host.running.end_reason
         click.echo(f"ending: {reason or 'what is claimed may finish'}", err=True)
     if reason is not None:
         raise SystemExit(FAILED)
-
-
-@contextmanager
-def stop_signals() -> Iterator[Callable[[], object]]:
-    """Yield what waits for the first stop signal; the others, then and later, change nothing.
-
-    The interpreter writes a byte for each signal, whichever thread the system gave it to. A
-    handler would only run once the main thread wakes up, and a lock does not wake it.
-    """
-    reader, writer = socket.socketpair()
-    writer.settimeout(0)
-    with reader, writer:
-        signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-        for number in STOP_SIGNALS:
-            signal.signal(number, lambda _number, _frame: None)
-        try:
-            yield lambda: reader.recv(1)
-        finally:
-            for number in STOP_SIGNALS:
-                signal.signal(number, signal.SIG_IGN)
-            signal.set_wakeup_fd(-1)

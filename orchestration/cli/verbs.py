@@ -69,6 +69,7 @@ VERBS: Mapping[str, Verb | Group] = {
     "run": Verb("run:run", "Start a workflow, and follow it to its end."),
     "send": Verb("send:send", "Start a workflow, and print its id."),
     "serve": Verb("serve:serve", "Work for every run, all in one process, until stopped."),
+    "web": Verb("web:web", "Serve HTTP: the API and the dashboard."),
     "workflows": Group("Runs: see, explain and steer them.", WORKFLOWS),
     "agents": Group("The agents of the fleet.", AGENTS),
     "workers": Group(

@@ -85,7 +85,8 @@ class Running:
     ) -> None:
         settings, clock = setup.settings, SystemClock()
         rules = worker_rules(setup, queues)
-        self.store, self._locks, _ = self._open(settings.store_url)
+        self.opened = self._open(settings.store_url)
+        self.store, self._locks, _ = self.opened
         self._claim = self._claim_vhost(setup)
         self._relay = make_relay(setup)
         self.engine = Engine(self.store, self._relay, clock, rules)

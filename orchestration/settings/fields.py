@@ -16,6 +16,7 @@ TOO_LONG = "must be positive, and at most 10 years"
 HOST = re.compile(r"[\w.-]+|\[[\da-fA-F:.]+\]")
 PLACE = re.compile(r"([\w.%-]*|\[[\da-fA-F:.%]+\])(:(?P<port>\d{0,5}))?")
 MOST_PORTS = 65_535
+SHORTEST_TOKEN = 16
 TLS_FILES = ("RABBITMQ_CA_FILE", "RABBITMQ_CERT_FILE", "RABBITMQ_KEY_FILE")
 RATE = re.compile(r"[1-9]\d{0,2}/(second|minute|hour|day)")
 BAD_ESCAPE = re.compile(r"%(?![\da-fA-F]{2})")
@@ -139,6 +140,21 @@ def _host(value: str) -> str:
     return value
 
 
+def _bind(value: str) -> str:
+    if not HOST.fullmatch(value):
+        raise ValueError("expected one address, such as 127.0.0.1; its port goes into PORT")
+    return value.strip("[]")
+
+
+def _token(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) < SHORTEST_TOKEN:
+        raise ValueError(
+            f"must have at least {SHORTEST_TOKEN} characters, that nobody guesses it:"
+            " `openssl rand -hex 32` makes one"
+        )
+    return value
+
+
 Seconds = Annotated[timedelta, BeforeValidator(_seconds), AfterValidator(_span)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 Pairs = Annotated[frozenset[tuple[str, str]], BeforeValidator(_pairs)]
@@ -148,5 +164,7 @@ Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 AlertUrls = Annotated[SecretStr, AfterValidator(_alert_urls)]
 StoreUrl = Annotated[SecretStr, AfterValidator(_database)]
 Host = Annotated[str, AfterValidator(_host)]
+Bind = Annotated[str, AfterValidator(_bind)]
 WebAddress = Annotated[str, AfterValidator(_web)]
+Token = Annotated[SecretStr, AfterValidator(_token)]
 Rates = Annotated[str, AfterValidator(_rates)]

@@ -15,6 +15,7 @@ from orchestration.settings.fields import (
     TLS_FILES,
     AlertUrls,
     AmqpUrl,
+    Bind,
     Host,
     Names,
     Pairs,
@@ -22,6 +23,7 @@ from orchestration.settings.fields import (
     RedisUrl,
     Seconds,
     StoreUrl,
+    Token,
     WebAddress,
     Words,
 )
@@ -81,9 +83,10 @@ class Settings(BaseModel):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     log_format: Literal["console", "json"] = "console"
     port: int | None = Field(None, ge=1, le=65535)
-    orchestration_host: str = "127.0.0.1"
-    orchestration_url: str | None = None
-    orchestration_api_token: SecretStr | None = None
+    orchestration_host: Bind | None = None
+    orchestration_url: WebAddress | None = None
+    orchestration_api_token: Token | None = None
+    orchestration_trusted_proxies: Names = ()
     orchestration_home: Path = Path(".orchestration")
     orchestration_app: str | None = None
 
@@ -135,6 +138,11 @@ class Settings(BaseModel):
         vhost = parts.path.removeprefix("/") or "%2F"
         usual = TLS_PORT if parts.scheme == "amqps" else PORT
         return f"{parts.scheme}://{parts.hostname}:{parts.port or usual}/{vhost}"
+
+    @property
+    def web_host(self) -> str:
+        """The address that the HTTP part binds: every one where a platform gives the port."""
+        return self.orchestration_host or ("127.0.0.1" if self.port is None else "0.0.0.0")  # noqa: S104 - never without a token
 
     @property
     def app(self) -> str:

@@ -8,6 +8,7 @@ WAL when two connections checkpoint at once.
 
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
@@ -80,7 +81,8 @@ class SqliteStore:
 
     def __init__(self, path: Path, *, create: bool = True, old: bool = False) -> None:
         self._path = path
-        self._readers = threading.local()
+        self._counting = threading.local()
+        self._free_readers: deque[sqlite3.Connection] = deque()
         self._open_readers: list[sqlite3.Connection] = []
         self._group = Group(self._commit)
         self._closed = threading.Event()
@@ -111,13 +113,12 @@ class SqliteStore:
         return self._group.do(operations)
 
     def read(self, operation: Callable[[Session], T]) -> T:
-        """Run the operation on one snapshot, on a connection of this thread.
+        """Run the operation on one snapshot, on a connection that nobody else uses meanwhile.
 
         Raises:
             StoreError: The store could not be read now.
         """
-        with _explained(self._path):
-            connection = self._reader()
+        with _explained(self._path), self._reader() as connection:
             connection.execute("BEGIN")
             try:
                 return operation(SqliteSession(connection))
@@ -138,9 +139,15 @@ class SqliteStore:
         return self._lock.holder_for(seconds)
 
     def change_count(self) -> int:
-        """A number that moves when another connection has committed; cheap to ask."""
+        """A number that moves when another connection has committed; cheap to ask.
+
+        Only numbers that one thread was told can be compared.
+        """
         with _explained(self._path):
-            return int(self._reader().execute("PRAGMA data_version").fetchone()[0])
+            connection: sqlite3.Connection | None = getattr(self._counting, "connection", None)
+            if connection is None:
+                connection = self._counting.connection = self._new_reader()
+            return int(connection.execute("PRAGMA data_version").fetchone()[0])
 
     def close(self) -> None:
         """Finish what is queued, and close every connection."""
@@ -185,16 +192,29 @@ class SqliteStore:
         finally:
             self._lock.release()
 
-    def _reader(self) -> sqlite3.Connection:
+    @contextmanager
+    def _reader(self) -> Iterator[sqlite3.Connection]:
+        """As many connections as reads at once, however many threads come and go."""
+        self._require_open()
+        try:
+            connection = self._free_readers.pop()
+        except IndexError:
+            connection = self._new_reader()
+        try:
+            yield connection
+        finally:
+            self._free_readers.append(connection)
+
+    def _new_reader(self) -> sqlite3.Connection:
+        self._require_open()
+        connection = connect(self._path)
+        connection.execute("PRAGMA query_only=ON")
+        self._open_readers.append(connection)
+        return connection
+
+    def _require_open(self) -> None:
         if self._closed.is_set():
             raise StoreError(CLOSED)
-        connection: sqlite3.Connection | None = getattr(self._readers, "connection", None)
-        if connection is None:
-            connection = connect(self._path)
-            connection.execute("PRAGMA query_only=ON")
-            self._readers.connection = connection
-            self._open_readers.append(connection)
-        return connection
 
     def _commit(self, batch: Sequence[Work]) -> None:
         """Run a batch in one transaction; where that fails, each alone."""

@@ -1,0 +1,86 @@
+"""`orchestrate web`: the HTTP part alone, and how `serve` has it beside the fleet."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+import click
+
+from orchestration import logs, settings
+from orchestration.cli.opening import load_app
+from orchestration.cli.stopping import stop_signals
+from orchestration.definitions import App
+from orchestration.errors import ConfigurationError
+from orchestration.runtime.host import Host
+from orchestration.settings import Settings
+
+EXTRA = "pip install 'fleet-orchestration[web]'"
+
+
+@click.command()
+def web() -> None:
+    """Serve HTTP, the API and the dashboard, until SIGTERM or Ctrl-C.
+
+    The address is ORCHESTRATION_HOST (127.0.0.1) and PORT (8080). Whatever other machines can
+    reach needs ORCHESTRATION_API_TOKEN.
+    """
+    found = settings.load()
+    serving, console = part("serving"), part("console")
+    serving.require_token(found)
+    app = load_app(found)
+    logs.configure(found.log_level, found.log_format)
+    listener = serving.bound(found.web_host, found.port or serving.PORT)
+    with (
+        stop_signals() as wait,
+        console.opened_console(app, found) as opened,
+        serving.listening(opened, listener) as place,
+    ):
+        click.echo(f"the console is at {place}; Ctrl-C ends it", err=True)
+        wait()
+        click.echo("ending", err=True)
+
+
+@contextmanager
+def beside(host: Host, app: App, found: Settings) -> Iterator[str]:
+    """The HTTP part of a process that works itself; yields one line about it.
+
+    It stays on this machine where there is no token. Where it cannot be, the fleet works without.
+
+    Raises:
+        ConfigurationError: PORT is set, and somebody else has it.
+    """
+    try:
+        serving, console = part("serving"), part("console")
+        address, note = place_for(found)
+        listener = serving.bound(address, found.port or serving.PORT)
+    except ConfigurationError as error:
+        if found.port is not None:
+            raise
+        yield f"no console: {error}"
+        return
+    with serving.listening(console.console_of(host, app, found), listener) as place:
+        yield f"the console is at {place}{note}"
+
+
+def place_for(found: Settings) -> tuple[str, str]:
+    """The address that `serve` binds, and what is to be said of it."""
+    try:
+        part("serving").require_token(found)
+    except ConfigurationError:
+        return "127.0.0.1", "; for this machine alone, as ORCHESTRATION_API_TOKEN is not set"
+    return found.web_host, ""
+
+
+def part(name: str) -> Any:
+    """A module of the HTTP part, which is an extra.
+
+    Raises:
+        ConfigurationError: It is not installed.
+    """
+    try:
+        return import_module(f"orchestration.web.{name}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("orchestration"):
+            raise
+        raise ConfigurationError(f"the HTTP part needs {error.name}: {EXTRA}") from None

@@ -1,0 +1,1 @@
+"""What people can look at and do: each once, for the command line and for HTTP."""

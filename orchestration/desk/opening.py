@@ -1,0 +1,46 @@
+"""A store and an engine for who only looks and writes: what it writes, others work on."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import NamedTuple
+
+from orchestration.bus.address import address_in
+from orchestration.clock import SystemClock, new_id
+from orchestration.engine import Engine
+from orchestration.runtime.relay import Relay
+from orchestration.runtime.writing import NoRelay, rules_of
+from orchestration.settings import Settings
+from orchestration.store.connect import Opened, open_store
+
+
+class OpenedDesk(NamedTuple):
+    """A store with an engine over it."""
+
+    opened: Opened
+    engine: Engine
+
+
+@contextmanager
+def opened_desk(settings: Settings, name: str, url: str | None = None) -> Iterator[OpenedDesk]:
+    """A store and an engine that sends what it wrote, where there is a broker.
+
+    Args:
+        settings: Where everything is.
+        name: What this process is called: `client`, `web`.
+        url: The store's address; None: as the settings say.
+
+    Raises:
+        StoreError: The store cannot be used.
+    """
+    opened = open_store(url or settings.store_url)
+    server = address_in(settings)
+    relay = (
+        NoRelay() if server is None else Relay(partial(server.parameters, f"orchestration {name}"))
+    )
+    rules = rules_of(settings, f"{name}-{new_id()}", sends=server is not None)
+    try:
+        yield OpenedDesk(opened, Engine(opened.store, relay, SystemClock(), rules))
+    finally:
+        relay.close()
+        opened.store.close()

@@ -1,0 +1,34 @@
+"""The application: every route behind one guard, one door and one way to tell errors."""
+
+from fastapi import FastAPI
+
+from orchestration.runtime.running import release
+from orchestration.web import api, health, pages, problems, reference
+from orchestration.web.console import Console
+from orchestration.web.guard import Guard
+from orchestration.web.who import Door
+
+ABOUT = """\
+Everything that `orchestrate` does, over HTTP. Errors are `application/problem+json`, each says what
+to do. On this machine no token is needed; elsewhere send `Authorization: Bearer TOKEN`.
+"""
+
+
+def create_app(console: Console) -> FastAPI:
+    """The ASGI application over a console."""
+    app = FastAPI(
+        title="fleet-orchestration",
+        version=release(),
+        description=ABOUT,
+        docs_url=None,
+        redoc_url=None,
+    )
+    door = Door(console)
+    app.state.console, app.state.door = console, door
+    problems.install(app, pages.render_problem)
+    for router in (health.router, api.router, reference.router, pages.router):
+        app.include_router(router)
+    app.add_middleware(
+        Guard, limits=console.limits, monotonic=console.clock.monotonic, is_open=door.is_open
+    )
+    return app

@@ -1,0 +1,76 @@
+"""That a change which a browser asks for was meant by the person before it.
+
+A page's forms carry a token that only this server can make of the visit's cookie. Other sites can
+have the browser send the cookie, but read neither it nor the page.
+"""
+
+import hashlib
+import hmac
+import secrets
+
+from fastapi import Request, Response
+
+from orchestration.web.problems import Refusal
+
+SESSION_COOKIE = "orchestration_session"
+VISIT_COOKIE = "orchestration_visit"
+FIELD, HEADER = "csrf_token", "x-csrf-token"
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+STALE = "this page is out of date: load it again, and repeat"
+
+
+def token_of(request: Request, response: Response) -> str:
+    """What the forms of a page must carry; a visitor without a session gets a cookie for it."""
+    cookie = cookie_of(request)
+    if cookie is None:
+        cookie = request.state.visit = secrets.token_urlsafe(32)
+        set_cookie(request, response, VISIT_COOKIE, cookie)
+    return made_of(cookie)
+
+
+def cookie_of(request: Request) -> str | None:
+    """The cookie that a visit is known by."""
+    kept = getattr(request.state, "visit", None)
+    return kept or request.cookies.get(SESSION_COOKIE) or request.cookies.get(VISIT_COOKIE)
+
+
+def made_of(cookie: str) -> str:
+    """The token that belongs to a cookie."""
+    return hmac.new(cookie.encode(), b"csrf", hashlib.sha256).hexdigest()
+
+
+async def check(request: Request) -> None:
+    """Refuse a change that a person was tricked into.
+
+    Raises:
+        Refusal: It came by a form or with a session's cookie, and without the right token.
+    """
+    if request.headers.get("authorization"):
+        return
+    is_form = request.headers.get("content-type", "").partition(";")[0].strip().lower() in FORMS
+    if not is_form and SESSION_COOKIE not in request.cookies:
+        return
+    given = request.headers.get(HEADER)
+    if given is None and is_form:
+        field = (await request.form()).get(FIELD)
+        given = field if isinstance(field, str) else None
+    cookie = cookie_of(request)
+    if cookie is None or given is None or not is_same(given, made_of(cookie)):
+        raise Refusal(403, STALE)
+
+
+def is_same(given: str, wanted: str) -> bool:
+    """Whether two tokens are the same, in a time that tells nothing."""
+    return hmac.compare_digest(given.encode(errors="replace"), wanted.encode())
+
+
+def set_cookie(request: Request, response: Response, name: str, value: str) -> None:
+    """Give the browser a cookie that no script reads and no other site sends."""
+    response.set_cookie(
+        name, value, httponly=True, samesite="lax", secure=is_encrypted(request), path="/"
+    )
+
+
+def is_encrypted(request: Request) -> bool:
+    """Whether the browser speaks TLS, with us or with a proxy before us."""
+    return "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))

@@ -1,0 +1,75 @@
+"""How much one caller may ask for, and how long that may take."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+MOST_CALLERS = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The bounds of the HTTP part.
+
+    Attributes:
+        body: The largest body, in bytes.
+        head_s: Seconds for the head of a request to arrive.
+        body_s: Seconds for its body to arrive.
+        send_s: Seconds for a client to take what is sent to it.
+        rate: Requests a second from one address, lasting.
+        burst: Requests from one address at once.
+        failures: Wrong tokens from one address within a minute; then nothing is tried for it.
+        connections: At once, streams included.
+        ping_s: Seconds between two signs of life of a stream.
+    """
+
+    body: int = 2**20
+    head_s: float = 10.0
+    body_s: float = 15.0
+    send_s: float = 20.0
+    rate: float = 200.0
+    burst: float = 1_000.0
+    failures: int = 10
+    connections: int = 2_000
+    ping_s: float = 10.0
+
+
+class Buckets:
+    """For each caller a bucket of permissions that fills up by itself.
+
+    Args:
+        rate: How many a second.
+        burst: How many it holds.
+        monotonic: Seconds that never jump.
+    """
+
+    def __init__(self, rate: float, burst: float, monotonic: Callable[[], float]) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._monotonic = monotonic
+        self._left: dict[str, tuple[float, float]] = {}
+
+    def take(self, caller: str) -> float:
+        """Take one; 0, or in how many seconds there will be one."""
+        left = self._look(caller)
+        if left < 1:
+            return (1 - left) / self._rate
+        self._keep(caller, left - 1)
+        return 0.0
+
+    def wait(self, caller: str) -> float:
+        """In how many seconds there will be one; 0: there is one now."""
+        return max(1 - self._look(caller), 0) / self._rate
+
+    def _look(self, caller: str) -> float:
+        left, at = self._left.get(caller, (self._burst, 0.0))
+        return min(self._burst, left + (self._monotonic() - at) * self._rate)
+
+    def _keep(self, caller: str, left: float) -> None:
+        if len(self._left) >= MOST_CALLERS and caller not in self._left:
+            self._left = {each: kept for each, kept in self._left.items() if self._misses(each)}
+            if len(self._left) >= MOST_CALLERS:
+                self._left.clear()
+        self._left[caller] = (left, self._monotonic())
+
+    def _misses(self, caller: str) -> bool:
+        return self._look(caller) < self._burst

@@ -1,0 +1,134 @@
+"""Errors as `application/problem+json`: what is wrong, what to do, and never where in our code."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from orchestration.errors import (
+    BrokerError,
+    ConfigurationError,
+    DuplicateCommandError,
+    NotFoundError,
+    OrchestrationError,
+    OverloadedError,
+    RejectedError,
+    StateError,
+    StoppedError,
+    StoreError,
+)
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+SOON_S = 5
+CODES: Mapping[type[Exception], int] = {
+    OverloadedError: 429,
+    StoppedError: 409,
+    DuplicateCommandError: 409,
+    RejectedError: 422,
+    NotFoundError: 404,
+    StateError: 409,
+    ConfigurationError: 409,
+    StoreError: 503,
+    BrokerError: 503,
+}
+UNEXPECTED = "this is a bug of ours, or of the app: the log of the web process tells more"
+Renderer = Callable[[Request, "Problem"], Response | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One error as it is told.
+
+    Attributes:
+        detail: What is wrong, and what to do.
+        problems: One sentence for each thing that is wrong, where there are several.
+        headers: What goes with it, such as `Retry-After`.
+    """
+
+    status: int
+    detail: str
+    problems: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """The status in words."""
+        return HTTPStatus(self.status).phrase
+
+    def as_json(self) -> dict[str, Any]:
+        """The members that RFC 9457 names, and `problems`."""
+        found: dict[str, Any] = {"type": "about:blank", "title": self.title}
+        found |= {"status": self.status, "detail": self.detail}
+        return found | ({"problems": list(self.problems)} if self.problems else {})
+
+    def response(self) -> JSONResponse:
+        """The answer for programs."""
+        return JSONResponse(
+            self.as_json(), self.status, headers=dict(self.headers), media_type=MEDIA_TYPE
+        )
+
+
+class Refusal(Exception):  # noqa: N818 - it is what the web part itself refuses
+    """A request that is refused before anything is done for it."""
+
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.problem = Problem(status, detail, headers=headers or {})
+
+
+def install(app: FastAPI, render: Renderer) -> None:
+    """Answer every error as a problem.
+
+    Args:
+        app: Whose errors.
+        render: A page for a person instead; None where the caller is a program.
+    """
+
+    def answer(request: Request, error: Exception) -> Response:
+        problem = problem_of(error)
+        return render(request, problem) or problem.response()
+
+    for kind in (OrchestrationError, Refusal, HTTPException, RequestValidationError, Exception):
+        app.add_exception_handler(kind, answer)
+
+
+def problem_of(error: Exception) -> Problem:
+    """What is told of an error."""
+    match error:
+        case Refusal():
+            return error.problem
+        case RequestValidationError():
+            found = tuple(map(sentence, error.errors()))
+            return Problem(422, "; ".join(found), found)
+        case HTTPException():
+            return Problem(error.status_code, str(error.detail), headers=error.headers or {})
+        case OrchestrationError():
+            return of_ours(error)
+        case _:
+            log.error("a request failed", exc_info=error)
+            return Problem(500, UNEXPECTED)
+
+
+def of_ours(error: OrchestrationError) -> Problem:
+    """What is told of an error that orchestration raised on purpose."""
+    status = next((code for kind, code in CODES.items() if isinstance(error, kind)), 500)
+    headers = {}
+    if status in {429, 503}:
+        after = error.retry_after if isinstance(error, OverloadedError) else SOON_S
+        headers["Retry-After"] = f"{after:.0f}"
+    problems = error.problems if isinstance(error, RejectedError) else ()
+    return Problem(status, str(error), problems if len(problems) > 1 else (), headers)
+
+
+def sentence(problem: Mapping[str, Any]) -> str:
+    """One thing that is wrong with a request, without what was given."""
+    place = ".".join(str(part) for part in problem["loc"])
+    return f"{place}: {problem['msg']}"

@@ -1,0 +1,198 @@
+"""Who is asking: by a token, by a session that a token opened, or from this machine itself."""
+
+import ipaddress
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
+
+from orchestration.desk.tokens import Role, digest_of
+from orchestration.engine.by import By
+from orchestration.ports import Session
+from orchestration.store import tokens
+from orchestration.web import csrf
+from orchestration.web.console import Console
+from orchestration.web.limits import Buckets
+from orchestration.web.problems import Refusal
+
+SESSION_COOKIE = "orchestration_session"
+SESSION_FOR = timedelta(hours=12)
+BY_ENVIRONMENT, BY_PLACE = "environment", "loopback"
+FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+CHALLENGE = {"WWW-Authenticate": "Bearer"}
+UNKNOWN = "this token opens nothing: `orchestrate tokens add` makes one that does"
+NOBODY = "say who you are: send `Authorization: Bearer TOKEN`, or log in"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who is asking.
+
+    Attributes:
+        name: The token's name, `environment`, or `loopback` for whoever sits at this machine.
+        role: What he may do.
+        known: Whether a token tells him from others.
+    """
+
+    name: str
+    role: Role
+    known: bool = True
+
+    @property
+    def sender(self) -> str:
+        """In whose name runs are started: the scope of idempotency keys."""
+        return f"http:{self.name}"
+
+    def by(self, reason: str = "") -> By:
+        """Who does it, and why, for the audit."""
+        return By(self.sender, reason)
+
+
+class Door:
+    """Finds out who is asking, and lets nobody guess.
+
+    Args:
+        console: Where tokens are.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        given = console.settings.orchestration_api_token
+        self._own = None if given is None else digest_of(given.get_secret_value())
+        failures = console.limits.failures
+        self._guesses = Buckets(failures / 60, failures, console.clock.monotonic)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether who sits at this machine needs no token."""
+        return self._own is None
+
+    def actor(self, request: Request) -> Actor:
+        """Who is asking.
+
+        Raises:
+            Refusal: It cannot be known, or he has been guessing.
+        """
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if token and scheme.lower() == "bearer":
+            return self.by_token(token.strip(), caller_of(request))
+        if (cookie := request.cookies.get(SESSION_COOKIE)) and (found := self.by_session(cookie)):
+            return found
+        if self.is_open and is_here(request):
+            return Actor(BY_PLACE, Role.ADMIN, known=False)
+        raise Refusal(401, NOBODY, CHALLENGE)
+
+    def by_token(self, token: str, caller: str) -> Actor:
+        """Whose token this is.
+
+        Raises:
+            Refusal: It is nobody's, or the caller has been guessing.
+        """
+        if seconds := self._guesses.wait(caller):
+            raise Refusal(
+                429, "too many wrong tokens came from here: wait", {"Retry-After": f"{seconds:.0f}"}
+            )
+        digest = digest_of(token)
+        found = self._console.read(lambda s: self._whose(s, digest))
+        if found is None:
+            self._guesses.take(caller)
+            raise Refusal(401, UNKNOWN, CHALLENGE)
+        return found
+
+    def by_session(self, cookie: str) -> Actor | None:
+        """Whose session this is; None: it is over."""
+        now = self._console.clock.now()
+
+        def look(session: Session) -> Actor | None:
+            token = tokens.of_session(session, digest_of(cookie), now)
+            return None if token is None else self._whose(session, token)
+
+        return self._console.read(look)
+
+    def log_in(self, token: str, caller: str) -> str:
+        """Open a session for whoever has a token, and tell the cookie's value.
+
+        Raises:
+            Refusal: It is nobody's, or the caller has been guessing.
+        """
+        self.by_token(token, caller)
+        cookie, now = secrets.token_urlsafe(32), self._console.clock.now()
+        self._console.opened.store.write(
+            lambda s: tokens.open_session(
+                s, digest_of(cookie), digest_of(token), now, now + SESSION_FOR
+            )
+        )
+        return cookie
+
+    def log_out(self, cookie: str) -> None:
+        """End a session."""
+        self._console.opened.store.write(lambda s: tokens.close_session(s, digest_of(cookie)))
+
+    def _whose(self, session: Session, digest: str) -> Actor | None:
+        if self._own is not None and secrets.compare_digest(digest, self._own):
+            return Actor(BY_ENVIRONMENT, Role.ADMIN)
+        row = tokens.of_digest(session, digest)
+        return None if row is None else Actor(row.name, Role(row.role))
+
+
+def door_of(request: Request) -> Door:
+    """The door of the app that a request came to."""
+    door: Door = request.app.state.door
+    return door
+
+
+def console_of(request: Request) -> Console:
+    """The console of the app that a request came to."""
+    console: Console = request.app.state.console
+    return console
+
+
+def needs(role: Role) -> Callable[[Request], Awaitable[Actor]]:
+    """A dependency: who is asking, if he may do what needs a role.
+
+    A change that a browser could be made to ask for must carry a CSRF token.
+    """
+
+    async def asking(request: Request) -> Actor:
+        actor = await run_in_threadpool(door_of(request).actor, request)
+        if request.method not in SAFE:
+            await csrf.check(request)
+        if not actor.role.covers(role):
+            raise Refusal(
+                403, f"{actor.name} is a {actor.role}, this needs {role}: ask for such a token"
+            )
+        return actor
+
+    return asking
+
+
+def caller_of(request: Request) -> str:
+    """The address that a request came from."""
+    return request.client.host if request.client else "unknown"
+
+
+def is_here(request: Request) -> bool:
+    """Whether a request comes from this machine itself, and not through a proxy on it."""
+    if any(name in request.headers for name in FORWARDED):
+        return False
+    return is_loopback(caller_of(request))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or a name means this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+Desk = Annotated[Console, Depends(console_of)]
+Viewer = Annotated[Actor, Depends(needs(Role.VIEWER))]
+Operator = Annotated[Actor, Depends(needs(Role.OPERATOR))]
+Approver = Annotated[Actor, Depends(needs(Role.APPROVER))]
+Admin = Annotated[Actor, Depends(needs(Role.ADMIN))]
