@@ -8,6 +8,7 @@ import pytest
 
 from docs import states
 from orchestration.state import RunStatus, StepStatus
+from orchestration.store.migrate import known
 
 ROOT = Path(__file__).parent.parent
 LOCKS = ("requirements.txt", "requirements-build.txt", "requirements-dev.txt")
@@ -40,3 +41,7 @@ def test_the_locks_hold_every_declared_dependency() -> None:
     locked = re.findall(r"^([a-z0-9-]+)==", (ROOT / LOCKS[2]).read_text("utf-8"), re.MULTILINE)
     wanted = {re.split(r"[\[<>=]", each)[0] for each in declared}
     assert wanted <= set(locked)
+
+
+def test_migrations_are_numbered_one_by_one() -> None:
+    assert [each.version for each in known()] == list(range(1, len(known()) + 1))
