@@ -37,6 +37,18 @@ class Session(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What a store takes, in bytes.
+
+    Attributes:
+        log: What its log takes beside it; None: it has none of its own.
+    """
+
+    data: int
+    log: int | None = None
+
+
 class Store(Protocol):
     """Durable state: each write is one transaction, on disk when it returns."""
 
@@ -64,6 +76,10 @@ class Store(Protocol):
 
     def writer_for(self, seconds: float, /) -> int | None:
         """The process that keeps everybody from writing for so long by now, if that is known."""
+        ...
+
+    def disk_use(self) -> Size:
+        """What it takes now; cheap to ask."""
         ...
 
     def close(self) -> None:

@@ -33,7 +33,7 @@ from orchestration.engine.transaction import Rules, Transaction
 from orchestration.engine.yields import NOTHING, Value, Yield
 from orchestration.ports import Clock, Dispatch, Session, Store, Transport
 from orchestration.state import RunStatus
-from orchestration.store import artifacts, shared
+from orchestration.store import artifacts, counting, shared
 from orchestration.store.workers import NewWorker, WorkerRow
 
 __all__ = [
@@ -206,8 +206,16 @@ class Engine:
         """Let go what could go."""
         self.commit(sweep.refill)
 
+    def count_events(self) -> int:
+        """Count a batch of events for the metrics, read without anybody's waiting; how many."""
+        found = self.store.read(counting.look)
+        if found.upto == found.after:
+            return 0
+        return self.commit(lambda tx: counting.write(tx.session, found))
+
     def forget(self, age: timedelta, keep: int) -> int:
         """Delete one small batch of what ended longer ago than `age`, or beyond `keep` runs."""
+        self.count_events()
         return self.commit(lambda tx: sweep.forget(tx, age, keep))
 
     def cancel(self, run_id: str, by: By = NO_ONE) -> RunStatus:

@@ -229,6 +229,7 @@ def move_all(tx: Transaction, run: Run, effect: MoveAll) -> None:
         if row.status is StepStatus.RUNNING:
             attempts.archive(tx.session, row, "cancelled", tx.now, "null", acting=True)
             steps.mark_unknown(tx.session, row)
+            events.add(tx.session, run.id, tx.now, "step.cancelled", (row.step, row.branch))
         if row.status is StepStatus.RUNNING and row.is_outside:
             speech.cancel(tx, row)
             deadline = steps.deadline(tx.session, row) or tx.now

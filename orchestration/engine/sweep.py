@@ -19,6 +19,7 @@ from orchestration.store import (
     circuits,
     commands,
     control,
+    counting,
     data_messages,
     dead_letters,
     events,
@@ -175,9 +176,13 @@ def refill(tx: Transaction) -> None:
 
 
 def forget(tx: Transaction, age: timedelta, keep: int) -> int:
-    """Delete a small batch of what is too old to keep; how many rows that was."""
+    """Delete a small batch of what is too old to keep; how many rows that was.
+
+    A run of which something is not counted yet stays until it is.
+    """
     before, rows = tx.now - age, 0
-    for run_id in runs.ended_before(tx.session, before, keep, BATCH):
+    old = runs.ended_before(tx.session, before, keep, BATCH)
+    for run_id in filter(partial(counting.is_counted, tx.session), old):
         rows += retention.forget_run(tx.session, run_id, ROWS_AT_ONCE - rows)
         if rows >= ROWS_AT_ONCE:
             return rows

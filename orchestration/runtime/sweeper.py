@@ -16,6 +16,7 @@ from orchestration.store.workers import WorkerRow
 
 log = logging.getLogger(__name__)
 
+COUNTING_S = 0.25
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -53,6 +54,14 @@ class Sweeper:
             self.fire_timers()
             self.stop_work()
             self._engine.refill()
+        self.count()
+
+    def count(self) -> None:
+        """Count what has happened, for the metrics: all of it, or as much as is done soon."""
+        clock = self._engine.clock
+        end = clock.monotonic() + COUNTING_S
+        while self._engine.count_events() and clock.monotonic() < end:
+            pass
 
     def follow_clock(self) -> bool:
         """Move every timer with this machine's clock if that was set; whether it was."""

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from orchestration import metrics
 from orchestration.ports import Row, Session
+from orchestration.store import counters
 from orchestration.store.times import moment
 
 
@@ -75,6 +77,7 @@ def add(session: Session, new: NewAlert, now: datetime, cooldown: timedelta) -> 
     One that follows another of its kind and subject within the cooldown is told at the end of
     that, and stands for all that came in between: nothing is flooded, and the last word is told.
     """
+    counters.count(session, metrics.ALERTS, new.kind)
     at, quiet = now.timestamp(), cooldown.total_seconds()
     last = session.one(
         "SELECT id, told_at, quiet_until FROM alerts WHERE kind = ? AND subject = ?"
@@ -125,6 +128,12 @@ def settle(
         "UPDATE alerts SET told_to = ?, problem = ?, due_at = ?, tries = tries + 1 WHERE id = ?",
         *(json.dumps(sorted(told_to)), problem, again_at and again_at.timestamp(), id_),
     )
+
+
+def waiting(session: Session) -> int:
+    """How many are still to be told."""
+    row = session.one("SELECT COUNT(*) FROM alerts WHERE due_at IS NOT NULL")
+    return int(row[0]) if row else 0
 
 
 def newest(session: Session, limit: int) -> list[AlertRow]:

@@ -4,8 +4,10 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
+from orchestration import metrics
 from orchestration.errors import NotFoundError
 from orchestration.ports import Row, Session
+from orchestration.store import counters
 from orchestration.store.times import moment
 
 LARGEST_BODY = 2**20
@@ -68,6 +70,7 @@ def add(session: Session, letter: DeadLetter, now: datetime) -> None:
         ),
         *(now.timestamp(), len(letter.body), kept, int(replayable), letter.digest),
     )
+    counters.count(session, metrics.DEAD_LETTERS, metrics.known_reason(letter.reason))
 
 
 def newest(
@@ -90,6 +93,12 @@ def reasons(session: Session) -> dict[str, int]:
     """How many dead letters there are of each reason."""
     sql = "SELECT reason, COUNT(*) FROM dead_letters GROUP BY reason ORDER BY reason"
     return dict(session.all(sql))
+
+
+def count(session: Session) -> int:
+    """How many dead letters are kept."""
+    row = session.one("SELECT COUNT(*) FROM dead_letters")
+    return int(row[0]) if row else 0
 
 
 def last_id(session: Session) -> int:

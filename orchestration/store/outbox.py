@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orchestration.ports import Session
+from orchestration.store.times import moment
 
 NOTICE = "notice"
 PROGRESS = "progress"
@@ -85,6 +86,13 @@ def urgent(session: Session, limit: int) -> list[OutboxRow]:
     """What overtakes everything else."""
     sql = f"SELECT {COLUMNS} FROM outbox WHERE urgent = 1 ORDER BY id LIMIT ?"
     return [OutboxRow(*row) for row in session.all(sql, limit)]
+
+
+def backlog(session: Session) -> tuple[int, datetime | None]:
+    """How much there is to say, and since when the oldest of it."""
+    row = session.one("SELECT COUNT(*), MIN(created_at) FROM outbox")
+    count, oldest = row or (0, None)
+    return int(count), moment(oldest)
 
 
 def is_empty(session: Session) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, LiteralString, TypeVar
 import psycopg
 
 from orchestration.errors import StoreError
-from orchestration.ports import Row, Session
+from orchestration.ports import Row, Session, Size
 from orchestration.store import migrate
 from orchestration.store.group import CLOSED, Group, Operation, Work
 from orchestration.store.server import Link, explained, is_the_stores
@@ -27,6 +27,10 @@ BEGIN_WRITE = (  # what another writer has written is seen only by statements af
     f" SELECT pg_advisory_xact_lock({WRITERS}, hashtext(current_schema()))"
 )
 BEGIN_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+TAKEN = (
+    "SELECT SUM(pg_total_relation_size(c.oid)) FROM pg_class c"
+    " WHERE c.relnamespace = to_regnamespace(current_schema()) AND c.relkind = 'r'"
+)
 READERS = 2
 WRITER_IDLE, READER_IDLE = "5s", "60s"
 
@@ -126,6 +130,11 @@ class PostgresStore:
 
     def writer_for(self, _seconds: float, /) -> None:
         """Not known here: the server ends who idles in a transaction."""
+
+    def disk_use(self) -> Size:
+        """The bytes of its tables with their indexes; the log is the server's."""
+        row = self.read(lambda s: s.one(TAKEN))
+        return Size(int(row[0] or 0) if row else 0)
 
     def close(self) -> None:
         """Write what is lined up, let reads finish, and end every session."""

@@ -226,6 +226,12 @@ def live_counts(session: Session) -> dict[str, int]:
     return dict(session.all(sql, *statuses))
 
 
+def oldest_pending(session: Session) -> datetime | None:
+    """When the run was accepted that has been pending for longest."""
+    row = session.one("SELECT MIN(created_at) FROM runs WHERE status = 'pending'")
+    return None if row is None else moment(row[0])
+
+
 def slots_taken(session: Session) -> int:
     """How many runs hold a slot, counted from their states."""
     row = session.one("SELECT COUNT(*) FROM runs WHERE status = 'running' AND needs_slot = 1")

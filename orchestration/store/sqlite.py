@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from orchestration.errors import StoreError
-from orchestration.ports import Row, Session
+from orchestration.ports import Row, Session, Size
 from orchestration.store import migrate
 from orchestration.store.group import CLOSED, Group, Operation, Work
 from orchestration.store.lock import WriteLock
@@ -137,6 +137,12 @@ class SqliteStore:
     def writer_for(self, seconds: float) -> int | None:
         """The process that has the lock for so long by now."""
         return self._lock.holder_for(seconds)
+
+    def disk_use(self) -> Size:
+        """The bytes of its file, and of the log beside it."""
+        with _explained(self._path, OSError):
+            log = self._path.with_name(self._path.name + "-wal")
+            return Size(self._path.stat().st_size, log.stat().st_size if log.exists() else 0)
 
     def change_count(self) -> int:
         """A number that moves when another connection has committed; cheap to ask.
@@ -270,6 +276,14 @@ class MemoryStore:
 
     def writer_for(self, _seconds: float, /) -> None:
         """Nobody else can write."""
+
+    def disk_use(self) -> Size:
+        """The bytes of its pages."""
+        pages, bytes_ = (
+            self.read(lambda s, p=pragma: s.all(f"PRAGMA {p}")[0][0])  # type: ignore[misc]
+            for pragma in ("page_count", "page_size")
+        )
+        return Size(pages * bytes_)
 
     def close(self) -> None:
         """Forget everything."""

@@ -67,6 +67,7 @@ class FaultyStore:
 
     def __init__(self, store: Store, random: Random) -> None:
         self.read, self.writer_for, self.close = store.read, store.writer_for, store.close
+        self.disk_use = store.disk_use
         self._store = store
         self.random = random
         self.faults = 0.0

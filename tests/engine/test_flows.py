@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.ports import Session, Store
+from orchestration.ports import Session, Size, Store
 from orchestration.state import RunStatus, StepStatus
 from orchestration.store.sqlite import MemoryStore
 from tests.clock import FakeClock
@@ -206,6 +206,9 @@ class Counting:
 
     def writer_for(self, seconds: float, /) -> int | None:
         return self._store.writer_for(seconds)
+
+    def disk_use(self) -> Size:
+        return self._store.disk_use()
 
     def close(self) -> None:
         self._store.close()

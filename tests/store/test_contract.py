@@ -1,5 +1,6 @@
 """What every store promises, whatever is behind it."""
 
+import secrets
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -179,7 +180,10 @@ def again(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
     return lambda **how: PostgresStore(url, **how)
 
 
-NEXT = Migration(9, "more", "CREATE TABLE more (id {serial}, name TEXT); -- a comment; with one")
+NEWEST = migrate.known()[-1].version
+NEXT = Migration(
+    NEWEST + 1, "more", "CREATE TABLE more (id {serial}, name TEXT); -- a comment; with one"
+)
 
 
 class TestOneSnapshot:
@@ -237,8 +241,8 @@ class TestMigrations:
         with pytest.raises(StoreTooOldError, match="run `orchestrate migrate`"):
             again()
         old = again(old=True)
-        assert old.missing() == ["0009_more"]
-        assert old.migrate() == ["0009_more"]
+        assert old.missing() == [NEXT.title]
+        assert old.migrate() == [NEXT.title]
         assert old.migrate() == []
         old.close()
         new = again()
@@ -250,16 +254,23 @@ class TestMigrations:
         self, again: Opener, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         again().close()
-        wrong = Migration(10, "wrong", "CREATE TABLE wrong (id INTEGER); SELEC 1")
+        wrong = Migration(NEWEST + 2, "wrong", "CREATE TABLE wrong (id INTEGER); SELEC 1")
         both = [*migrate.known(), NEXT, wrong]
         monkeypatch.setattr(migrate, "known", lambda: both)
         old = again(old=True)
         with pytest.raises(WRONG):
             old.migrate()
-        assert old.missing() == ["0009_more", "0010_wrong"]
+        assert old.missing() == [NEXT.title, wrong.title]
         old.close()
 
 
 def test_nobody_is_said_to_write_while_nobody_does(store: Store) -> None:
     store.write(add("ann"))
     assert store.writer_for(0.0) is None
+
+
+def test_a_store_tells_what_it_takes(store: Store) -> None:
+    before = store.disk_use().data
+    store.write(add(secrets.token_hex(100_000)))
+    after = store.disk_use()
+    assert after.data + (after.log or 0) > before > 0

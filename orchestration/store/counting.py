@@ -1,0 +1,122 @@
+"""Events as counts: each is counted once, soon after it was written, and kept until then.
+
+Writers write one after the other, so that the numbers of events rise as they are committed: all
+up to a mark are counted, all beyond it are not. What is read of other rows never changes once
+its event is written, so it does not matter when that is.
+"""
+
+from dataclasses import dataclass, field
+
+from orchestration import metrics
+from orchestration.metrics import Tally
+from orchestration.ports import Row, Session
+from orchestration.store import counters
+
+BATCH = 5_000
+ATTEMPT_ENDS = ", ".join(f"'step.{each}'" for each in metrics.OUTCOMES)
+ENDS = "'run.completed', 'run.failed', 'run.cancelled'"
+STATES = f"{ENDS}, 'run.pending', 'run.running', 'run.waiting', 'run.paused', 'run.undoing'"
+STATE_BEFORE = (
+    "SELECT MAX(b.id) FROM events b WHERE b.run_id = e.run_id AND b.id < e.id"
+    f" AND b.kind IN ({STATES})"
+)
+BEGINNING = (
+    "SELECT MIN(b.at) FROM events b WHERE b.run_id = e.run_id AND b.kind = 'run.pending'"
+    " AND b.id > COALESCE((SELECT MAX(c.id) FROM events c WHERE c.run_id = e.run_id"
+    f" AND c.id < e.id AND c.kind IN ({ENDS})), 0)"
+)
+MOVED = (
+    f"SELECT r.command, e.kind, p.kind, e.at - p.at FROM events e JOIN runs r ON r.id = e.run_id"
+    f" LEFT JOIN events p ON p.id = ({STATE_BEFORE})"
+    " WHERE e.id > ? AND e.id <= ? AND e.kind IN ('run.pending', 'run.running')"
+)
+ENDED = (
+    f"SELECT r.command, e.kind, e.at - ({BEGINNING}) FROM events e JOIN runs r ON r.id = e.run_id"
+    f" WHERE e.id > ? AND e.id <= ? AND e.kind IN ({ENDS})"
+)
+ATTEMPTED = (
+    "SELECT r.command, e.step, s.agent, e.kind, COALESCE(a.attempt, s.attempt),"
+    " COALESCE(a.started_at, s.claimed_at) - s.opened_at,"
+    " e.at - COALESCE(a.started_at, s.claimed_at)"
+    " FROM events e JOIN runs r ON r.id = e.run_id JOIN steps s ON s.run_id = e.run_id"
+    " AND s.step = e.step AND s.branch = e.branch"
+    " LEFT JOIN attempts a ON a.run_id = e.run_id AND a.step = e.step AND a.branch = e.branch"
+    " AND a.ended_at = e.at AND e.kind <> 'step.completed'"
+    f" WHERE e.id > ? AND e.id <= ? AND e.kind IN ({ATTEMPT_ENDS})"
+    " AND (e.kind = 'step.completed' OR a.attempt IS NOT NULL)"
+)
+
+
+@dataclass(slots=True)
+class Uncounted:
+    """Events that are not counted yet, as counts.
+
+    Attributes:
+        after: The last event that is counted.
+        upto: The last one that these counts are of.
+    """
+
+    after: int
+    upto: int
+    tally: Tally = field(default_factory=Tally)
+
+
+def look(session: Session) -> Uncounted:
+    """The next events that are to be counted, as many as are read in one go."""
+    after = mark(session)
+    row = session.one("SELECT MAX(id) FROM events")
+    newest = int(row[0] or 0) if row else 0
+    found = Uncounted(after, max(after, min(newest, after + BATCH)))
+    if found.upto > after:
+        for sql, count in ((MOVED, _moved), (ENDED, _ended), (ATTEMPTED, _attempted)):
+            for each in session.all(sql, after, found.upto):
+                count(found.tally, each)
+    return found
+
+
+def write(session: Session, found: Uncounted) -> int:
+    """Write counts of events, unless somebody else has; how many events that were."""
+    mine = "UPDATE control SET counted = ? WHERE id = 1 AND counted = ?"
+    if not session.run(mine, found.upto, found.after):
+        return 0
+    counters.add(session, found.tally)
+    return found.upto - found.after
+
+
+def mark(session: Session) -> int:
+    """The last event that is counted."""
+    row = session.one("SELECT counted FROM control WHERE id = 1")
+    return int(row[0]) if row else 0
+
+
+def is_counted(session: Session, run_id: str) -> bool:
+    """Whether all that happened to a run is counted, so that it may be forgotten."""
+    sql = "SELECT 1 FROM events WHERE run_id = ? AND id > ? LIMIT 1"
+    return session.one(sql, run_id, mark(session)) is None
+
+
+def _moved(tally: Tally, row: Row) -> None:
+    command, kind, before, waited = row
+    if kind == "run.running":
+        if before == "run.pending":
+            tally.observe(metrics.SLOT_WAIT, waited, command)
+    elif before is None:
+        tally.count(metrics.RUNS_ACCEPTED, command)
+    elif f"'{before}'" in ENDS:
+        tally.count(metrics.RUNS_RETRIED, command)
+
+
+def _ended(tally: Tally, row: Row) -> None:
+    command, kind, took = row
+    tally.count(metrics.RUNS_ENDED, command, kind.removeprefix("run."))
+    if took is not None:
+        tally.observe(metrics.RUN_DURATION, took, command)
+
+
+def _attempted(tally: Tally, row: Row) -> None:
+    command, step, agent, kind, attempt, waited, took = row
+    tally.count(metrics.ATTEMPTS, command, step, agent, kind.removeprefix("step."))
+    if attempt == 1 and waited is not None:
+        tally.observe(metrics.STEP_WAIT, waited, agent)
+    if kind == "step.completed" and took is not None:
+        tally.observe(metrics.STEP_DURATION, took, command, step)
