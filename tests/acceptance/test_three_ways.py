@@ -101,7 +101,7 @@ def wanted(
         processes.start(place, sys.executable, "-m", "orchestration", "serve")
         seen["embedded"] = at(place)
         assert seen["embedded"].facts["health"] == ["healthy", 7, 7]
-        assert seen["embedded"].facts["stop"] == [[], []]
+        assert seen["embedded"].facts["stop"] == [[], 0]
     return seen["embedded"]
 
 
