@@ -27,7 +27,7 @@ def main() -> int:
             " which has a clock of its own\n"
         )
         return exits.UNREACHABLE
-    logs.configure(found.log_level, found.log_format)
+    logs.configure(found.log_level, found.log_format, found.mask)
     try:
         require_broker(address)
     except BrokerError as error:

@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TextIO
 
@@ -29,17 +30,39 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-def configure(level: str, form: str, stream: TextIO | None = None) -> None:
+class MaskingFormatter(logging.Formatter):
+    """Takes every secret out of the lines of another formatter.
+
+    Args:
+        inner: What makes the lines.
+        mask: A text without any secret in it.
+    """
+
+    def __init__(self, inner: logging.Formatter, mask: Callable[[str], str]) -> None:
+        super().__init__()
+        self._inner = inner
+        self._mask = mask
+
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as a line that everybody may read, its traceback included."""
+        return self._mask(self._inner.format(record))
+
+
+def configure(
+    level: str, form: str, mask: Callable[[str], str], stream: TextIO | None = None
+) -> None:
     """Log to a stream from now on.
 
     Args:
         level: The lowest level shown.
         form: `console` or `json`.
+        mask: A text without any secret in it.
         stream: Where to; None: standard error as it is now.
     """
     handler = logging.StreamHandler(stream or sys.stderr)
     console = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s  %(message)s")
-    handler.setFormatter(JsonFormatter() if form == "json" else console)
+    handler.setFormatter(MaskingFormatter(JsonFormatter() if form == "json" else console, mask))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("pika").setLevel("CRITICAL")
     for name in ("dramatiq", "apscheduler", "httpx", "uvicorn"):

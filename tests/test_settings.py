@@ -153,6 +153,16 @@ def test_a_secret_is_masked_in_every_form_in_which_it_is_written() -> None:
         assert found.mask(f"a {form} b") == "a *** b"
 
 
+def test_a_short_secret_is_masked_where_it_is_a_word() -> None:
+    found = load({"RABBITMQ_URL": "amqp://u:tree@h/", "POLYGON_API_KEY": "a+b/c"})
+    assert found.mask("tree, 'tree' (tree) trees a+b/c") == "***, '***' (***) trees ***"
+    assert found.mask(r'{"key": "a+b\/c", "tree_1": 1}') == '{"key": "***", "tree_1": 1}'
+
+
+def test_the_password_that_everybody_knows_is_no_secret() -> None:
+    assert load({"RABBITMQ_URL": "amqp://guest:guest@h/"}).mask("guest") == "guest"
+
+
 def test_a_vendors_key_may_lie_in_a_file_and_is_shown_nowhere(tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text("polygon-key-0123\n")

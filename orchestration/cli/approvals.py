@@ -114,7 +114,8 @@ def look(session: Session, run_id: str, step: str | None) -> Question:
         what = f"step {step!r} does not wait" if step else "nothing waits"
         raise StateError(
             f"{run_id} is {run.status}: {what} for an approval;"
-            f" waiting: {', '.join(names) or 'none'}"
+            f" waiting: {', '.join(names) or 'none'};"
+            f" `orchestrate workflows why {run_id}` says what it waits for"
         )
     if step is None and len(names) > 1:
         raise StateError(f"{run_id}: several steps wait, name one of them: {', '.join(names)}")
@@ -135,7 +136,7 @@ def told(version: Version | None) -> str:
 
 
 def _approve(engine: Engine, asked: Question, who: By) -> RunStatus:
-    return engine.approve(asked.run_id, asked.step, who, asked.shown)
+    return engine.approve(asked.run_id, asked.step, asked.shown, who)
 
 
 def _reject(engine: Engine, asked: Question, who: By) -> RunStatus:

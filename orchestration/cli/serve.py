@@ -31,7 +31,7 @@ def serve(*, web: bool) -> None:
             " RABBITMQ_HOST to serve it in this one process"
         )
     app = load_app(found)
-    logs.configure(found.log_level, found.log_format)
+    logs.configure(found.log_level, found.log_format, found.mask)
     with (
         stop_signals() as wait,
         serving(app, found) as host,

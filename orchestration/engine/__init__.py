@@ -238,11 +238,13 @@ class Engine:
         """Start a run that takes over results of an ended one; see `fork.fork`."""
         return self.commit(lambda tx: fork.fork(tx, proposal, by))
 
-    def approve(
-        self, run_id: str, step: str, by: By = NO_ONE, shown: str | None = None
-    ) -> RunStatus:
-        """Allow what waits for a person; see `control.approve`."""
-        return self.commit(lambda tx: control.approve(tx, run_id, step, by, shown))
+    def shown(self, run_id: str, step: str) -> str:
+        """What an approval now would be of; see `control.shown`."""
+        return self.store.read(lambda s: control.shown(s, run_id, step))
+
+    def approve(self, run_id: str, step: str, shown: str, by: By = NO_ONE) -> RunStatus:
+        """Allow what waits for a person, and was shown to them; see `control.approve`."""
+        return self.commit(lambda tx: control.approve(tx, run_id, step, shown, by))
 
     def reject(self, run_id: str, step: str, by: By = NO_ONE) -> RunStatus:
         """Refuse what waits for a person; see `control.reject`."""

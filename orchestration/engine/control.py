@@ -78,15 +78,15 @@ def retry(tx: Transaction, run_id: str, by: By) -> RunStatus:
     return advance(tx, run_id, facts.RetryRequested()).status
 
 
-def approve(tx: Transaction, run_id: str, step: str, by: By, shown: str | None = None) -> RunStatus:
+def approve(tx: Transaction, run_id: str, step: str, shown: str, by: By) -> RunStatus:
     """Allow what waits for a person in a run.
 
     Args:
         tx: The transaction in which everything is checked and written.
         run_id: The run.
         step: What waits.
+        shown: The `fingerprint` of what that person saw.
         by: Who allows it.
-        shown: The `fingerprint` of what that person saw; None: nothing was shown.
 
     Raises:
         NotFoundError: Nothing waits there.
@@ -95,8 +95,8 @@ def approve(tx: Transaction, run_id: str, step: str, by: By, shown: str | None =
     """
     emergency.check(tx, f"{step} of {run_id} cannot be approved")
     status = runs.load(tx.session, run_id).status
-    rows = waiting(tx, run_id, step)
-    if shown is not None and shown != fingerprint(tx.session, runs.get(tx.session, run_id), rows):
+    rows = waiting(tx.session, run_id, step)
+    if shown != fingerprint(tx.session, runs.get(tx.session, run_id), rows):
         raise StateError(f"{run_id}: what waits at {step} is not what was shown: look again")
     for row in rows:
         if row.deadline is not None and row.deadline <= tx.now:
@@ -116,23 +116,35 @@ def reject(tx: Transaction, run_id: str, step: str, by: By) -> RunStatus:
     Raises:
         NotFoundError: Nothing waits there.
     """
-    row = waiting(tx, run_id, step)[0]
+    row = waiting(tx.session, run_id, step)[0]
     audit.add(tx.session, tx.now, str(by), "reject", f"{run_id}:{step}")
     runs.set_reason(tx.session, run_id, f"step {step} was rejected by {by}")
     return advance(tx, run_id, facts.Rejected(row.step, row.branch)).status
 
 
-def waiting(tx: Transaction, run_id: str, step: str) -> list[StepRow]:
+def waiting(session: Session, run_id: str, step: str) -> list[StepRow]:
     """The branches of a step that wait for a person.
 
     Raises:
         NotFoundError: There are none.
     """
-    runs.load(tx.session, run_id)
-    rows = steps.in_status(tx.session, run_id, step, StepStatus.WAITING)
+    runs.load(session, run_id)
+    rows = steps.in_status(session, run_id, step, StepStatus.WAITING)
     if not rows:
-        raise NotFoundError(f"{run_id}: step {step!r} does not wait for an approval")
+        raise NotFoundError(
+            f"{run_id}: step {step!r} does not wait for an approval:"
+            f" `orchestrate workflows why {run_id}` says what it waits for"
+        )
     return rows
+
+
+def shown(session: Session, run_id: str, step: str) -> str:
+    """The fingerprint of what waits for a person: for programs that approve what there is.
+
+    Raises:
+        NotFoundError: Nothing waits there.
+    """
+    return fingerprint(session, runs.get(session, run_id), waiting(session, run_id, step))
 
 
 def fingerprint(session: Session, run: RunRow, rows: Sequence[StepRow]) -> str:

@@ -164,8 +164,9 @@ def submit(tx: Transaction, command: Command) -> str:
     if command.key is not None:
         seen = commands.find(tx.session, command.sender, command.key)
         if seen is not None and seen.digest != command.digest:
+            key = commands.shown(command.key)
             raise DuplicateCommandError(
-                f"{command.sender} used the key {command.key!r} for another command:"
+                f"{command.sender} used the key {key!r} for another command:"
                 " send a new command under a new key"
             )
         if seen is not None:

@@ -26,6 +26,7 @@ from orchestration.messages import (
     readable,
 )
 from orchestration.settings import Settings
+from orchestration.store import commands
 from orchestration.store.dead_letters import DeadLetter
 
 LONGEST_KEY = 200
@@ -135,7 +136,7 @@ class Door:
         command = prepare(self._app, name, parameters, sender=envelope.sender, run_hex=new_id())
         return replace(
             command,
-            key=key_in(payload) or envelope.id,
+            key=commands.key_of(envelope.id, key_in(payload)),
             correlation_id=envelope.id,
             priority=int(envelope.priority),
             requester=envelope.answer_to,

@@ -66,7 +66,7 @@ def serve(app: App, found: settings.Settings) -> Host:
         )
         raise SystemExit(_complain(message, EXIT_UNREACHABLE))
     # Not to Dramatiq's pipe: it fills when the master is dead, and blocks every thread that logs.
-    logs.configure(found.log_level, found.log_format, sys.__stderr__)
+    logs.configure(found.log_level, found.log_format, found.mask, sys.__stderr__)
     lifecycle = Lifecycle()
     broker = make_broker(address, [CurrentMessage(), lifecycle])
     dramatiq.set_broker(broker)

@@ -1,6 +1,8 @@
 """Every setting, typed and checked together."""
 
 import json
+import re
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +31,9 @@ from orchestration.settings.fields import (
 )
 
 SHORTEST_SECRET = 8
+SHORTEST_WORD = 4
+MASK = b"***"
+PUBLIC = "guest"  # RabbitMQ's own password, which everybody knows
 PORT, TLS_PORT = 5672, 5671
 
 
@@ -165,10 +170,10 @@ class Settings(BaseModel):
         return alert_urls.split(self.alert_urls.get_secret_value()) if self.alert_urls else ()
 
     def masked(self, body: bytes) -> bytes:
-        """A body without any configured secret in it."""
+        """A body without any configured secret in it; a short one is taken out as a whole word."""
         for secret in self._secrets:
-            body = body.replace(secret, b"***")
-        return body
+            body = body.replace(secret, MASK)
+        return body if self._words is None else self._words.sub(MASK, body)
 
     def mask(self, text: str) -> str:
         """A text without any configured secret in it."""
@@ -177,16 +182,28 @@ class Settings(BaseModel):
     @cached_property
     def _secrets(self) -> list[bytes]:
         """Every form of every secret that is long enough, the longest first."""
+        return forms_of(form for form in self._known if len(form) >= SHORTEST_SECRET)
+
+    @cached_property
+    def _words(self) -> re.Pattern[bytes] | None:
+        """The shorter secrets, as words; None: there are none."""
+        short = (x for x in self._known if SHORTEST_WORD <= len(x) < SHORTEST_SECRET)
+        forms = forms_of(form for form in short if form != PUBLIC)
+        return (
+            re.compile(rb"(?<!\w)(?:%b)(?!\w)" % b"|".join(map(re.escape, forms)))
+            if forms
+            else None
+        )
+
+    @property
+    def _known(self) -> set[str]:
+        """Every secret, as it is set and as it is meant."""
         values = [getattr(self, name) for name in type(self).model_fields]
         urls = (self.rabbitmq_url, self.cloudamqp_url, self.database_url, self.redis_url)
         found = [urlsplit(url.get_secret_value()).password for url in urls if url is not None]
         found += [v.get_secret_value() for v in values if isinstance(v, SecretStr)]
         found += self.alert_addresses
-        forms = {form for text in found if text for form in (text, unquote(text))}
-        forms = {form for form in forms if len(form) >= SHORTEST_SECRET}
-        escaped = {json.dumps(form, ensure_ascii=a)[1:-1] for form in forms for a in (True, False)}
-        forms |= escaped | {form.replace("/", "\\/") for form in escaped}
-        return sorted((form.encode() for form in forms), key=len, reverse=True)
+        return {form for text in found if text for form in (text, unquote(text))}
 
     @property
     def store_url(self) -> str:
@@ -194,3 +211,11 @@ class Settings(BaseModel):
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite:///{self.orchestration_home / 'orchestration.db'}"
+
+
+def forms_of(secrets: Iterable[str]) -> list[bytes]:
+    """How secrets are written in text and in JSON, the longest first."""
+    forms = set(secrets)
+    escaped = {json.dumps(form, ensure_ascii=a)[1:-1] for form in forms for a in (True, False)}
+    forms |= escaped | {form.replace("/", "\\/") for form in escaped}
+    return sorted((form.encode() for form in forms), key=len, reverse=True)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from orchestration.ports import Session
 
 KEPT = timedelta(days=7)
+CHOSEN, PLAIN = "key:", "id:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +15,21 @@ class Seen:
 
     digest: str
     run_id: str
+
+
+def key_of(message_id: str, chosen: str | None) -> str:
+    """What makes a repeated message known: the key that its sender chose, or else its id.
+
+    The two never meet: a key is no other message's id.
+    """
+    if chosen is not None:
+        return CHOSEN + chosen
+    return PLAIN + message_id if message_id.startswith((CHOSEN, PLAIN)) else message_id
+
+
+def shown(key: str) -> str:
+    """A key as its sender knows it."""
+    return key.removeprefix(CHOSEN if key.startswith(CHOSEN) else PLAIN)
 
 
 def find(session: Session, sender: str, key: str) -> Seen | None:

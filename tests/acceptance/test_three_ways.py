@@ -168,7 +168,12 @@ def integrated(client: Client) -> Any:
     """What comes of real data, once a person has approved."""
     run = client.start("integrate_real_data")
     eventually(lambda: run.phase() is RunStatus.WAITING or ended(run), within=PATIENCE_S)
-    client.engine.approve(run.workflow_id, "enabling_real_trading", By("ann", "looks right"))
+    client.engine.approve(
+        run.workflow_id,
+        "enabling_real_trading",
+        client.engine.shown(run.workflow_id, "enabling_real_trading"),
+        By("ann", "looks right"),
+    )
     return run.result(PATIENCE_S)
 
 

@@ -24,7 +24,12 @@ def restock() -> Any:
     with Client(app=app) as client:
         handle = client.start("restock", {"skus": ["bolt", "nut"]})
         eventually(lambda: handle.phase() is RunStatus.WAITING, within=20)
-        client.engine.approve(handle.workflow_id, "shipping", By("somebody"))
+        client.engine.approve(
+            handle.workflow_id,
+            "shipping",
+            client.engine.shown(handle.workflow_id, "shipping"),
+            By("somebody"),
+        )
         return handle.result(20)
 
 

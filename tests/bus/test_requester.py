@@ -145,6 +145,19 @@ def test_an_idempotency_key_replaces_the_id(orchestra: Orchestra) -> None:
     assert peer.run_of(first) == peer.run_of(second)
 
 
+def test_a_key_and_an_id_of_the_same_text_are_two_commands(orchestra: Orchestra) -> None:
+    peer = orchestra.peer("management_9")
+    payload = {"command_type": "integrate_real_data"}
+    texts = [f"{prefix}same" for prefix in ("", "key:", "id:", "id:key:")]
+    sent = [peer.say("command", payload, id=text) for text in texts]
+    sent += [peer.say("command", {**payload, "idempotency_key": text}) for text in texts]
+    assert len({peer.run_of(each) for each in sent}) == 2 * len(texts)
+    other = {"command_type": "fail", "idempotency_key": "same"}
+    peer.say("command", other)
+    error = peer.wait(lambda m: m["message_type"] == "error")["payload"]
+    assert "management_9 used the key 'same' for another command" in error["error_message"]
+
+
 @pytest.mark.parametrize("recipient", ["rabbitmq_orchestration_agent", "orchestration"])
 def test_the_orchestrator_answers_to_its_other_names(orchestra: Orchestra, recipient: str) -> None:
     peer = orchestra.peer(f"calls_{recipient}")

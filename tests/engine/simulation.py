@@ -245,8 +245,11 @@ class Simulation:
 
     def somebody_answers(self) -> None:
         for run_id in self.runs():
-            answer = self.client.approve if self.chance(0.8) else self.client.reject
+            answer = self.approve if self.chance(0.8) else self.client.reject
             self.allowed(partial(answer, run_id, "pay"))
+
+    def approve(self, run_id: str, step: str) -> None:
+        self.client.approve(run_id, step, self.client.shown(run_id, step))
 
     # Who knows what.
 

@@ -116,7 +116,7 @@ def test_a_long_approval_is_asked_for_again_an_hour_before_its_end(fleet: Fleet)
     assert tell(fleet) == []
     fleet.advance(SECOND)
     assert len(tell(fleet)) == 1
-    fleet.client.approve(run_id, "pay")
+    fleet.client.approve(run_id, "pay", fleet.client.shown(run_id, "pay"))
     fleet.work_off(fleet.worker())
     fleet.advance(2 * HOUR)
     assert fleet.status(run_id) is RunStatus.COMPLETED

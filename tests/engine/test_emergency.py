@@ -124,7 +124,7 @@ def test_people_cannot_let_anything_go_on(fleet: Fleet) -> None:
     with pytest.raises(StoppedError):
         fleet.client.retry(failed)
     with pytest.raises(StoppedError):
-        fleet.client.approve(waiting, "asking")
+        fleet.client.approve(waiting, "asking", fleet.client.shown(waiting, "asking"))
     with pytest.raises(StoppedError):
         fleet.client.resume(paused)
     fleet.client.reject(waiting, "asking")

@@ -47,16 +47,18 @@ class TestApproval:
         assert fleet.steps(run_id) == {"plan": S.COMPLETED, "pay": S.WAITING}
         fleet.client.refill()
         assert fleet.transport.messages == []
-        assert fleet.client.approve(run_id, "pay", ANN) is R.PENDING
+        assert (
+            fleet.client.approve(run_id, "pay", fleet.client.shown(run_id, "pay"), ANN) is R.PENDING
+        )
         assert fleet.status(run_id) is R.RUNNING
         assert fleet.transport.messages[0].step == "pay"
         assert audited(fleet) == [("ann: it is right", "approve", f"{run_id}:pay[0]")]
 
     def test_it_is_given_once(self, fleet: Fleet) -> None:
         run_id = self.waiting(fleet)
-        fleet.client.approve(run_id, "pay", ANN)
+        fleet.client.approve(run_id, "pay", fleet.client.shown(run_id, "pay"), ANN)
         with pytest.raises(NotFoundError, match="'pay' does not wait"):
-            fleet.client.approve(run_id, "pay", ANN)
+            fleet.client.approve(run_id, "pay", fleet.client.shown(run_id, "pay"), ANN)
 
     def test_a_refusal_cancels_the_run_and_says_who_refused(self, fleet: Fleet) -> None:
         run_id = self.waiting(fleet)
@@ -78,7 +80,7 @@ class TestApproval:
         run_id = self.waiting(fleet)
         fleet.clock.advance(HOUR)
         with pytest.raises(StateError, match="has expired"):
-            fleet.client.approve(run_id, "pay", ANN)
+            fleet.client.approve(run_id, "pay", fleet.client.shown(run_id, "pay"), ANN)
         assert fleet.status(run_id) is R.WAITING
         assert audited(fleet) == []
 
@@ -88,8 +90,8 @@ class TestApproval:
         run = fleet.run(run_id)
         shown = fleet.read(lambda s: fingerprint(s, run, rows))
         with pytest.raises(StateError, match="not what was shown"):
-            fleet.client.approve(run_id, "pay", ANN, shown="0" * 64)
-        fleet.client.approve(run_id, "pay", ANN, shown=shown)
+            fleet.client.approve(run_id, "pay", "0" * 64, ANN)
+        fleet.client.approve(run_id, "pay", shown, ANN)
         assert fleet.status(run_id) is R.RUNNING
 
     def test_a_person_is_shown_what_the_step_builds_on(self, fleet: Fleet) -> None:
@@ -100,14 +102,14 @@ class TestApproval:
         worker = fleet.worker()
         run_id = fleet.start("group", {"items": [1, 2, 3]})
         assert fleet.status(run_id) is R.WAITING
-        fleet.client.approve(run_id, "pay", ANN)
+        fleet.client.approve(run_id, "pay", fleet.client.shown(run_id, "pay"), ANN)
         assert len(fleet.work_off(worker)) == 3
         assert fleet.status(run_id) is R.COMPLETED
 
     def test_what_does_not_wait_is_not_approved(self, fleet: Fleet) -> None:
         run_id = self.waiting(fleet)
         with pytest.raises(NotFoundError, match="'plan' does not wait"):
-            fleet.client.approve(run_id, "plan", ANN)
+            fleet.client.approve(run_id, "plan", fleet.client.shown(run_id, "plan"), ANN)
         with pytest.raises(NotFoundError, match="no workflow nobody"):
             fleet.client.reject("nobody", "pay", ANN)
 
@@ -118,7 +120,7 @@ class TestApproval:
         worker.complete(worker.take())
         others = [fleet.start("chain", priority=4) for _ in range(2)]
         assert fleet.status(others[0]) is R.RUNNING
-        fleet.client.approve(guarded, "pay", ANN)
+        fleet.client.approve(guarded, "pay", fleet.client.shown(guarded, "pay"), ANN)
         assert fleet.status(guarded) is R.PENDING
         worker.complete(worker.take())
         worker.complete(worker.take())
@@ -329,7 +331,7 @@ class TestRetrying:
         fleet.client.retry(run_id)
         assert fleet.status(run_id) is R.WAITING
         assert fleet.row(run_id, "pay").deadline == fleet.clock.now() + HOUR
-        fleet.client.approve(run_id, "pay")
+        fleet.client.approve(run_id, "pay", fleet.client.shown(run_id, "pay"))
         fleet.work_off(worker)
         assert fleet.status(run_id) is R.COMPLETED
 

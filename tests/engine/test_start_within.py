@@ -104,7 +104,7 @@ def test_the_wait_for_a_person_is_not_the_wait_for_a_worker(fleet: Fleet) -> Non
     fleet.worker(queues={"up": 1})
     run_id = fleet.start("person")
     fleet.advance(HOUR - MINUTE)
-    fleet.client.approve(run_id, "pay")
+    fleet.client.approve(run_id, "pay", fleet.client.shown(run_id, "pay"))
     fleet.advance(WITHIN)
     assert fleet.status(run_id) is R.FAILED
 

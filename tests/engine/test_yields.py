@@ -168,4 +168,4 @@ def test_an_approval_is_of_the_configuration_that_was_shown(fleet_of: MakeFleet)
     claim = worker.take()
     worker.engine.complete(claim.key, claim.attempt, None, LIVE)
     with pytest.raises(StateError, match="not what was shown"):
-        fleet.client.approve(run_id, "pay", shown=shown)
+        fleet.client.approve(run_id, "pay", shown)

@@ -118,7 +118,7 @@ def test_every_row_moves_and_open_runs_are_finished_by_workers_there(
         engine = host.running.engine
         (waiting,) = (r for r in everyone if r.startswith("asks"))
         (paused,) = (r for (r,) in in_status(opened, "paused"))
-        engine.approve(waiting, "a")
+        engine.approve(waiting, "a", engine.shown(waiting, "a"))
         engine.resume(paused)
         eventually(
             lambda: not in_status(opened, "pending", "running", "waiting", "undoing"),
