@@ -29,7 +29,7 @@ def web() -> None:
     serving, console = part("serving"), part("console")
     serving.require_token(found)
     app = load_app(found)
-    logs.configure(found.log_level, found.log_format)
+    logs.configure(found.log_level, found.log_format, found.mask)
     listener = serving.bound(found.web_host, found.port or serving.PORT)
     with (
         stop_signals() as wait,
