@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
@@ -13,11 +12,11 @@ from orchestration import hosting, settings
 from orchestration.bus.address import address_in
 from orchestration.clock import SystemClock, new_id
 from orchestration.definitions import App
+from orchestration.desk import starting
 from orchestration.engine import Engine
 from orchestration.engine.by import By
 from orchestration.engine.fork import Edits, propose
-from orchestration.engine.submit import dumped, prepare
-from orchestration.errors import RejectedError, WorkflowFailedError
+from orchestration.errors import WorkflowFailedError
 from orchestration.runtime.relay import Relay
 from orchestration.runtime.writing import NoRelay, rules_of
 from orchestration.state import RunStatus
@@ -81,13 +80,9 @@ class Client:
             OverloadedError: Too many runs of this sender are pending.
             StoreError: Nothing was stored.
         """
-        if priority not in {None, 1, 2, 3, 4}:
-            raise RejectedError(f"priority: 1 (low) to 4 (critical), not {priority!r}")
-        if idempotency_key == "":
-            raise RejectedError("idempotency_key: name one, or give none; it is empty")
-        given = dumped(parameters)
-        command = prepare(self._app, name, given, sender=self._sender, run_hex=new_id())
-        command = replace(command, key=idempotency_key, priority=priority or command.priority)
+        command = starting.command_of(
+            self._app, name, parameters, self._sender, idempotency_key, priority
+        )
         return Handle(self.engine, self.engine.submit(command))
 
     def workflow(self, workflow_id: str) -> "Handle":

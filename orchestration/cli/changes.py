@@ -1,6 +1,5 @@
 """`orchestrate workflows cancel | pause | resume | retry`."""
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -8,60 +7,42 @@ import click
 from orchestration.cli import exits, options, selecting
 from orchestration.cli.opening import by, opened_engine
 from orchestration.cli.output import emit
-from orchestration.engine import Engine
-from orchestration.engine.by import By
-from orchestration.errors import StateError
-from orchestration.state import ENDED, RunStatus
-
-Change = Callable[[Engine, str, By], RunStatus]
-
-LIVE = [status for status in RunStatus if status not in ENDED]
-PAUSABLE = [RunStatus.PENDING, RunStatus.RUNNING, RunStatus.WAITING]
-RETRYABLE = [RunStatus.FAILED, RunStatus.CANCELLED]
+from orchestration.desk import changes
+from orchestration.desk.changes import Change
 
 
-def verb(name: str, help_: str, allowed: Sequence[str], change: Change) -> click.Command:
+def verb(change: Change, help_: str) -> click.Command:
     """A command that changes runs, given by id or by a filter."""
 
-    @click.command(name, help=help_)
+    @click.command(change.name, help=help_)
     @selecting.selection
     @click.option("--reason", default="", help="Why, for the audit.")
     @selecting.confirmation
     @options.output
     def command(*, reason: str, yes: bool, form: str, **wanted: Any) -> int:
+        allowed = change.allowed
         with opened_engine() as engine:
             found = engine.store.read(lambda s: selecting.select(s, **wanted, allowed=allowed))
-            good = selecting.permitted(name, found, allowed)
+            good = selecting.permitted(change.name, found, allowed)
             if found and not good:
                 return exits.USAGE
             if good:
-                selecting.ask(name, good, yes=yes)
-            code = apply(engine, [run["id"] for run in good], change, by(reason), form)
-        return code if len(good) == len(found) else exits.USAGE
+                selecting.ask(change.name, good, yes=yes)
+            ids = [run["id"] for run in good]
+            outcomes, refused = changes.make_all(engine, change, ids, by(reason))
+        for error in refused:
+            exits.complain(error)
+        if outcomes or not refused:
+            emit(form, outcomes, ("id", "status"))
+        return exits.USAGE if refused or len(good) < len(found) else exits.COMPLETED
 
     return command
 
 
-def apply(engine: Engine, ids: Sequence[str], change: Change, who: By, form: str) -> int:
-    """Change each run, tell what became of it, and count what was refused as wrong usage."""
-    outcomes, refused = [], False
-    for run_id in ids:
-        try:
-            outcomes.append({"id": run_id, "status": change(engine, run_id, who).value})
-        except StateError as error:
-            refused = True
-            exits.complain(error)
-    if outcomes or not refused:
-        emit(form, outcomes, ("id", "status"))
-    return exits.USAGE if refused else exits.COMPLETED
-
-
-cancel = verb("cancel", "End runs; what can be undone is undone.", LIVE, Engine.cancel)
-pause = verb("pause", "Start nothing new; what is claimed may finish.", PAUSABLE, Engine.pause)
-resume = verb("resume", "Let paused runs go on.", [RunStatus.PAUSED], Engine.resume)
+cancel = verb(changes.CANCEL, "End runs; what can be undone is undone.")
+pause = verb(changes.PAUSE, "Start nothing new; what is claimed may finish.")
+resume = verb(changes.RESUME, "Let paused runs go on.")
 retry = verb(
-    "retry",
+    changes.RETRY,
     "Let failed or cancelled runs go on: the same runs again, from the steps that did not finish.",
-    RETRYABLE,
-    Engine.retry,
 )

@@ -14,7 +14,7 @@ from orchestration.cli import options
 from orchestration.cli.opening import opened_store
 from orchestration.cli.output import emit
 from orchestration.store import configuration
-from orchestration.views.times import iso
+from orchestration.views.configuration import as_json
 
 SETTINGS = ("name", "value", "origin")
 HIDDEN = "***"
@@ -66,16 +66,3 @@ def without_password(address: str) -> str:
     place = parts.netloc.rpartition("@")[2]
     query = f"?{HIDDEN}" if parts.query else ""
     return f"{parts.scheme}://{user}{place}{parts.path}{query}"
-
-
-def as_json(version: configuration.Version) -> dict[str, Any]:
-    """A version as people and programs see it."""
-    return {
-        "name": version.name,
-        "version": version.version,
-        "value": version.value,
-        "at": iso(version.at),
-        "actor": version.actor,
-        "workflow_id": version.run_id,
-        "step": version.step,
-    }

@@ -1,8 +1,6 @@
 """`orchestrate dead-letters list | show | replay | discard`."""
 
-import json
 from collections.abc import Sequence
-from typing import Any
 
 import click
 
@@ -10,16 +8,13 @@ from orchestration import settings
 from orchestration.cli import exits, options, selecting
 from orchestration.cli.opening import by, load_app, opened_engine, opened_store
 from orchestration.cli.output import emit
+from orchestration.desk import letters
 from orchestration.engine import Engine
-from orchestration.errors import NotFoundError, StateError
-from orchestration.ports import Session
-from orchestration.runtime import replay as replaying
 from orchestration.store import dead_letters
 from orchestration.store.dead_letters import DeadLetterRow
-from orchestration.views.times import iso
+from orchestration.views.dead_letters import as_json, readable
 
 COLUMNS = ("id", "reason", "routing_key", "sender", "received_at", "size")
-MOST = 10_000
 
 
 def chosen(function: options.F) -> options.F:
@@ -64,19 +59,11 @@ def replay(
         rows = wanted(engine, ids, reason, sender)
         selecting.ask("replay", [as_json(row) for row in rows], COLUMNS, yes=yes, noun="message")
         found = settings.load()
-        again = replaying.Replay(engine, load_app(found), found)
-        outcomes, refused = [], False
-        for row in reversed(rows):
-            try:
-                died = again.again(row.id, by())
-            except (NotFoundError, StateError) as error:
-                refused = True
-                exits.complain(error)
-            else:
-                said = "handled" if died is None else f"died again, as {died}"
-                outcomes.append({"id": row.id, "outcome": said, "died_as": died})
+        outcomes, refused = letters.replay(engine, load_app(found), found, rows, by())
+        for error in refused:
+            exits.complain(error)
     emit(form, outcomes, ("id", "outcome"))
-    failed = refused or any(each["died_as"] for each in outcomes)
+    failed = bool(refused) or any(each["died_as"] for each in outcomes)
     return exits.FAILED if failed else exits.COMPLETED
 
 
@@ -92,9 +79,8 @@ def discard(
     with opened_engine() as engine:
         rows = wanted(engine, ids, reason, sender)
         selecting.ask("discard", [as_json(row) for row in rows], COLUMNS, yes=yes, noun="message")
-        for row in rows:
-            engine.commit(lambda tx, r=row: replaying.discard(tx, r, by()))  # type: ignore[misc]
-    emit(form, [{"id": row.id, "outcome": "discarded"} for row in rows], ("id", "outcome"))
+        outcomes = letters.discard(engine, rows, by())
+    emit(form, outcomes, ("id", "outcome"))
 
 
 def wanted(
@@ -111,32 +97,4 @@ def wanted(
     if not ids and not (reason or sender):
         raise click.UsageError("name messages by id, or filter them with --reason or --sender")
 
-    def look(session: Session) -> list[DeadLetterRow]:
-        if ids:
-            return [dead_letters.get(session, each)[0] for each in dict.fromkeys(ids)]
-        return dead_letters.newest(session, MOST, reason, sender)
-
-    return engine.store.read(look)
-
-
-def as_json(row: DeadLetterRow) -> dict[str, Any]:
-    """A dead letter as people and programs see it."""
-    return {
-        "id": row.id,
-        "reason": row.reason,
-        "detail": row.detail,
-        "routing_key": row.routing_key,
-        "sender": row.sender,
-        "message_id": row.message_id,
-        "received_at": iso(row.received_at),
-        "size": row.size,
-        "replayable": row.replayable,
-    }
-
-
-def readable(body: bytes) -> Any:
-    """A body as the JSON that it is, or else as text with what is no text escaped."""
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return body.decode(errors="backslashreplace")
+    return engine.store.read(lambda s: letters.wanted(s, ids, reason, sender))

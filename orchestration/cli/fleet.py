@@ -1,22 +1,17 @@
-"""`orchestrate agents list`, `workers list` and `status`."""
-
-from typing import Any
+"""`orchestrate agents list`, `workers list | drain` and `status`."""
 
 import click
 
 from orchestration import settings
 from orchestration.bus.address import address_in
 from orchestration.cli import options
-from orchestration.cli.opening import opened_store
+from orchestration.cli.opening import by, opened_engine, opened_store
 from orchestration.cli.output import emit
 from orchestration.clock import SystemClock
-from orchestration.ports import Locks, Session
+from orchestration.desk import draining
 from orchestration.runtime.look import broker_state
-from orchestration.store import steps
-from orchestration.store import workers as rows
-from orchestration.store.workers import WorkerRow
 from orchestration.views.fleet import FleetView
-from orchestration.views.times import iso
+from orchestration.views.workers import listing
 
 AGENTS = (
     "name", "status", "last_heartbeat", "capabilities", "paused", "paused_by", "metrics",
@@ -41,13 +36,22 @@ def agents(limit: int, form: str) -> None:
 def workers(limit: int, form: str) -> None:
     """List worker processes that are not known to be gone, newest first."""
     with opened_store() as opened:
-        present = sorted(
-            opened.store.read(rows.present), key=lambda row: row.started_at, reverse=True
-        )
-        found = opened.store.read(
-            lambda s: [as_json(s, opened.locks, row) for row in present[:limit]]
-        )
+        found = opened.store.read(lambda s: listing(s, opened.locks, limit))
     emit(form, found, WORKERS)
+
+
+@click.command()
+@click.argument("worker", metavar="ID")
+@click.option("--reason", default="", help="Why, for the audit.")
+@options.output
+def drain(*, worker: str, reason: str, form: str) -> None:
+    """Let the worker ID take nothing new, finish what it has, and end.
+
+    Its supervisor, where it has one, starts another one in its place.
+    """
+    with opened_engine() as engine:
+        found = draining.drain(engine, worker, by(reason))
+    emit(form, {"draining": found})
 
 
 @click.command()
@@ -68,21 +72,3 @@ def status(form: str) -> None:
     emit(form, found)
     click.echo()
     emit(form, listed, AGENTS[:4])
-
-
-def as_json(session: Session, locks: Locks, row: WorkerRow) -> dict[str, Any]:
-    """A worker as people and programs see it."""
-    alive = "draining" if row.draining else "alive"
-    return {
-        "id": row.id,
-        "status": "dead" if locks.is_free(row.id) else alive,
-        "host": row.host,
-        "pid": row.pid,
-        "release": row.release,
-        "transport": row.transport,
-        "running": len(steps.owned_by(session, row.id, None)),
-        "started_at": iso(row.started_at),
-        "last_beat": iso(row.beat_at),
-        "scope": row.scope,
-        "offers": sorted(row.offers),
-    }

@@ -2,23 +2,18 @@
 
 import time
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import Protocol
 
 from orchestration import settings
-from orchestration.bus.address import address_in
-from orchestration.clock import SystemClock
-from orchestration.runtime.look import broker_state
+from orchestration.desk.explaining import explain
 from orchestration.runtime.watch import Changes
 from orchestration.store.connect import Opened
-from orchestration.views import facts, progress, why
-from orchestration.views.facts import Away
+from orchestration.views import progress
 from orchestration.views.progress import Picture
 from orchestration.views.why import Blocker
 
 LOOK_EVERY_S = 0.05
 EXPLAIN_EVERY_S = 2.0
-HELD_UP_S = 1.0
 
 
 class Display(AbstractContextManager["Display"], Protocol):
@@ -50,29 +45,9 @@ def follow(opened: Opened, run_id: str, display: Display) -> Picture:
             if changes.seen():
                 picture = opened.store.read(lambda s: progress.picture(s, run_id))
             if silence.lasts(changed=picture != before):
-                display.note(explain(opened, run_id))
+                display.note(explain(opened, settings.load(), run_id))
         display.show(picture)
     return picture
-
-
-def explain(opened: Opened, run_id: str) -> Blocker:
-    """What a run waits for.
-
-    Raises:
-        NotFoundError: There is no such run.
-    """
-    settled, now = settings.load(), SystemClock().now()
-    slots = settled.max_concurrent_workflows
-    found = opened.store.read(lambda s: facts.load(s, opened.locks, run_id, slots, now))
-    found = replace(found, writer=opened.store.writer_for(HELD_UP_S))
-    blocker, address = why.why(found), address_in(settled)
-    if address is None or blocker.kind not in why.NEEDS_BROKER:
-        return blocker
-    state = broker_state(address)
-    if state["reachable"]:
-        return blocker
-    away = Away(state["address"], state["problem"], state["cure"])
-    return why.why(replace(found, broker=away))
 
 
 class Silence:

@@ -8,21 +8,19 @@ import click
 
 from orchestration import settings
 from orchestration.cli import exits, options, parameters, selecting
-from orchestration.cli.changes import RETRYABLE
 from orchestration.cli.opening import by, load_app, opened_engine
 from orchestration.cli.output import emit
 from orchestration.cli.send import hint
 from orchestration.clock import new_id
 from orchestration.definitions import App
+from orchestration.desk.changes import RETRYABLE
+from orchestration.desk.forks import FORKABLE, as_row, made_of
 from orchestration.engine import Engine
 from orchestration.engine.fork import Edits, Fork, propose
 from orchestration.engine.submit import workflow_of
 from orchestration.errors import StateError
-from orchestration.state import RunStatus
-from orchestration.store import runs
 
 COLUMNS = ("id", "reused", "runs_again", "edited")
-FORKABLE = [*RETRYABLE, RunStatus.COMPLETED]
 MADE = ("id", "forked_from", "status")
 
 
@@ -61,7 +59,7 @@ def fork(
         proposals = propose_all(engine, load_app(found), chosen, pairs, edits)
         if proposals:
             selecting.ask("fork", list(map(as_row, proposals)), COLUMNS, yes=yes)
-        made = [made_of(engine, each, reason) for each in proposals]
+        made = [made_of(engine, each, by(reason)) for each in proposals]
     if made or not chosen:
         emit(form, made, MADE)
     if len(made) < len(chosen):
@@ -99,21 +97,3 @@ def propose_all(
         except StateError as error:
             exits.complain(error)
     return found
-
-
-def as_row(proposal: Fork) -> dict[str, Any]:
-    """What a fork would do, for people."""
-    again = proposal.reuse.again.items()
-    return {
-        "id": proposal.old,
-        "reused": list(proposal.reuse.reused),
-        "runs_again": [f"{step} ({reason})" for step, reason in again],
-        "edited": list(proposal.edited),
-    }
-
-
-def made_of(engine: Engine, proposal: Fork, reason: str) -> dict[str, Any]:
-    """Make a fork, and tell of it."""
-    new = engine.fork(proposal, by(reason))
-    status = engine.store.read(lambda s: runs.status(s, new))
-    return {**as_row(proposal), "id": new, "forked_from": proposal.old, "status": status.value}

@@ -31,13 +31,13 @@ def opened_store(*, create: bool = False) -> Iterator[Opened]:
 
 
 @contextmanager
-def opened_engine() -> Iterator[Engine]:
+def opened_engine(*, create: bool = False) -> Iterator[Engine]:
     """An engine over the store of the settings; workers send what it wrote.
 
     Raises:
-        StoreError: There is no store, or it cannot be opened.
+        StoreError: It cannot be opened; or there is none, and `create` is false.
     """
-    with opened_store() as opened:
+    with opened_store(create=create) as opened:
         rules = rules_of(settings.load(), f"cli-{new_id()}", sends=False)
         yield Engine(opened.store, NoRelay(), SystemClock(), rules)
 

@@ -1,23 +1,21 @@
 """`orchestrate schedules`: commands that start by the clock."""
 
-import json
-from typing import IO, Any
+from typing import IO
 
 import click
 
 from orchestration import settings
 from orchestration.cli import options
-from orchestration.cli.opening import load_app, opened_store
+from orchestration.cli.opening import by, load_app, opened_engine, opened_store
 from orchestration.cli.output import emit
 from orchestration.cli.parameters import read
 from orchestration.client import Client
-from orchestration.clock import SystemClock
-from orchestration.engine.submit import validated, workflow_of
-from orchestration.errors import RejectedError
-from orchestration.runtime.schedule import OVERLAPS, Timetable, next_time
+from orchestration.desk import schedules
+from orchestration.desk.schedules import Wish
+from orchestration.engine.submit import workflow_of
+from orchestration.runtime.schedule import OVERLAPS
 from orchestration.store import schedules as rows
-from orchestration.store.schedules import ScheduleRow
-from orchestration.views.times import iso
+from orchestration.views.schedules import as_json
 
 COLUMNS = ("name", "command", "cron", "timezone", "overlap", "status", "next_at", "last_run")
 
@@ -58,28 +56,18 @@ def add(  # noqa: PLR0913 - one argument an option
     form: str,
 ) -> None:
     """Start the workflow COMMAND by the clock, as the schedule NAME."""
-    workflow = workflow_of(load_app(settings.load()), command)
-    now = SystemClock().now()
-    row = ScheduleRow(
+    app = load_app(settings.load())
+    parameters = read(workflow_of(app, command).parameters, pairs, file)
+    wish = Wish(
         name=name,
         command=command,
-        parameters=validated(workflow, read(workflow.parameters, pairs, file)),
         cron=cron,
+        parameters=parameters,
         timezone=timezone,
         overlap=overlap,
-        paused=False,
-        next_at=next_time(cron, timezone, now),
-        last_run=None,
-        created_at=now,
     )
-    with opened_store(create=True) as opened:
-        if not opened.store.write(lambda s: rows.insert(s, row)):
-            raise RejectedError(
-                f"there is a schedule {name!r} already: take another name,"
-                f" or `orchestrate schedules remove {name}` first"
-            )
-        kept = opened.store.read(lambda s: rows.get(s, name))
-    emit(form, [as_json(kept)], COLUMNS)
+    with opened_engine(create=True) as engine:
+        emit(form, [as_json(schedules.add(engine, app, wish, by()))], COLUMNS)
 
 
 @click.command()
@@ -87,9 +75,8 @@ def add(  # noqa: PLR0913 - one argument an option
 @options.output
 def remove(name: str, form: str) -> None:
     """Forget the schedule NAME; its runs stay."""
-    with opened_store() as opened:
-        opened.store.read(lambda s: rows.get(s, name))
-        opened.store.write(lambda s: rows.delete(s, name))
+    with opened_engine() as engine:
+        schedules.remove(engine, name, by())
     emit(form, {"removed": name})
 
 
@@ -119,7 +106,7 @@ def trigger(name: str, form: str) -> None:
     """
     app = load_app(settings.load())
     with Client(app=app, sender=options.SENDER) as client:
-        run_id = Timetable(client.engine, app).trigger(name)
+        run_id = schedules.trigger(client.engine, app, name, by())
     if form == "json":
         emit(form, {"workflow_id": run_id})
     else:
@@ -128,25 +115,6 @@ def trigger(name: str, form: str) -> None:
 
 def change(name: str, form: str, *, paused: bool) -> None:
     """Pause or resume a schedule, and show it."""
-    with opened_store() as opened:
-        row = opened.store.read(lambda s: rows.get(s, name))
-        next_at = None if paused else next_time(row.cron, row.timezone, SystemClock().now())
-        opened.store.write(lambda s: rows.pause(s, name, paused=paused, next_at=next_at))
-        row = opened.store.read(lambda s: rows.get(s, name))
+    with opened_engine() as engine:
+        row = schedules.pause(engine, name, by(), paused=paused)
     emit(form, [as_json(row)], COLUMNS)
-
-
-def as_json(row: ScheduleRow) -> dict[str, Any]:
-    """A schedule as people and programs see it."""
-    return {
-        "name": row.name,
-        "command": row.command,
-        "parameters": json.loads(row.parameters),
-        "cron": row.cron,
-        "timezone": row.timezone,
-        "overlap": row.overlap,
-        "status": "paused" if row.paused else "active",
-        "next_at": iso(row.next_at),
-        "last_run": row.last_run,
-        "created_at": iso(row.created_at),
-    }

@@ -8,17 +8,16 @@ import click
 
 from orchestration.cli.exits import complain
 from orchestration.cli.output import emit
-from orchestration.errors import StateError
+from orchestration.desk import changes
 from orchestration.ports import Session
 from orchestration.state import RunStatus
-from orchestration.store import runs
+from orchestration.store.listings import Filter
 from orchestration.views.workflow import summary
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 STATUSES = click.Choice([status.value for status in RunStatus])
 COLUMNS = ("id", "status", "progress", "created_at")
-MOST = 10_000
 
 
 def selection(function: F) -> F:
@@ -42,7 +41,7 @@ def select(
     ids: Sequence[str],
     statuses: Sequence[str],
     command: str | None,
-    allowed: Sequence[str],
+    allowed: Sequence[RunStatus],
 ) -> list[dict[str, Any]]:
     """The runs that are meant; a filter finds only such as the verb can change.
 
@@ -52,13 +51,11 @@ def select(
     """
     check(ids, statuses, command)
     if ids:
-        return [summary(runs.get(session, each)) for each in dict.fromkeys(ids)]
+        return list(map(summary, changes.named(session, ids)))
     if not statuses and not command:
         raise click.UsageError("name runs by id, or filter them with --status or --command")
-    wanted = [status for status in allowed if not statuses or status in statuses]
-    if not wanted:
-        return []
-    return [summary(run) for run in runs.newest(session, MOST, wanted, command)]
+    wanted = Filter(statuses=tuple(map(RunStatus, statuses)), command=command)
+    return list(map(summary, changes.found(session, wanted, allowed)))
 
 
 def check(ids: Sequence[str], statuses: Sequence[str], command: str | None) -> None:
@@ -72,18 +69,13 @@ def check(ids: Sequence[str], statuses: Sequence[str], command: str | None) -> N
 
 
 def permitted(
-    verb: str, found: Sequence[dict[str, Any]], allowed: Sequence[str]
+    verb: str, found: Sequence[dict[str, Any]], allowed: Sequence[RunStatus]
 ) -> list[dict[str, Any]]:
     """The runs whose status lets the verb change them; of each other one it is told why not."""
     good = [run for run in found if run["status"] in allowed]
     for run in found:
         if run not in good:
-            complain(
-                StateError(
-                    f"{run['id']} is {run['status']}: there is nothing to {verb};"
-                    f" that is for runs which are {', '.join(allowed)}"
-                )
-            )
+            complain(changes.refusal(verb, run["id"], run["status"], allowed))
     return good
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
+from orchestration import settings
 from orchestration.cli import options
-from orchestration.cli.following import explain
 from orchestration.cli.opening import opened_store
 from orchestration.cli.output import emit
+from orchestration.desk.explaining import explain
 from orchestration.views import error, workflow
 from orchestration.views.why import Blocker
 
@@ -25,7 +26,7 @@ def show(run_id: str, form: str) -> None:
     """Tell the whole story of the run ID: steps, attempts, workers, errors, and what to do next."""
     with opened_store() as opened:
         story = opened.store.read(lambda s: workflow.detail(s, run_id))
-        blocker = explain(opened, run_id)
+        blocker = explain(opened, settings.load(), run_id)
     if form == "json":
         emit(form, {**story, "next": blocker.cure})
     else:

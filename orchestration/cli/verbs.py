@@ -43,6 +43,15 @@ AGENTS = {
     "pause": Verb("standby:pause", "Send nothing to agents; what they have begun may finish."),
     "resume": Verb("standby:resume", "Let paused agents work again."),
 }
+WORKERS = {
+    "list": Verb("fleet:workers", "List worker processes."),
+    "drain": Verb("fleet:drain", "Let a worker finish what it has, and end."),
+}
+TOKENS = {
+    "list": Verb("tokens:list_", "List tokens, never the tokens themselves."),
+    "add": Verb("tokens:add", "Make a token, and print it, once."),
+    "revoke": Verb("tokens:revoke", "Let a token open nothing any more."),
+}
 QUEUES = {
     "list": Verb("queues:list_", "List queues: what waits, in RabbitMQ and in the store."),
     "purge": Verb("queues:purge", "Drop all messages that a queue holds."),
@@ -72,12 +81,11 @@ VERBS: Mapping[str, Verb | Group] = {
     "web": Verb("web:web", "Serve HTTP: the API and the dashboard."),
     "workflows": Group("Runs: see, explain and steer them.", WORKFLOWS),
     "agents": Group("The agents of the fleet.", AGENTS),
-    "workers": Group(
-        "The processes that work.", {"list": Verb("fleet:workers", "List worker processes.")}
-    ),
+    "workers": Group("The processes that work.", WORKERS),
     "queues": Group("Where messages and steps wait.", QUEUES, default="list"),
     "dead-letters": Group("Messages that could not be used.", DEAD_LETTERS),
     "schedules": Group("Commands that start by the clock.", SCHEDULES),
+    "tokens": Group("Who may speak over HTTP.", TOKENS),
     "emergency": Group("The emergency stop of the whole fleet.", EMERGENCY),
     "alerts": Group(
         "What people must know of.", {"list": Verb("alerts:list_", "List alerts, newest first.")}

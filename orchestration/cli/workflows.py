@@ -2,13 +2,15 @@
 
 import click
 
+from orchestration import settings
 from orchestration.cli import options
 from orchestration.cli.displays import for_output
 from orchestration.cli.ending import tell_end
-from orchestration.cli.following import explain, follow
+from orchestration.cli.following import follow
 from orchestration.cli.opening import opened_store
 from orchestration.cli.output import emit
 from orchestration.cli.selecting import STATUSES
+from orchestration.desk.explaining import explain
 from orchestration.state import RunStatus
 from orchestration.store import runs
 from orchestration.views.workflow import summary
@@ -48,7 +50,7 @@ def watch(*, run_id: str, form: str, full: bool) -> int:
 def why(run_id: str, form: str) -> None:
     """Say in one line what the run ID waits for, and the cure."""
     with opened_store() as opened:
-        blocker = explain(opened, run_id)
+        blocker = explain(opened, settings.load(), run_id)
         status: RunStatus = opened.store.read(lambda s: runs.status(s, run_id))
         if form == "json":  # at once: where somebody has the store to himself, closing it waits
             found = {"workflow_id": run_id, "status": status.value}

@@ -14,7 +14,7 @@ from orchestration.engine import Engine
 from orchestration.errors import StoreError
 from orchestration.runtime.frame import Frame
 from orchestration.runtime.sweeper import Sweeper
-from orchestration.store import migrate, steps, stops
+from orchestration.store import migrate, steps, stops, workers
 from orchestration.store.workers import NewWorker
 
 log = logging.getLogger(__name__)
@@ -61,6 +61,7 @@ class Keeper:
         self._reason: str | None = None
         self._ending_since = math.inf
         self._epoch = 0
+        self._is_asked_to_go = False
         self._thread = threading.Thread(target=self._serve, name="keeper", daemon=True)
 
     def start(self) -> None:
@@ -109,13 +110,22 @@ class Keeper:
             return
         if self._engine.store.read(migrate.is_ahead):
             self._end("the store was migrated by a newer release")
-        elif reason := self._watch():
+        elif reason := self._watch() or self._drained():
             self._end(reason)
         self._frame.beaten_at = self._engine.clock.monotonic()
         claimed = self._frame.claimed()
         mine = self._engine.store.read(lambda s: steps.owned_by(s, self._worker.id, None))
         owned = {(row.key, row.attempt) for row in mine}
         self._frame.cancel([held for held in claimed if held not in owned])
+
+    def _drained(self) -> str | None:
+        """Why this process must end: a person wanted it to go, and it has finished what it had."""
+        if not self._is_asked_to_go:
+            me = self._engine.store.read(lambda s: workers.get(s, self._worker.id))
+            if self._frame.draining or me is None or not me.draining:
+                return None
+            self._is_asked_to_go = self._frame.draining = True
+        return None if self._frame.held() else "it was drained"
 
     def _is_stopped_anew(self) -> bool:
         """Whether an emergency stop has begun since the last look."""

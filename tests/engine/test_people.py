@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from orchestration.cli.approvals import look
+from orchestration.desk.approvals import look
 from orchestration.engine import By
 from orchestration.engine.control import fingerprint
 from orchestration.errors import NotFoundError, StateError

@@ -1,0 +1,81 @@
+"""What can be done to several runs at once: to which of them, and what becomes of each."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orchestration.engine import Engine
+from orchestration.engine.by import By
+from orchestration.errors import OrchestrationError, StateError
+from orchestration.ports import Session
+from orchestration.state import ENDED, RunStatus
+from orchestration.store import listings, runs
+from orchestration.store.listings import Filter
+from orchestration.store.runs import RunRow
+
+MOST = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One way to change a run.
+
+    Attributes:
+        allowed: The statuses in which a run can be changed like this.
+        make: Does it, and tells the status after it.
+    """
+
+    name: str
+    allowed: tuple[RunStatus, ...]
+    make: Callable[[Engine, str, By], RunStatus]
+
+
+LIVE = tuple(status for status in RunStatus if status not in ENDED)
+PAUSABLE = (RunStatus.PENDING, RunStatus.RUNNING, RunStatus.WAITING)
+RETRYABLE = (RunStatus.FAILED, RunStatus.CANCELLED)
+CANCEL = Change("cancel", LIVE, Engine.cancel)
+PAUSE = Change("pause", PAUSABLE, Engine.pause)
+RESUME = Change("resume", (RunStatus.PAUSED,), Engine.resume)
+RETRY = Change("retry", RETRYABLE, Engine.retry)
+CHANGES = {each.name: each for each in (CANCEL, PAUSE, RESUME, RETRY)}
+
+
+def named(session: Session, ids: Sequence[str]) -> list[RunRow]:
+    """The runs of some ids, each once.
+
+    Raises:
+        NotFoundError: An id is no run's.
+    """
+    return [runs.get(session, each) for each in dict.fromkeys(ids)]
+
+
+def found(session: Session, wanted: Filter, allowed: Sequence[RunStatus]) -> list[RunRow]:
+    """The runs that a filter means, as far as their status allows what is to be done."""
+    statuses = [each for each in allowed if not wanted.statuses or each in wanted.statuses]
+    if not statuses:
+        return []
+    able = Filter(
+        statuses=tuple(statuses), command=wanted.command, since=wanted.since, text=wanted.text
+    )
+    return listings.page(session, able, MOST)
+
+
+def refusal(verb: str, run_id: str, status: str, allowed: Sequence[RunStatus]) -> StateError:
+    """Why a run cannot be changed like this now."""
+    return StateError(
+        f"{run_id} is {status}: there is nothing to {verb};"
+        f" that is for runs which are {', '.join(allowed)}"
+    )
+
+
+def make_all(
+    engine: Engine, change: Change, ids: Sequence[str], by: By
+) -> tuple[list[dict[str, Any]], list[OrchestrationError]]:
+    """Change each run: what became of it, and what was refused."""
+    outcomes, refused = [], list[OrchestrationError]()
+    for run_id in ids:
+        try:
+            outcomes.append({"id": run_id, "status": change.make(engine, run_id, by).value})
+        except OrchestrationError as error:
+            refused.append(error)
+    return outcomes, refused

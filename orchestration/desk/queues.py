@@ -1,0 +1,89 @@
+"""Queues: what waits in RabbitMQ and in the store, and how one is emptied."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from orchestration.bus import topology
+from orchestration.bus.address import Address, address_in
+from orchestration.bus.management import Management
+from orchestration.definitions import App
+from orchestration.engine import Engine
+from orchestration.engine.by import By
+from orchestration.errors import BrokerError, ConfigurationError, NotFoundError
+from orchestration.ports import Store
+from orchestration.runtime.look import looking
+from orchestration.runtime.names import TICKED, queue_of
+from orchestration.settings import Settings
+from orchestration.store import audit
+from orchestration.views import queues
+
+NAME = "orchestrate queues"
+HARMLESS = "its steps are sent again from the store"
+HARMFUL = "what it holds is lost, commands that nobody has acknowledged among it"
+
+
+def listing(store: Store, found: Settings, app: App) -> tuple[list[dict[str, Any]], bool]:
+    """Every queue, those of agents first, and whether the management API told more of them.
+
+    Raises:
+        BrokerError: RabbitMQ cannot be asked.
+    """
+    address, agents = address_in(found), agent_queues(found, app)
+    others = [*topology.CONSUMED, *sorted(TICKED)] if address else []
+    depths, rates = (
+        ({}, {}) if address is None else look(found, address, [*agents.values(), *others])
+    )
+    return store.read(lambda s: queues.listing(s, agents, others, depths, rates)), bool(rates)
+
+
+def purgeable(found: Settings, app: App, name: str) -> tuple[Address, str]:
+    """Where a queue is, and what it means to empty it.
+
+    Raises:
+        ConfigurationError: There is no broker.
+        NotFoundError: The fleet has no such queue.
+    """
+    address, agents = address_in(found), agent_queues(found, app)
+    if address is None:
+        raise ConfigurationError("there is no broker, and so no queue to purge: set RABBITMQ_URL")
+    known = [*agents.values(), *topology.CONSUMED, *sorted(TICKED)]
+    if name not in known:
+        raise NotFoundError(f"no queue {name!r} of this fleet; its queues: {', '.join(known)}")
+    return address, HARMLESS if name in agents.values() or name in TICKED else HARMFUL
+
+
+def purge(engine: Engine, address: Address, name: str, by: By) -> int:
+    """Drop every message that a queue has ready; how many that was.
+
+    Raises:
+        BrokerError: RabbitMQ cannot be asked.
+    """
+    with looking(address, NAME) as inspection:
+        dropped = inspection.purge(name)
+    engine.commit(lambda tx: audit.add(tx.session, tx.now, str(by), "purge", name))
+    return dropped
+
+
+def agent_queues(found: Settings, app: App) -> dict[str, str]:
+    """For each agent of ours the name of its queue."""
+    ours = app.agent.keys() - set(found.outside_agents)
+    return {name: queue_of(name) for name in sorted(ours)}
+
+
+def look(
+    found: Settings, address: Address, names: list[str]
+) -> tuple[dict[str, tuple[int, int] | None], Mapping[str, dict[str, Any]]]:
+    """What RabbitMQ says of queues, and what its management API adds.
+
+    Raises:
+        BrokerError: RabbitMQ cannot be asked.
+    """
+    depths: dict[str, tuple[int, int] | None] = {}
+    with looking(address, NAME) as inspection:
+        for name in names:
+            state = inspection.queue(name)
+            depths[name] = None if state is None else (state.depth, state.consumers)
+    try:
+        return depths, Management(address, found.rabbitmq_management_url).queues()
+    except BrokerError:
+        return depths, {}

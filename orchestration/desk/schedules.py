@@ -1,0 +1,110 @@
+"""Commands that start by the clock: added, removed, paused, started out of turn."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestration.definitions import App
+from orchestration.engine import Engine
+from orchestration.engine.by import By
+from orchestration.engine.submit import validated, workflow_of
+from orchestration.engine.transaction import Transaction
+from orchestration.errors import RejectedError
+from orchestration.runtime.schedule import OVERLAPS, Timetable, next_time
+from orchestration.store import audit, schedules
+from orchestration.store.schedules import ScheduleRow
+
+LONGEST_NAME = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """A schedule as somebody wants it; the words are those of `ScheduleRow`."""
+
+    name: str
+    command: str
+    cron: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    timezone: str = "UTC"
+    overlap: str = OVERLAPS[0]
+
+
+def add(engine: Engine, app: App, wish: Wish, by: By) -> ScheduleRow:
+    """Write a schedule.
+
+    Raises:
+        RejectedError: Something of it is wrong, or the name is taken.
+    """
+    if not 0 < len(wish.name) <= LONGEST_NAME:
+        raise RejectedError(f"a schedule's name has 1 to {LONGEST_NAME} characters")
+    workflow, now = workflow_of(app, wish.command), engine.clock.now()
+    row = ScheduleRow(
+        name=wish.name,
+        command=wish.command,
+        parameters=validated(workflow, wish.parameters),
+        cron=wish.cron,
+        timezone=wish.timezone,
+        overlap=wish.overlap,
+        paused=False,
+        next_at=next_time(wish.cron, wish.timezone, now),
+        last_run=None,
+        created_at=now,
+    )
+
+    def write(tx: Transaction) -> ScheduleRow:
+        if not schedules.insert(tx.session, row):
+            raise RejectedError(
+                f"there is a schedule {wish.name!r} already: take another name,"
+                f" or `orchestrate schedules remove {wish.name}` first"
+            )
+        audit.add(tx.session, tx.now, str(by), "add_schedule", wish.name)
+        return schedules.get(tx.session, wish.name)
+
+    return engine.commit(write)
+
+
+def remove(engine: Engine, name: str, by: By) -> None:
+    """Forget a schedule; its runs stay.
+
+    Raises:
+        NotFoundError: There is none of this name.
+    """
+
+    def write(tx: Transaction) -> None:
+        schedules.get(tx.session, name)
+        schedules.delete(tx.session, name)
+        audit.add(tx.session, tx.now, str(by), "remove_schedule", name)
+
+    engine.commit(write)
+
+
+def pause(engine: Engine, name: str, by: By, *, paused: bool) -> ScheduleRow:
+    """Stop a schedule for a while, or let it go on from its next time.
+
+    Raises:
+        NotFoundError: There is none of this name.
+    """
+
+    def write(tx: Transaction) -> ScheduleRow:
+        row = schedules.get(tx.session, name)
+        next_at = None if paused else next_time(row.cron, row.timezone, tx.now)
+        schedules.pause(tx.session, name, paused=paused, next_at=next_at)
+        verb = "pause_schedule" if paused else "resume_schedule"
+        audit.add(tx.session, tx.now, str(by), verb, name)
+        return schedules.get(tx.session, name)
+
+    return engine.commit(write)
+
+
+def trigger(engine: Engine, app: App, name: str, by: By) -> str:
+    """Start a schedule's command now, and tell the run's id; its own times stay as they are.
+
+    Raises:
+        NotFoundError: There is none of this name.
+        RejectedError: Its command cannot be started as it is declared today.
+    """
+    run_id = Timetable(engine, app).trigger(name)
+    engine.commit(
+        lambda tx: audit.add(tx.session, tx.now, str(by), "trigger_schedule", f"{name} → {run_id}")
+    )
+    return run_id

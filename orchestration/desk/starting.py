@@ -1,0 +1,44 @@
+"""How a run is started for somebody, by whatever way he came."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from pydantic import BaseModel
+
+from orchestration.clock import new_id
+from orchestration.definitions import App
+from orchestration.engine.submit import Command, dumped, prepare
+from orchestration.errors import RejectedError
+
+LONGEST_KEY = 200
+
+
+def command_of(
+    app: App,
+    name: str,
+    parameters: Mapping[str, Any] | BaseModel | None,
+    sender: str,
+    key: str | None = None,
+    priority: int | None = None,
+) -> Command:
+    """A command that can be submitted.
+
+    Args:
+        app: The fleet.
+        name: The workflow.
+        parameters: What its model validates; None: none.
+        sender: In whose name: the scope of the key.
+        key: The same key never starts a second run; None: every time is a new one.
+        priority: 1 (low) to 4 (critical); None: the workflow's own.
+
+    Raises:
+        RejectedError: The name, the parameters, the key or the priority is wrong.
+    """
+    if priority not in {None, 1, 2, 3, 4}:
+        raise RejectedError(f"priority: 1 (low) to 4 (critical), not {priority!r}")
+    if key is not None and not 0 < len(key) <= LONGEST_KEY:
+        what = "it is empty" if not key else "it is too long"
+        raise RejectedError(f"idempotency_key: 1 to {LONGEST_KEY} characters, or none; {what}")
+    command = prepare(app, name, dumped(parameters), sender=sender, run_hex=new_id())
+    return replace(command, key=key, priority=priority or command.priority)

@@ -1,0 +1,32 @@
+"""Worker processes as people and programs see them."""
+
+from typing import Any
+
+from orchestration.ports import Locks, Session
+from orchestration.store import steps, workers
+from orchestration.store.workers import WorkerRow
+from orchestration.views.times import iso
+
+
+def listing(session: Session, locks: Locks, limit: int) -> list[dict[str, Any]]:
+    """The workers that are not known to be gone, newest first."""
+    found = sorted(workers.present(session), key=lambda row: row.started_at, reverse=True)
+    return [as_json(session, locks, row) for row in found[:limit]]
+
+
+def as_json(session: Session, locks: Locks, row: WorkerRow) -> dict[str, Any]:
+    """A worker as people and programs see it."""
+    alive = "draining" if row.draining else "alive"
+    return {
+        "id": row.id,
+        "status": "dead" if locks.is_free(row.id) else alive,
+        "host": row.host,
+        "pid": row.pid,
+        "release": row.release,
+        "transport": row.transport,
+        "running": len(steps.owned_by(session, row.id, None)),
+        "started_at": iso(row.started_at),
+        "last_beat": iso(row.beat_at),
+        "scope": row.scope,
+        "offers": sorted(row.offers),
+    }
