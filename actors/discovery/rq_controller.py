@@ -49,9 +49,10 @@ class RqController:
         self._service = service
 
     def stop(self, context: Context, *, force: bool, grace: timedelta) -> Answer:
-        """Suspend RQ, ask each worker once to end after its job, and wait.
+        """Suspend RQ, wait until no worker has a job, and ask each once to end.
 
-        The suspension is RQ's own and concerns every queue of its server.
+        Where one is still at work after the grace, none of them has been asked. The suspension is
+        RQ's own and concerns every queue of its server.
 
         Raises:
             AlreadyRestartingError: Another run is at it.
@@ -69,7 +70,9 @@ class RqController:
                 left = shutdown.forcibly()
             if left:
                 journal.release(resume)
-                raise WorkersBusyError([worker.label for worker in left], advice_for(force))
+                busy = any(worker.job for worker in left)
+                advice = advice_for(hopeless=force or not busy)
+                raise WorkersBusyError([worker.label for worker in left], advice)
             return {
                 "controller": "rq",
                 "queue": self._name,
@@ -119,7 +122,7 @@ class RqController:
         """Resume RQ, have workers started, and give them a job to prove themselves.
 
         Raises:
-            ServiceError: No worker came, or the job was not done.
+            ServiceError: No worker came, or fewer than were stopped, or the job was not done.
             AbandonedError: The attempt has lost its claim.
         """
         with self._queue() as queue:
@@ -164,9 +167,10 @@ class RqController:
             return [each for each in listed if is_living(each) and each.identity not in before]
 
         found = await_until(context, look, lambda new: len(new) >= expected, COMES_WITHIN)
-        if not found:
+        if len(found) < expected:
+            came = f"{len(found)} of {expected} workers" if found else "no worker"
             raise ServiceError(
-                f"no worker came to the queue {self._name} within {COMES_WITHIN}:"
+                f"{came} came to the queue {self._name} within {COMES_WITHIN}:"
                 f" {self._service.advice}"
             )
         return found
@@ -206,13 +210,13 @@ def is_living(worker: ListedWorker) -> bool:
     return worker.alive and not worker.told
 
 
-def advice_for(force: bool) -> str:  # noqa: FBT001
+def advice_for(*, hopeless: bool) -> str:
     """What to do about workers that do not stop."""
-    if force:
+    if hopeless:
         return "They answer nothing: end these processes on their hosts, then repeat"
     return (
-        "They end after these jobs, and RQ is resumed;"
-        " repeat then, or with force_stop=true to break the jobs off"
+        "None was told to end, and RQ is resumed;"
+        " repeat when they are done, or with force_stop=true to break the jobs off"
     )
 
 

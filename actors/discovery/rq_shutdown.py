@@ -1,6 +1,7 @@
-"""How RQ's workers are stopped: asked once, waited for, and only then broken off if that is wanted.
+"""How RQ's workers are stopped: waited for, asked once, and broken off only if that is wanted.
 
-A worker that is asked a second time breaks its job off, so what was asked stands in the journal,
+Nobody is asked to end while one of them is at work, so a stop that is refused leaves them all. A
+worker that is asked a second time breaks its job off, so what was asked stands in the journal,
 written in the same transaction as the question: no crash and no repetition asks twice. Somebody
 else may have asked as well; a worker that says so is not asked at all.
 """
@@ -19,7 +20,7 @@ from actors.discovery.journal import Journal
 from actors.discovery.rq_worker import ListedWorker, bury, list_workers
 from orchestration import Context
 
-FORCE_GRACE = timedelta(seconds=10)
+ENDS_WITHIN = timedelta(seconds=10)
 Act = Callable[[ListedWorker], None]
 TOLD, STOPPED_JOB, COLD, DEAD = "told:", "stopped job:", "cold:", "dead:"
 
@@ -39,14 +40,25 @@ class Shutdown:
         self._context = context
 
     def gracefully(self, grace: timedelta) -> list[ListedWorker]:
-        """Ask every worker once, and wait; the living ones that are left.
+        """Wait until nobody is at work, then ask every worker once; the living ones that are left.
 
         Those that have died are taken off the list.
+
+        Args:
+            grace: How long they may take to finish what they do.
 
         Raises:
             AbandonedError: The attempt has lost its claim.
         """
-        return self._wait(self._ask, grace, "asked to stop after their present jobs")
+
+        def look() -> Sequence[ListedWorker]:
+            busy = [each for each in list_workers(self._queue) if each.alive and each.job]
+            if busy:
+                self._context.progress(0.3, f"{len(busy)} workers finish their jobs")
+            return busy
+
+        busy = await_until(self._context, look, lambda found: not found, grace)
+        return list(busy) or self._wait(self._ask, "asked to stop")
 
     def forcibly(self) -> list[ListedWorker]:
         """Break jobs off, then whatever still keeps their workers; the living ones left.
@@ -54,10 +66,10 @@ class Shutdown:
         Raises:
             AbandonedError: The attempt has lost its claim.
         """
-        left = self._wait(self._break_off, FORCE_GRACE, "their jobs are broken off")
-        return left and self._wait(self._end_cold, FORCE_GRACE, "told a second time")
+        left = self._wait(self._break_off, "their jobs are broken off")
+        return left and self._wait(self._end_cold, "told a second time")
 
-    def _wait(self, act: Act, span: timedelta, doing: str) -> list[ListedWorker]:
+    def _wait(self, act: Act, doing: str) -> list[ListedWorker]:
         def look() -> Sequence[ListedWorker]:
             listed = list_workers(self._queue)
             for worker in listed:
@@ -66,7 +78,7 @@ class Shutdown:
                 self._context.progress(0.5, f"{len(listed)} workers left, {doing}")
             return listed
 
-        left = await_until(self._context, look, lambda found: not found, span)
+        left = await_until(self._context, look, lambda found: not found, ENDS_WITHIN)
         for worker in left:
             if not worker.alive:
                 self._bury(worker)

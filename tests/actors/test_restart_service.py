@@ -134,12 +134,14 @@ def test_a_platform_that_starts_nobody_is_told_of(rq: RqFleet) -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-def test_fewer_workers_than_before_are_reported(rq: RqFleet) -> None:
+def test_fewer_workers_than_before_fail_the_step_until_the_others_are_back(rq: RqFleet) -> None:
     rq.worker("one")
     two = [{"name": name, "born": "before"} for name in ("one", "two")]
+    with pytest.raises(ServiceError, match=r"1 of 2 workers came .* within 0:00:03: start"):
+        restart(rq, Platform(), {"stopped": two})
+    rq.worker("two")
     answer = restart(rq, Platform(), {"stopped": two})
-    assert answer["expected"] == 2
-    assert [worker["name"] for worker in answer["workers"]] == ["one"]
+    assert [worker["name"] for worker in answer["workers"]] == ["one", "two"]
 
 
 @pytest.mark.usefixtures("impatient")
