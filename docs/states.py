@@ -15,7 +15,7 @@ RUNS = {
     RunStatus.PENDING: "accepted and stored; waits for one of the `MAX_CONCURRENT_WORKFLOWS` slots",
     RunStatus.RUNNING: "has a slot; its steps are sent to their agents",
     RunStatus.WAITING: "only a person's approval could move it; its slot is free",
-    RunStatus.PAUSED: "a person stopped it; what is claimed finishes, nothing starts",
+    RunStatus.PAUSED: "a person or a restore stopped it; what is claimed finishes, nothing starts",
     RunStatus.UNDOING: "is going to end; finished steps are undone, latest first",
     RunStatus.COMPLETED: "ended with its result",
     RunStatus.FAILED: "ended without; `retry` goes on from the failed steps",

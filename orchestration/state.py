@@ -58,7 +58,7 @@ RUN_TRANSITIONS: Mapping[RunStatus, frozenset[RunStatus]] = {
     R.RUNNING: frozenset({R.WAITING, R.PAUSED, R.UNDOING, *ENDED}),
     R.WAITING: frozenset({R.PENDING, R.PAUSED, R.UNDOING, R.FAILED, R.CANCELLED}),
     R.PAUSED: frozenset({R.PENDING, R.UNDOING, *ENDED}),
-    R.UNDOING: frozenset({R.FAILED, R.CANCELLED}),
+    R.UNDOING: frozenset({R.PAUSED, R.FAILED, R.CANCELLED}),
     R.COMPLETED: frozenset(),
     R.FAILED: frozenset({R.PENDING}),
     R.CANCELLED: frozenset({R.PENDING}),
@@ -89,6 +89,7 @@ class Run:
         parameters: What it was started with, as JSON text.
         rank: Where its steps stand in line: lower goes first.
         requester: Who is told about it on the bus; None: nobody.
+        attempts_from: From where the attempts of its new branches count.
     """
 
     id: str
@@ -100,6 +101,7 @@ class Run:
     parameters: str = "{}"
     rank: float = 0.0
     requester: str | None = None
+    attempts_from: int = 0
 
     def to(self, status: RunStatus) -> "Run":
         """This run in another status.
@@ -143,6 +145,12 @@ class Run:
         if tally is None:
             return False
         return tally.keys() <= finishing(step)
+
+    @property
+    def undoing(self) -> bool:
+        """Whether it is going to end, and undoes what it did; a restore may have paused that."""
+        paused = self.status is R.PAUSED and self.ending is not None
+        return paused or self.status is R.UNDOING
 
     @property
     def done(self) -> bool:

@@ -101,6 +101,7 @@ def test_every_command_has_its_chapter() -> None:
         (block(OPERATIONS, "bash", "config history"), r"active_strategy +1"),
         (block(OPERATIONS, "bash", "schedules add"), r"morning +health_check"),
         (block(OPERATIONS, "bash", "alerts list"), r"workflow_failed"),
+        (block("docs/backup.md", "bash", "orchestrate backup"), r"completed  100%"),
         (block(COMMANDS, "bash", "run discover"), r"recommended_strategy"),
     ],
 )

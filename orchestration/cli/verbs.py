@@ -97,5 +97,7 @@ VERBS: Mapping[str, Verb | Group] = {
     "config": Group("Settings, and what the fleet has set for itself.", CONFIG),
     "schema": Verb("schema:schema", "Print the JSON Schema of messages, or check one."),
     "migrate": Verb("migrate:migrate", "Bring the store's schema up to date."),
+    "backup": Verb("backup:backup", "Write all that is in the store into a file; others work on."),
+    "restore": Verb("backup:restore", "Take a backup into use; every open run is paused."),
     "new": Verb("new:new", "Write a small tested project of one agent and one workflow."),
 }

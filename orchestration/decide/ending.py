@@ -21,7 +21,7 @@ def end(run: Run, status: RunStatus) -> Decision:
 
     An undoing run is on its way already.
     """
-    if run.status is RunStatus.UNDOING:
+    if run.undoing:
         return Decision(run)
     begun = any(step.undo and step.name in run.tallies for step in run.plan.steps)
     run, moves = cancel_open(run)
@@ -79,4 +79,4 @@ def deadline_reached(run: Run, _fact: DeadlineReached) -> Decision:
 
 def condemned(run: Run, _fact: Condemned) -> Decision:
     """A critical error: the run fails, unless it is ending already."""
-    return Decision(run) if run.status is RunStatus.UNDOING else end(run, RunStatus.FAILED)
+    return end(run, RunStatus.FAILED)

@@ -34,7 +34,7 @@ def admitted(run: Run, _fact: Admitted) -> Decision:
 def resolved(run: Run, fact: Resolved) -> Decision:
     """Open the branches of a step, or skip it."""
     step = run.plan.step[fact.step]
-    if run.status is RunStatus.UNDOING:
+    if run.undoing:
         return Decision(run)
     if not fact.wanted:
         skipped = run.with_branches(step.name, StepStatus.SKIPPED, 1)
@@ -96,8 +96,12 @@ def pause_requested(run: Run, _fact: PauseRequested) -> Decision:
 
 
 def resume_requested(run: Run, _fact: ResumeRequested) -> Decision:
-    """A resumed run asks for a slot again."""
-    return Decision(run.to(RunStatus.PENDING))
+    """A resumed run asks for a slot again; one that was undoing goes on with that."""
+    if not run.undoing:
+        return Decision(run.to(RunStatus.PENDING))
+    going = run.to(RunStatus.UNDOING)
+    going, moves = _move_all(going, (StepStatus.HELD,), StepStatus.READY)
+    return Decision(going, (*moves, Settle()))
 
 
 def retry_requested(run: Run, _fact: RetryRequested) -> Decision:
@@ -117,7 +121,7 @@ def retry_requested(run: Run, _fact: RetryRequested) -> Decision:
 def _close(run: Run, step: str, branch: int, source: StepStatus, target: StepStatus) -> Decision:
     run = run.moved(step, source, target)
     move = Move(step, branch, source, target)
-    if run.status is RunStatus.UNDOING:
+    if run.undoing:
         return Decision(run, (move, Settle()))
     return _go_on(run, (move,), step)
 
@@ -128,7 +132,7 @@ def _give_up(run: Run, step: str, branch: int, source: StepStatus = StepStatus.R
         return _close(run, step, branch, source, target)
     run = run.moved(step, source, target)
     move = Move(step, branch, source, target)
-    if run.status is RunStatus.UNDOING:
+    if run.undoing:
         return Decision(replace(run.to(RunStatus.FAILED), ending=None), (move,))
     ended = end(run, RunStatus.FAILED)
     return Decision(ended.run, (move, *ended.effects))

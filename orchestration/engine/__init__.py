@@ -19,6 +19,7 @@ from orchestration.engine import (
     emergency,
     fork,
     membership,
+    revival,
     standby,
     submit,
     sweep,
@@ -277,6 +278,10 @@ class Engine:
         """End the emergency stop that holds; see `emergency.release`."""
         self.clear_stopped()
         return self.commit(lambda tx: emergency.release(tx, by))
+
+    def revive(self, store_id: str, place: str, by: By = NO_ONE) -> revival.Revived:
+        """Take a store into use that was put back from a backup; see `revival.revive`."""
+        return self.commit(lambda tx: revival.revive(tx, store_id, place, by))
 
     def _attempt(
         self, operation: Callable[[Transaction], T]

@@ -160,6 +160,7 @@ def open_branches(tx: Transaction, run: Run, effect: Open) -> None:
             rank=run.rank,
             item=item,
             opened_at=tx.now,
+            attempt=run.attempts_from,
             due_at=due_in(tx, run, effect.step, effect.status),
         )
         steps.insert(tx.session, new)

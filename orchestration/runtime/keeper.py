@@ -108,7 +108,7 @@ class Keeper:
         if not self._engine.beat(self._worker, self._frame.held, metrics):
             self._end("it was declared dead, and others have taken over")
             return
-        if self._engine.store.read(migrate.is_ahead):
+        if self._engine.store.read(migrate.is_beyond):
             self._end("the store was migrated by a newer release")
         elif reason := self._watch() or self._drained():
             self._end(reason)

@@ -1,24 +1,27 @@
 """From an address to a store and its locks."""
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
+from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from orchestration.clock import new_id
-from orchestration.errors import ConfigurationError, StoreError
+from orchestration.errors import ConfigurationError, StoreError, StoreInUseError
 from orchestration.ports import Locks, Store
 from orchestration.settings import check_store
-from orchestration.store import control
+from orchestration.store import backup, control, restoration, workers
 from orchestration.store.presence import FileLocks
 from orchestration.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from orchestration.store.postgres import PostgresStore
+
+T = TypeVar("T")
 
 
 class Opened(NamedTuple):
@@ -89,10 +92,79 @@ def move(url: str, to: str) -> Mapping[str, int]:
         return found
 
 
+def back_up(url: str, file: Path, now: datetime) -> None:
+    """Write everything that is in a store, as of one moment, into a new file; others work on.
+
+    Raises:
+        ConfigurationError: The address is no store's, or its driver is not installed.
+        StoreError: There is no store, it cannot be read, or the file cannot be written.
+    """
+    with closing(open_store(url, create=False).store) as store:
+        if url.startswith("sqlite:"):
+            backup.save_sqlite(path_of(url), file, now)
+        else:
+            backup.save_rows(store, file, now)
+
+
+def restore(
+    url: str, file: Path | None, revive: Callable[[Store, str], T], *, replace: bool = False
+) -> T:
+    """Take a backup into use as the store at an address.
+
+    Args:
+        url: The store's address.
+        file: The backup, which stays as it is; None: the store there was put back by other means.
+        revive: Makes a store, in a place, of what was saved.
+        replace: Whether a store that is there may go.
+
+    Raises:
+        ConfigurationError: The address is no store's, or its driver is not installed.
+        StoreInUseError: Workers are live there.
+        StoreError: The file is no sound backup, or there is a store that may not go.
+    """
+    _check(url)
+    _refuse_workers(url)
+    place = place_of(url)
+    if file is None:
+        with closing(_open(url, create=False, old=False)[0]) as store:
+            return revive(store, place)
+    beside = path_of(url).parent if url.startswith("sqlite:") else file.absolute().parent
+    with backup.explained(beside):
+        beside.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with restoration.prepared(file, beside, lambda store: revive(store, place)) as (draft, found):
+        if url.startswith("sqlite:"):
+            restoration.put(draft, path_of(url), replace=replace)
+        else:
+            relocation = _driven("orchestration.store.relocation")
+            with closing(SqliteStore(draft)) as source:
+                relocation.load(source, url, place, replace=replace)
+        return found
+
+
+def path_of(url: str) -> Path:
+    """The file of a store on SQLite."""
+    return Path(url.removeprefix("sqlite:///"))
+
+
+def _refuse_workers(url: str) -> None:
+    """Let no store be replaced on which somebody works; where there is none, nobody does."""
+    try:
+        store, locks = _open(url, create=False, old=True)
+    except StoreError:
+        return
+    with closing(store):
+        present = store.read(workers.present)
+        live = [f"{row.host}:{row.pid}" for row in present if not locks.is_free(row.id)]
+    if live:
+        raise StoreInUseError(
+            f"{', '.join(live)} work on this store: stop them, since what they do would be lost"
+        )
+
+
 def place_of(url: str) -> str:
     """Where a store is, without user and password."""
     if url.startswith("sqlite:"):
-        return f"{socket.gethostname()}:{Path(url.removeprefix('sqlite:///')).resolve()}"
+        return f"{socket.gethostname()}:{path_of(url).resolve()}"
     parts = urlsplit(url)
     return f"{parts.netloc.rpartition('@')[2] or 'localhost'}{parts.path}"
 
@@ -100,7 +172,7 @@ def place_of(url: str) -> str:
 def _open(url: str, *, create: bool, old: bool) -> tuple["SqliteStore | PostgresStore", Locks]:
     _check(url)
     if url.startswith("sqlite:"):
-        return _sqlite(Path(url.removeprefix("sqlite:///")), create=create, old=old)
+        return _sqlite(path_of(url), create=create, old=old)
     return _postgres(url, create=create, old=old)
 
 

@@ -61,3 +61,30 @@ def clock_offset(session: Session, boot: str) -> float | None:
 def set_clock_offset(session: Session, boot: str, offset: float) -> None:
     """Agree on wall clock minus monotonic clock."""
     session.run("UPDATE control SET clock_offset = ?, boot = ? WHERE id = 1", offset, boot)
+
+
+def restores(session: Session) -> int:
+    """How often this store was put back from a backup."""
+    row = session.one("SELECT restores FROM control WHERE id = 1")
+    return int(row[0]) if row else 0
+
+
+def mark_saved(session: Session, now: datetime) -> None:
+    """Write, into a backup, when it was made."""
+    session.run("UPDATE control SET saved_at = ? WHERE id = 1", now.timestamp())
+
+
+def saved_at(session: Session) -> float | None:
+    """When the backup was made that this store comes from, until it is taken into use."""
+    row = session.one("SELECT saved_at FROM control WHERE id = 1")
+    return row[0] if row else None
+
+
+def renew(session: Session, store_id: str, place: str) -> int:
+    """Make a store that was put back another one, in another place; how often it was by now."""
+    session.run(
+        "UPDATE control SET restores = restores + 1, store_id = ?, place = ?, saved_at = NULL,"
+        " transport = NULL, boot = NULL, clock_offset = NULL WHERE id = 1",
+        *(store_id, place),
+    )
+    return restores(session)

@@ -1,4 +1,8 @@
-"""Numbered SQL files, applied once each and in order."""
+"""Numbered SQL files, applied once each and in order.
+
+Most only add: releases before them go on working on the store that has them. A file that begins
+with `-- breaking` does more, and no release before it may use the store from then on.
+"""
 
 import re
 from collections.abc import Mapping
@@ -10,6 +14,7 @@ from orchestration.errors import StoreError, StoreTooNewError, StoreTooOldError
 from orchestration.ports import Session
 
 VERSIONS = "CREATE TABLE IF NOT EXISTS schema_versions (version INTEGER, name TEXT)"
+BREAKING = "!"  # before the name of a migration that an older release must know
 CLOSED = -1  # the version of a row that says, as its name, why nobody may use the store
 
 
@@ -25,6 +30,23 @@ class Migration(NamedTuple):
         """The name of its file, without the ending."""
         return f"{self.version:04d}_{self.name}"
 
+    @property
+    def breaks(self) -> bool:
+        """Whether an older release would misread the store afterwards."""
+        return self.sql.startswith("-- breaking")
+
+
+class Schema(NamedTuple):
+    """Which migrations a store has.
+
+    Attributes:
+        version: The newest one; 0: the store is empty.
+        floor: The newest one that everybody who uses the store must know.
+    """
+
+    version: int = 0
+    floor: int = 0
+
 
 @cache
 def known() -> list[Migration]:
@@ -37,8 +59,8 @@ def known() -> list[Migration]:
     )
 
 
-def current(session: Session, tables: str) -> int:
-    """The version of the store's schema; 0 for an empty one.
+def current(session: Session, tables: str) -> Schema:
+    """The schema of the store.
 
     Args:
         session: Any session.
@@ -48,11 +70,20 @@ def current(session: Session, tables: str) -> int:
         StoreError: The store was closed for good, or is not finished yet; it says so.
     """
     if session.one(tables, "schema_versions") is None:
-        return 0
+        return Schema()
     if why := closed(session):
         raise StoreError(why)
-    row = session.one("SELECT MAX(version) FROM schema_versions")
-    return int(row[0]) if row and row[0] else 0
+    return schema(session)
+
+
+def schema(session: Session) -> Schema:
+    """The schema of a store that is not empty."""
+    row = session.one(
+        "SELECT COALESCE(MAX(version), 0), COALESCE(MAX(CASE WHEN SUBSTR(name, 1, 1) = ?"
+        " THEN version END), 0) FROM schema_versions",
+        BREAKING,
+    )
+    return Schema(*map(int, row or ()))
 
 
 def closed(session: Session) -> str | None:
@@ -72,38 +103,51 @@ def close(session: Session, why: str) -> None:
     session.run("INSERT INTO schema_versions (version, name) VALUES (?, ?)", CLOSED, why)
 
 
-def pending(version: int) -> list[Migration]:
-    """What is left to apply on a store of this version.
+def pending(found: Schema) -> list[Migration]:
+    """What is left to apply on a store.
 
     Raises:
-        StoreTooNewError: The store has migrations that this release does not know.
+        StoreTooNewError: A newer release has migrated it, and this one would misread it.
     """
     newest = known()[-1].version
-    if version > newest:
+    if found.floor > newest:
         raise StoreTooNewError(
-            f"the store has schema {version}, this release knows {newest}:"
+            f"the store has schema {found.floor}, this release knows {newest}:"
             " run the release that migrated it, or restore a backup"
         )
-    return [migration for migration in known() if migration.version > version]
+    return [migration for migration in known() if migration.version > found.version]
 
 
-def is_ahead(session: Session) -> bool:
-    """Whether a newer release has migrated the store since this process opened it."""
-    row = session.one("SELECT MAX(version) FROM schema_versions")
-    return row is not None and int(row[0]) > known()[-1].version
+def is_beyond(session: Session) -> bool:
+    """Whether a newer release has changed the store so that this one would misread it."""
+    return schema(session).floor > known()[-1].version
 
 
-def require_current(version: int) -> None:
+def require_known(session: Session) -> None:
+    """Refuse to do what takes knowledge of everything in the store.
+
+    Raises:
+        StoreTooNewError: A newer release has added to it.
+    """
+    version, newest = schema(session).version, known()[-1].version
+    if version > newest:
+        raise StoreTooNewError(
+            f"the store has schema {version}, and this release knows only {newest} of it:"
+            " do this with the release that migrated it"
+        )
+
+
+def require_current(found: Schema) -> None:
     """Refuse a store that this release would misread.
 
     Raises:
         StoreTooNewError: It was migrated by a newer release.
         StoreTooOldError: It must be migrated first.
     """
-    if left := pending(version):
+    if left := pending(found):
         raise StoreTooOldError(
-            f"the store has schema {version}, this release needs {left[-1].version}:"
-            " stop the fleet and run `orchestrate migrate`"
+            f"the store has schema {found.version}, this release needs {left[-1].version}:"
+            " run `orchestrate migrate`"
         )
 
 
@@ -130,5 +174,5 @@ def apply(session: Session, migration: Migration, types: Mapping[str, str]) -> N
     session.run(
         "INSERT INTO schema_versions (version, name) VALUES (?, ?)",
         migration.version,
-        migration.name,
+        f"{BREAKING if migration.breaks else ''}{migration.name}",
     )

@@ -147,13 +147,13 @@ class PostgresStore:
             self._free.put(reader)
 
     def _prepare(self, *, create: bool, old: bool) -> None:
-        version = self.read(lambda s: migrate.current(s, TABLES))
-        if version == 0 and create:
+        found = self.read(lambda s: migrate.current(s, TABLES))
+        if found.version == 0 and create:
             self.migrate()
-        elif version == 0:
+        elif found.version == 0:
             raise StoreError("the database holds no store yet: run `orchestrate migrate`")
         elif not old:
-            migrate.require_current(version)
+            migrate.require_current(found)
 
     def _commit(self, batch: Sequence[Work]) -> None:
         """Run a batch in one transaction; where that fails, nobody's is written."""

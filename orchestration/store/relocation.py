@@ -15,6 +15,7 @@ from psycopg import sql
 from orchestration.errors import StoreError, StoreInUseError
 from orchestration.ports import Locks, Row, Session
 from orchestration.store import migrate, workers
+from orchestration.store.backup import OURS
 from orchestration.store.postgres import BEGIN_WRITE, TABLES, TYPES, PostgresSession, transaction
 from orchestration.store.server import Link, explained
 from orchestration.store.sqlite import SqliteStore
@@ -55,6 +56,7 @@ class Relocation:
         """
         try:
             self._source.read(self._refuse_workers)
+            self._source.read(migrate.require_known)
             with explained(self._url):
                 self._mark()
             return self._source.write(self._copy)
@@ -85,13 +87,11 @@ class Relocation:
     def _copy(self, source: Session) -> Mapping[str, int]:
         self._refuse_workers(source)
         with explained(self._url), transaction(self._link, BEGIN_WRITE) as connection:
-            target = PostgresSession(connection)
-            target.run(f"DROP TABLE {VERSIONS}")
-            migrate.upgrade(target, TABLES, TYPES)
-            tables = sorted(row[0] for row in target.all(LISTED) if row[0] != VERSIONS)
-            copied = {name: copy_table(source, connection, name) for name in tables}
-            target.run("UPDATE control SET place = ? WHERE id = 1", self._place)
-            target.run(f"ANALYZE {', '.join(tables)}")
+            PostgresSession(connection).run(f"DROP TABLE {VERSIONS}")
+            copied = fill(source, connection)
+            PostgresSession(connection).run(
+                "UPDATE control SET place = ? WHERE id = 1", self._place
+            )
         self._leave(source)
         return copied
 
@@ -110,6 +110,43 @@ class Relocation:
                 f"CREATE TRIGGER {name}_moved BEFORE INSERT ON {name}"
                 f" BEGIN SELECT RAISE(ABORT, '{quoted}'); END"
             )
+
+
+def load(source: SqliteStore, url: str, place: str, *, replace: bool) -> None:
+    """Copy a store that nobody works on, all or nothing, and leave it as it is.
+
+    Args:
+        source: The store, of this release.
+        url: A PostgreSQL database, or a schema of one.
+        place: The same for people, without a password.
+        replace: Whether a store that is there goes.
+
+    Raises:
+        StoreError: There is something, or PostgreSQL cannot be used now.
+    """
+    link = Link(url, "restore", "0")
+    ours = {row[0] for row in source.read(lambda s: s.all(OURS))}
+    try:
+        with explained(url), transaction(link, BEGIN_WRITE) as connection:
+            target = PostgresSession(connection)
+            there = ours & {row[0] for row in target.all(LISTED)}
+            if there and not replace:
+                raise StoreError(f"{place} holds a store: `--replace` gives it up for the backup")
+            for name in sorted(there):
+                target.run(f"DROP TABLE {name}")
+            source.read(lambda s: fill(s, connection))
+    finally:
+        link.close()
+
+
+def fill(source: Session, target: "psycopg.Connection[Row]") -> Mapping[str, int]:
+    """Make every table where there is none, and copy its rows; how many there were of each."""
+    session = PostgresSession(target)
+    migrate.upgrade(session, TABLES, TYPES)
+    tables = sorted(row[0] for row in session.all(LISTED) if row[0] != VERSIONS)
+    copied = {name: copy_table(source, target, name) for name in tables}
+    session.run(f"ANALYZE {', '.join(tables)}")
+    return copied
 
 
 def copy_table(source: Session, target: "psycopg.Connection[Row]", name: str) -> int:

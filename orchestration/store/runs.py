@@ -45,7 +45,9 @@ COLUMNS = (
     " r.generation, r.progress, r.created_at, r.started_at, r.ended_at, r.due_at, r.reason, p.body,"
     " r.forked_from"
 )
-DECIDING = "r.status, r.ending, r.generation, r.parameters, r.rank, r.requester, p.body"
+DECIDING = (
+    "r.status, r.ending, r.generation, r.parameters, r.rank, r.requester, p.body, r.attempts_from"
+)
 FROM = "FROM runs r JOIN plans p ON p.digest = r.plan"
 
 
@@ -94,7 +96,7 @@ def load(session: Session, run_id: str) -> Run:
     row = session.one(sql, run_id)
     if row is None:
         raise NotFoundError(f"no workflow {run_id}: `orchestrate workflows list` shows them")
-    status, ending, generation, parameters, rank, requester, body = row
+    status, ending, generation, parameters, rank, requester, body, attempts_from = row
     return Run(
         id=run_id,
         plan=plans.load(body),
@@ -105,6 +107,7 @@ def load(session: Session, run_id: str) -> Run:
         parameters=parameters,
         rank=rank,
         requester=requester,
+        attempts_from=attempts_from,
     )
 
 

@@ -175,13 +175,13 @@ class SqliteStore:
 
     def _prepare(self, *, create: bool, old: bool) -> None:
         session = SqliteSession(self._connection)
-        version = migrate.current(session, TABLES)
-        if version == 0:
+        found = migrate.current(session, TABLES)
+        if found.version == 0:
             if not create:
                 raise StoreError(f"{self._path} is no store yet: run `orchestrate migrate`")
             self._create(session)
         elif not old:
-            migrate.require_current(version)
+            migrate.require_current(found)
 
     def _create(self, session: SqliteSession) -> None:
         with self._locked():

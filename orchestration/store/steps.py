@@ -78,10 +78,11 @@ def insert(session: Session, new: StepRow) -> None:
     at, due_at = new.opened_at.timestamp(), new.due_at and new.due_at.timestamp()
     session.run(
         "INSERT INTO steps (run_id, step, branch, agent, offer, queue, status, rank, item, due_at,"
-        " deadline, opened_at, ended_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " deadline, opened_at, ended_at, attempt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+        " ?)",
         *(new.run_id, new.step, new.branch, new.agent, new.offer, new.agent if ready else None),
         *(new.status, new.rank, new.item, due_at, due_at if waits else None, at),
-        at if new.status is StepStatus.SKIPPED else None,
+        *(at if new.status is StepStatus.SKIPPED else None, new.attempt),
     )
     tallies.add(session, new.run_id, new.step, new.status, int(new.branch >= 0))
 

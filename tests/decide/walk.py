@@ -17,7 +17,7 @@ WISHES: Mapping[Callable[[], Fact], set[RunStatus]] = {  # and when the engine l
     facts.Admitted: {R.PENDING},
     facts.CancelRequested: set(R) - ENDED,
     facts.DeadlineReached: {R.RUNNING},
-    facts.PauseRequested: {R.PENDING, R.RUNNING, R.WAITING},
+    facts.PauseRequested: {R.PENDING, R.RUNNING, R.WAITING, R.UNDOING},
     facts.ResumeRequested: {R.PAUSED},
     facts.RetryRequested: {R.FAILED, R.CANCELLED},
 }

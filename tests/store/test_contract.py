@@ -180,9 +180,11 @@ def again(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
     return lambda **how: PostgresStore(url, **how)
 
 
-NEWEST = migrate.known()[-1].version
+KNOWN = migrate.known()
 NEXT = Migration(
-    NEWEST + 1, "more", "CREATE TABLE more (id {serial}, name TEXT); -- a comment; with one"
+    KNOWN[-1].version + 1,
+    "more",
+    "CREATE TABLE more (id {serial}, name TEXT); -- a comment; with one",
 )
 
 
@@ -207,7 +209,7 @@ class TestMigrations:
         opened = again(create=False)
         assert opened.missing() == []
         assert opened.migrate() == []
-        assert opened.read(migrate.is_ahead) is False
+        assert opened.read(migrate.is_beyond) is False
         opened.close()
 
     def test_a_missing_store_is_missed_if_it_may_not_be_made(self, again: Opener) -> None:
@@ -222,10 +224,24 @@ class TestMigrations:
         assert names(second) == ["a"]
         second.close()
 
-    def test_a_newer_store_is_refused(self, again: Opener) -> None:
+    def test_a_store_to_which_a_newer_release_has_added_is_used_as_before(
+        self, again: Opener
+    ) -> None:
         opened = again()
         opened.write(lambda s: s.run("INSERT INTO schema_versions VALUES (99, 'later')"))
-        assert opened.read(migrate.is_ahead)
+        assert not opened.read(migrate.is_beyond)
+        opened.close()
+        opened = again()
+        opened.write(add("a"))
+        assert (names(opened), opened.missing(), opened.migrate()) == (["a"], [], [])
+        with pytest.raises(StoreTooNewError, match="with the release that migrated it"):
+            opened.read(migrate.require_known)
+        opened.close()
+
+    def test_a_store_that_a_newer_release_has_changed_is_refused(self, again: Opener) -> None:
+        opened = again()
+        opened.write(lambda s: s.run("INSERT INTO schema_versions VALUES (99, '!later')"))
+        assert opened.read(migrate.is_beyond)
         opened.close()
         with pytest.raises(StoreTooNewError, match="run the release that migrated it"):
             again()
@@ -250,11 +266,25 @@ class TestMigrations:
         assert names(new) == ["a"]
         new.close()
 
+    def test_a_migration_that_breaks_is_known_to_be_one(
+        self, again: Opener, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        again().close()
+        breaking = NEXT._replace(sql=f"-- breaking: names move\n{NEXT.sql}")
+        with monkeypatch.context() as newer:
+            newer.setattr(migrate, "known", lambda: [*KNOWN, breaking])
+            old = again(old=True)
+            assert old.migrate() == [NEXT.title]
+            old.close()
+            again().close()
+        with pytest.raises(StoreTooNewError, match=f"has schema {NEXT.version}"):
+            again()
+
     def test_a_migration_that_fails_changes_nothing(
         self, again: Opener, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         again().close()
-        wrong = Migration(NEWEST + 2, "wrong", "CREATE TABLE wrong (id INTEGER); SELEC 1")
+        wrong = Migration(NEXT.version + 1, "wrong", "CREATE TABLE wrong (id INTEGER); SELEC 1")
         both = [*migrate.known(), NEXT, wrong]
         monkeypatch.setattr(migrate, "known", lambda: both)
         old = again(old=True)

@@ -1,0 +1,72 @@
+"""A store that was put back from a backup: nothing goes on by itself, and what is old is known.
+
+Since the backup the world went on: attempts were made and answered that this store never heard
+of, and messages about them may still be under way. So attempts, and with them messages, commands
+and answers, count from where none has been; claims are given back; who looked at an approval has
+to look again. Every open run is paused: whether it goes on, a person decides.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestration.decide import facts
+from orchestration.engine.advance import Outcome, advance
+from orchestration.engine.by import By
+from orchestration.engine.transaction import Transaction
+from orchestration.state import RunStatus, StepStatus
+from orchestration.store import audit, control, events, revival, runs, steps, timers, workers
+
+
+@dataclass(frozen=True, slots=True)
+class Revived:
+    """What a restore has brought back.
+
+    Attributes:
+        epoch: How often this store was put back by now.
+        saved_at: When the backup was made, as far as is known.
+        paused: Runs that wait to be resumed.
+        begun: Of these, steps that somebody had begun: they may have had effects.
+        schedules: Schedules that wait to be resumed.
+    """
+
+    epoch: int
+    saved_at: datetime | None
+    paused: tuple[str, ...]
+    begun: tuple[str, ...]
+    schedules: tuple[str, ...]
+
+
+def revive(tx: Transaction, store_id: str, place: str, by: By) -> Revived:
+    """Take a store into use that was put back, wherever it comes from."""
+    saved_at = control.saved_at(tx.session) or stamp(workers.last_beat(tx.session))
+    epoch = control.renew(tx.session, store_id, place)
+    found = revival.open_runs(tx.session)
+    begun = [step for run_id in found for step in halt(tx, run_id)]
+    revival.dismiss_workers(tx.session, tx.now)
+    revival.leap(tx.session, epoch)
+    revival.withdraw_commands(tx.session)
+    schedules = revival.pause_schedules(tx.session)
+    if saved_at is not None:
+        timers.shift(tx.session, max(0.0, tx.now.timestamp() - saved_at))
+    audit.add(tx.session, tx.now, str(by), "restore", place)
+    events.add(tx.session, "", tx.now, "store.restored", detail=str(by))
+    since = datetime.fromtimestamp(saved_at, tx.now.tzinfo) if saved_at is not None else None
+    return Revived(epoch, since, tuple(found), tuple(begun), tuple(schedules))
+
+
+def halt(tx: Transaction, run_id: str) -> list[str]:
+    """Pause a run and give back what is claimed in it; the steps that had been begun."""
+    if runs.load(tx.session, run_id).status is not RunStatus.PAUSED:
+        advance(tx, run_id, facts.PauseRequested())
+    begun = []
+    for row in steps.of_run(tx.session, run_id):
+        if row.status is StepStatus.RUNNING:
+            fact = facts.HandedOver(row.step, row.branch)
+            advance(tx, run_id, fact, Outcome(kind="handed_over", row=row))
+            begun.append(f"{run_id}:{row.step}[{row.branch}]")
+    return begun
+
+
+def stamp(moment: datetime | None) -> float | None:
+    """A moment in seconds."""
+    return None if moment is None else moment.timestamp()
