@@ -6,7 +6,6 @@ from datetime import datetime
 
 from orchestration.definitions import App
 from orchestration.doctor.finding import Finding, ok, problem, warning
-from orchestration.state import RunStatus
 from orchestration.store.dead_letters import DeadLetterRow
 from orchestration.store.runs import RunRow
 from orchestration.store.steps import StepRow
@@ -88,7 +87,7 @@ def needs(run: RunRow, rows: Sequence[StepRow]) -> set[str]:
     """Every `agent.action@version` that an open run has still to call for."""
     begun = {row.step for row in rows}
     found = {row.offer for row in rows if row.status.open}
-    if run.status is RunStatus.UNDOING:
+    if run.ending is not None:
         return found
     to_come = [step for step in run.plan.steps if step.name not in begun]
     branches = [(step.name, branch) for step in to_come for branch in range(len(step.agents))]

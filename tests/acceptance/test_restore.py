@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.rabbitmq, pytest.mark.postgres, pytest.mark.timeout(12
 
 MODULE = "tests.acceptance.witnessed"
 ORCHESTRATE = (sys.executable, "-m", "orchestration")
-RUNS, PARCELS = 30, [1, 2]
+RUNS, PARCELS = 12, [1, 2]
 DONE = "SELECT run_id, step, branch FROM steps WHERE status = 'completed'"
 OPEN = "SELECT id FROM runs WHERE ended_at IS NULL"
 PATIENCE_S = 40.0
@@ -76,7 +76,7 @@ def site(
     processes: Processes,
 ) -> Iterator[Site]:
     with database(request.param) as more:
-        more |= {VARIABLE: str(witness.path), "MAX_CONCURRENT_WORKFLOWS": "20"}
+        more |= {VARIABLE: str(witness.path), "MAX_CONCURRENT_WORKFLOWS": "4"}
         place = Workplace(tmp_path / "home", vhost, MODULE, more)
         enter(place)
         yield Site(place, processes)
@@ -87,12 +87,12 @@ def test_a_backup_of_a_fleet_at_work_is_put_back_and_finishes(
 ) -> None:
     file, first = tmp_path / "backup", site.start()
     with Client(app=app) as client:
-        order = {"parcels": PARCELS, "dwell": 0.1}
+        order = {"parcels": PARCELS, "dwell": 0.4}
         runs = [client.start("delivery", order).workflow_id for _ in range(RUNS)]
-        eventually(lambda: len(ends(witness)) > RUNS, within=PATIENCE_S)
+        eventually(lambda: len(ends(witness)) > 6, within=PATIENCE_S)
         site.orchestrate("backup", str(file))
         before = len(ends(witness))
-        eventually(lambda: len(ends(witness)) > before + 10, within=PATIENCE_S)
+        eventually(lambda: len(ends(witness)) > before + 3, within=PATIENCE_S)
     for process in first:
         process.tell_group(signal.SIGKILL)
         process.wait(within=10)

@@ -154,8 +154,8 @@ def test_who_looked_at_an_approval_before_has_to_look_again(fleet: Fleet) -> Non
     before = shown()
     revive(fleet)
     with pytest.raises(StateError, match="look again"):
-        fleet.client.approve(run_id, "a", BY, before)
-    fleet.client.approve(run_id, "a", BY, shown())
+        fleet.client.approve(run_id, "a", before, BY)
+    fleet.client.approve(run_id, "a", shown(), BY)
     assert fleet.status(run_id) is RunStatus.PAUSED
     assert fleet.steps(run_id) == {"a": S.HELD}
 

@@ -97,7 +97,7 @@ def test_a_worker_leaves_a_store_that_a_newer_release_migrated(
     workshop: Workshop, signals: list[int]
 ) -> None:
     workshop.store.write(
-        lambda s: s.run("INSERT INTO schema_versions (version, name) VALUES (9999, 'future')")
+        lambda s: s.run("INSERT INTO schema_versions (version, name) VALUES (9999, '!future')")
     )
     workshop.tick(2 * SECOND)
     assert signals == [signal.SIGTERM]
