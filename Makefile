@@ -59,6 +59,7 @@ simulate: setup ## the engine among faults, SEEDS=… of them from FIRST=…
 
 docs: setup ## draw again what is drawn from the code
 	$(BIN)/python docs/states.py
+	$(BIN)/python docs/metrics.py
 	$(BIN)/python docs/record.py
 
 COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \

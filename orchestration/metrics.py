@@ -99,7 +99,7 @@ MESSAGE_PROCESSING = _histogram(
 RUNS = _gauge("runs", "Runs that have not ended, by status.", "status")
 OLDEST_PENDING = _gauge(
     "oldest_pending_run_timestamp_seconds",
-    "When the oldest pending run was accepted.",
+    "When the oldest pending run was accepted; absent: none.",
 )
 SLOTS_USED = _gauge("slots_used", "Runs that hold one of the MAX_CONCURRENT_WORKFLOWS slots.")
 SLOTS = _gauge("slots", "How many slots there are, as the process that tells it is configured.")

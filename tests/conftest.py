@@ -15,7 +15,12 @@ from tests import databases
 from tests.clock import FakeClock
 from tests.rabbitmq import fresh_vhost
 
-SERVERS = {"rabbitmq": "RabbitMQ", "postgres": "PostgreSQL", "redis": "Redis"}
+SERVERS = {
+    "rabbitmq": "RabbitMQ",
+    "postgres": "PostgreSQL",
+    "redis": "Redis",
+    "prometheus": "Prometheus",
+}
 MEMORY = Path("/dev/shm")  # noqa: S108 - each test has a directory of its own there
 ROOT = Path(__file__).parent.parent
 LEFT_OUT = ROOT / ".left-out"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from docs import states
+from docs import metrics, states
 from orchestration.state import RunStatus, StepStatus
 from orchestration.store.migrate import known
 
@@ -16,6 +16,10 @@ LOCKS = ("requirements.txt", "requirements-build.txt", "requirements-dev.txt")
 
 def test_the_state_diagrams_are_those_of_the_tables() -> None:
     assert states.PAGE.read_text("utf-8") == states.page(), "run `make docs`"
+
+
+def test_every_metric_is_in_the_table_and_no_other() -> None:
+    assert metrics.PAGE.read_text("utf-8") == metrics.page(), "run `make docs`"
 
 
 def test_every_status_is_explained() -> None:
@@ -45,3 +49,13 @@ def test_the_locks_hold_every_declared_dependency() -> None:
 
 def test_migrations_are_numbered_one_by_one() -> None:
     assert [each.version for each in known()] == list(range(1, len(known()) + 1))
+
+
+def test_every_alert_rule_has_a_chapter_in_the_runbook() -> None:
+    rules = (ROOT / "deploy" / "prometheus" / "alerts.yml").read_text("utf-8")
+    runbook = (ROOT / "docs" / "runbook.md").read_text("utf-8")
+    chapters = re.findall(r"^## (\w+)$", runbook, re.MULTILINE)
+    named = re.findall(r"- alert: (\w+)", rules)
+    links = re.findall(r"runbook: docs/runbook\.md#(\w+)", rules)
+    assert chapters == named
+    assert links == [name.lower() for name in named]

@@ -26,7 +26,9 @@ from orchestration.messages import Envelope, plain
 from orchestration.ports import Locks
 from orchestration.runtime.door import LONGEST_KEY, Delivery, Door, Operation
 from orchestration.runtime.election import Election
+from orchestration.runtime.meter import Meter
 from orchestration.settings import Settings
+from orchestration.store import counters
 
 log = logging.getLogger("rabbitmq_orchestration")
 
@@ -77,6 +79,7 @@ class Ingress:
         self._beats: dict[str, Envelope] = {}
         self._unacknowledged = 0
         self._tag = 0
+        self._meter = Meter(engine.clock.monotonic)
         self._commit_due = 0.0
         name = "control" if queues == URGENT else "ingress"
         self._election = Election(locks, f"{name}-0", f"{name}-1")
@@ -115,6 +118,7 @@ class Ingress:
 
     def _consume(self) -> None:
         self._deliveries.clear()
+        self._meter.forget()
         self._unacknowledged = 0
         connection = self._connect()
         try:
@@ -143,6 +147,7 @@ class Ingress:
             key = key_of(method)
             log.debug("received %s on %s, %d bytes", key, queue, len(body))
             user = properties.user_id
+            self._meter.arrived(queue)
             self._deliveries.append(Delivery(queue, method.delivery_tag, key, body, reason, user))
 
         return receive
@@ -160,7 +165,10 @@ class Ingress:
         if pairs or self._is_commit_due():
             self._commit(pairs)
             channel.basic_ack(self._tag, multiple=True)
+            self._meter.settled(self._unacknowledged)
             self._unacknowledged = 0
+        if tally := self._meter.take():
+            self._engine.commit(lambda tx: counters.add(tx.session, tally))
         return 0 < len(batch) < FEW and sum(len(each.body) for each in batch) < SMALL
 
     def _is_commit_due(self) -> bool:

@@ -63,6 +63,7 @@ def read(store: Store, app: App, now: datetime, slots: int, version: str) -> Fig
 
     def look(session: Session) -> Figures:
         found = [sample for part in PARTS for sample in part(session, now)]
+        found += of_queues(session, app)
         return Figures(zeros(app) | dict(counters.everything(session)), tuple(found))
 
     figures = store.read(look)
@@ -115,9 +116,15 @@ def of_runs(session: Session, _now: datetime) -> Iterator[Sample]:
     yield Sample(metrics.SLOTS_USED, runs.slots_taken(session))
     if oldest := runs.oldest_pending(session):
         yield Sample(metrics.OLDEST_PENDING, oldest.timestamp())
-    for agent, by_status in steps.queues(session).items():
-        for status, count in by_status.items():
-            yield Sample(metrics.STEPS, count, (agent, status))
+
+
+def of_queues(session: Session, app: App) -> Iterator[Sample]:
+    """What waits for each agent, and how much of it can run at once."""
+    queues, served = steps.queues(session), workers.served(session)
+    for agent in sorted({each.name for each in app.agents} | set(queues)):
+        for status in ("ready", "queued", "running"):
+            yield Sample(metrics.STEPS, queues.get(agent, {}).get(status, 0), (agent, status))
+        yield Sample(metrics.WORKER_SLOTS, served.get(agent, 0), (agent,))
 
 
 def of_workers(session: Session, now: datetime) -> Iterator[Sample]:
@@ -128,8 +135,6 @@ def of_workers(session: Session, now: datetime) -> Iterator[Sample]:
         states["silent" if is_silent(worker, now) else ending] += 1
     for state, count in states.items():
         yield Sample(metrics.WORKERS, count, (state,))
-    for agent, count in workers.served(session).items():
-        yield Sample(metrics.WORKER_SLOTS, count, (agent,))
     yield Sample(metrics.LAST_SWEEP, control.swept_at(session))
 
 

@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 
 from orchestration.runtime.running import release
-from orchestration.web import api, health, pages, problems, reference
+from orchestration.web import api, health, metrics, pages, problems, reference
 from orchestration.web.console import Console
 from orchestration.web.guard import Guard
 from orchestration.web.who import Door
@@ -26,7 +26,7 @@ def create_app(console: Console) -> FastAPI:
     door = Door(console)
     app.state.console, app.state.door = console, door
     problems.install(app, pages.render_problem)
-    for router in (health.router, api.router, reference.router, pages.router):
+    for router in (health.router, metrics.router, api.router, reference.router, pages.router):
         app.include_router(router)
     app.add_middleware(
         Guard, limits=console.limits, monotonic=console.clock.monotonic, is_open=door.is_open

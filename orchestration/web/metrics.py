@@ -1,0 +1,23 @@
+"""`GET /orchestration/metrics` and `/metrics`: the whole fleet in numbers, for Prometheus."""
+
+from fastapi import APIRouter, Response
+
+from orchestration.runtime.running import release
+from orchestration.views import exposition, metrics
+from orchestration.web.who import Desk, Viewer
+
+router = APIRouter(tags=["metrics"])
+
+
+@router.get("/orchestration/metrics", summary="The whole fleet in numbers, for Prometheus")
+@router.get("/metrics", include_in_schema=False)
+def told(console: Desk, _: Viewer) -> Response:
+    """Prometheus' text format; each process of a fleet tells the same, so ask one of them."""
+    figures = metrics.read(
+        console.opened.store,
+        console.app,
+        console.clock.now(),
+        console.settings.max_concurrent_workflows,
+        release(),
+    )
+    return Response(exposition.text(figures), media_type=exposition.CONTENT_TYPE)
