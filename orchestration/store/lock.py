@@ -51,10 +51,11 @@ class WriteLock:
     def holder_for(self, seconds: float) -> int | None:
         """The process that holds the lock, if it goes on holding it for so long."""
         signature = os.pread(self._file, SIZE, 0)
-        if not signature.strip():
+        holder = _signer(signature)
+        if holder is None:
             return None
         time.sleep(seconds)
-        return int(signature.split()[0]) if os.pread(self._file, SIZE, 0) == signature else None
+        return holder.pid if os.pread(self._file, SIZE, 0) == signature else None
 
     def close(self) -> None:
         """Close the descriptor; a held lock is free then."""
@@ -68,22 +69,35 @@ class WriteLock:
         """
         try:
             signature = os.pread(self._file, SIZE, 0)
-            holder = self._stopped(signature.split())
-        except (IndexError, ValueError, OSError, psutil.Error):
+        except OSError:
             return None
-        suspect, since = self._suspect
+        holder = _signer(signature)
         now = time.monotonic()
-        if holder is None or signature != suspect:
-            self._suspect = (NOBODY if holder is None else signature, now)
+        suspect, since = self._suspect
+        if holder is None or holder.pid == os.getpid() or not _is(holder, psutil.STATUS_STOPPED):
+            self._suspect = (NOBODY, now)
+        elif signature != suspect:
+            self._suspect = (signature, now)
         elif now - since >= PATIENCE_S:
             with suppress(psutil.NoSuchProcess):
                 holder.kill()
             return holder.pid
         return None
 
-    def _stopped(self, signed: list[bytes]) -> psutil.Process | None:
-        """The process that signed, if it is another one and stopped."""
-        holder = psutil.Process(int(signed[0]))
-        same = repr(holder.create_time()).encode() == signed[1]
-        stopped = same and holder.pid != os.getpid() and holder.status() == psutil.STATUS_STOPPED
-        return holder if stopped else None
+
+def _signer(signature: bytes) -> psutil.Process | None:
+    """The process that signed, while it lives: one that died with the lock has it no longer."""
+    try:
+        pid, created, _ = signature.split()
+        signer = psutil.Process(int(pid))
+        same = repr(signer.create_time()).encode() == created
+    except (ValueError, psutil.Error):
+        return None
+    return signer if same and not _is(signer, psutil.STATUS_ZOMBIE) else None
+
+
+def _is(process: psutil.Process, status: str) -> bool:
+    try:
+        return bool(process.status() == status)
+    except psutil.Error:
+        return False
