@@ -65,5 +65,6 @@ def configure(
     handler.setFormatter(MaskingFormatter(JsonFormatter() if form == "json" else console, mask))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("pika").setLevel("CRITICAL")
+    logging.getLogger("stamina").setLevel("ERROR")  # whoever retries says why himself
     for name in ("dramatiq", "apscheduler", "httpx", "uvicorn"):
         logging.getLogger(name).setLevel(max(logging.getLevelName(level), logging.WARNING))

@@ -7,7 +7,7 @@ from typing import Protocol
 import stamina
 
 from actors.market.errors import CircuitOpenError
-from actors.market.gate import Hindrance, Obstacle
+from actors.market.gate import Gate, Hindrance, Obstacle
 from actors.market.market import Market
 from actors.market.provider import Provider
 from orchestration.clock import new_id
@@ -90,8 +90,9 @@ class _Enquiry:
             wait = error.retry_after
             self.market.change_gate(name, lambda gate: gate.cool(clock.now(), wait))
             raise
-        except (VendorDownError, VendorAnswerError):
-            self.market.change_gate(name, lambda gate: gate.fail(clock.now(), rules))
+        except (VendorDownError, VendorAnswerError) as error:
+            cause = error.problem
+            self.market.change_gate(name, lambda gate: gate.fail(clock.now(), rules, cause))
             raise
         except TradingError:
             self._alive()
@@ -115,7 +116,7 @@ class _Enquiry:
         while obstacle := self._obstacle(ticket):
             waited += obstacle.wait
             if obstacle.hindrance is not Hindrance.SPENT or waited > PATIENCE:
-                raise _refusal(self.provider.name, obstacle)
+                raise _refusal(self.provider.name, obstacle, self.market.gate(self.provider.name))
             self.market.sleep(obstacle.wait.total_seconds())
 
     def _obstacle(self, ticket: str) -> Obstacle | None:
@@ -126,7 +127,7 @@ class _Enquiry:
         return None if gate.ticket == ticket else gate.obstacle(now, rules)
 
 
-def _refusal(source: str, obstacle: Obstacle) -> CircuitOpenError | VendorLimitError:
+def _refusal(source: str, obstacle: Obstacle, gate: Gate) -> CircuitOpenError | VendorLimitError:
     if obstacle.hindrance is Hindrance.OPEN:
-        return CircuitOpenError(source, obstacle.wait)
+        return CircuitOpenError(source, obstacle.wait, gate.cause)
     return VendorLimitError(source, _SAID[obstacle.hindrance], obstacle.wait)

@@ -59,7 +59,8 @@ class Obstacle:
 class Gate(BaseModel):
     """What is known of one vendor: `taken` are the times of requests that still count.
 
-    `ticket` is the name of the request admitted last.
+    `cause` is what was wrong when it failed last, while it is ailing. `ticket` is the name of the
+    request admitted last.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -70,6 +71,7 @@ class Gate(BaseModel):
     cooldown_until: datetime | None = None
     taken: tuple[datetime, ...] = ()
     ticket: str = ""
+    cause: str = ""
 
     @classmethod
     def of(cls, value: Any) -> "Gate":
@@ -115,19 +117,20 @@ class Gate(BaseModel):
 
     def succeed(self) -> "Gate":
         """Close the circuit: the vendor is alive, whatever it answered."""
-        return self._with(failures=0, open_until=None, probe_until=None)
+        return self._with(failures=0, open_until=None, probe_until=None, cause="")
 
-    def fail(self, now: datetime, rules: Rules) -> "Gate":
+    def fail(self, now: datetime, rules: Rules, cause: str) -> "Gate":
         """Count a failure; open the circuit if it is one too many, or the one that tried."""
         failures = self.failures + 1
         if failures < rules.failures and self.open_until is None:
-            return self._with(failures=failures)
-        return self._with(failures=failures, open_until=now + rules.pause, probe_until=None)
+            return self._with(failures=failures, cause=cause)
+        until = now + rules.pause
+        return self._with(failures=failures, cause=cause, open_until=until, probe_until=None)
 
     def cool(self, now: datetime, wait: timedelta) -> "Gate":
         """Ask nothing for a while, as the vendor wishes; it is alive."""
         until = now + min(wait, LONGEST_COOLDOWN)
-        return self._with(failures=0, open_until=None, probe_until=None, cooldown_until=until)
+        return self.succeed().model_copy(update={"cooldown_until": until})
 
     def _with(self, **changes: Any) -> "Gate":
         return self.model_copy(update=changes)

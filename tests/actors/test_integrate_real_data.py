@@ -131,8 +131,8 @@ def test_with_all_dead_nothing_is_switched_and_no_price_slips_in(
     fleet.advance(timedelta(minutes=10))
     assert run.phase() is R.FAILED
     (problem,) = run.status()["error_messages"]
-    assert "polygon: " in problem
-    assert "yahoo: " in problem
+    assert "polygon: it failed by itself (500); it failed too often" in problem
+    assert "yahoo: it failed by itself (500); it failed too often" in problem
     assert history(fleet, "data_source") == []
 
 

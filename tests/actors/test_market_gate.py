@@ -21,7 +21,7 @@ def admitted(gate: Gate, now: datetime, ticket: str = "mine", rules: Rules = FIV
 
 
 def opened(now: datetime = NOON) -> Gate:
-    return Gate().fail(now, FIVE).fail(now, FIVE).fail(now, FIVE)
+    return Gate().fail(now, FIVE, "down").fail(now, FIVE, "down").fail(now, FIVE, "down")
 
 
 def test_a_rate_is_a_count_and_a_unit() -> None:
@@ -74,11 +74,11 @@ def test_a_token_from_the_near_future_counts_and_one_from_the_far_future_does_no
 
 
 def test_failures_in_a_row_open_the_circuit_and_a_success_between_them_does_not() -> None:
-    gate = Gate().fail(NOON, FIVE).fail(NOON, FIVE)
+    gate = Gate().fail(NOON, FIVE, "down").fail(NOON, FIVE, "down")
     assert gate.circuit(NOON, FIVE) is Circuit.CLOSED
     assert gate.ailing
     assert gate.succeed() == Gate()
-    assert gate.succeed().fail(NOON, FIVE).circuit(NOON, FIVE) is Circuit.CLOSED
+    assert gate.succeed().fail(NOON, FIVE, "down").circuit(NOON, FIVE) is Circuit.CLOSED
     assert opened().circuit(NOON, FIVE) is Circuit.OPEN
     assert opened().obstacle(NOON, FIVE) == Obstacle(Hindrance.OPEN, FIVE.pause)
 
@@ -91,7 +91,7 @@ def test_after_the_pause_one_request_tries_and_the_others_wait_for_it() -> None:
     assert trying.admit(later, FIVE, "other").ticket == "mine"
     assert trying.succeed().circuit(later, FIVE) is Circuit.CLOSED
     assert trying.succeed().obstacle(later, FIVE) is None
-    again = trying.fail(later, FIVE)
+    again = trying.fail(later, FIVE, "down")
     assert again.circuit(later, FIVE) is Circuit.OPEN
     assert again.obstacle(later, FIVE) == Obstacle(Hindrance.OPEN, FIVE.pause)
 
