@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from orchestration.cli import exits, options, selecting
-from orchestration.cli.opening import by, opened_engine, opened_store
+from orchestration.cli.opening import by, engine_over, opened_engine, opened_store
 from orchestration.cli.output import emit
 from orchestration.engine import Engine
+from orchestration.runtime.sweeper import Sweeper
 from orchestration.views import emergency
 
 TOLD = ("silent", "gone", "acknowledged")
@@ -33,8 +34,10 @@ def stop(*, reason: str, seconds: float, form: str) -> int:
 
     Exits 1 while somebody has not acknowledged.
     """
-    with opened_engine() as engine:
+    with opened_store() as opened:
+        engine = engine_over(opened)
         engine.stop_everything(by(reason))
+        Sweeper(engine, opened.locks).sign_off_dead()  # they would only be waited for
         found = wait_for_answers(engine, seconds)
     show(found, form)
     return exits.FAILED if found["silent"] or found["left"] else exits.COMPLETED

@@ -38,8 +38,13 @@ def opened_engine(*, create: bool = False) -> Iterator[Engine]:
         StoreError: It cannot be opened; or there is none, and `create` is false.
     """
     with opened_store(create=create) as opened:
-        rules = rules_of(settings.load(), f"cli-{new_id()}", sends=False)
-        yield Engine(opened.store, NoRelay(), SystemClock(), rules)
+        yield engine_over(opened)
+
+
+def engine_over(opened: Opened) -> Engine:
+    """An engine over a store; workers send what it wrote."""
+    rules = rules_of(settings.load(), f"cli-{new_id()}", sends=False)
+    return Engine(opened.store, NoRelay(), SystemClock(), rules)
 
 
 def load_app(found: Settings) -> App:

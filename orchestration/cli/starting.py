@@ -116,7 +116,9 @@ def alone(wish: Wish) -> Iterator[str]:
         except KeyboardInterrupt:
             host.drain()
             say_detached(command.run_id, "`orchestrate serve` finishes it")
-            leave(DETACHED)
+            if hangs(host):
+                leave(DETACHED)
+            sys.exit(DETACHED)
         host.running.forget()
         if hangs(host):
             leave(code_of(engine.store.read(lambda s: runs.status(s, command.run_id))))

@@ -117,6 +117,18 @@ class Sweeper:
         present = self._engine.store.read(workers.present)
         return self._free(row.id for row in present if row.id != self._engine.rules.me)
 
+    def sign_off_dead(self) -> None:
+        """Write that workers which are dead beyond doubt have left; not where a proof needs time.
+
+        For who does not work, and so cannot watch beats: see `bury`.
+        """
+        if self._locks.proof_s:
+            return
+        dead = self.dead()
+        for worker in self._engine.store.read(workers.present):
+            if worker.id in dead:
+                self._took_over(worker, "died", self._engine.leave(worker))
+
     def _free(self, names: Iterable[str]) -> frozenset[str]:
         return frozenset(name for name in names if self._locks.is_free(name))
 

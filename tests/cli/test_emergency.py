@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
+from orchestration import settings
 from orchestration.cli import selecting
 from orchestration.client import Client
 from orchestration.engine.by import By
 from orchestration.state import RunStatus
 from orchestration.store import stops, workers
+from orchestration.store.connect import open_store
 from tests.cli.conftest import Cli
 
 Values = Callable[..., Any]
@@ -36,6 +38,8 @@ def test_who_has_not_acknowledged_is_listed(cli: Cli, values: Values, client: Cl
         id="gone", host="far", pid=7, release="1", offers=[], transport="embedded", slots={}
     )
     client.engine.store.write(lambda s: workers.join(s, row, client.engine.clock.now()))
+    locks = open_store(settings.load().store_url).locks
+    assert locks.hold("gone")
     found = values("emergency", "stop", "--reason", "x", "--wait", "0.2", code=1)
     assert [(each["name"], each["place"]) for each in found["silent"]] == [("gone", "far:7")]
     assert "far:7" in cli("emergency", "status").stdout
@@ -43,6 +47,17 @@ def test_who_has_not_acknowledged_is_listed(cli: Cli, values: Values, client: Cl
     found = values("emergency", "status")
     assert (found["silent"], [each["name"] for each in found["gone"]]) == ([], ["gone"])
     assert "gone" in cli("emergency", "status").stdout
+
+
+def test_who_was_killed_is_gone_and_not_waited_for(
+    cli: Cli, values: Values, client: Client
+) -> None:
+    row = workers.NewWorker(
+        id="dead", host="near", pid=7, release="1", offers=[], transport="embedded", slots={}
+    )
+    client.engine.store.write(lambda s: workers.join(s, row, client.engine.clock.now()))
+    found = values("emergency", "stop", "--reason", "x", "--wait", "10")
+    assert (found["silent"], [each["name"] for each in found["gone"]]) == ([], ["dead"])
 
 
 def test_a_release_wants_consent(cli: Cli, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
