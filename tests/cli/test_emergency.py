@@ -49,9 +49,7 @@ def test_who_has_not_acknowledged_is_listed(cli: Cli, values: Values, client: Cl
     assert "gone" in cli("emergency", "status").stdout
 
 
-def test_who_was_killed_is_gone_and_not_waited_for(
-    cli: Cli, values: Values, client: Client
-) -> None:
+def test_who_was_killed_is_gone_and_not_waited_for(values: Values, client: Client) -> None:
     row = workers.NewWorker(
         id="dead", host="near", pid=7, release="1", offers=[], transport="embedded", slots={}
     )
