@@ -10,6 +10,7 @@ from redis.client import Pipeline
 from rq.utils import as_text
 
 KEPT = timedelta(days=7)
+KEPT_WHEN_DONE = timedelta(hours=1)
 OWNER = "orchestration:restart"
 
 
@@ -77,6 +78,10 @@ class Journal:
 
         self._redis.transaction(write, OWNER)
         return mine
+
+    def close(self) -> None:
+        """Keep the notes only a little longer: nothing follows but perhaps a repetition."""
+        self._redis.expire(self._key, KEPT_WHEN_DONE)
 
     def begin_with(self, prefix: str) -> list[Any]:
         """The values of all notes whose name begins so, by name."""

@@ -131,16 +131,18 @@ class RqController:
             journal.release(resume)
             answer = self._service.start(context.idempotency_key, journal)
             expected = max(1, len(stopped["stopped"]) if self._service.all_return else 1)
-            context.progress(0.2, f"waiting for {expected} workers")
+            context.progress(0.2, f"waiting for {expected} workers: {self._service.advice}")
             workers = self._await_workers(context, queue, stopped, expected)
             context.progress(0.6, f"{len(workers)} workers are there, trying one")
+            probe = self._probe(context, queue)
+            journal.close()
             return {
                 "controller": "rq",
                 "queue": self._name,
                 **answer,
                 "expected": expected,
                 "workers": [worker.as_json() for worker in workers],
-                "probe": self._probe(context, queue),
+                "probe": probe,
             }
 
     def look(self) -> Facts:

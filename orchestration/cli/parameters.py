@@ -21,15 +21,31 @@ def read(model: type[BaseModel], pairs: Sequence[str], file: IO[bytes] | None) -
     """
     given = from_file(file) if file is not None else {}
     seen: set[str] = set()
+    problems: list[str] = []
     for pair in pairs:
-        key, equals, text = pair.partition("=")
-        if not equals or not key:
-            raise RejectedError(f"-p {pair}: write key=value")
-        if key in seen:
-            raise RejectedError(f"-p {key} is given twice: give a list as {key}=A,B")
-        seen.add(key)
-        given[key] = parse(model, key, text)
+        try:
+            key, text = halves(pair, seen)
+            given[key] = parse(model, key, text)
+        except RejectedError as error:
+            problems += error.problems
+    if problems:
+        raise RejectedError("; ".join(problems), problems)
     return given
+
+
+def halves(pair: str, seen: set[str]) -> tuple[str, str]:
+    """Key and text of a pair; the key is noted among those seen.
+
+    Raises:
+        RejectedError: It has no such halves, or its key was seen before.
+    """
+    key, equals, text = pair.partition("=")
+    if not equals or not key:
+        raise RejectedError(f"-p {pair}: write key=value")
+    if key in seen:
+        raise RejectedError(f"-p {key} is given twice: give a list as {key}=A,B")
+    seen.add(key)
+    return key, text
 
 
 def parse(model: type[BaseModel], key: str, text: str) -> Any:

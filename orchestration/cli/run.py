@@ -24,8 +24,9 @@ def run(
 ) -> int:
     """Start the workflow COMMAND, and follow it to its end.
 
-    Exit code: 0 completed, 1 failed or cancelled, 2 wrong input, 3 cannot reach the store or the
-    broker. Ctrl-C leaves the run as it is, and exits 130.
+    Exit code: 0 completed, 1 failed or cancelled, 2 wrong input, 3 not now: the store or the broker
+    cannot be reached, an emergency stop holds, or too many runs are pending. Ctrl-C leaves the run
+    as it is, and exits 130.
     """
     found = settings.load()
     wish = make_wish(command, pairs, file, found)

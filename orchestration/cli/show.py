@@ -89,6 +89,8 @@ def place(worker: Json | None) -> str:
     """Host, process and release of a worker."""
     if worker is None:
         return "a forgotten worker"
+    if worker["host"] is None:
+        return "an agent outside"
     return f"{worker['host']}:{worker['pid']} (release {worker['release']}, {worker['id'][:8]})"
 
 

@@ -27,6 +27,15 @@ def add(session: Session, now: datetime, actor: str, action: str, subject: str) 
     )
 
 
+def last_actor(session: Session, action: str, subject: str) -> str | None:
+    """Who did this to a subject last, and why; None: nobody did."""
+    row = session.one(
+        "SELECT actor FROM audit WHERE action = ? AND subject = ? ORDER BY id DESC LIMIT 1",
+        *(action, subject),
+    )
+    return None if row is None else str(row[0])
+
+
 def after(session: Session, last: int, limit: int) -> list[Deed]:
     """What was done after one deed, oldest first."""
     rows = session.all(

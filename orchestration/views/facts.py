@@ -6,8 +6,18 @@ from datetime import datetime, timedelta
 
 from orchestration.liveness import SILENT_AFTER_S
 from orchestration.ports import Locks, Session
-from orchestration.state import StepStatus
-from orchestration.store import agents, attempts, control, queues, runs, steps, stops, workers
+from orchestration.state import RunStatus, StepStatus
+from orchestration.store import (
+    agents,
+    attempts,
+    audit,
+    control,
+    queues,
+    runs,
+    steps,
+    stops,
+    workers,
+)
 from orchestration.store.agents import AgentRow
 from orchestration.store.runs import RunRow
 from orchestration.store.steps import OUTSIDE, StepRow
@@ -40,6 +50,7 @@ class Facts:
         holders: The runs that hold the slots.
         acting: Step, branch and worker of each attempt that may still act.
         busy: For each agent how many branches are sent or running.
+        paused: Who has paused it, and why; None: it is not paused.
         stopped: Who has stopped everything, and why; None: no emergency stop holds up this run.
         broker: A broker that was found away; None: it was not, or nobody looked.
         writer: The process that has the store to itself for seconds; None: nobody was found.
@@ -60,6 +71,7 @@ class Facts:
     errors: Sequence[str] = ()
     silent: frozenset[str] = frozenset()
     idle: frozenset[str] = frozenset()
+    paused: str | None = None
     stopped: str | None = None
     broker: Away | None = None
     writer: int | None = None
@@ -104,8 +116,15 @@ def load(session: Session, locks: Locks, run_id: str, slots: int, now: datetime)
         acting=acting,
         busy={row.agent: queues.look(session, row.agent).busy for row in rows},
         errors=error_messages(session, run),
+        paused=paused_by(session, run),
         stopped=stopped_by(session, run),
     )
+
+
+def paused_by(session: Session, run: RunRow) -> str | None:
+    """Who has paused a run, and why; None: it is not paused."""
+    is_paused = run.status is RunStatus.PAUSED
+    return audit.last_actor(session, "pause", run.id) if is_paused else None
 
 
 def stopped_by(session: Session, run: RunRow) -> str | None:

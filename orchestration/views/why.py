@@ -51,7 +51,8 @@ def why(facts: Facts) -> Blocker:
         return for_all
     match run.status:
         case RunStatus.PAUSED:
-            return Blocker("paused", f"{run.id} is paused", f"`{command('resume', run)}`")
+            who = f" by {facts.paused}" if facts.paused else ""
+            return Blocker("paused", f"{run.id} is paused{who}", f"`{command('resume', run)}`")
         case RunStatus.PENDING:
             return pending(facts)
         case RunStatus.RUNNING | RunStatus.WAITING:

@@ -178,6 +178,8 @@ def attempt(session: Session, row: AttemptRow) -> dict[str, Any]:
 
 
 def _worker(session: Session, worker: str | None) -> dict[str, Any] | None:
+    if worker and worker.startswith(steps.OUTSIDE):
+        return {"id": worker, "host": None, "pid": None, "release": None}
     row = workers.get(session, worker) if worker else None
     if row is None:
         return None

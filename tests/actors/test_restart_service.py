@@ -171,6 +171,7 @@ def test_a_hook_is_run_to_its_end_once(rq: RqFleet, tmp_path: Path) -> None:
     for _ in range(2):
         assert restart(rq, hook)["started_by"] == "hook"
     assert calls.read_text() == f"restart_1:{RESTARTING}\n"
+    assert 0 < rq.redis.ttl("orchestration:restart:restart_1") <= 3_600, "notes go soon after"
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,7 @@ def test_a_pair_wins_over_the_file() -> None:
         (["=3"], "write key=value"),
         (["colour=red"], "unknown parameter 'colour'; this workflow takes: count"),
         (["count=1", "count=2"], "given twice"),
+        (["colour=red", "size"], "unknown parameter 'colour'.*; -p size: write key=value"),
     ],
 )
 def test_what_is_no_parameter_is_refused(pairs: list[str], says: str) -> None:

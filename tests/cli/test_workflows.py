@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.cli import selecting
+from orchestration.cli import selecting, show
 from orchestration.client import Client
 from orchestration.clock import new_id
 from orchestration.engine.by import By
@@ -105,6 +105,26 @@ def test_a_run_is_paused_resumed_and_cancelled(values: Values, client: Client) -
         assert outcome["id"] == run_id
         assert outcome["status"] in {status, "running", "pending"}
     assert client.workflow(run_id).status()["status"] == "cancelled"
+
+
+def test_why_and_by_whom_a_run_is_paused_is_told(cli: Cli, client: Client) -> None:
+    run_id = client.start("asking").workflow_id
+    client.engine.pause(run_id, By("ann", "prices look wrong"))
+    for verb in ("show", "why"):
+        told = cli("workflows", verb, run_id).stdout
+        assert f"{run_id} is paused by ann: prices look wrong" in told
+
+
+def test_an_approval_of_what_does_not_wait_names_why(cli: Cli, client: Client) -> None:
+    run_id = client.start("asking").workflow_id
+    error = cli("workflows", "approve", run_id, "--step", "nothing", "--yes", code=2).stderr
+    assert f"`orchestrate workflows why {run_id}`" in error
+
+
+def test_where_an_attempt_was_is_told_of_agents_outside_too() -> None:
+    outside = {"id": "outside:x", "host": None, "pid": None, "release": None}
+    assert show.place(outside) == "an agent outside"
+    assert show.place(None) == "a forgotten worker"
 
 
 def test_a_failed_run_is_retried(values: Values, cli: Cli) -> None:

@@ -147,9 +147,9 @@ CASES: dict[str, tuple[Facts, str, str, str]] = {
     ),
     "pending, and about to start": (facts(R.PENDING), "starting", "a slot is free", "in a moment"),
     "paused": (
-        facts(R.PAUSED, step(S.HELD)),
+        facts(R.PAUSED, step(S.HELD), paused="ann: prices look wrong"),
         "paused",
-        "job_1 is paused",
+        "job_1 is paused by ann: prices look wrong",
         "orchestrate workflows resume job_1",
     ),
     "waiting for a person": (
