@@ -1,30 +1,78 @@
-"""Logging for processes of ours: lines for people, or JSON for collectors."""
+"""Logging for processes of ours: lines for people, or JSON for collectors.
+
+Whoever works on a run, or on a message, says so once with `about`; each line that is written
+meanwhile in that thread, or in a task of it, names them, whoever writes it.
+"""
 
 import json
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import Any, TextIO
 
 from typing_extensions import override
 
-FIELDS = ("workflow_id", "step", "attempt")
+FIELDS = ("workflow_id", "step", "attempt", "correlation_id", "trace_id")
+
+_subject: ContextVar[dict[str, Any]] = ContextVar("subject", default={})  # noqa: B039 - never changed
+
+
+@contextmanager
+def about(**fields: Any) -> Iterator[None]:
+    """Let every line say what it is about, until the block ends.
+
+    Args:
+        fields: Some of `FIELDS`; None: as around the block.
+    """
+    known = {name: value for name, value in fields.items() if value is not None}
+    token = _subject.set({**_subject.get(), **known})
+    try:
+        yield
+    finally:
+        _subject.reset(token)
+
+
+def subject(record: logging.LogRecord) -> dict[str, Any]:
+    """What a line is about: by the record itself, else by whom it was written for."""
+    found = {**_subject.get(), **vars(record)}
+    return {name: found[name] for name in FIELDS if name in found}
+
+
+def one_word(value: Any) -> str:
+    """A value that nobody can take for another field, or for another line."""
+    text = str(value)
+    return text if text.isprintable() and " " not in text else repr(text)
+
+
+class ConsoleFormatter(logging.Formatter):
+    """A line for people, with what it is about at its end."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(name)s  %(message)s")
+
+    @override
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """The line without a traceback."""
+        words = [f"{name}={one_word(value)}" for name, value in subject(record).items()]
+        return "  ".join([super().formatMessage(record), *words])
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line, with the run, step and attempt where a record carries them."""
+    """One JSON object a line, with what it is about."""
 
     @override
     def format(self, record: logging.LogRecord) -> str:
         """The record as JSON text."""
-        line = {
+        line: dict[str, Any] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(),
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
         }
-        line.update({name: vars(record)[name] for name in FIELDS if name in vars(record)})
+        line.update(subject(record))
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str)
@@ -61,8 +109,8 @@ def configure(
         stream: Where to; None: standard error as it is now.
     """
     handler = logging.StreamHandler(stream or sys.stderr)
-    console = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s  %(message)s")
-    handler.setFormatter(MaskingFormatter(JsonFormatter() if form == "json" else console, mask))
+    lines = JsonFormatter() if form == "json" else ConsoleFormatter()
+    handler.setFormatter(MaskingFormatter(lines, mask))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("pika").setLevel("CRITICAL")
     logging.getLogger("stamina").setLevel("ERROR")  # whoever retries says why himself

@@ -57,6 +57,12 @@ class Command:
     _tell: Tell = field(default=lambda *_: None, repr=False, compare=False)
     _cancelled: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
 
+    @property
+    def subject(self) -> dict[str, Any]:
+        """What log lines are about that are written for it."""
+        found = {"workflow_id": self.workflow_id, "step": self.step}
+        return {**found, "attempt": self.attempt, "correlation_id": self.id}
+
     @override
     def __str__(self) -> str:
         return self.name

@@ -15,6 +15,7 @@ from orchestration.bus.line import Incoming
 from orchestration.bus.memory import Memory
 from orchestration.clock import new_id
 from orchestration.errors import BrokerError, MalformedMessageError, RejectedError
+from orchestration.logs import about
 from orchestration.messages import (
     ORCHESTRATORS,
     STOP_KEY,
@@ -165,7 +166,8 @@ class Service:
             if answer is None:
                 self._memory.begin(key)
                 job = _Job(command)
-                answer = await self._outcome(job, self._obey if built_in else self._handle)
+                with about(**command.subject):
+                    answer = await self._outcome(job, self._obey if built_in else self._handle)
         if (note := self._notes.pop(place_of(command), None)) is not None:
             await self._tell_progress(*note)
         self._memory.end(key, await self._respond(envelope, command, answer))

@@ -6,6 +6,7 @@ with their beat, agents that are not ours by an answer. Workflows of the system 
 """
 
 import re
+from functools import partial
 from json import dumps
 
 from orchestration.decide import facts
@@ -84,7 +85,8 @@ def clear(tx: Transaction) -> int:
     for run_id in found:
         reason = f"emergency stop by {stop_now.actor}: {stop_now.reason}" if stop_now else ""
         runs.set_reason(tx.session, run_id, reason)
-        tx.contain(lambda r=run_id: advance(tx, r, facts.CancelRequested()), f"stop of {run_id}")  # type: ignore[misc]
+        cancel = partial(advance, tx, run_id, facts.CancelRequested())
+        tx.contain(run_id, cancel, f"stop of {run_id}")
     cancelled = len(set(found) - set(runs.to_stop(tx.session, BATCH)))
     stops.count_cancelled(tx.session, cancelled)
     return cancelled

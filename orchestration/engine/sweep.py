@@ -48,11 +48,11 @@ def fire_timers(tx: Transaction) -> int:
     for row in due:
         if current := steps.get(tx.session, *row.key):
             put_off = partial(timers.postpone_step, tx.session, row.key, later)
-            tx.contain(partial(fire, tx, current), f"timer of {row.key}", put_off)
+            tx.contain(row.run_id, partial(fire, tx, current), f"timer of {row.key}", put_off)
     overdue = runs.due(tx.session, tx.now, BATCH, tx.rules.scope)
     for run_id in overdue:
         put_off = partial(timers.postpone_run, tx.session, run_id, later)
-        tx.contain(partial(run_out, tx, run_id), f"deadline of {run_id}", put_off)
+        tx.contain(run_id, partial(run_out, tx, run_id), f"deadline of {run_id}", put_off)
     rested = circuits.due(tx.session, tx.now, BATCH)
     for agent in rested:
         rest_over(tx, agent)
@@ -129,11 +129,12 @@ def take_over(tx: Transaction, worker: WorkerRow, *, dead: bool) -> int:
     """
     owned = steps.owned_by(tx.session, worker.id, tx.rules.scope)
     for row in owned:
-        tx.contain(partial(move_on, tx, row, worker, dead=dead), f"take-over of {row.key}")
+        work = partial(move_on, tx, row, worker, dead=dead)
+        tx.contain(row.run_id, work, f"take-over of {row.key}")
     if dead and (settled := attempts.settle_all(tx.session, worker.id, tx.rules.scope)):
         tx.queues.update(steps.ready_queues(tx.session))  # what acted may have filled a limit
         for run_id in settled:
-            tx.contain(partial(nudge, tx, run_id), f"settling of {run_id}")
+            tx.contain(run_id, partial(nudge, tx, run_id), f"settling of {run_id}")
     if dead and (tx.rules.scope is None or holds_nothing(tx, worker.id)):
         workers.leave(tx.session, worker.id, tx.now, died=True)
     elif tx.rules.scope is None:

@@ -10,8 +10,9 @@ from orchestration.definitions import Route
 from orchestration.engine.allowance import Allowance
 from orchestration.engine.strangers import Strangers
 from orchestration.errors import OrchestrationError
+from orchestration.logs import about
 from orchestration.ports import Dispatch, Session
-from orchestration.store import agents
+from orchestration.store import agents, runs
 from orchestration.store.steps import StepRow
 
 log = logging.getLogger(__name__)
@@ -84,15 +85,20 @@ class Transaction:
         return self.strangers.have_room(self.session, self.now, self.rules.silence)
 
     def contain(
-        self, work: Callable[[], object], about: str, instead: Callable[[], object] | None = None
+        self,
+        run_id: str,
+        work: Callable[[], object],
+        what: str,
+        instead: Callable[[], object] | None = None,
     ) -> None:
         """Do one of many pieces of work; if it is refused, only its own writes are undone.
 
         One run that cannot be moved must not hold up the timers of all others.
 
         Args:
+            run_id: Whose work it is.
             work: What to do.
-            about: What to call it in the log.
+            what: What to call it in the log.
             instead: What to do where it is refused.
         """
         sent = len(self.outgoing)
@@ -100,7 +106,8 @@ class Transaction:
         try:
             work()
         except OrchestrationError:
-            log.exception("left as it was: %s", about)
+            with about(workflow_id=run_id, correlation_id=runs.correlation(self.session, run_id)):
+                log.exception("left as it was: %s", what)
             self.session.run("ROLLBACK TO SAVEPOINT contained")
             del self.outgoing[sent:]
             if instead is not None:

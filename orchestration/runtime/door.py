@@ -1,6 +1,7 @@
 """The door: what a message means is found out here, before any transaction."""
 
 import json
+import logging
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from orchestration.engine.intake import Received
 from orchestration.engine.submit import Command, prepare
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import MalformedMessageError, OrchestrationError, RejectedError
+from orchestration.logs import about
 from orchestration.messages import (
     NEVER_ANSWERED,
     ORCHESTRATORS,
@@ -28,6 +30,8 @@ from orchestration.messages import (
 from orchestration.settings import Settings
 from orchestration.store import commands
 from orchestration.store.dead_letters import DeadLetter
+
+log = logging.getLogger("rabbitmq_orchestration")
 
 LONGEST_KEY = 200
 LARGEST_METRICS = 16 * 2**10
@@ -163,12 +167,14 @@ class Door:
         return lambda tx: intake.bury(tx, letter, answer=answer, error=error, copied=copied)
 
     def fail(self, delivery: Delivery, error: Exception) -> Operation:
-        """Keep a message that broke what was to handle it, and tell its sender."""
+        """Keep a message that broke what was to handle it, and tell its sender and the log."""
         problem = traceback.format_exception_only(error)[-1].strip()
         try:
             known = readable(decoded(delivery.body))
         except MalformedMessageError:
             known = {}
+        with about(correlation_id=known.get("message_id")):
+            log.error("ingress: a message on %s failed", delivery.routing_key, exc_info=error)
         return self.bury(delivery, MalformedMessageError("failed", problem, **known))
 
     def _lost(self, delivery: Delivery, envelope: Envelope, reason: str) -> Operation | None:

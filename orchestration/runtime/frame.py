@@ -7,12 +7,14 @@ import math
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 from typing_extensions import override
 
+from orchestration import logs
 from orchestration.context import Context, Fleet
 from orchestration.definitions import Action, App
 from orchestration.engine import Engine
@@ -94,7 +96,7 @@ class Frame:
         """
         held = (dispatch.run_id, dispatch.step, dispatch.branch), dispatch.attempt
         attempt = Attempt(held, held)
-        with self._gate.entered(attempt.held, alone=dispatch.alone):
+        with about(held), self._gate.entered(attempt.held, alone=dispatch.alone):
             if self.draining:
                 return False
             if self.cut_off:
@@ -149,9 +151,10 @@ class Frame:
     def _run(self, errand: Errand) -> None:
         """See each attempt of an errand to its end."""
         while (attempt := errand.attempt) is not None and attempt.claim is not None:
-            done = self._perform(attempt, attempt.claim, errand)
-            if not done:
-                log.info("%s: its claim was lost, its result is dropped", attempt.held)
+            with about(attempt.held):
+                done = self._perform(attempt, attempt.claim, errand)
+                if not done:
+                    log.info("%s: its claim was lost, its result is dropped", attempt.held)
             errand.go_on(done=done)
 
     def _perform(self, attempt: Attempt, claim: Claim, errand: Errand) -> bool:
@@ -215,6 +218,12 @@ class Frame:
         if workflow is None:
             raise RejectedError(f"this worker does not know the workflow {claim.command}")
         return workflow.parameters.model_validate_json(claim.parameters)
+
+
+def about(held: Held) -> AbstractContextManager[None]:
+    """Let log lines say which attempt they are about."""
+    (run_id, step, _), attempt = held
+    return logs.about(workflow_id=run_id, step=step, attempt=attempt)
 
 
 def as_report(attempt: Attempt, claim: Claim) -> Report:

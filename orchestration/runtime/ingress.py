@@ -203,15 +203,13 @@ class Ingress:
         if isinstance(outcome, StoreError):
             raise outcome
         if outcome is not None:
-            log.error("ingress: a message on %s failed", delivery.routing_key, exc_info=outcome)
             self._engine.commit(self._door.fail(delivery, outcome))
 
     def _read(self, delivery: Delivery) -> Operation | None:
         """What is to be written for a message alone, if anything is."""
         try:
             meaning = self._door.read(delivery)
-        except Exception as error:  # the outermost frame of one message
-            log.exception("ingress: a message on %s could not be read", delivery.routing_key)
+        except Exception as error:  # noqa: BLE001 - the outermost frame of one message
             return self._door.fail(delivery, error)
         if isinstance(meaning, Envelope):
             self._keep_beat(meaning)

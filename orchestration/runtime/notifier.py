@@ -21,6 +21,7 @@ from orchestration.engine import Engine, alerts
 from orchestration.engine.speech import CANCEL
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import StoreError
+from orchestration.logs import about
 from orchestration.messages import EXCHANGE, MessageType, compose, plain, routing_key
 from orchestration.ports import Locks, Session
 from orchestration.runtime.echoes import Echoes
@@ -215,7 +216,8 @@ class Notifier:
         except StoreError:
             raise
         except Exception:
-            log.exception("notifier: a bug: nothing can be said about run %s", row.run_id)
+            with about(workflow_id=row.run_id):
+                log.exception("notifier: a bug: nothing can be said about run %s", row.run_id)
             self._lanes.refuse(row.lane)
             return None
 

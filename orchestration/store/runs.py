@@ -181,6 +181,12 @@ def requester_and_status(session: Session, run_id: str) -> tuple[set[str], RunSt
     return set() if row[1] is None else {row[0], row[1]}, RunStatus(row[2])
 
 
+def correlation(session: Session, run_id: str) -> str | None:
+    """The message that asked for a run, if it was one."""
+    row = session.one("SELECT correlation_id FROM runs WHERE id = ?", run_id)
+    return None if row is None else row[0]
+
+
 def get(session: Session, run_id: str) -> RunRow:
     """The run as people see it.
 
