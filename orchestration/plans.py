@@ -1,5 +1,6 @@
 """Steps as data, and the plan that each run keeps a snapshot of."""
 
+import hashlib
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -149,9 +150,19 @@ class Plan:
         return {step.name: step for step in self.steps}
 
     @cached_property
+    def fans_out(self) -> Mapping[str, bool]:
+        """For each step whether its result is a list."""
+        return {step.name: step.fans_out for step in self.steps}
+
+    @cached_property
     def text(self) -> str:
         """Itself as JSON text, the same for equal plans."""
         return dump(self)
+
+    @cached_property
+    def digest(self) -> str:
+        """What tells it from every other plan."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
 
     def known_to(self, step: str) -> tuple[str, ...]:
         """The steps whose results one may read: all that is finished before it starts.

@@ -67,7 +67,7 @@ RUN_TRANSITIONS: Mapping[RunStatus, frozenset[RunStatus]] = {
 STEP_TRANSITIONS: Mapping[StepStatus, frozenset[StepStatus]] = {
     S.WAITING: frozenset({S.HELD, S.READY, S.CANCELLED}),
     S.HELD: frozenset({S.READY, S.CANCELLED}),
-    S.READY: frozenset({S.QUEUED, S.HELD, S.FAILED, S.CANCELLED}),
+    S.READY: frozenset({S.QUEUED, S.RUNNING, S.HELD, S.FAILED, S.CANCELLED}),
     S.QUEUED: frozenset({S.RUNNING, S.READY, S.HELD, S.FAILED, S.CANCELLED}),
     S.RUNNING: frozenset({S.READY, S.HELD, S.BACKOFF, S.COMPLETED, S.FAILED, S.CANCELLED}),
     S.BACKOFF: frozenset({S.READY, S.HELD, S.CANCELLED}),
@@ -84,12 +84,14 @@ class Run:
 
     Attributes:
         tallies: For each step that has begun, how many of its branches have which status.
-            A step without a tally has not begun; an empty tally is a fan-out over nothing.
+            A step without a tally has not begun; an empty tally is a fan-out over nothing. What
+            is sent counts as ready: no decision depends on where its message is.
         ending: Where an undoing run will end.
         parameters: What it was started with, as JSON text.
         rank: Where its steps stand in line: lower goes first.
         requester: Who is told about it on the bus; None: nobody.
         attempts_from: From where the attempts of its new branches count.
+        system: Whether it goes on during an emergency stop.
     """
 
     id: str
@@ -102,6 +104,7 @@ class Run:
     rank: float = 0.0
     requester: str | None = None
     attempts_from: int = 0
+    system: bool = False
 
     def to(self, status: RunStatus) -> "Run":
         """This run in another status.

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from orchestration.state import StepStatus
-
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
@@ -46,11 +44,10 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class StartTimedOut:
-    """No worker took the branch in time; `source` is whether it was ready or sent."""
+    """No worker took the branch in time."""
 
     step: str
     branch: int
-    source: StepStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ def failed(run: Run, fact: Failed) -> Decision:
 
 def start_timed_out(run: Run, fact: StartTimedOut) -> Decision:
     """What nobody takes has failed: no further try would find a worker either."""
-    return _give_up(run, fact.step, fact.branch, fact.source)
+    return _give_up(run, fact.step, fact.branch, StepStatus.READY)
 
 
 def lost(run: Run, fact: Lost) -> Decision:
@@ -92,7 +92,7 @@ def approved(run: Run, fact: Approved) -> Decision:
 def pause_requested(run: Run, _fact: PauseRequested) -> Decision:
     """Hold what has not been claimed; what is claimed may finish."""
     run = run.to(RunStatus.PAUSED)
-    return Decision(*_move_all(run, (StepStatus.READY, StepStatus.QUEUED), StepStatus.HELD))
+    return Decision(*_move_all(run, (StepStatus.READY,), StepStatus.HELD))
 
 
 def resume_requested(run: Run, _fact: ResumeRequested) -> Decision:

@@ -10,7 +10,7 @@ from orchestration import paths
 from orchestration.decide import decide, facts
 from orchestration.decide.effects import Effect, Move, MoveAll, Open, Resolve, Settle
 from orchestration.decide.facts import Fact
-from orchestration.engine import alerts, approvals, circuits, speech
+from orchestration.engine import alerts, approvals, circuits, opening, speech
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import RejectedError
 from orchestration.plans import UNDO
@@ -43,20 +43,42 @@ class Outcome:
     blames: bool = False
 
 
-def advance(tx: Transaction, run_id: str, fact: Fact, outcome: Outcome | None = None) -> Run:
-    """Follow a fact to its end, and write all that it means."""
-    before = run = runs.load(tx.session, run_id)
+def advance(tx: Transaction, run: Run | str, fact: Fact, outcome: Outcome | None = None) -> Run:
+    """Follow a fact to its end, and write all that it means.
+
+    Args:
+        tx: The transaction.
+        run: The run as it is in the store, or its id where it has to be loaded.
+        fact: What happened.
+        outcome: How the attempt ended that the fact is about.
+    """
+    before = runs.load(tx.session, run) if isinstance(run, str) else run
+    return finish(tx, before, follow(tx, before, fact, outcome))
+
+
+def follow(tx: Transaction, run: Run, fact: Fact, outcome: Outcome | None = None) -> Run:
+    """Decide, and write what becomes of branches; the run itself is left for `finish`."""
     open_facts = deque([fact])
     while open_facts:
         decision = decide(run, open_facts.popleft())
         run = decision.run
         for effect in decision.effects:
             open_facts.extend(apply(tx, run, effect, outcome))
-    runs.save(tx.session, before, run, tx.now, tx.rules.workflow_timeout)
-    if not (before.status.ended and run.status.ended):
-        measure(tx, run)
+    return run
+
+
+def finish(tx: Transaction, before: Run, run: Run, taken: StepRow | None = None) -> Run:
+    """Begin the branches that were opened, and write the run; one of them may be taken already."""
+    opening.begin(tx, run)
+    if run is before:
+        return run
+    done = share_done(tx, run)
+    if taken is not None:
+        run = run.moved(taken.step, StepStatus.READY, StepStatus.RUNNING)
+    runs.save(tx.session, before, run, done, tx.now, tx.rules.workflow_timeout)
+    tell(tx, run, outbox.PROGRESS)
     if run.status is not before.status:
-        events.add(tx.session, run_id, tx.now, f"run.{run.status}")
+        events.add(tx.session, run.id, tx.now, f"run.{run.status}")
         tx.slot_freed = True
     if run.status.ended and not before.status.ended:
         tell(tx, run, outbox.FINAL)
@@ -77,10 +99,14 @@ def tell_failure(tx: Transaction, run: Run) -> None:
 
 def measure(tx: Transaction, run: Run) -> None:
     """Write how much of a run is done, for its requester too."""
-    at_work = run.count(StepStatus.RUNNING)
-    fractions = tallies.fractions(tx.session, run.id) if at_work else {}
-    runs.advance(tx.session, run.id, progress(run, fractions))
+    runs.advance(tx.session, run.id, share_done(tx, run))
     tell(tx, run, outbox.PROGRESS)
+
+
+def share_done(tx: Transaction, run: Run) -> float:
+    """How much of a run is done, what its running branches have told included."""
+    at_work = run.count(StepStatus.RUNNING)
+    return progress(run, tallies.fractions(tx.session, run.id) if at_work else {})
 
 
 def tell(tx: Transaction, run: Run, what: str) -> None:
@@ -147,6 +173,7 @@ def look_up(tx: Transaction, run: Run, path: str) -> Any:
 def open_branches(tx: Transaction, run: Run, effect: Open) -> None:
     """Write new branches, or the undo of one."""
     target = run.plan.step[effect.step.removeprefix(UNDO)]
+    due_at = due_in(tx, run, effect.step, effect.status)
     branches = range(effect.first, effect.first + effect.count) if effect.count else (-1,)
     for branch, item in zip(branches, items_of(tx, run, effect), strict=True):
         status = effect.status if branch >= 0 else StepStatus.SKIPPED
@@ -161,13 +188,14 @@ def open_branches(tx: Transaction, run: Run, effect: Open) -> None:
             item=item,
             opened_at=tx.now,
             attempt=run.attempts_from,
-            due_at=due_in(tx, run, effect.step, effect.status),
+            due_at=due_at,
+            deadline=due_at,
+            ended_at=tx.now if status is StepStatus.SKIPPED else None,
         )
-        steps.insert(tx.session, new)
         if status is StepStatus.READY:
-            tx.queues.add(new.agent)
             tx.opened.append(new)
         else:
+            steps.insert(tx.session, new)
             events.add(tx.session, run.id, tx.now, f"step.{status}", (effect.step, branch))
     if effect.status is StepStatus.WAITING and effect.count:
         approvals.begin(tx, run, effect.step)
@@ -190,7 +218,8 @@ def move(tx: Transaction, run: Run, effect: Move, outcome: Outcome | None) -> No
         raise AssertionError("a branch moves only with an outcome")
     row = outcome.row
     if effect.target is StepStatus.COMPLETED:
-        steps.complete(tx.session, row, tx.now, outcome.result, outcome.artifact)
+        result = outcome.result, outcome.artifact
+        steps.complete(tx.session, row, tx.now, result, run.count(StepStatus.COMPLETED) - 1)
         circuits.succeeded(tx, row)
     else:
         write_outcome(tx, row, outcome)

@@ -1,20 +1,20 @@
 """Claim → work → fenced completion: how one worker, and only one, ends an attempt."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from orchestration.decide import facts
-from orchestration.engine import dispatch, emergency, yields
-from orchestration.engine.advance import Outcome, advance, measure
+from orchestration.engine import emergency, opening, room, yields
+from orchestration.engine.advance import Outcome, advance, finish, follow, measure
 from orchestration.engine.transaction import Transaction
 from orchestration.engine.yields import Yield
-from orchestration.plans import UNDO, Plan
+from orchestration.plans import UNDO
 from orchestration.ports import Dispatch
 from orchestration.state import Run, StepStatus
-from orchestration.store import agents, artifacts, attempts, runs, steps, workers
+from orchestration.store import agents, artifacts, attempts, runs, steps
 from orchestration.store.steps import StepRow
 
 Key = tuple[str, str, int]
@@ -44,7 +44,7 @@ class Claim:
     item: Any
     never_retry: tuple[str, ...]
     progress_timeout: timedelta | None
-    fans_out: dict[str, bool]
+    fans_out: Mapping[str, bool]
     configures: tuple[str, ...] = ()
 
     @property
@@ -71,63 +71,50 @@ class Report:
 
 def claim(tx: Transaction, message: Dispatch) -> Claim | None:
     """Take a queued attempt; None where it is no longer to be had, or not by this worker."""
-    row = steps.get(tx.session, message.run_id, message.step, message.branch)
-    if row is None or row.status is not StepStatus.QUEUED or row.attempt != message.attempt - 1:
+    found = steps.get_with_run(tx.session, (message.run_id, message.step, message.branch))
+    if found is None:
         return None
-    if row.offer not in tx.rules.offers or not workers.is_present(tx.session, tx.rules.me):
+    row, run = found
+    if row.status is not StepStatus.QUEUED or row.attempt != message.attempt - 1:
         return None
-    if emergency.forbids(tx, row.run_id):
+    queue = room.look(tx, row.agent)
+    if row.offer not in tx.rules.offers or not queue.listed or (queue.stopped and not run.system):
         return None
-    run = runs.get(tx.session, row.run_id)
-    return take(tx, row, run.plan, run.parameters)
+    steps.claim(tx.session, opening.claimed(tx, run, row))
+    runs.recount(tx.session, run.moved(row.step, StepStatus.READY, StepStatus.RUNNING))
+    if queue.ready is not None:
+        tx.queues.add(row.agent)
+    return as_claim(row, run)
 
 
-def take(tx: Transaction, row: StepRow, plan: Plan, parameters: str) -> Claim:
-    """Write that this worker works on the next attempt of a branch that may begin."""
-    target = plan.step[row.step.removeprefix(UNDO)]
-    deadline = tx.now + target.timeout
-    silent_at = tx.now + (target.progress_timeout or target.timeout)
-    steps.claim(tx.session, row, tx.rules.me, tx.now, min(deadline, silent_at), deadline)
-    tx.queues.add(row.agent)
+def as_claim(row: StepRow, run: Run) -> Claim:
+    """What a worker has to know that takes the next attempt of a branch."""
+    target = run.plan.step[row.step.removeprefix(UNDO)]
     return Claim(
         key=row.key,
         attempt=row.attempt + 1,
         agent=row.agent,
         action=row.offer.removeprefix(f"{row.agent}.").rpartition("@")[0],
-        command=plan.name,
-        parameters=parameters,
+        command=run.plan.name,
+        parameters=run.parameters,
         item=None if row.item is None else json.loads(row.item),
         never_retry=target.retry.never,
         progress_timeout=target.progress_timeout,
-        fans_out={step.name: step.fans_out for step in plan.steps},
+        fans_out=run.plan.fans_out,
         configures=tuple(target.configures),
     )
-
-
-def take_next(tx: Transaction, run: Run) -> Claim | None:
-    """Take one of the branches that a completion has just opened, unless others come first.
-
-    It saves a message and a transaction, and is no privilege: a branch of better rank that waits
-    for a thread of this worker, or for room in that queue, has it. Nothing waits for an agent that
-    is paused or at its limit, for another kind of worker, or during an emergency stop.
-    """
-    for row in tx.opened:
-        if row.run_id == run.id and is_ours(tx, row) and dispatch.may_begin(tx, row):
-            return take(tx, row, run.plan, run.parameters)
-    return None
-
-
-def is_ours(tx: Transaction, row: StepRow) -> bool:
-    """Whether this worker can do a branch, and others look after what it claims."""
-    able = row.offer in tx.rules.offers and row.agent not in tx.rules.outside
-    return able and workers.is_present(tx.session, tx.rules.me)
 
 
 def held(tx: Transaction, key: Key, attempt: int) -> StepRow | None:
     """The branch, if this worker still holds this attempt of it."""
     row = steps.get(tx.session, *key)
-    mine = row is not None and row.status is StepStatus.RUNNING and row.owner == tx.rules.me
-    return row if mine and row is not None and row.attempt == attempt else None
+    return row if row is not None and is_mine(tx, row, attempt) else None
+
+
+def is_mine(tx: Transaction, row: StepRow, attempt: int) -> bool:
+    """Whether this worker still holds an attempt of a branch."""
+    mine = row.status is StepStatus.RUNNING and row.owner == tx.rules.me
+    return mine and row.attempt == attempt
 
 
 def keep(tx: Transaction, key: Key, attempt: int, name: str, piece: tuple[int, bytes]) -> None:
@@ -155,17 +142,20 @@ def complete(
         take_on: Is given the claim that follows at once, or None where none does; it must not
             forget the last that it was given before this is known to be committed.
     """
-    row = held(tx, key, attempt)
-    if row is None:
+    found = steps.get_with_run(tx.session, key)
+    if found is None or not is_mine(tx, found[0], attempt):
         return is_done(tx, key, attempt) or give_up(tx, key, attempt)
+    row, before = found
     if also.configuration and emergency.forbids(tx, key[0]):
         return False
     yields.write(tx, row, attempt, also)
     text, artifact = result
     outcome = Outcome(kind="completed", row=row, result=text, artifact=artifact)
-    run = advance(tx, key[0], facts.Completed(key[1], key[2]), outcome)
+    run = follow(tx, before, facts.Completed(key[1], key[2]), outcome)
+    taken = None if take_on is None else opening.take_first(tx, run)
+    finish(tx, before, run, taken)
     if take_on is not None:
-        take_on(take_next(tx, run))
+        take_on(as_claim(taken, run) if taken else None)
     return True
 
 

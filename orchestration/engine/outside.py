@@ -8,6 +8,7 @@ twice does no harm.
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from orchestration.decide import facts
@@ -31,11 +32,21 @@ LONGEST_STATUS = 50
 
 def send(tx: Transaction, row: StepRow) -> None:
     """Give an attempt to an agent that is not ours, with the command that tells it so."""
-    plan = runs.get(tx.session, row.run_id).plan
-    target = plan.step[row.step.removeprefix(UNDO)]
+    run = runs.load(tx.session, row.run_id)
+    target = run.plan.step[row.step.removeprefix(UNDO)]
     deadline = tx.now + target.timeout
-    silent_at = min(deadline, tx.now + tx.rules.grace)
-    steps.claim(tx.session, row, steps.OUTSIDE + row.agent, tx.now, silent_at, deadline)
+    holder = steps.OUTSIDE + row.agent
+    claimed = replace(
+        row,
+        owner=holder,
+        worker=holder,
+        attempt=row.attempt + 1,
+        claimed_at=tx.now,
+        due_at=min(deadline, tx.now + tx.rules.grace),
+        deadline=deadline,
+    )
+    steps.claim(tx.session, claimed)
+    runs.recount(tx.session, run.moved(row.step, StepStatus.READY, StepStatus.RUNNING))
     speech.command(tx, row, row.attempt + 1, deadline)
 
 

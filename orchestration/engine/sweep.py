@@ -49,7 +49,7 @@ def fire_timers(tx: Transaction) -> int:
         if current := steps.get(tx.session, *row.key):
             put_off = partial(timers.postpone_step, tx.session, row.key, later)
             tx.contain(row.run_id, partial(fire, tx, current), f"timer of {row.key}", put_off)
-    overdue = runs.due(tx.session, tx.now, BATCH, tx.rules.scope)
+    overdue = timers.due_runs(tx.session, tx.now, BATCH, tx.rules.scope)
     for run_id in overdue:
         put_off = partial(timers.postpone_run, tx.session, run_id, later)
         tx.contain(run_id, partial(run_out, tx, run_id), f"deadline of {run_id}", put_off)
@@ -99,7 +99,7 @@ def give_up_waiting(tx: Transaction, row: StepRow) -> None:
     message = f"no worker took it in time: is one up that serves {row.agent}?"
     if spared:
         message = f"it was not sent in time: {row.agent} only failed of late, its circuit is open"
-    fact = facts.StartTimedOut(row.step, row.branch, row.status)
+    fact = facts.StartTimedOut(row.step, row.branch)
     outcome = Outcome(kind="timed_out", row=row, error=error_json("StartTimeout", message))
     advance(tx, row.run_id, fact, outcome)
 
@@ -127,6 +127,8 @@ def take_over(tx: Transaction, worker: WorkerRow, *, dead: bool) -> int:
     Within a scope a worker that has more to its name stays listed: somebody else has to move
     that on.
     """
+    if tx.rules.scope is None:
+        workers.silence(tx.session, worker.id)
     owned = steps.owned_by(tx.session, worker.id, tx.rules.scope)
     for row in owned:
         work = partial(move_on, tx, row, worker, dead=dead)
@@ -137,8 +139,6 @@ def take_over(tx: Transaction, worker: WorkerRow, *, dead: bool) -> int:
             tx.contain(run_id, partial(nudge, tx, run_id), f"settling of {run_id}")
     if dead and (tx.rules.scope is None or holds_nothing(tx, worker.id)):
         workers.leave(tx.session, worker.id, tx.now, died=True)
-    elif tx.rules.scope is None:
-        workers.silence(tx.session, worker.id)
     return len(owned)
 
 
@@ -182,7 +182,7 @@ def forget(tx: Transaction, age: timedelta, keep: int) -> int:
     A run of which something is not counted yet stays until it is.
     """
     before, rows = tx.now - age, 0
-    old = runs.ended_before(tx.session, before, keep, BATCH)
+    old = retention.ended_before(tx.session, before, keep, BATCH)
     for run_id in filter(partial(counting.is_counted, tx.session), old):
         rows += retention.forget_run(tx.session, run_id, ROWS_AT_ONCE - rows)
         if rows >= ROWS_AT_ONCE:

@@ -64,7 +64,7 @@ class Transaction:
         strangers: Whether more unknown agents may be known; all transactions have the same, too.
         outgoing: Messages that leave once this is committed.
         queues: Queues in which there may now be work to send, or room to send it.
-        opened: New branches that are ready.
+        opened: New branches that are ready, until the run they belong to is written.
         slot_freed: Whether a pending run may have got its chance.
     """
 
@@ -110,6 +110,7 @@ class Transaction:
                 log.exception("left as it was: %s", what)
             self.session.run("ROLLBACK TO SAVEPOINT contained")
             del self.outgoing[sent:]
+            self.opened.clear()
             if instead is not None:
                 instead()
         self.session.run("RELEASE SAVEPOINT contained")

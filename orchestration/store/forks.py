@@ -23,11 +23,6 @@ def take_over(session: Session, old: str, new: str, names: Sequence[str]) -> Non
         *(new, old, *names),
     )
     session.run(
-        "INSERT INTO tallies (run_id, step, status, branches)"
-        f" SELECT CAST(? AS TEXT), step, status, branches FROM tallies WHERE {chosen}",
-        *(new, old, *names),
-    )
-    session.run(
         "INSERT INTO artifacts (run_id, digest, chunk, body)"
         " SELECT CAST(? AS TEXT), digest, chunk, body FROM artifacts WHERE run_id = ?"
         " AND digest IN (SELECT artifact FROM steps WHERE run_id = ? AND artifact IS NOT NULL)",

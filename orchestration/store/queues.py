@@ -1,6 +1,5 @@
-"""A queue at one look: what bounds it, and what is in it."""
+"""A queue at one look: what bounds it, what is in it, and what stands against going on in it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,14 +12,21 @@ LOOK = (
     " a.circuit_since,"
     " (SELECT COALESCE(SUM(slots), 0) FROM slots WHERE queue = q.name),"
     " (SELECT COUNT(*) FROM steps WHERE queue = q.name AND status = 'queued'),"
-    " (SELECT COUNT(*) FROM steps WHERE queue = q.name AND status = 'running')"
-    " FROM (SELECT CAST(? AS TEXT) AS name) q LEFT JOIN agents a ON a.name = q.name"
+    " (SELECT COUNT(*) FROM steps WHERE queue = q.name AND status = 'running'),"
+    " (SELECT MIN(rank) FROM steps WHERE queue = q.name AND status = 'ready'),"
+    " (SELECT MIN(rank) FROM slots JOIN steps ON steps.queue = slots.queue"
+    " WHERE slots.worker = q.me AND status = 'queued'),"
+    " EXISTS (SELECT 1 FROM workers WHERE id = q.me AND left_at IS NULL),"
+    " COALESCE((SELECT stopped FROM control WHERE id = 1), 0)"
+    " FROM (SELECT CAST(? AS TEXT) AS name, CAST(? AS TEXT) AS me) q"
+    " LEFT JOIN agents a ON a.name = q.name"
 )
+CIRCUITS = {state.value: state for state in CircuitState}
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """An agent's queue.
+    """An agent's queue, as one worker sees it.
 
     Attributes:
         limit: How many steps the agent may run at once; None: any number.
@@ -29,6 +35,10 @@ class Queue:
         slots: How many steps the present workers can run at once.
         queued: Branches that are sent but unclaimed.
         running: Branches that are claimed.
+        ready: The best rank of what waits for room in it; None: nothing does.
+        sent: The best rank of what waits for a thread in any queue that this worker serves.
+        listed: Whether this worker is listed, so that others look after what it claims.
+        stopped: Whether an emergency stop holds.
     """
 
     limit: int | None
@@ -38,29 +48,30 @@ class Queue:
     slots: int
     queued: int
     running: int
+    ready: float | None
+    sent: float | None
+    listed: bool
+    stopped: bool
 
     @property
     def busy(self) -> int:
         """Branches that are sent or claimed."""
         return self.queued + self.running
 
+    @property
+    def is_open(self) -> bool:
+        """Whether its agent neither rests nor has to be spared."""
+        return not self.paused and self.circuit is CircuitState.CLOSED
 
-def look(session: Session, name: str) -> Queue:
-    """A queue as it is now; nobody need have heard of it."""
-    limit, paused, circuit, since, *counts = session.all(LOOK, name)[0]
-    return Queue(limit, bool(paused), CircuitState(circuit), moment(since), *map(int, counts))
+    def outranks(self, rank: float) -> bool:
+        """Whether a branch of better rank waits to be sent to it, or to be taken from others."""
+        ready, sent = self.ready, self.sent
+        return (ready is not None and ready < rank) or (sent is not None and sent < rank)
 
 
-def is_outranked(session: Session, rank: float, entered: str, served: Sequence[str]) -> bool:
-    """Whether a branch of better rank waits to be sent to a queue, or to be taken from others.
-
-    Args:
-        session: Any session.
-        rank: The rank that is compared with.
-        entered: Where a branch that is only ready counts.
-        served: Where what was sent counts.
-    """
-    marks = ", ".join("?" * len(served))
-    waiting = "SELECT 1 FROM steps WHERE status = '{}' AND rank < ? AND queue"
-    sql = f"{waiting.format('queued')} IN ({marks}) UNION ALL {waiting.format('ready')} = ? LIMIT 1"
-    return session.one(sql, rank, *served, rank, entered) is not None
+def look(session: Session, name: str, me: str = "") -> Queue:
+    """A queue as it is now, for one worker; nobody need have heard of either."""
+    row = session.all(LOOK, name, me)[0]
+    limit, paused, circuit, since, slots, queued, running, ready, sent, listed, stopped = row
+    bounds = limit, bool(paused), CIRCUITS[circuit], moment(since), int(slots)
+    return Queue(*bounds, queued, running, ready, sent, bool(listed), bool(stopped))

@@ -9,7 +9,6 @@ CHILDREN = {
     "attempts": "run_id, step, branch, attempt",
     "events": "id",
     "artifacts": "run_id, digest, chunk",
-    "tallies": "run_id, step, status",
     "outbox": "id",
 }
 UNUSED_PLANS = "DELETE FROM plans WHERE NOT EXISTS (SELECT 1 FROM runs WHERE plan = digest)"
@@ -22,6 +21,19 @@ OLD = {
     "audit": "at < ?",
     "workers": "left_at < ? AND id NOT IN (SELECT worker FROM attempts)",
 }
+
+
+def ended_before(session: Session, moment_: datetime, keep: int, limit: int) -> list[str]:
+    """Ended runs that are too old, or beyond the newest `keep`, oldest first."""
+    first_beyond = session.one(
+        "SELECT ended_at, id FROM runs WHERE ended_at IS NOT NULL"
+        " ORDER BY ended_at DESC, id DESC LIMIT 1 OFFSET ?",
+        keep,
+    )
+    ended_at, run_id = first_beyond or (0.0, "")
+    sql = "SELECT id FROM runs WHERE ended_at <= ? OR (ended_at, id) <= (?, ?)"
+    sql += " ORDER BY ended_at, id LIMIT ?"
+    return [row[0] for row in session.all(sql, moment_.timestamp(), ended_at, run_id, limit)]
 
 
 def forget_run(session: Session, run_id: str, limit: int) -> int:

@@ -1,17 +1,16 @@
 """The table `runs`: one row a workflow run."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from orchestration import plans
 from orchestration.errors import NotFoundError
 from orchestration.plans import Plan
+from orchestration.plans import load as parse
 from orchestration.ports import Row, Session
 from orchestration.state import ENDED, Run, RunStatus
-from orchestration.store import tallies
+from orchestration.store import plans, tallies
 from orchestration.store.times import moment
 
 HEAD = 0.0
@@ -46,9 +45,26 @@ COLUMNS = (
     " r.forked_from"
 )
 DECIDING = (
-    "r.status, r.ending, r.generation, r.parameters, r.rank, r.requester, p.body, r.attempts_from"
+    "r.id, r.status, r.ending, r.generation, r.tallies, r.parameters, r.rank, r.requester,"
+    " r.system, r.attempts_from, r.plan"
 )
+DECISION = f"SELECT {DECIDING} FROM runs r WHERE r.id = ?"
 FROM = "FROM runs r JOIN plans p ON p.digest = r.plan"
+LINE = (
+    "SELECT EXISTS (SELECT 1 FROM runs WHERE status = 'pending'),"
+    " COALESCE((SELECT stopped FROM control WHERE id = 1), 0)"
+)
+STATUSES = {status.value: status for status in RunStatus}
+RISE = "progress = CASE WHEN progress < ? THEN ? ELSE progress END"
+COUNT = f"UPDATE runs SET tallies = ?, {RISE} WHERE id = ?"
+MOVE = (  # on the right of each `=` stands what was before
+    f"UPDATE runs SET status = ?, ending = ?, tallies = ?, {RISE},"
+    " spent = CASE WHEN generation <> ? THEN 0 WHEN running_since IS NULL THEN spent"
+    " ELSE spent + ? - running_since END,"
+    " running_since = ?, due_at = CAST(? AS DOUBLE PRECISION) - spent,"
+    " started_at = COALESCE(started_at, ?), ended_at = ?,"
+    " reason = CASE WHEN generation = ? THEN reason END, generation = ? WHERE id = ?"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,18 +85,14 @@ class NewRun:
 
 def insert(session: Session, new: NewRun, now: datetime) -> None:
     """Write a pending run and, once for all runs like it, its plan."""
-    body = new.plan.text
-    digest = hashlib.sha256(body.encode()).hexdigest()
-    session.run(
-        "INSERT INTO plans (digest, body) VALUES (?, ?) ON CONFLICT DO NOTHING", digest, body
-    )
+    plans.insert(session, new.plan)
     rank = now.timestamp() - 60 * new.priority
     session.run(
         "INSERT INTO runs (id, command, plan, parameters, sender, correlation_id, priority, rank,"
         " needs_slot, status, generation, created_at, requester, system,"
         " forked_from)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        *(new.id, new.plan.name, digest, new.parameters, new.sender, new.correlation_id),
+        *(new.id, new.plan.name, new.plan.digest, new.parameters, new.sender, new.correlation_id),
         *(new.priority, rank, int(new.needs_slot), RunStatus.PENDING, 1, now.timestamp()),
         *(new.requester, int(new.system), new.forked_from),
     )
@@ -92,46 +104,61 @@ def load(session: Session, run_id: str) -> Run:
     Raises:
         NotFoundError: There is no such run.
     """
-    sql = f"SELECT {DECIDING} {FROM} WHERE r.id = ?"
-    row = session.one(sql, run_id)
+    row = session.one(DECISION, run_id)
     if row is None:
         raise NotFoundError(f"no workflow {run_id}: `orchestrate workflows list` shows them")
-    status, ending, generation, parameters, rank, requester, body, attempts_from = row
+    return deciding(session, row)
+
+
+def deciding(session: Session, row: Row) -> Run:
+    """One row of `DECIDING`."""
+    run_id, status, ending, generation, counts, parameters, rank, requester, *others = row
+    system, attempts_from, plan = others
     return Run(
         id=run_id,
-        plan=plans.load(body),
-        status=RunStatus(status),
+        plan=plans.get(session, plan),
+        status=STATUSES[status],
         generation=generation,
-        ending=RunStatus(ending) if ending else None,
-        tallies=tallies.of_run(session, run_id),
+        ending=STATUSES[ending] if ending else None,
+        tallies=tallies.load(counts),
         parameters=parameters,
         rank=rank,
         requester=requester,
         attempts_from=attempts_from,
+        system=bool(system),
     )
 
 
-def save(session: Session, before: Run, after: Run, now: datetime, timeout: timedelta) -> None:
-    """Write what changed in a run, and keep its clock: only time as `running` counts."""
-    at = now.timestamp()
-    changes: dict[str, tuple[Any, ...]] = {}
-    if after.status is not before.status:
-        changes |= {"status = ?": (after.status,), "ending = ?": (after.ending,)}
-        if before.status is RunStatus.RUNNING:
-            changes["spent = spent + ? - running_since"] = (at,)
-            changes["running_since = NULL, due_at = NULL"] = ()
-        if after.status is RunStatus.RUNNING:
-            changes["running_since = ?"] = (at,)
-            changes["due_at = ? - spent"] = (at + timeout.total_seconds(),)
-            changes["started_at = COALESCE(started_at, ?)"] = (at,)
-        elif after.status in ENDED:
-            changes["ended_at = ?"] = (at,)
-    if after.generation != before.generation:
-        changes["generation = ?"] = (after.generation,)
-        changes["ended_at = NULL, reason = NULL, spent = 0"] = ()
-    if changes:
-        values = (value for known in changes.values() for value in known)
-        session.run(f"UPDATE runs SET {', '.join(changes)} WHERE id = ?", *values, after.id)
+def save(
+    session: Session, before: Run, after: Run, done: float, now: datetime, timeout: timedelta
+) -> None:
+    """Write a run that has moved, and keep its clock: only time as `running` counts.
+
+    Args:
+        session: The transaction.
+        before: The run as it was loaded.
+        after: The run as it is now.
+        done: Its progress; a lower one than before is not written.
+        now: The time.
+        timeout: How long it may be `running`.
+    """
+    counts = tallies.dump(after.tallies)
+    if after.status is before.status and after.generation == before.generation:
+        session.run(COUNT, counts, done, done, after.id)
+        return
+    at, runs_now = now.timestamp(), after.status is RunStatus.RUNNING
+    session.run(
+        MOVE,
+        *(after.status, after.ending, counts, done, done, after.generation, at),
+        *(at if runs_now else None, at + timeout.total_seconds() if runs_now else None),
+        *(at if runs_now else None, at if after.status in ENDED else None),
+        *(after.generation, after.generation, after.id),
+    )
+
+
+def recount(session: Session, run: Run) -> None:
+    """Write the tallies of a run in which a branch was claimed."""
+    session.run("UPDATE runs SET tallies = ? WHERE id = ?", tallies.dump(run.tallies), run.id)
 
 
 def advance(session: Session, run_id: str, progress: float) -> None:
@@ -241,6 +268,25 @@ def oldest_pending(session: Session) -> datetime | None:
     return None if row is None else moment(row[0])
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The runs that wait for a slot, at one look.
+
+    Attributes:
+        is_empty: Whether there is none.
+        stopped: Whether an emergency stop holds.
+    """
+
+    is_empty: bool
+    stopped: bool
+
+
+def line(session: Session) -> Line:
+    """Whether any run waits for a slot, or for its turn, and whether it may have it."""
+    ((waits, stopped),) = session.all(LINE)
+    return Line(not waits, bool(stopped))
+
+
 def slots_taken(session: Session) -> int:
     """How many runs hold a slot, counted from their states."""
     row = session.one("SELECT COUNT(*) FROM runs WHERE status = 'running' AND needs_slot = 1")
@@ -287,44 +333,6 @@ def pending_of(session: Session, sender: str) -> int:
     return int(row[0]) if row else 0
 
 
-def due(session: Session, now: datetime, limit: int, scope: str | None) -> list[str]:
-    """Runs whose time as `running` is over."""
-    sql = "SELECT id FROM runs WHERE due_at <= ? AND (CAST(? AS TEXT) IS NULL OR id = ?) LIMIT ?"
-    return [row[0] for row in session.all(sql, now.timestamp(), scope, scope, limit)]
-
-
-def excuse(session: Session, since: datetime | None, now: datetime) -> None:
-    """Take the time since a moment, or since it began, off all that waits for workers."""
-    idle_since = since.timestamp() if since else 0.0
-    idle = "? - CASE WHEN {0} > ? THEN {0} ELSE ? END"
-    running, opened = idle.format("running_since"), idle.format("opened_at")
-    values = (now.timestamp(), idle_since, idle_since) * 2
-    session.run(
-        f"UPDATE runs SET due_at = due_at + {running}, running_since = running_since + {running}"
-        " WHERE running_since IS NOT NULL",
-        *values,
-    )
-    session.run(
-        f"UPDATE steps SET deadline = deadline + {opened}, due_at = CASE status WHEN 'ready'"
-        f" THEN due_at + {opened} ELSE due_at END"
-        " WHERE queue IS NOT NULL AND status IN ('ready', 'queued')",
-        *values,
-    )
-
-
-def ended_before(session: Session, moment_: datetime, keep: int, limit: int) -> list[str]:
-    """Ended runs that are too old, or beyond the newest `keep`, oldest first."""
-    first_beyond = session.one(
-        "SELECT ended_at, id FROM runs WHERE ended_at IS NOT NULL"
-        " ORDER BY ended_at DESC, id DESC LIMIT 1 OFFSET ?",
-        keep,
-    )
-    ended_at, run_id = first_beyond or (0.0, "")
-    sql = "SELECT id FROM runs WHERE ended_at <= ? OR (ended_at, id) <= (?, ?)"
-    sql += " ORDER BY ended_at, id LIMIT ?"
-    return [row[0] for row in session.all(sql, moment_.timestamp(), ended_at, run_id, limit)]
-
-
 def read(row: Row) -> RunRow:
     """One row of `COLUMNS`."""
     ending = RunStatus(row[7]) if row[7] else None
@@ -336,7 +344,7 @@ def read(row: Row) -> RunRow:
         *row[8:10],
         *times,
         row[14],
-        plans.load(row[15]),
+        parse(row[15]),
         row[16],
     ]
     return RunRow(*values)

@@ -1,9 +1,9 @@
 """The store on SQLite: one writer at a time, a fair lock between processes.
 
 WAL with synchronous=FULL: what `write` has returned is on disk. The first of several threads takes
-the lock, runs what has queued up in one transaction with a savepoint each, commits, and only then
-lets the others go on. Checkpoints run under the lock, since SQLite before 3.51.3 can corrupt a
-WAL when two connections checkpoint at once.
+the lock, runs what has queued up in one transaction, commits, and only then lets the others go on.
+Checkpoints run under the lock, since SQLite before 3.51.3 can corrupt a WAL when two connections
+checkpoint at once.
 """
 
 import sqlite3
@@ -15,54 +15,25 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from orchestration.errors import StoreError
-from orchestration.ports import Row, Session, Size
+from orchestration.ports import Session, Size
 from orchestration.store import migrate
-from orchestration.store.group import CLOSED, Group, Operation, Work
+from orchestration.store.group import CLOSED, Group, Work
 from orchestration.store.lock import WriteLock
 from orchestration.store.outcome import outcome_of
+from orchestration.store.sqlite_session import (
+    PATIENCE_S,
+    SqliteSession,
+    connect,
+    explained,
+    run_all,
+    transaction,
+)
 
 T = TypeVar("T")
 TABLES = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
-TYPES = {"serial": "INTEGER PRIMARY KEY AUTOINCREMENT"}
+TYPES = {"serial": "INTEGER PRIMARY KEY AUTOINCREMENT", "object": "json_group_object"}
 COMMITS_PER_CHECKPOINT = 256
-MOST_STATEMENTS = 512
-PATIENCE_S = 5.0
-CURE = "check that the disk has room and the directory is writable"
-STORES_OWN = {  # what the file, the disk or a lock is to blame for; all else is the statement
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_NOMEM,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_INTERRUPT,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_CORRUPT,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_PROTOCOL,
-    sqlite3.SQLITE_NOTADB,
-}
-PRIMARY_CODE = 0xFF
-CURES = {sqlite3.SQLITE_NOTADB: "name another file in DATABASE_URL"}
-
-
-class SqliteSession:
-    """SQL on one SQLite connection."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def run(self, sql: str, *values: Any) -> int:
-        """Execute, and tell how many rows changed."""
-        return self._connection.execute(sql, values).rowcount
-
-    def one(self, sql: str, *values: Any) -> Row | None:
-        """The first row, or None."""
-        row: Row | None = self._connection.execute(sql, values).fetchone()
-        return row
-
-    def all(self, sql: str, *values: Any) -> list[Row]:
-        """Every row."""
-        return self._connection.execute(sql, values).fetchall()
+MEMORY = Path(":memory:")
 
 
 class SqliteStore:
@@ -87,7 +58,7 @@ class SqliteStore:
         self._group = Group(self._commit)
         self._closed = threading.Event()
         self._commits = 0
-        with _explained(path, OSError), ExitStack() as undo:
+        with explained(path, OSError), ExitStack() as undo:
             self._lock = WriteLock(path.with_name(path.name + ".lock"))
             undo.callback(self._lock.close)
             self._connection = undo.enter_context(closing(connect(path)))
@@ -118,7 +89,7 @@ class SqliteStore:
         Raises:
             StoreError: The store could not be read now.
         """
-        with _explained(self._path), self._reader() as connection:
+        with explained(self._path), self._reader() as connection:
             connection.execute("BEGIN")
             try:
                 return operation(SqliteSession(connection))
@@ -140,7 +111,7 @@ class SqliteStore:
 
     def disk_use(self) -> Size:
         """The bytes of its file, and of the log beside it."""
-        with _explained(self._path, OSError):
+        with explained(self._path, OSError):
             log = self._path.with_name(self._path.name + "-wal")
             return Size(self._path.stat().st_size, log.stat().st_size if log.exists() else 0)
 
@@ -149,7 +120,7 @@ class SqliteStore:
 
         Only numbers that one thread was told can be compared.
         """
-        with _explained(self._path):
+        with explained(self._path):
             connection: sqlite3.Connection | None = getattr(self._counting, "connection", None)
             if connection is None:
                 connection = self._counting.connection = self._new_reader()
@@ -191,7 +162,7 @@ class SqliteStore:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        with _explained(self._path, OSError):
+        with explained(self._path, OSError):
             self._lock.acquire()
         try:
             yield
@@ -239,12 +210,12 @@ class SqliteStore:
             self._checkpoint()
 
     def _attempt(self, batch: Sequence[Work]) -> list[Any]:
-        with self._locked(), _explained(self._path), transaction(self._connection):
-            return [run_one(self._connection, work.operation) for work in batch]
+        with self._locked(), explained(self._path):
+            return run_all(self._connection, [work.operation for work in batch])
 
     def _checkpoint(self) -> None:
         """Move the log into the file; where the disk has no room for it now, the next one will."""
-        with suppress(StoreError), self._locked(), _explained(self._path):
+        with suppress(StoreError), self._locked(), explained(self._path):
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
@@ -258,8 +229,8 @@ class MemoryStore:
 
     def write(self, operation: Callable[[Session], T]) -> T:
         """Run the operation in a transaction."""
-        with self._mutex, _explained(Path(":memory:")), transaction(self._connection):
-            outcome = run_one(self._connection, operation)
+        with self._mutex, explained(MEMORY):
+            (outcome,) = run_all(self._connection, [operation])
         if isinstance(outcome, Exception):
             raise outcome
         written: T = outcome
@@ -271,7 +242,7 @@ class MemoryStore:
 
     def read(self, operation: Callable[[Session], T]) -> T:
         """Run the operation between two transactions."""
-        with self._mutex, _explained(Path(":memory:")):
+        with self._mutex, explained(MEMORY):
             return operation(SqliteSession(self._connection))
 
     def writer_for(self, _seconds: float, /) -> None:
@@ -288,59 +259,3 @@ class MemoryStore:
     def close(self) -> None:
         """Forget everything."""
         self._connection.close()
-
-
-def connect(path: Path | str) -> sqlite3.Connection:
-    """A connection with the pragmas that durability rests on."""
-    connection = sqlite3.connect(
-        path,
-        timeout=PATIENCE_S,
-        isolation_level=None,
-        check_same_thread=False,
-        cached_statements=MOST_STATEMENTS,
-    )
-    try:
-        for pragma in ("synchronous=FULL", "wal_autocheckpoint=0", "temp_store=MEMORY"):
-            connection.execute(f"PRAGMA {pragma}")
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """BEGIN IMMEDIATE … COMMIT, or ROLLBACK."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-def run_one(connection: sqlite3.Connection, operation: Operation) -> Any:
-    """One operation of a batch; what it refuses undoes only its own writes."""
-    connection.execute("SAVEPOINT operation")
-    try:
-        outcome = operation(SqliteSession(connection))
-    except Exception as error:
-        if getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE in STORES_OWN:
-            raise
-        connection.execute("ROLLBACK TO operation")
-        outcome = error
-    connection.execute("RELEASE operation")
-    return outcome
-
-
-@contextmanager
-def _explained(path: Path, *others: type[Exception]) -> Iterator[None]:
-    """Turn what SQLite, and perhaps the file system, says into one sentence with a cure."""
-    explained: tuple[type[Exception], ...] = (sqlite3.Error, *others)
-    try:
-        yield
-    except explained as error:
-        cure = CURES.get(getattr(error, "sqlite_errorcode", 0), CURE)
-        raise StoreError(f"store {path}: {error}; {cure}") from error

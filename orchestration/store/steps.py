@@ -5,20 +5,43 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orchestration.ports import Row, Session
-from orchestration.state import OPEN, StepStatus
-from orchestration.store import tallies
-from orchestration.store.times import moment
+from orchestration.state import OPEN, Run, StepStatus
+from orchestration.store import runs
+from orchestration.store.times import moment, seconds
 
 COLUMNS = (
-    "run_id, step, branch, agent, offer, status, rank, item, opened_at, attempt, failures, losses,"
-    " sends, owner, fraction, message, unknown, error, claimed_at, ended_at, due_at, worker,"
-    " deadline, (SELECT failures FROM agents WHERE name = steps.agent)"
+    "steps.run_id, steps.step, steps.branch, steps.agent, steps.offer, steps.status, "
+    "steps.rank, steps.item, steps.opened_at, steps.attempt, steps.failures, steps.losses, "
+    "steps.sends, steps.owner, steps.fraction, steps.message, steps.unknown, steps.error, "
+    "steps.claimed_at, steps.ended_at, steps.due_at, steps.worker, steps.deadline, (SELECT "
+    "failures FROM agents WHERE name = steps.agent)"
 )
+WIDTH = 24
 OUTSIDE = "outside:"
 KEY = "run_id = ? AND step = ? AND branch = ?"
 OF_SYSTEM = "AND run_id IN (SELECT id FROM runs WHERE system = 1)"
 WAITING_FOR_SOMEBODY = frozenset({StepStatus.READY, StepStatus.WAITING})
 NOT_QUEUED = "AND status <> 'queued'"
+IN_QUEUE = frozenset({StepStatus.READY, StepStatus.QUEUED, StepStatus.RUNNING})
+ONE = f"SELECT {COLUMNS} FROM steps WHERE {KEY}"
+WITH_RUN = (
+    f"SELECT {COLUMNS}, {runs.DECIDING} FROM steps JOIN runs r ON r.id = steps.run_id WHERE {KEY}"
+)
+INSERT = (
+    "INSERT INTO steps (run_id, step, branch, agent, offer, queue, status, rank, item, due_at,"
+    " deadline, opened_at, ended_at, attempt, owner, worker, claimed_at)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+COMPLETE = (
+    "UPDATE steps SET status = 'completed', result = ?, artifact = ?, ended_at = ?, fraction = 1,"
+    " queue = NULL, owner = NULL, due_at = NULL, unknown = 0, error = NULL, ended_order = ?"
+    f" WHERE {KEY}"
+)
+CLAIM = (
+    "UPDATE steps SET status = 'running', owner = ?, worker = ?, attempt = ?, sends = 0,"
+    f" claimed_at = ?, due_at = ?, deadline = ?, fraction = 0, message = '' WHERE {KEY}"
+)
+STATUSES = {status.value: status for status in StepStatus}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,25 +95,28 @@ class StepRow:
 
 
 def insert(session: Session, new: StepRow) -> None:
-    """Write a new branch; `due_at` is when a worker or a person must have taken it."""
-    ready = new.status is StepStatus.READY
-    waits = new.status in WAITING_FOR_SOMEBODY
-    at, due_at = new.opened_at.timestamp(), new.due_at and new.due_at.timestamp()
+    """Write a new branch as it begins: waiting for somebody, sent, or claimed."""
     session.run(
-        "INSERT INTO steps (run_id, step, branch, agent, offer, queue, status, rank, item, due_at,"
-        " deadline, opened_at, ended_at, attempt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-        " ?)",
-        *(new.run_id, new.step, new.branch, new.agent, new.offer, new.agent if ready else None),
-        *(new.status, new.rank, new.item, due_at, due_at if waits else None, at),
-        *(at if new.status is StepStatus.SKIPPED else None, new.attempt),
+        INSERT,
+        *(*new.key, new.agent, new.offer, new.agent if new.status in IN_QUEUE else None),
+        *(new.status, new.rank, new.item, seconds(new.due_at), seconds(new.deadline)),
+        *(new.opened_at.timestamp(), seconds(new.ended_at), new.attempt, new.owner, new.worker),
+        seconds(new.claimed_at),
     )
-    tallies.add(session, new.run_id, new.step, new.status, int(new.branch >= 0))
 
 
 def get(session: Session, run_id: str, step: str, branch: int) -> StepRow | None:
     """One branch."""
-    row = session.one(f"SELECT {COLUMNS} FROM steps WHERE {KEY}", run_id, step, branch)
+    row = session.one(ONE, run_id, step, branch)
     return None if row is None else read(row)
+
+
+def get_with_run(session: Session, key: tuple[str, str, int]) -> tuple[StepRow, Run] | None:
+    """One branch, and its run as decisions need it."""
+    row = session.one(WITH_RUN, *key)
+    if row is None:
+        return None
+    return read(row[:WIDTH]), runs.deciding(session, row[WIDTH:])
 
 
 def of_run(session: Session, run_id: str) -> list[StepRow]:
@@ -100,9 +126,10 @@ def of_run(session: Session, run_id: str) -> list[StepRow]:
 
 
 def in_status(session: Session, run_id: str, step: str, status: StepStatus) -> list[StepRow]:
-    """The branches of a step that are in one status."""
-    sql = f"SELECT {COLUMNS} FROM steps WHERE run_id = ? AND step = ? AND status = ?"
-    return [read(row) for row in session.all(sql, run_id, step, status)]
+    """The branches of a step that are in one status; what is sent counts as ready."""
+    also = StepStatus.QUEUED if status is StepStatus.READY else status
+    sql = f"SELECT {COLUMNS} FROM steps WHERE run_id = ? AND step = ? AND status IN (?, ?)"
+    return [read(row) for row in session.all(sql, run_id, step, status, also)]
 
 
 def due(
@@ -206,7 +233,6 @@ def mark_sent(session: Session, row: StepRow, sender: str, again_at: datetime, s
         f" due_at = CASE WHEN deadline < ? THEN deadline ELSE ? END WHERE {KEY}",
         *(sender, sends, at, at, *row.key),
     )
-    tallies.move(session, row.run_id, row.step, row.status, StepStatus.QUEUED)
 
 
 def sent(session: Session, queue: str) -> list[StepRow]:
@@ -220,35 +246,24 @@ def resend(session: Session, now: datetime) -> None:
     session.run("UPDATE steps SET due_at = ? WHERE status = 'queued'", now.timestamp())
 
 
-def claim(
-    session: Session, row: StepRow, owner: str, now: datetime, due_at: datetime, deadline: datetime
-) -> None:
-    """Write that a worker holds the next attempt of a queued branch."""
+def claim(session: Session, row: StepRow) -> None:
+    """Write a branch as it is now that somebody holds its next attempt."""
     session.run(
-        "UPDATE steps SET status = 'running', owner = ?, worker = ?, attempt = attempt + 1,"
-        " sends = 0, claimed_at = ?, due_at = ?, deadline = ?, fraction = 0, message = ''"
-        f" WHERE {KEY}",
-        *(owner, owner, now.timestamp(), due_at.timestamp(), deadline.timestamp(), *row.key),
+        CLAIM,
+        *(row.owner, row.worker, row.attempt, seconds(row.claimed_at), seconds(row.due_at)),
+        *(seconds(row.deadline), *row.key),
     )
-    tallies.move(session, row.run_id, row.step, row.status, StepStatus.RUNNING)
 
 
 def complete(
     session: Session,
     row: StepRow,
     now: datetime,
-    result: str | None,
-    artifact: str | None,
+    result: tuple[str | None, str | None],
+    order: int,
 ) -> None:
-    """Write a result; the order in which branches completed is kept for undo."""
-    session.run(
-        "UPDATE steps SET status = 'completed', result = ?, artifact = ?, ended_at = ?,"
-        " fraction = 1, queue = NULL, owner = NULL, due_at = NULL, unknown = 0, error = NULL,"
-        " ended_order = (SELECT COALESCE(SUM(branches), 0) FROM tallies"
-        f" WHERE run_id = ? AND status = 'completed') WHERE {KEY}",
-        *(result, artifact, now.timestamp(), row.run_id, *row.key),
-    )
-    tallies.move(session, row.run_id, row.step, row.status, StepStatus.COMPLETED)
+    """Write a result, or the name of its artifact, and as which branch of its run this ended."""
+    session.run(COMPLETE, *(*result, now.timestamp(), order, *row.key))
 
 
 def leave(
@@ -264,13 +279,12 @@ def leave(
     """
     ready, waits = target is StepStatus.READY, target in WAITING_FOR_SOMEBODY
     ended = now.timestamp() if target not in OPEN else None
-    at = due_at and due_at.timestamp()
+    at = seconds(due_at)
     session.run(
         "UPDATE steps SET status = ?, queue = ?, owner = NULL, due_at = ?, deadline = ?,"
         f" ended_at = ?, sends = 0 WHERE {KEY}",
         *(target, row.agent if ready else None, at, at if waits else None, ended, *row.key),
     )
-    tallies.move(session, row.run_id, row.step, row.status, target)
 
 
 def count_failure(session: Session, row: StepRow, error: str, *, unknown: bool) -> None:
@@ -309,7 +323,7 @@ def report(
     """Write live progress, and put off the deadline for silence."""
     session.run(
         f"UPDATE steps SET fraction = ?, message = ?, due_at = COALESCE(?, due_at) WHERE {KEY}",
-        *(fraction, message, due_at and due_at.timestamp(), *row.key),
+        *(fraction, message, seconds(due_at), *row.key),
     )
 
 
@@ -322,11 +336,11 @@ def deadline(session: Session, row: StepRow) -> datetime | None:
 def wake(session: Session, row: StepRow, due_at: datetime | None) -> None:
     """Set when a branch is to be looked at again; None: never."""
     sql = f"UPDATE steps SET due_at = ? WHERE {KEY}"
-    session.run(sql, due_at and due_at.timestamp(), *row.key)
+    session.run(sql, seconds(due_at), *row.key)
 
 
 def read(row: Row) -> StepRow:
     """One row of `COLUMNS`."""
-    begun = [*row[:5], StepStatus(row[5]), *row[6:8], moment(row[8]), *row[9:16], bool(row[16])]
+    begun = [*row[:5], STATUSES[row[5]], *row[6:8], moment(row[8]), *row[9:16], bool(row[16])]
     ended = [row[17], *map(moment, row[18:21]), row[21], moment(row[22]), row[23] or 0]
     return StepRow(*begun, *ended)

@@ -1,44 +1,38 @@
-"""The table `tallies`: how many branches of a step have which status.
+"""The tallies of a run: how many branches of each step have which status.
 
-It is moved in the transaction that moves a branch, so that a decision costs the same in a run of
-one branch and of ten thousand.
+They stand in the run's row, and are written with it by whatever moves a branch, so that a
+decision costs the same in a run of one branch and of ten thousand.
 """
+
+import json
+from collections.abc import Mapping
 
 from orchestration.ports import Session
 from orchestration.state import StepStatus
 
-ADD = (
-    " ON CONFLICT (run_id, step, status)"
-    " DO UPDATE SET branches = tallies.branches + EXCLUDED.branches"
-)
+NOTHING = "skipped"  # the status under which a step has begun that has no branches
+STATUSES = {status.value: status for status in StepStatus}
 
 
-def add(session: Session, run_id: str, step: str, status: StepStatus, branches: int) -> None:
-    """Count new branches; none at all still show that the step has begun."""
-    session.run(
-        f"INSERT INTO tallies (run_id, step, status, branches) VALUES (?, ?, ?, ?) {ADD}",
-        *(run_id, step, status, branches),
-    )
+def dump(tallies: Mapping[str, Mapping[StepStatus, int]]) -> str:
+    """The tallies as JSON text."""
+    flat = {}
+    for step, tally in tallies.items():
+        for status, branches in tally.items():
+            flat[f"{step}/{status.value}"] = branches
+        if not tally:
+            flat[f"{step}/{NOTHING}"] = 0
+    return json.dumps(flat, separators=(",", ":"))
 
 
-def move(session: Session, run_id: str, step: str, source: StepStatus, target: StepStatus) -> None:
-    """Count one branch in another status."""
-    if source is not target:
-        session.run(
-            "INSERT INTO tallies (run_id, step, status, branches)"
-            f" VALUES (?, ?, ?, -1), (?, ?, ?, 1) {ADD}",
-            *(run_id, step, source, run_id, step, target),
-        )
-
-
-def of_run(session: Session, run_id: str) -> dict[str, dict[StepStatus, int]]:
-    """For each step that has begun its branches by status; an empty fan-out has none."""
+def load(text: str) -> dict[str, dict[StepStatus, int]]:
+    """The tallies that `dump` wrote; an empty fan-out has begun, but has no branches."""
     counted: dict[str, dict[StepStatus, int]] = {}
-    sql = "SELECT step, status, branches FROM tallies WHERE run_id = ? ORDER BY step, status"
-    for step, status, branches in session.all(sql, run_id):
+    for place, branches in json.loads(text).items():
+        step, _, status = place.partition("/")
         tally = counted.setdefault(step, {})
         if branches:
-            tally[StepStatus(status)] = branches
+            tally[STATUSES[status]] = branches
     return counted
 
 

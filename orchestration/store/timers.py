@@ -35,3 +35,28 @@ def shift(session: Session, seconds: float) -> None:
     session.run(
         "UPDATE runs SET running_since = running_since + ? WHERE running_since IS NOT NULL", seconds
     )
+
+
+def due_runs(session: Session, now: datetime, limit: int, scope: str | None) -> list[str]:
+    """Runs whose time as `running` is over."""
+    sql = "SELECT id FROM runs WHERE due_at <= ? AND (CAST(? AS TEXT) IS NULL OR id = ?) LIMIT ?"
+    return [row[0] for row in session.all(sql, now.timestamp(), scope, scope, limit)]
+
+
+def excuse(session: Session, since: datetime | None, now: datetime) -> None:
+    """Take the time since a moment, or since it began, off all that waits for workers."""
+    idle_since = since.timestamp() if since else 0.0
+    idle = "? - CASE WHEN {0} > ? THEN {0} ELSE ? END"
+    running, opened = idle.format("running_since"), idle.format("opened_at")
+    values = (now.timestamp(), idle_since, idle_since) * 2
+    session.run(
+        f"UPDATE runs SET due_at = due_at + {running}, running_since = running_since + {running}"
+        " WHERE running_since IS NOT NULL",
+        *values,
+    )
+    session.run(
+        f"UPDATE steps SET deadline = deadline + {opened}, due_at = CASE status WHEN 'ready'"
+        f" THEN due_at + {opened} ELSE due_at END"
+        " WHERE queue IS NOT NULL AND status IN ('ready', 'queued')",
+        *values,
+    )

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from orchestration.ports import Session
 from orchestration.state import RunStatus, StepStatus
-from orchestration.store import runs, steps, tallies
+from orchestration.store import runs, steps
 from orchestration.store.steps import StepRow
 
 S = StepStatus
@@ -77,7 +77,7 @@ def picture(session: Session, run_id: str) -> Picture:
         rows.setdefault(row.step, []).append(row)
     agents = {step.name: " ".join(step.agents) for step in run.plan.steps}
     names = [*agents, *(name for name in rows if name not in agents)]
-    begun = tallies.of_run(session, run_id)
+    begun = runs.load(session, run_id).tallies
     return Picture(
         run_id=run.id,
         command=run.command,

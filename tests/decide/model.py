@@ -14,6 +14,11 @@ Answer = facts.Resolved | facts.Unresolvable
 S = StepStatus
 
 
+def decided(status: StepStatus) -> StepStatus:
+    """A status as decisions see it: what is sent counts as ready."""
+    return S.READY if status is S.QUEUED else status
+
+
 @dataclass(slots=True)
 class Branch:
     """One row of the table `steps`."""
@@ -44,7 +49,8 @@ class Model:
     def tallies(self) -> dict[str, dict[StepStatus, int]]:
         counted: dict[str, dict[StepStatus, int]] = {step: {} for step in self.begun}
         for (step, _), branch in self.branches.items():
-            counted[step][branch.status] = counted[step].get(branch.status, 0) + 1
+            status = decided(branch.status)
+            counted[step][status] = counted[step].get(status, 0) + 1
         return counted
 
     def advance(self, fact: Fact) -> None:
@@ -70,7 +76,7 @@ class Model:
                 self.move((step, branch), source, target)
             case MoveAll(step, source, target):
                 for place, row in self.branches.items():
-                    if place[0] == step and row.status is source:
+                    if place[0] == step and decided(row.status) is source:
                         self.move(place, source, target)
             case Settle() if self.run.status is RunStatus.UNDOING and not self.acting:
                 return [facts.Settled(tuple(self.undoable()))]
@@ -93,8 +99,8 @@ class Model:
 
     def move(self, place: Place, source: StepStatus, target: StepStatus) -> None:
         row = self.branches[place]
-        assert row.status is source
-        assert target in STEP_TRANSITIONS[source], "statuses move by the table"
+        assert decided(row.status) is source
+        assert target in STEP_TRANSITIONS[row.status], "statuses move by the table"
         if source is S.RUNNING and target is S.CANCELLED:
             self.acting.add((*place, row.attempt))
             row.unknown = True
@@ -125,13 +131,12 @@ class Model:
 
     def send(self, place: Place) -> None:
         self.branches[place].status = S.QUEUED
-        self.run = self.run.moved(place[0], S.READY, S.QUEUED)
 
     def claim(self, place: Place) -> tuple[str, int, int]:
         row = self.branches[place]
         row.status = S.RUNNING
         row.attempt += 1
-        self.run = self.run.moved(place[0], S.QUEUED, S.RUNNING)
+        self.run = self.run.moved(place[0], S.READY, S.RUNNING)
         return *place, row.attempt
 
     def owns(self, attempt: tuple[str, int, int]) -> bool:

@@ -115,11 +115,11 @@ EXAMPLES = [
     ),
     Example(
         "a path that leads nowhere fails the run and cancels the rest",
-        run(R.RUNNING, {"extra": {S.QUEUED: 1}}),
+        run(R.RUNNING, {"extra": {S.READY: 1}}),
         facts.Unresolvable("first"),
         R.FAILED,
         {"extra": {S.CANCELLED: 1}},
-        (MoveAll("extra", S.QUEUED, S.CANCELLED),),
+        (MoveAll("extra", S.READY, S.CANCELLED),),
     ),
     Example(
         "the first of two branches ends nothing",
@@ -177,16 +177,16 @@ EXAMPLES = [
     ),
     Example(
         "what no worker takes in time fails, without another try",
-        run(R.RUNNING, {"first": {S.READY: 1, S.QUEUED: 1}}),
-        facts.StartTimedOut("first", 1, S.QUEUED),
+        run(R.RUNNING, {"first": {S.READY: 2}}),
+        facts.StartTimedOut("first", 1),
         R.FAILED,
         {"first": {S.FAILED: 1, S.CANCELLED: 1}},
-        (Move("first", 1, S.QUEUED, S.FAILED), MoveAll("first", S.READY, S.CANCELLED)),
+        (Move("first", 1, S.READY, S.FAILED), MoveAll("first", S.READY, S.CANCELLED)),
     ),
     Example(
         "an optional step that no worker takes in time is gone on without",
         run(R.RUNNING, {"first": {S.COMPLETED: 1}, "extra": {S.READY: 1}, "second": {S.READY: 1}}),
-        facts.StartTimedOut("extra", 0, S.READY),
+        facts.StartTimedOut("extra", 0),
         R.RUNNING,
         {"first": {S.COMPLETED: 1}, "extra": {S.FAILED: 1}, "second": {S.READY: 1}},
         (Move("extra", 0, S.READY, S.FAILED),),
@@ -325,11 +325,11 @@ EXAMPLES = [
     ),
     Example(
         "a paused run starts nothing new",
-        run(R.RUNNING, {"first": {S.READY: 1, S.QUEUED: 1, S.RUNNING: 1, S.BACKOFF: 1}}),
+        run(R.RUNNING, {"first": {S.READY: 2, S.RUNNING: 1, S.BACKOFF: 1}}),
         facts.PauseRequested(),
         R.PAUSED,
         {"first": {S.HELD: 2, S.RUNNING: 1, S.BACKOFF: 1}},
-        (MoveAll("first", S.READY, S.HELD), MoveAll("first", S.QUEUED, S.HELD)),
+        (MoveAll("first", S.READY, S.HELD),),
     ),
     Example(
         "a resumed run asks for a slot again",
@@ -472,7 +472,7 @@ def test_what_comes_after_the_end_changes_nothing(status: RunStatus, fact: Fact)
     ("before", "fact"),
     [
         (run(R.RUNNING, {}), facts.Admitted()),
-        (run(R.RUNNING, {"first": {S.QUEUED: 1}}), facts.Completed("first", 0)),
+        (run(R.RUNNING, {"first": {S.READY: 1}}), facts.Completed("first", 0)),
         (run(R.PENDING, {}), facts.ResumeRequested()),
         (run(R.PAUSED, {}), facts.PauseRequested()),
         (run(R.COMPLETED, {}), facts.RetryRequested()),

@@ -99,8 +99,7 @@ class Walk:
 
     def nobody_takes_it_in_time(self, pick: int) -> None:
         if (place := self.one_of(pick, S.READY, S.QUEUED)) and place[0] in self.model.answers:
-            source = self.model.branches[place].status
-            self.model.advance(facts.StartTimedOut(*place, source))
+            self.model.advance(facts.StartTimedOut(*place))
 
     def a_pause_is_over(self, pick: int) -> None:
         if place := self.one_of(pick, S.BACKOFF):

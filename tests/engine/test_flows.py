@@ -254,7 +254,7 @@ def test_work_per_branch_does_not_grow_with_their_number(clock: FakeClock, end: 
         assert fleet.status(run_id).ended
         return store.statements / branches, store.rows / branches
 
-    few, many = cost(100), cost(500)
+    few, many = cost(250), cost(500)
     assert many[0] <= few[0] * 1.05
     assert many[1] <= few[1] * 1.05
 

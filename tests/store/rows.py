@@ -1,5 +1,6 @@
 """Rows to begin with."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -50,7 +51,7 @@ def move_run(
             **more,
         }
     )
-    runs.save(session, before, after, now, timedelta(minutes=15))
+    runs.save(session, before, after, 0.0, now, timedelta(minutes=15))
 
 
 def add_step(
@@ -74,18 +75,39 @@ def add_step(
             **more,
         }
     )
-    steps.insert(session, new)
+    waits = new.status in steps.WAITING_FOR_SOMEBODY
+    begun = replace(
+        new,
+        deadline=new.due_at if waits else None,
+        ended_at=now if status is StepStatus.SKIPPED else None,
+    )
+    steps.insert(session, begun)
     return row(session, new.run_id, new.step, branch)
 
 
+def taken(sent: StepRow, owner: str = "w1", due_at: datetime = NOW + MINUTE) -> StepRow:
+    """A branch as it is once somebody has claimed its next attempt."""
+    return replace(
+        sent,
+        status=StepStatus.RUNNING,
+        owner=owner,
+        worker=owner,
+        attempt=sent.attempt + 1,
+        claimed_at=NOW,
+        due_at=due_at,
+        deadline=NOW + 10 * MINUTE,
+    )
+
+
 def counted(session: Session, run_id: str) -> dict[str, dict[StepStatus, int]]:
-    """What the table `tallies` should say, counted anew."""
+    """What the tallies of a run should say, counted anew; what is sent counts as ready."""
     found: dict[str, dict[StepStatus, int]] = {}
     sql = "SELECT step, branch < 0, status, COUNT(*) FROM steps WHERE run_id = ? GROUP BY 1, 2, 3"
     for step, empty, status, count in session.all(sql, run_id):
         tally = found.setdefault(step, {})
         if not empty:
-            tally[StepStatus(status)] = count
+            known = StepStatus.READY if status == "queued" else StepStatus(status)
+            tally[known] = tally.get(known, 0) + count
     return found
 
 

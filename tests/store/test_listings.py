@@ -11,7 +11,8 @@ from orchestration.state import RunStatus
 from orchestration.store import listings, migrate, runs
 from orchestration.store.listings import Filter, Place
 from orchestration.store.runs import NewRun
-from orchestration.store.sqlite import TABLES, TYPES, MemoryStore, SqliteSession
+from orchestration.store.sqlite import TABLES, TYPES, MemoryStore
+from orchestration.store.sqlite_session import SqliteSession
 from tests.clock import FakeClock
 
 R = RunStatus

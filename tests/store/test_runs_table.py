@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -6,10 +7,10 @@ import pytest
 from orchestration.errors import NotFoundError
 from orchestration.ports import Session, Store
 from orchestration.state import RunStatus, StepStatus
-from orchestration.store import artifacts, attempts, events, retention, runs, steps
+from orchestration.store import artifacts, attempts, events, retention, runs, steps, timers
 from tests.store.rows import MINUTE, NOW, PLAN, add_run, add_step, move_run
 
-R = RunStatus
+R, S = RunStatus, StepStatus
 
 
 def test_a_new_run_is_pending_and_has_its_plan(store: Store) -> None:
@@ -31,11 +32,11 @@ def test_runs_of_one_plan_share_its_row(store: Store) -> None:
 def test_a_run_is_loaded_with_its_tallies(store: Store) -> None:
     def operation(session: Session) -> None:
         add_run(session, "r1")
-        add_step(session, 0)
-        add_step(session, 1, StepStatus.SKIPPED)
         run = runs.load(session, "r1")
-        assert (run.plan, run.status, run.ending) == (PLAN, R.PENDING, None)
-        assert run.tallies == {"packing": {StepStatus.READY: 1, StepStatus.SKIPPED: 1}}
+        assert (run.plan, run.status, run.ending, run.tallies) == (PLAN, R.PENDING, None, {})
+        tallies = {"packing": {S.READY: 1, S.SKIPPED: 9}, "undo.packing": {S.RUNNING: 1}, "e": {}}
+        runs.recount(session, replace(run, tallies=tallies))
+        assert runs.load(session, "r1").tallies == tallies
 
     store.write(operation)
 
@@ -56,9 +57,9 @@ def test_only_time_as_running_counts(store: Store) -> None:
         move_run(session, "r1", R.RUNNING, NOW + 60 * MINUTE)
         row = runs.get(session, "r1")
         assert (row.started_at, row.due_at) == (NOW, NOW + 70 * MINUTE)
-        assert runs.due(session, NOW + 70 * MINUTE, 9, None) == ["r1"]
-        assert runs.due(session, NOW + 70 * MINUTE, 9, "r2") == []
-        assert runs.due(session, NOW + 69 * MINUTE, 9, None) == []
+        assert timers.due_runs(session, NOW + 70 * MINUTE, 9, None) == ["r1"]
+        assert timers.due_runs(session, NOW + 70 * MINUTE, 9, "r2") == []
+        assert timers.due_runs(session, NOW + 69 * MINUTE, 9, None) == []
 
     store.write(operation)
 
@@ -95,6 +96,10 @@ def test_a_retried_run_has_its_whole_time_again(store: Store) -> None:
 def test_progress_never_falls(store: Store) -> None:
     def operation(session: Session) -> None:
         add_run(session, "r1")
+        run = runs.load(session, "r1")
+        for done in (0.1, 0.0):
+            runs.save(session, run, run, done, NOW, 15 * MINUTE)
+        assert runs.get(session, "r1").progress == pytest.approx(0.1)
         for progress, kept in ((0.4, 0.4), (0.2, 0.4), (0.9, 0.9)):
             runs.advance(session, "r1", progress)
             assert runs.get(session, "r1").progress == pytest.approx(kept)
@@ -162,23 +167,23 @@ class TestForgetting:
             self.ended(session, 5, MINUTE)
             add_run(session, "alive", NOW - 99 * MINUTE)
             before = NOW + 2 * MINUTE
-            assert runs.ended_before(session, before, 100, 9) == ["r0", "r1", "r2"]
-            assert runs.ended_before(session, before, 100, 2) == ["r0", "r1"]
+            assert retention.ended_before(session, before, 100, 9) == ["r0", "r1", "r2"]
+            assert retention.ended_before(session, before, 100, 2) == ["r0", "r1"]
 
         store.write(operation)
 
     def test_the_newest_are_kept_and_no_more(self, store: Store) -> None:
         def operation(session: Session) -> None:
             self.ended(session, 5, MINUTE)
-            assert runs.ended_before(session, NOW - MINUTE, 2, 9) == ["r0", "r1", "r2"]
-            assert runs.ended_before(session, NOW - MINUTE, 5, 9) == []
+            assert retention.ended_before(session, NOW - MINUTE, 2, 9) == ["r0", "r1", "r2"]
+            assert retention.ended_before(session, NOW - MINUTE, 5, 9) == []
 
         store.write(operation)
 
     def test_runs_that_ended_together_are_not_all_beyond_the_newest(self, store: Store) -> None:
         def operation(session: Session) -> None:
             self.ended(session, 5, timedelta(0))
-            assert runs.ended_before(session, NOW - MINUTE, 2, 9) == ["r0", "r1", "r2"]
+            assert retention.ended_before(session, NOW - MINUTE, 2, 9) == ["r0", "r1", "r2"]
 
         store.write(operation)
 
@@ -190,7 +195,7 @@ class TestForgetting:
             attempts.archive(session, row, "lost", NOW, "null", acting=False)
             events.add(session, "r1", NOW, "run.pending")
             artifacts.put(session, "r1", "name", 0, b"body")
-            assert [retention.forget_run(session, "r1", 3) for _ in range(3)] == [3, 3, 0]
+            assert [retention.forget_run(session, "r1", 3) for _ in range(3)] == [3, 2, 0]
             assert steps.of_run(session, "r1") == []
             assert attempts.of_run(session, "r1") == []
             assert events.after(session, 0, 9) == []

@@ -1,10 +1,11 @@
+from dataclasses import replace
 from datetime import timedelta
 
 from orchestration.ports import Session, Store
 from orchestration.state import RunStatus, StepStatus
 from orchestration.store import artifacts, queues, runs, steps, tallies, timers, undo
 from orchestration.store.steps import StepRow
-from tests.store.rows import MINUTE, NOW, add_run, add_step, counted, move_run, row
+from tests.store.rows import MINUTE, NOW, add_run, add_step, move_run, row, taken
 
 S = StepStatus
 
@@ -14,7 +15,7 @@ def claimed(session: Session, branch: int = 0, owner: str = "w1", name: str = "p
     new = add_step(session, branch, step=name)
     steps.mark_sent(session, new, "publisher", NOW + MINUTE, 0)
     sent = row(session, step=name, branch=branch)
-    steps.claim(session, sent, owner, NOW, NOW + MINUTE, NOW + 10 * MINUTE)
+    steps.claim(session, taken(sent, owner))
     return row(session, step=name, branch=branch)
 
 
@@ -36,29 +37,37 @@ def test_an_unknown_branch_is_none(store: Store) -> None:
     assert store.read(lambda s: steps.get(s, "r1", "packing", 0)) is None
 
 
-def test_an_empty_fan_out_has_begun_but_has_no_branches(store: Store) -> None:
+def test_an_empty_fan_out_is_no_branch(store: Store) -> None:
     def operation(session: Session) -> None:
         add_step(session, -1, S.SKIPPED)
         add_step(session, 0, step="other")
-        assert tallies.of_run(session, "r1") == {"packing": {}, "other": {S.READY: 1}}
         assert [each.step for each in steps.of_run(session, "r1")] == ["other"]
 
     store.write(operation)
 
 
-def test_the_tallies_are_what_counting_would_say(store: Store) -> None:
+def test_a_branch_begins_as_what_it_is(store: Store) -> None:
     def operation(session: Session) -> None:
-        add_step(session, -1, S.SKIPPED, step="other")
-        for branch, target in enumerate((S.BACKOFF, S.FAILED, S.CANCELLED)):
-            steps.leave(session, claimed(session, branch), target, NOW)
-        steps.leave(session, row(session), S.READY, NOW)
-        steps.complete(session, claimed(session, 3), NOW, "1", None)
-        sent = add_step(session, 4)
-        steps.mark_sent(session, sent, "publisher", NOW, 0)
-        steps.mark_sent(session, row(session, branch=4), "publisher", NOW, 1)
-        known = {S.READY: 1, S.FAILED: 1, S.CANCELLED: 1, S.COMPLETED: 1, S.QUEUED: 1}
-        assert tallies.of_run(session, "r1") == {"packing": known, "other": {}}
-        assert counted(session, "r1") == tallies.of_run(session, "r1")
+        add_run(session, "r1")
+        held = taken(add_step(session, 5, step="other"))
+        steps.insert(session, replace(held, branch=6))
+        steps.insert(session, replace(held, branch=7, status=S.QUEUED, attempt=0))
+        assert row(session, branch=6, step="other") == replace(held, branch=6)
+        assert steps.queues(session) == {"warehouse": {"ready": 1, "queued": 1, "running": 1}}
+        found = steps.get_with_run(session, ("r1", "other", 6))
+        assert found == (replace(held, branch=6), runs.load(session, "r1"))
+        assert steps.get_with_run(session, ("r1", "other", 8)) is None
+
+    store.write(operation)
+
+
+def test_what_is_sent_counts_as_ready(store: Store) -> None:
+    def operation(session: Session) -> None:
+        steps.mark_sent(session, add_step(session, 0), "publisher", NOW, 0)
+        claimed(session, 1)
+        add_step(session, 2)
+        found = steps.in_status(session, "r1", "packing", S.READY)
+        assert sorted(each.branch for each in found) == [0, 2]
 
     store.write(operation)
 
@@ -184,7 +193,7 @@ class TestAttempt:
             assert steps.deadline(session, first) == NOW + 10 * MINUTE
             steps.report(session, first, 0.5, "halfway", None)
             steps.leave(session, first, S.READY, NOW)
-            steps.claim(session, row(session), "w2", NOW, NOW, NOW)
+            steps.claim(session, taken(row(session), "w2", NOW))
             again = row(session)
             assert (again.attempt, again.owner, again.fraction) == (2, "w2", 0)
             assert again.message == ""
@@ -213,7 +222,7 @@ class TestAttempt:
         def operation(session: Session) -> None:
             held = claimed(session)
             steps.mark_unknown(session, held)
-            steps.complete(session, held, NOW + MINUTE, '{"n": 1}', None)
+            steps.complete(session, held, NOW + MINUTE, ('{"n": 1}', None), 0)
             done = row(session)
             assert (done.status, done.owner, done.due_at) == (S.COMPLETED, None, None)
             assert (done.ended_at, done.unknown, done.error) == (NOW + MINUTE, False, None)
@@ -273,14 +282,14 @@ class TestAttempt:
 class TestUndo:
     def test_what_may_have_had_effects_is_undone_the_latest_first(self, store: Store) -> None:
         def operation(session: Session) -> None:
-            for branch in (2, 0, 1):
-                steps.complete(session, claimed(session, branch), NOW, "1", None)
+            for order, branch in enumerate((2, 0, 1)):
+                steps.complete(session, claimed(session, branch), NOW, ("1", None), order)
             unknown = claimed(session, 3)
             steps.mark_unknown(session, unknown)
             steps.leave(session, unknown, S.CANCELLED, NOW)
             add_step(session, 4, S.CANCELLED)
-            steps.complete(session, claimed(session, name="other"), NOW, "1", None)
-            steps.complete(session, add_step(session, 1, step="other"), NOW, "1", None)
+            steps.complete(session, claimed(session, name="other"), NOW, ("1", None), 3)
+            steps.complete(session, add_step(session, 1, step="other"), NOW, ("1", None), 4)
             left = [("packing", 3), ("packing", 1), ("packing", 0), ("packing", 2)]
             assert undo.undoable(session, "r1", ["packing"], 9) == left
             assert undo.undoable(session, "r1", ["packing"], 2) == left[:2]
@@ -299,8 +308,8 @@ class TestResults:
             for number, chunk in artifacts.chunks(body):
                 artifacts.put(session, "r1", name, number, chunk)
                 artifacts.put(session, "r1", name, number, chunk)
-            steps.complete(session, claimed(session, 2), NOW, None, name)
-            steps.complete(session, claimed(session, 0), NOW, "[1]", None)
+            steps.complete(session, claimed(session, 2), NOW, (None, name), 0)
+            steps.complete(session, claimed(session, 0), NOW, ("[1]", None), 1)
             failed = claimed(session, 1)
             steps.count_failure(session, failed, '{"type": "Oops"}', unknown=False)
             steps.leave(session, failed, S.FAILED, NOW)

@@ -1,0 +1,68 @@
+"""How much room a queue has, and what may be sent to it or begun in it."""
+
+import sys
+from datetime import timedelta
+
+from orchestration.circuit import CircuitState
+from orchestration.engine.transaction import Transaction
+from orchestration.store import attempts, circuits, queues, workers
+from orchestration.store.queues import Queue
+from orchestration.store.steps import StepRow
+
+MOST_OUTSIDE = 100
+FIRST_RESEND = timedelta(seconds=10)
+LONGEST_RESEND = timedelta(minutes=5)
+QUEUED_PER_SLOT = 2
+HEAD_START_S = 30.0  # in rank: half of what one step of priority is worth
+
+
+def look(tx: Transaction, queue: str) -> Queue:
+    """A queue as this process sees it."""
+    return queues.look(tx.session, queue, tx.rules.me)
+
+
+def may_begin(tx: Transaction, row: StepRow, found: Queue) -> bool:
+    """Whether nothing stands against a ready branch, and nothing that waits comes before it.
+
+    Its run is at work, and has a head start: where every run that is a little older went first,
+    nobody would ever go on under load.
+    """
+    if not found.is_open or found.outranks(row.rank - HEAD_START_S):
+        return False
+    return allowed(tx, row.agent, found) > 0
+
+
+def room_in(tx: Transaction, queue: str, found: Queue) -> int:
+    """How many more branches of a queue may be sent.
+
+    Twice the live slots may be sent and unclaimed; what an agent's limit allows is counted
+    with what is running, so that a claim never has to be refused, and with what lost its claim
+    but may still be at work.
+    """
+    if found.paused or found.circuit is CircuitState.OPEN:
+        return 0
+    room = room_within(tx, queue, found)
+    if found.circuit is CircuitState.HALF_OPEN and found.since is not None:
+        return min(room, 1 - circuits.probes(tx.session, queue, found.since))
+    return room
+
+
+def room_within(tx: Transaction, queue: str, found: Queue) -> int:
+    """How many more branches of a queue may be sent to an agent that is trusted."""
+    if queue in tx.rules.outside:
+        return (found.limit or MOST_OUTSIDE) - found.running
+    return min(QUEUED_PER_SLOT * found.slots - found.queued, allowed(tx, queue, found))
+
+
+def allowed(tx: Transaction, name: str, found: Queue) -> int:
+    """How many more branches an agent's limit allows; where it has none, as many as one likes."""
+    if found.limit is None:
+        return sys.maxsize
+    return found.limit - found.busy - attempts.acting_for(tx.session, name)
+
+
+def live_offers(tx: Transaction, queue: str) -> list[str]:
+    """Every `agent.action@version` of a queue that this or another live worker can do."""
+    everyone = (worker.offers for worker in workers.present(tx.session))
+    offers = tx.rules.offers.union(*everyone)
+    return sorted(offer for offer in offers if offer.startswith(f"{queue}."))

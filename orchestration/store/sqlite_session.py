@@ -1,0 +1,128 @@
+"""One SQLite connection: how it is opened, and operations in one transaction on it."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from orchestration.errors import StoreError
+from orchestration.ports import Row
+from orchestration.store.group import Operation
+
+MOST_STATEMENTS = 512
+PATIENCE_S = 5.0
+CURE = "check that the disk has room and the directory is writable"
+STORES_OWN = {  # what the file, the disk or a lock is to blame for; all else is the statement
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_INTERRUPT,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_NOTADB,
+}
+PRIMARY_CODE = 0xFF
+CURES = {sqlite3.SQLITE_NOTADB: "name another file in DATABASE_URL"}
+
+
+class SqliteSession:
+    """SQL on one SQLite connection."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def run(self, sql: str, *values: Any) -> int:
+        """Execute, and tell how many rows changed."""
+        return self._connection.execute(sql, values).rowcount
+
+    def one(self, sql: str, *values: Any) -> Row | None:
+        """The first row, or None."""
+        row: Row | None = self._connection.execute(sql, values).fetchone()
+        return row
+
+    def all(self, sql: str, *values: Any) -> list[Row]:
+        """Every row."""
+        return self._connection.execute(sql, values).fetchall()
+
+
+def connect(path: Path | str) -> sqlite3.Connection:
+    """A connection with the pragmas that durability rests on."""
+    connection = sqlite3.connect(
+        path,
+        timeout=PATIENCE_S,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=MOST_STATEMENTS,
+    )
+    try:
+        for pragma in ("synchronous=FULL", "wal_autocheckpoint=0", "temp_store=MEMORY"):
+            connection.execute(f"PRAGMA {pragma}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """BEGIN IMMEDIATE … COMMIT, or ROLLBACK."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def run_all(connection: sqlite3.Connection, operations: Sequence[Operation]) -> list[Any]:
+    """What came of each operation, in one transaction.
+
+    Hardly any is refused, so only then each is run again in a savepoint of its own.
+    """
+    try:
+        with transaction(connection):
+            return [operation(SqliteSession(connection)) for operation in operations]
+    except Exception as error:
+        if is_the_stores(error):
+            raise
+        if len(operations) == 1:
+            return [error]
+    with transaction(connection):
+        return [run_one(connection, operation) for operation in operations]
+
+
+def is_the_stores(error: Exception) -> bool:
+    """Whether the file, the disk or a lock is to blame."""
+    return getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE in STORES_OWN
+
+
+def run_one(connection: sqlite3.Connection, operation: Operation) -> Any:
+    """One operation of a batch; what it refuses undoes only its own writes."""
+    connection.execute("SAVEPOINT operation")
+    try:
+        outcome = operation(SqliteSession(connection))
+    except Exception as error:
+        if is_the_stores(error):
+            raise
+        connection.execute("ROLLBACK TO operation")
+        outcome = error
+    connection.execute("RELEASE operation")
+    return outcome
+
+
+@contextmanager
+def explained(path: Path, *others: type[Exception]) -> Iterator[None]:
+    """Turn what SQLite, and perhaps the file system, says into one sentence with a cure."""
+    explained: tuple[type[Exception], ...] = (sqlite3.Error, *others)
+    try:
+        yield
+    except explained as error:
+        cure = CURES.get(getattr(error, "sqlite_errorcode", 0), CURE)
+        raise StoreError(f"store {path}: {error}; {cure}") from error
