@@ -86,15 +86,16 @@ def run_all(connection: sqlite3.Connection, operations: Sequence[Operation]) -> 
 
     Hardly any is refused, so only then each is run again in a savepoint of its own.
     """
-    try:
-        with transaction(connection):
-            return [operation(SqliteSession(connection)) for operation in operations]
-    except Exception as error:
-        if is_the_stores(error):
-            raise
-        if len(operations) == 1:
-            return [error]
     with transaction(connection):
+        try:
+            return [operation(SqliteSession(connection)) for operation in operations]
+        except Exception as error:
+            if is_the_stores(error):
+                raise
+            connection.execute("ROLLBACK")
+            connection.execute("BEGIN IMMEDIATE")
+            if len(operations) == 1:
+                return [error]
         return [run_one(connection, operation) for operation in operations]
 
 

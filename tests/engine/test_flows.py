@@ -4,12 +4,9 @@ from typing import Any
 
 import pytest
 
-from orchestration.ports import Session, Size, Store
 from orchestration.state import RunStatus, StepStatus
-from orchestration.store.sqlite import MemoryStore
-from tests.clock import FakeClock
 from tests.engine.conftest import MakeFleet
-from tests.engine.fleet import Fleet, app_of, step, workflow
+from tests.engine.fleet import Fleet, step, workflow
 
 R, S = RunStatus, StepStatus
 
@@ -185,104 +182,3 @@ class TestDiamond:
         worker.complete(right)
         assert fleet.work_off(worker) == ["join[0]", "after[0]"]
         assert fleet.status(run_id) is R.COMPLETED
-
-
-class Counting:
-    """A store that counts the statements and the rows of each write."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self.statements = 0
-        self.rows = 0
-
-    def write(self, operation: Any) -> Any:
-        return self._store.write(lambda session: operation(CountingSession(session, self)))
-
-    def write_many(self, operations: Any) -> Any:
-        return [self.write(operation) for operation in operations]
-
-    def read(self, operation: Any) -> Any:
-        return self._store.read(operation)
-
-    def writer_for(self, seconds: float, /) -> int | None:
-        return self._store.writer_for(seconds)
-
-    def disk_use(self) -> Size:
-        return self._store.disk_use()
-
-    def close(self) -> None:
-        self._store.close()
-
-
-class CountingSession:
-    def __init__(self, session: Session, counts: Counting) -> None:
-        self._session = session
-        self._counts = counts
-
-    def run(self, sql: str, *values: Any) -> int:
-        self._counts.statements += 1
-        return self._session.run(sql, *values)
-
-    def one(self, sql: str, *values: Any) -> Any:
-        self._counts.statements += 1
-        return self._session.one(sql, *values)
-
-    def all(self, sql: str, *values: Any) -> Any:
-        self._counts.statements += 1
-        found = self._session.all(sql, *values)
-        self._counts.rows += len(found)
-        return found
-
-
-@pytest.mark.parametrize("end", ["completed", "undone"])
-def test_work_per_branch_does_not_grow_with_their_number(clock: FakeClock, end: str) -> None:
-    """Statements and rows, not seconds: they are the same on every machine."""
-    wide = workflow("wide", step("pack", for_each="parameters.items", undo="unpack"))
-
-    def cost(branches: int) -> tuple[float, float]:
-        store = Counting(MemoryStore())
-        fleet = Fleet(store, clock, app_of(wide))
-        worker = fleet.worker(slots=8)
-        run_id = fleet.start("wide", {"items": ["x" * 100] * branches})
-        claims = [worker.take() for _ in range(branches)]
-        for claim in claims[1:]:
-            worker.complete(claim)
-        if end == "undone":
-            fleet.client.cancel(run_id)
-        worker.complete(claims[0])
-        fleet.work_off(worker)
-        assert fleet.status(run_id).ended
-        return store.statements / branches, store.rows / branches
-
-    few, many = cost(250), cost(500)
-    assert many[0] <= few[0] * 1.05
-    assert many[1] <= few[1] * 1.05
-
-
-def test_the_database_works_as_little_for_each_of_many_branches(clock: FakeClock) -> None:
-    """Instructions of SQLite's machine, which also count the rows that it only looks at."""
-    wide = workflow("wide", step("pack", for_each="parameters.items"))
-
-    def cost(branches: int) -> float:
-        store = Instructions()
-        fleet = Fleet(store, clock, app_of(wide))
-        worker = fleet.worker(slots=8)
-        run_id = fleet.start("wide", {"items": [1] * branches})
-        assert len(fleet.work_off(worker)) == branches
-        assert fleet.status(run_id) is R.COMPLETED
-        return store.hundreds / branches
-
-    assert cost(4_000) <= cost(500) * 1.1
-
-
-class Instructions(MemoryStore):
-    """A store that counts, in hundreds, what SQLite does."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.hundreds = 0
-        self._connection.set_progress_handler(self.count, 100)
-
-    def count(self) -> int:
-        self.hundreds += 1
-        return 0

@@ -16,7 +16,8 @@ from orchestration.errors import (
     StoreTooOldError,
 )
 from orchestration.ports import Session, Store
-from orchestration.store import migrate
+from orchestration.state import StepStatus as S
+from orchestration.store import migrate, tallies
 from orchestration.store.migrate import Migration
 from orchestration.store.postgres import PostgresStore
 from orchestration.store.sqlite import SqliteStore
@@ -181,6 +182,7 @@ def again(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
 
 
 KNOWN = migrate.known()
+TALLIES = next(each.version for each in KNOWN if each.name == "tallies")
 NEXT = Migration(
     KNOWN[-1].version + 1,
     "more",
@@ -292,6 +294,38 @@ class TestMigrations:
             old.migrate()
         assert old.missing() == [NEXT.title, wrong.title]
         old.close()
+
+
+def test_tallies_move_into_the_rows_of_their_runs(
+    again: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = migrate.known()
+    before = [each for each in every if each.version < TALLIES]
+    monkeypatch.setattr(migrate, "known", lambda: before)
+    opened = again()
+    opened.write(fill_tallies)
+    opened.close()
+    monkeypatch.setattr(migrate, "known", lambda: every)
+    old = again(old=True)
+    old.migrate()
+    found: dict[str, str] = dict(old.read(lambda s: s.all("SELECT id, tallies FROM runs")))
+    assert tallies.load(found["r1"]) == {"a": {S.READY: 5, S.COMPLETED: 1}, "empty": {}}
+    assert tallies.load(found["r2"]) == {}
+    old.close()
+
+
+def fill_tallies(session: Session) -> None:
+    """Two runs as an older release kept them."""
+    for run_id in ("r1", "r2"):
+        session.run(
+            "INSERT INTO runs (id, command, plan, parameters, sender, priority, rank, needs_slot,"
+            " status, generation, created_at) VALUES (?, 'c', 'p', '{}', 's', 2, 0, 1, 'running',"
+            " 1, 0)",
+            run_id,
+        )
+    counts = [("a", "ready", 2), ("a", "queued", 3), ("a", "completed", 1), ("a", "held", 0)]
+    for step, status, count in [*counts, ("empty", "skipped", 0)]:
+        session.run("INSERT INTO tallies VALUES ('r1', ?, ?, ?)", step, status, count)
 
 
 def test_nobody_is_said_to_write_while_nobody_does(store: Store) -> None:
