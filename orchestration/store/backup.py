@@ -15,15 +15,8 @@ from pathlib import Path
 from orchestration.errors import StoreError
 from orchestration.ports import Row, Session, Store
 from orchestration.store import control, migrate
-from orchestration.store.sqlite import (
-    CURE,
-    CURES,
-    TABLES,
-    TYPES,
-    SqliteSession,
-    connect,
-    transaction,
-)
+from orchestration.store.sqlite import TABLES, TYPES
+from orchestration.store.sqlite_session import CURE, CURES, SqliteSession, connect, transaction
 
 PAGE = 50  # rows in memory at once; each may be a message of a MiB
 VERSIONS = "schema_versions"

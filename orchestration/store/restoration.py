@@ -10,7 +10,8 @@ from typing import TypeVar
 from orchestration.errors import StoreError
 from orchestration.store import backup
 from orchestration.store.lock import WriteLock
-from orchestration.store.sqlite import SqliteStore, connect
+from orchestration.store.sqlite import SqliteStore
+from orchestration.store.sqlite_session import connect
 
 T = TypeVar("T")
 DRAFT = "draft.db"
