@@ -38,6 +38,12 @@ def get(session: Session, run_id: str, name: str) -> bytes:
     return b"".join(bytes(row[0]) for row in session.all(sql, run_id, name))
 
 
+def sizes(session: Session, run_id: str) -> list[tuple[str, int]]:
+    """The contents of a run by name, each with its size in bytes."""
+    sql = "SELECT digest, SUM(LENGTH(body)) FROM artifacts WHERE run_id = ? GROUP BY digest"
+    return [(row[0], int(row[1])) for row in session.all(f"{sql} ORDER BY digest", run_id)]
+
+
 def result(session: Session, run_id: str, step: str) -> list[Any]:
     """The results of a step's branches in order: null for one that has none.
 

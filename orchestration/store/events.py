@@ -45,6 +45,12 @@ def after(session: Session, last: int, limit: int, run_id: str | None = None) ->
     return [_read(row) for row in session.all(sql, *values, last, limit)]
 
 
+def last_id(session: Session) -> int:
+    """The number of the newest event; 0: there is none."""
+    row = session.one("SELECT MAX(id) FROM events")
+    return int(row[0]) if row and row[0] else 0
+
+
 def newest(
     session: Session, limit: int, run_id: str | None = None, before: int | None = None
 ) -> list[EventRow]:

@@ -5,7 +5,9 @@ from fastapi import FastAPI
 from orchestration.runtime.running import release
 from orchestration.web import api, health, metrics, pages, problems, reference
 from orchestration.web.console import Console
+from orchestration.web.feed import Feed
 from orchestration.web.guard import Guard
+from orchestration.web.openapi import describe
 from orchestration.web.who import Door
 
 ABOUT = """\
@@ -21,13 +23,16 @@ def create_app(console: Console) -> FastAPI:
         version=release(),
         description=ABOUT,
         docs_url=None,
+        generate_unique_id_function=lambda route: route.name,
         redoc_url=None,
     )
     door = Door(console)
     app.state.console, app.state.door = console, door
+    app.state.feed = Feed(console.opened.store, console.clock)
     problems.install(app, pages.render_problem)
     for router in (health.router, metrics.router, api.router, reference.router, pages.router):
         app.include_router(router)
+    describe(app, console.app)
     app.add_middleware(
         Guard, limits=console.limits, monotonic=console.clock.monotonic, is_open=door.is_open
     )

@@ -7,18 +7,34 @@ from fastapi import APIRouter, Response
 from orchestration.errors import StoreError
 from orchestration.runtime.look import broker_state
 from orchestration.web.console import Console
+from orchestration.web.described import Responses, answers, told
 from orchestration.web.who import Desk
 
 router = APIRouter(prefix="/health", tags=["health"])
 
+UNREADY: Responses = {
+    503: {
+        "description": "Something that it needs cannot be used.",
+        "content": {"application/json": {"example": {"status": "unready", "store": "..."}}},
+    }
+}
 
-@router.get("/live", summary="Whether this process answers")
+
+@router.get(
+    "/live",
+    summary="Whether this process answers",
+    responses=answers({"status": "alive"}) | told((421,)),
+)
 async def live() -> dict[str, str]:
     """Answers as long as the process does; asks nobody else."""
     return {"status": "alive"}
 
 
-@router.get("/ready", summary="Whether this process can do its work")
+@router.get(
+    "/ready",
+    summary="Whether this process can do its work",
+    responses=answers({"status": "ready"}) | told((421,)) | UNREADY,
+)
 def ready(console: Desk, response: Response) -> dict[str, Any]:
     """Answers 200 if the store, and RabbitMQ where there is one, can be used; else 503."""
     found = {"store": store_problem(console), "broker": broker_problem(console)}

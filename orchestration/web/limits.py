@@ -20,6 +20,7 @@ class Limits:
         failures: Wrong tokens from one address within a minute; then nothing is tried for it.
         connections: At once, streams included.
         ping_s: Seconds between two signs of life of a stream.
+        stream_s: Seconds after which a stream ends, so that its client comes again.
     """
 
     body: int = 2**20
@@ -31,6 +32,7 @@ class Limits:
     failures: int = 10
     connections: int = 2_000
     ping_s: float = 10.0
+    stream_s: float = 3_600.0
 
 
 class Buckets:

@@ -84,8 +84,9 @@ def bound(host: str, port: int) -> socket.socket:
 def listening(console: Console, listener: socket.socket) -> Iterator[str]:
     """Serve HTTP in a thread until the block ends; yields the address."""
     proxies = list(console.settings.orchestration_trusted_proxies)
+    app = create_app(console)
     config = uvicorn.Config(
-        create_app(console),
+        app,
         http=BoundedProtocol,
         ws="none",
         log_config=None,
@@ -105,6 +106,7 @@ def listening(console: Console, listener: socket.socket) -> Iterator[str]:
     try:
         yield f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
     finally:
+        app.state.feed.close()
         server.should_exit = True
         thread.join(END_S)
         listener.close()

@@ -2,7 +2,25 @@
 
 from fastapi import APIRouter
 
-from orchestration.web.api import status
+from orchestration.web.api import (
+    approvals,
+    bulk,
+    commands,
+    configuration,
+    dead_letters,
+    events,
+    fleet,
+    forks,
+    schedules,
+    security,
+    status,
+    workflows,
+)
+from orchestration.web.described import EVERYWHERE, told
 
-router = APIRouter(prefix="/orchestration")
-router.include_router(status.router)
+router = APIRouter(prefix="/orchestration", responses=told(EVERYWHERE))
+for each in (
+    status, commands, events, bulk, workflows, forks, approvals, fleet, dead_letters, schedules,
+    security, configuration,
+):  # fmt: skip
+    router.include_router(each.router)

@@ -1,0 +1,106 @@
+"""Steps that wait for a person: what he is shown, and his answer."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from orchestration.desk import approvals
+from orchestration.desk.approvals import Question
+from orchestration.web.console import Console
+from orchestration.web.described import RUN, Body, Limit, Reason, RunId, answers, shown_as
+from orchestration.web.problems import Refusal
+from orchestration.web.who import Actor, Approver, Desk, Viewer
+
+router = APIRouter(tags=["approvals"])
+
+WAITING = {
+    "workflow_id": RUN, "command": "restock", "step": "shipping", "sender": "http:alice",
+    "parameters": {"skus": ["A1"]}, "may_change": "no configuration", "builds_on": {},
+    "until": "2026-02-01T06:30:00.000+00:00", "shown": "9f86d081884c7d65",
+}  # fmt: skip
+ANSWERED = {"id": RUN, "status": "pending"}
+Step = Annotated[str, Field(max_length=200, description="Which one, where several wait.")]
+
+
+class Approval(Body):
+    """What is allowed."""
+
+    model_config = shown_as({"step": "shipping", "shown": "9f86d081884c7d65"})
+
+    step: Step | None = None
+    shown: Annotated[
+        str | None,
+        Field(max_length=100, description="`shown` of the listing: only that is approved."),
+    ] = None
+    reason: Reason = ""
+
+
+class Rejection(Body):
+    """What is refused."""
+
+    model_config = shown_as({"reason": "not today"})
+
+    step: Step | None = None
+    reason: Reason = ""
+
+
+@router.get("/approvals", summary="What waits for a person", responses=answers([WAITING]))
+def list_approvals(console: Desk, _: Viewer, limit: Limit = 50) -> list[dict[str, Any]]:
+    """The longest wait first, each with what an approval builds on."""
+    found = console.read(lambda s: approvals.waiting(s, limit))
+    return list(map(approvals.as_json, found))
+
+
+@router.post(
+    "/workflows/{workflow_id}/approve",
+    summary="Allow a step that waits",
+    responses=answers(ANSWERED, 404, 409),
+)
+def approve_workflow(
+    console: Desk, actor: Approver, workflow_id: RunId, answer: Approval | None = None
+) -> dict[str, str]:
+    """Never by the token that started the run."""
+    given = answer or Approval()
+    question = asked(console, actor, workflow_id, given.step)
+    shown = given.shown or question.shown
+    status = console.engine.approve(workflow_id, question.step, shown, actor.by(given.reason))
+    return {"id": workflow_id, "status": status.value}
+
+
+@router.post(
+    "/workflows/{workflow_id}/reject",
+    summary="Refuse a step that waits: the run is cancelled",
+    responses=answers({"id": RUN, "status": "cancelled"}, 404, 409),
+)
+def reject_workflow(
+    console: Desk, actor: Approver, workflow_id: RunId, answer: Rejection | None = None
+) -> dict[str, str]:
+    """What can be undone is undone."""
+    given = answer or Rejection()
+    question = asked(console, actor, workflow_id, given.step)
+    status = console.engine.reject(workflow_id, question.step, actor.by(given.reason))
+    return {"id": workflow_id, "status": status.value}
+
+
+def asked(console: Console, actor: Actor, run_id: str, step: str | None) -> Question:
+    """What waits, if this person may answer.
+
+    Raises:
+        Refusal: He has started the run himself.
+    """
+    question = console.read(lambda s: approvals.look(s, run_id, step))
+    refuse_own(actor, question)
+    return question
+
+
+def refuse_own(actor: Actor, question: Question) -> None:
+    """Let nobody answer for his own run, as far as a token tells who he is.
+
+    Raises:
+        Refusal: He has started it.
+    """
+    if actor.known and question.row["sender"] == actor.sender:
+        raise Refusal(
+            403, f"{actor.name} has started {question.run_id}: somebody else must answer for it"
+        )

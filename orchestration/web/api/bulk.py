@@ -1,0 +1,92 @@
+"""`POST /orchestration/bulk/workflows`: several runs at once, previewed first."""
+
+from typing import Annotated, Any, Literal, Self
+
+from fastapi import APIRouter
+from pydantic import AwareDatetime, Field, model_validator
+
+from orchestration.desk import changes
+from orchestration.errors import StateError
+from orchestration.ports import Session
+from orchestration.state import RunStatus
+from orchestration.store.listings import Filter
+from orchestration.store.runs import RunRow
+from orchestration.views.workflow import summary
+from orchestration.web.described import NO_CONTROLS, RUN, Body, Reason, answers, shown_as
+from orchestration.web.who import Desk, Operator
+
+router = APIRouter(prefix="/bulk", tags=["workflows"])
+
+MOST_IDS = 1_000
+MOST_SHOWN = 100
+EXAMPLE = {
+    "change": "retry", "filter": {"status": ["failed"], "command": "restock"}, "preview": True,
+}  # fmt: skip
+Text = Annotated[str, Field(max_length=200, pattern=NO_CONTROLS)]
+
+
+class Meant(Body):
+    """Which runs are meant; only those that can be changed like this."""
+
+    status: list[RunStatus] = Field(default_factory=list)
+    command: Text | None = None
+    since: AwareDatetime | None = None
+    text: Text = ""
+
+
+class Wish(Body):
+    """A change of several runs: `ids` or `filter`, and not both."""
+
+    model_config = shown_as(EXAMPLE)
+
+    change: Literal["cancel", "pause", "resume", "retry"]
+    ids: list[Text] = Field(default_factory=list, max_length=MOST_IDS)
+    filter: Meant | None = None
+    preview: Annotated[bool, Field(description="Tell what it would touch, and change nothing.")] = (
+        True
+    )
+    count: Annotated[
+        int | None,
+        Field(ge=0, description="How many the preview told: if they are others, nothing is done."),
+    ] = None
+    reason: Reason = ""
+
+    @model_validator(mode="after")
+    def _ids_or_filter(self) -> Self:
+        if bool(self.ids) == (self.filter is not None):
+            raise ValueError("give ids or a filter, and not both")
+        return self
+
+
+@router.post(
+    "/workflows",
+    summary="Cancel, pause, resume or retry several runs",
+    responses=answers(
+        {"preview": True, "count": 1, "workflows": [{"id": RUN, "status": "failed"}]}, 404, 409
+    ),
+)
+def change_workflows(console: Desk, actor: Operator, wish: Wish) -> dict[str, Any]:
+    """By ids or by a filter; `preview` is true unless it is told otherwise."""
+    change = changes.CHANGES[wish.change]
+    found = console.read(lambda s: meant(s, wish))
+    able = [run for run in found if run.status in change.allowed]
+    if wish.preview:
+        shown = list(map(summary, able[:MOST_SHOWN]))
+        return {"preview": True, "count": len(able), "workflows": shown, "refused": []}
+    if wish.count is not None and wish.count != len(able):
+        raise StateError(f"these are {len(able)} runs now, not {wish.count}: preview it again")
+    ids = [run.id for run in able]
+    outcomes, refused = changes.make_all(console.engine, change, ids, actor.by(wish.reason))
+    told = [str(each) for each in refused]
+    return {"preview": False, "count": len(outcomes), "workflows": outcomes, "refused": told}
+
+
+def meant(session: Session, wish: Wish) -> list[RunRow]:
+    """The runs of a wish."""
+    if wish.filter is None:
+        return changes.named(session, wish.ids)
+    given = wish.filter
+    wanted = Filter(
+        statuses=tuple(given.status), command=given.command, since=given.since, text=given.text
+    )
+    return changes.found(session, wanted, changes.CHANGES[wish.change].allowed)

@@ -1,0 +1,121 @@
+"""`/orchestration/commands`: what can be started, and its start."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Response
+from pydantic import Field
+
+from orchestration.definitions import App, Workflow
+from orchestration.desk.starting import LONGEST_KEY, command_of
+from orchestration.web.described import RUN, Body, answers
+from orchestration.web.who import Desk, Operator, Viewer
+
+router = APIRouter(prefix="/commands", tags=["commands"])
+
+EXAMPLE = {"command": "restock", "parameters": {"skus": ["A1", "B2"]}, "priority": 3}
+STARTED = {"workflow_id": RUN}
+LINKS = {
+    name: {"operationId": name, "parameters": {"workflow_id": "$response.body#/workflow_id"}}
+    for name in (
+        "get_workflow",
+        "get_result",
+        "cancel_workflow",
+        "pause_workflow",
+        "list_artifacts",
+    )
+}
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=LONGEST_KEY,
+        pattern=r"^[\x21-\x7e]+$",
+        description="The same key of the same token never starts a second run.",
+    ),
+]
+
+
+class Start(Body):
+    """A command that is to be started."""
+
+    command: Annotated[str, Field(max_length=200)]
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    priority: Annotated[int, Field(ge=1, le=4)] | None = None
+
+
+@router.post(
+    "",
+    status_code=202,
+    summary="Start a workflow",
+    responses=answers(STARTED, 409, status=202, links=LINKS),
+)
+def start_command(
+    console: Desk, actor: Operator, start: Start, response: Response, key: Key = None
+) -> dict[str, str]:
+    """Starts a workflow, and tells its id as soon as that is on disk."""
+    command = command_of(
+        console.app, start.command, start.parameters, actor.sender, key, start.priority
+    )
+    run_id = console.engine.submit(command)
+    response.headers["Location"] = f"/orchestration/workflows/{run_id}"
+    return {"workflow_id": run_id}
+
+
+@router.get(
+    "",
+    summary="What can be started",
+    responses=answers([{"command": "restock", "priority": 2, "parameters": {}, "steps": []}]),
+)
+def list_commands(console: Desk, _: Viewer) -> list[dict[str, Any]]:
+    """Every workflow with the JSON Schema of its parameters."""
+    return [described(each) for each in console.app.workflows]
+
+
+def described(workflow: Workflow) -> dict[str, Any]:
+    """A workflow as it can be started."""
+    return {
+        "command": workflow.name,
+        "priority": workflow.priority,
+        "parameters": workflow.parameters.model_json_schema(by_alias=True),
+        "steps": [
+            {"step": step.name, "agents": list(step.agents), "needs": list(step.needs)}
+            for step in workflow.steps
+        ],
+    }
+
+
+def start_schema(app: App) -> dict[str, Any]:
+    """The JSON Schema of a start: of each command its own parameters."""
+    return {"oneOf": [start_of(each) for each in app.workflows], "examples": [EXAMPLE]}
+
+
+def start_of(workflow: Workflow) -> dict[str, Any]:
+    """The JSON Schema of the start of one workflow."""
+    place = f"#/components/schemas/{workflow.name}.parameters"
+    return {
+        "type": "object",
+        "title": workflow.name,
+        "properties": {
+            "command": {"const": workflow.name, "type": "string"},
+            "parameters": {"$ref": place},
+            "priority": {
+                "anyOf": [{"type": "integer", "minimum": 1, "maximum": 4}, {"type": "null"}]
+            },
+        },
+        "required": ["command", "parameters"],
+        "additionalProperties": False,
+    }
+
+
+def parameter_schemas(app: App) -> dict[str, Any]:
+    """The JSON Schemas of all parameters, as components."""
+    found: dict[str, Any] = {}
+    for workflow in app.workflows:
+        name = f"{workflow.name}.parameters"
+        template = f"#/components/schemas/{name}.{{model}}"
+        schema = workflow.parameters.model_json_schema(by_alias=True, ref_template=template)
+        for inner, each in schema.pop("$defs", {}).items():
+            found[f"{name}.{inner}"] = each
+        found[name] = schema
+    return found

@@ -1,0 +1,65 @@
+"""Where a page of a listing ends, as a word that means nothing to who passes it on."""
+
+import base64
+import binascii
+import json
+from typing import Any
+
+from orchestration.errors import NotFoundError
+from orchestration.store.listings import Place
+
+LAST = 2**62
+
+
+def cursor_of(*place: float | str) -> str:
+    """A place as a word."""
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
+
+
+def place_in(cursor: str | None) -> Place | None:
+    """Where a page of runs begins.
+
+    Raises:
+        NotFoundError: The word is not one of ours.
+    """
+    if cursor is None:
+        return None
+    match read(cursor):
+        case [float() | int() as at, str() as run_id]:
+            return Place(float(at), run_id)
+        case _:
+            raise unknown()
+
+
+def number_in(cursor: str | None) -> int | None:
+    """Before which number a page begins.
+
+    Raises:
+        NotFoundError: The word is not one of ours.
+    """
+    if cursor is None:
+        return None
+    match read(cursor):
+        case [int() as number] if not isinstance(number, bool) and 0 <= number < LAST:
+            return number
+        case _:
+            raise unknown()
+
+
+def read(cursor: str) -> Any:
+    """What a word holds."""
+    try:
+        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+        return json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError, RecursionError):
+        raise unknown() from None
+
+
+def unknown() -> NotFoundError:
+    """What is said of a word that is not ours."""
+    return NotFoundError("there is no such page: begin again without a cursor")
+
+
+def page(items: list[Any], limit: int, *place: float | str) -> dict[str, Any]:
+    """One page; `next` is null where it is the last one."""
+    return {"items": items, "next": cursor_of(*place) if len(items) == limit else None}

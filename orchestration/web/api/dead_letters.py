@@ -1,0 +1,160 @@
+"""`/orchestration/dead-letters`: messages that could not be used."""
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Literal, Self
+
+from fastapi import APIRouter
+from pydantic import Field, model_validator
+
+from orchestration.desk import letters
+from orchestration.errors import OrchestrationError
+from orchestration.store import dead_letters
+from orchestration.store.dead_letters import DeadLetterRow
+from orchestration.views.dead_letters import as_json, readable
+from orchestration.web.api import cursors
+from orchestration.web.console import Console
+from orchestration.web.described import (
+    NO_CONTROLS,
+    Body,
+    Cursor,
+    Limit,
+    Number,
+    Word,
+    answers,
+    shown_as,
+)
+from orchestration.web.who import Actor, Desk, Operator, Viewer
+
+router = APIRouter(tags=["dead letters"])
+
+LETTER = {
+    "id": 7, "reason": "unknown_command", "detail": "unknown command 'fly'", "replayable": True,
+    "routing_key": "command.orchestration", "sender": "a", "message_id": "m", "size": 180,
+    "received_at": "2026-01-31T06:30:00.000+00:00",
+}  # fmt: skip
+MOST_SHOWN = 100
+EXAMPLE = {"change": "replay", "reason": "unknown_command", "preview": True}
+Id = Annotated[int, Field(ge=1, le=2**53)]
+Text = Annotated[str, Field(max_length=200, pattern=NO_CONTROLS)]
+
+
+class Wish(Body):
+    """What is to become of several letters: `ids`, or those of a reason or sender."""
+
+    model_config = shown_as(EXAMPLE)
+
+    change: Literal["replay", "discard"]
+    ids: list[Id] = Field(default_factory=list, max_length=1_000)
+    reason: Text | None = None
+    sender: Text | None = None
+    preview: Annotated[bool, Field(description="Tell what it would touch, and change nothing.")] = (
+        True
+    )
+
+    @model_validator(mode="after")
+    def _ids_or_filter(self) -> Self:
+        if bool(self.ids) == bool(self.reason or self.sender):
+            raise ValueError("give ids, or a reason or a sender, and not both")
+        return self
+
+
+@router.get(
+    "/dead-letters",
+    summary="List dead letters",
+    responses=answers({"items": [LETTER], "next": None}, 404),
+)
+def list_dead_letters(
+    console: Desk,
+    _: Viewer,
+    *,
+    reason: Word | None = None,
+    sender: Word | None = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> dict[str, Any]:
+    """Newest first."""
+    before = cursors.number_in(cursor)
+    found = console.read(lambda s: dead_letters.newest(s, limit, reason, sender, before))
+    return cursors.page(list(map(as_json, found)), limit, *(row.id for row in found[-1:]))
+
+
+@router.get(
+    "/dead-letters/{letter}",
+    summary="One with its body",
+    responses=answers({**LETTER, "body": {}}, 404),
+)
+def get_dead_letter(console: Desk, _: Viewer, letter: Number) -> dict[str, Any]:
+    """Configured secrets are masked in it."""
+    row, body = console.read(lambda s: dead_letters.get(s, letter))
+    return {**as_json(row), "body": readable(body)}
+
+
+@router.post(
+    "/dead-letters/{letter}/replay",
+    summary="Handle a message again",
+    responses=answers({"id": 7, "outcome": "handled", "died_as": None}, 404, 409),
+)
+def replay_dead_letter(console: Desk, actor: Operator, letter: Number) -> dict[str, Any]:
+    """As if it had just come; `died_as` is its new number where it could not be used again."""
+    return only(act(console, actor, "replay", one(console, letter)))
+
+
+@router.post(
+    "/dead-letters/{letter}/discard",
+    summary="Forget a message for good",
+    responses=answers({"id": 7, "outcome": "discarded"}, 404),
+)
+def discard_dead_letter(console: Desk, actor: Operator, letter: Number) -> dict[str, Any]:
+    """Nothing keeps it afterwards."""
+    return only(act(console, actor, "discard", one(console, letter)))
+
+
+@router.post(
+    "/bulk/dead-letters",
+    summary="Replay or discard several messages",
+    responses=answers({"preview": True, "count": 1, "letters": [LETTER]}, 404),
+)
+def change_dead_letters(console: Desk, actor: Operator, wish: Wish) -> dict[str, Any]:
+    """By ids or by a filter; `preview` is true unless it is told otherwise."""
+    rows = console.read(lambda s: letters.wanted(s, wish.ids, wish.reason, wish.sender))
+    if wish.preview:
+        shown = [as_json(row) for row in rows[:MOST_SHOWN]]
+        return {"preview": True, "count": len(rows), "letters": shown, "refused": []}
+    outcomes, refused = act(console, actor, wish.change, rows)
+    told = [str(each) for each in refused]
+    return {"preview": False, "count": len(outcomes), "letters": outcomes, "refused": told}
+
+
+Outcomes = tuple[list[dict[str, Any]], list[OrchestrationError]]
+
+
+def act(console: Console, actor: Actor, change: str, rows: Sequence[DeadLetterRow]) -> Outcomes:
+    """Replay or discard letters."""
+    ways: dict[str, Callable[[], Outcomes]] = {
+        "replay": lambda: letters.replay(
+            console.engine, console.app, console.settings, rows, actor.by()
+        ),
+        "discard": lambda: (letters.discard(console.engine, rows, actor.by()), []),
+    }
+    return ways[change]()
+
+
+def one(console: Console, letter: int) -> list[DeadLetterRow]:
+    """A letter alone.
+
+    Raises:
+        NotFoundError: There is no such letter.
+    """
+    return console.read(lambda s: letters.wanted(s, [letter], None, None))
+
+
+def only(outcomes: Outcomes) -> dict[str, Any]:
+    """What became of one letter.
+
+    Raises:
+        OrchestrationError: It was refused.
+    """
+    done, refused = outcomes
+    if refused:
+        raise refused[0]
+    return done[0]

@@ -1,0 +1,221 @@
+"""What happens, as server-sent events: a client that comes again misses nothing."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from orchestration.state import RunStatus
+from orchestration.store import events, runs
+from orchestration.store.events import EventRow
+from orchestration.views import error
+from orchestration.views.times import iso
+from orchestration.web.console import Console
+from orchestration.web.described import RunId, told
+from orchestration.web.feed import End, Feed, Item, Listener, Step
+from orchestration.web.who import Desk, Viewer
+
+router = APIRouter(tags=["events"])
+
+BATCH = 500
+NUMBER = {"ge": 0, "le": 2**53}
+MEDIA_TYPE = "text/event-stream"
+EXAMPLE = """\
+id: 42
+data: {"id": 42, "workflow_id": "restock_0123456789ab", "kind": "step.completed", "step": "reserving", "branch": 0, "detail": null, "at": "2026-01-31T06:30:00.000+00:00"}
+
+event: progress
+data: {"workflow_id": "restock_0123456789ab", "status": "running", "progress": 0.5, "branches": []}
+
+"""  # noqa: E501 - a line of the stream
+STREAM: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "A stream: each event with its id; `progress` and `end` without one.",
+        "content": {MEDIA_TYPE: {"schema": {"type": "string"}, "example": EXAMPLE}},
+    }
+}
+LastId = Annotated[
+    int | None, Header(alias="Last-Event-ID", description="After which event to go on.", **NUMBER)
+]
+After = Annotated[int | None, Query(description="The same, for who cannot set headers.", **NUMBER)]
+
+
+@router.get(
+    "/workflows/{workflow_id}/events",
+    summary="What happens to a run, live",
+    response_class=StreamingResponse,
+    responses=STREAM | {204: {"description": "It has ended, and all was told."}} | told((404,)),
+)
+async def stream_workflow_events(
+    request: Request,
+    console: Desk,
+    _: Viewer,
+    workflow_id: RunId,
+    last: LastId = None,
+    after: After = None,
+) -> Response:
+    """From its beginning, or from `Last-Event-ID`, until it has ended; then `event: end`."""
+    begin = first_of(last, after)
+    over = await run_in_threadpool(is_over, console, workflow_id, begin or 0)
+    if over and begin is not None:
+        return Response(status_code=204)
+    stream = Stream(console, feed_of(request), workflow_id, begin or 0)
+    return StreamingResponse(stream.chunks(), media_type=MEDIA_TYPE)
+
+
+@router.get(
+    "/events",
+    summary="What happens to all runs, live",
+    response_class=StreamingResponse,
+    responses=STREAM,
+)
+async def stream_events(
+    request: Request, console: Desk, _: Viewer, last: LastId = None, after: After = None
+) -> Response:
+    """From now on, or from `Last-Event-ID`, without an end."""
+    begin = first_of(last, after)
+    if begin is None:
+        begin = await run_in_threadpool(console.read, events.last_id)
+    stream = Stream(console, feed_of(request), None, begin)
+    return StreamingResponse(stream.chunks(), media_type=MEDIA_TYPE)
+
+
+def feed_of(request: Request) -> Feed:
+    """The feed of the app that a request came to."""
+    feed: Feed = request.app.state.feed
+    return feed
+
+
+def first_of(last: int | None, after: int | None) -> int | None:
+    """After which event to begin: a browser that comes again says so in its header."""
+    return last if last is not None else after
+
+
+def is_over(console: Console, run_id: str, last: int) -> bool:
+    """Whether a run has ended, and nothing came after an event.
+
+    Raises:
+        NotFoundError: There is no such run.
+    """
+
+    def look(session: Any) -> bool:
+        ended = runs.status(session, run_id).ended
+        return ended and not events.after(session, last, 1, run_id)
+
+    return console.read(look)
+
+
+class Stream:
+    """One client's events: first those that are written already, then those that come.
+
+    Args:
+        console: Where they are.
+        feed: Who tells of new ones.
+        run_id: The only run; None: all of them.
+        last: The event after which it begins.
+    """
+
+    def __init__(self, console: Console, feed: Feed, run_id: str | None, last: int) -> None:
+        self._console = console
+        self._feed = feed
+        self._run_id = run_id
+        self._last = last
+
+    async def chunks(self) -> AsyncIterator[str]:
+        """The text of the stream."""
+        limits, loop = self._console.limits, asyncio.get_running_loop()
+        end = loop.time() + limits.stream_s
+        with self._feed.listening(self._run_id) as listener:
+            yield "retry: 1000\n\n"
+            async for text in self._written():
+                yield text
+            while loop.time() < end:
+                if await self._in_thread(self._has_ended):
+                    async for text in self._written():
+                        yield text
+                    yield named("end", {"workflow_id": self._run_id})
+                    return
+                async for text in self._coming(listener, min(end, loop.time() + limits.ping_s)):
+                    yield text
+                if listener.dropped:
+                    return
+
+    async def _written(self) -> AsyncIterator[str]:
+        """What the store has after the last one that was told."""
+        while batch := await self._in_thread(self._read):
+            self._last = batch[-1].id
+            yield "".join(map(numbered, batch))
+
+    async def _coming(self, listener: Listener, until: float) -> AsyncIterator[str]:
+        """What comes until the run may have ended, or a sign of life is due, and that sign."""
+        try:
+            async with asyncio.timeout_at(until):
+                while True:
+                    items = await listener.take()
+                    if text := "".join(map(self._told, items)):
+                        yield text
+                    if any(map(is_last, items)):
+                        return
+        except TimeoutError:
+            yield ": ping\n\n"
+
+    def _told(self, item: Item) -> str:
+        """An item as text; nothing where it was told already."""
+        match item:
+            case EventRow() if item.id > self._last:
+                self._last = item.id
+                return numbered(item)
+            case Step():
+                return progress_of(item)
+            case _:
+                return ""
+
+    async def _in_thread(self, look: Callable[[], Any]) -> Any:
+        return await run_in_threadpool(look)
+
+    def _read(self) -> list[EventRow]:
+        return self._console.read(lambda s: events.after(s, self._last, BATCH, self._run_id))
+
+    def _has_ended(self) -> bool:
+        run_id = self._run_id
+        if run_id is None:
+            return False
+        status: RunStatus = self._console.read(lambda s: runs.status(s, run_id))
+        return status.ended
+
+
+def is_last(item: Item) -> bool:
+    """Whether nothing more may come after this."""
+    if isinstance(item, EventRow):
+        return item.kind.partition(".")[0] == "run"
+    return isinstance(item, End)
+
+
+def numbered(row: EventRow) -> str:
+    """An event with its number, from which a client goes on."""
+    data = {
+        "id": row.id,
+        "workflow_id": row.run_id or None,
+        "at": iso(row.at),
+        "kind": row.kind,
+        "step": row.step,
+        "branch": row.branch,
+        "detail": error.one_line(row.detail),
+    }
+    return f"id: {row.id}\ndata: {json.dumps(data)}\n\n"
+
+
+def progress_of(step: Step) -> str:
+    """How far a run is; without a number, as the next one replaces it."""
+    pace = step.pace
+    data = {"workflow_id": step.run_id, "status": pace.status, "progress": pace.progress}
+    return named("progress", data | {"branches": [each._asdict() for each in pace.branches]})
+
+
+def named(event: str, data: Any) -> str:
+    """An event with a name and without a number."""
+    return f"event: {event}\ndata: {json.dumps(data)}\n\n"

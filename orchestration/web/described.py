@@ -1,0 +1,97 @@
+"""What the OpenAPI says of every operation: examples, and the problems that it may answer."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import Path, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from orchestration.web.problems import MEDIA_TYPE
+
+Responses = dict[int | str, dict[str, Any]]
+
+NO_CONTROLS = r"^[^\x00-\x1f]*$"
+RUN = "restock_0123456789ab"
+EVERYWHERE = (401, 403, 408, 413, 421, 422, 429, 503)
+MEANINGS: Mapping[int, str] = {
+    401: "Nobody knows who is asking: a token is missing or wrong.",
+    403: "Who is asking may not do this, or a browser was tricked into it.",
+    404: "There is nothing of this id or name.",
+    408: "The body did not arrive in time.",
+    409: "The state of things does not allow it now; the detail names the cure.",
+    413: "The body is too large.",
+    421: "This host is served without a token, to its own machine alone.",
+    422: "The input is wrong and will stay wrong.",
+    429: "Too much: come again after `Retry-After` seconds.",
+    503: "The store or RabbitMQ cannot be used now.",
+}
+
+RunId = Annotated[str, Path(max_length=200, pattern=NO_CONTROLS, examples=[RUN])]
+Name = Annotated[str, Path(max_length=200, pattern=NO_CONTROLS, examples=["nightly"])]
+Number = Annotated[int, Path(ge=1, le=2**53, examples=[7])]
+Limit = Annotated[int, Query(ge=1, le=500, description="At most so many.")]
+Cursor = Annotated[
+    str | None,
+    Query(max_length=500, pattern=NO_CONTROLS, description="`next` of the page before this one."),
+]
+Word = Annotated[str, Query(max_length=200, pattern=NO_CONTROLS)]
+Reason = Annotated[
+    str, Field(max_length=1_000, pattern=NO_CONTROLS, description="Why, for the audit.")
+]
+
+
+class Body(BaseModel):
+    """What a request may say; anything else is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def shown_as(example: Any) -> ConfigDict:
+    """The configuration of a body with an example."""
+    return ConfigDict(extra="forbid", json_schema_extra={"examples": [example]})
+
+
+class Because(Body):
+    """Why something is done."""
+
+    model_config = shown_as({"reason": "wrong prices"})
+
+    reason: Reason = ""
+
+
+def because_of(because: Because | None) -> str:
+    """The reason that was given, if any was."""
+    return because.reason if because else ""
+
+
+def answers(example: Any, *problems: int, status: int = 200, **more: Any) -> Responses:
+    """The answers of an operation: an example, and the problems beyond those of all."""
+    good = {
+        "description": HTTPStatus(status).phrase,
+        "content": {"application/json": {"example": example}},
+        **more,
+    }
+    return {status: good, **told(problems)}
+
+
+def told(problems: tuple[int, ...]) -> Responses:
+    """Problems with their meanings."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        code: {
+            "description": MEANINGS[code],
+            "content": {MEDIA_TYPE: {"schema": schema, "example": example_of(code)}},
+        }
+        for code in problems
+    }
+
+
+def example_of(code: int) -> dict[str, Any]:
+    """A problem as it may look."""
+    return {
+        "type": "about:blank",
+        "title": HTTPStatus(code).phrase,
+        "status": code,
+        "detail": MEANINGS[code],
+    }

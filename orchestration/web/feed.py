@@ -1,0 +1,204 @@
+"""What happens, told to every stream that listens: one thread a process asks the store.
+
+The thread lives as long as somebody listens. It reads the events that were written since its last
+look, and how far the runs are that are at work, and hands both to the event loop, which gives them
+to each listener. Who does not take them in time is dropped, and may come again where he was.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from orchestration.errors import StoreError
+from orchestration.ports import Clock, Session, Store
+from orchestration.runtime.watch import Changes
+from orchestration.store import events, fractions
+from orchestration.store.events import EventRow
+from orchestration.store.fractions import Pace
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 0.05
+BATCH = 1_000
+MOST_WAITING = 2_000
+GAP_S = 2.0
+START_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How far one run is now."""
+
+    run_id: str
+    pace: Pace
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Nothing more comes: the process ends, or the listener was too slow."""
+
+
+Item = EventRow | Step | End
+
+
+@dataclass(eq=False)
+class Listener:
+    """One stream, and what it has not taken yet.
+
+    Attributes:
+        run_id: The only run that it wants to hear of; None: all of them.
+    """
+
+    run_id: str | None
+    items: asyncio.Queue[Item] = field(default_factory=lambda: asyncio.Queue(MOST_WAITING))
+    dropped: bool = False
+
+    def hear(self, item: EventRow | Step) -> None:
+        """Take what happened, if it is of interest; or be dropped."""
+        if self.dropped or self.run_id not in (None, item.run_id):
+            return
+        try:
+            self.items.put_nowait(item)
+        except asyncio.QueueFull:
+            self.end()
+
+    async def take(self) -> list[Item]:
+        """All that was heard and not yet taken: at least one thing."""
+        found = [await self.items.get()]
+        while not self.items.empty():
+            found.append(self.items.get_nowait())
+        return found
+
+    def end(self) -> None:
+        """Hear nothing more: what was not taken is thrown away, since it can be read again."""
+        self.dropped = True
+        while not self.items.empty():
+            self.items.get_nowait()
+        self.items.put_nowait(End())
+
+
+class Feed:
+    """Tells listeners what happens.
+
+    Args:
+        store: Where it happens.
+        clock: For how long an event may be missing.
+    """
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._listeners: set[Listener] = set()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    @contextmanager
+    def listening(self, run_id: str | None) -> Iterator[Listener]:
+        """Hear what happens from now on; in the event loop's thread."""
+        listener, loop = Listener(run_id), asyncio.get_running_loop()
+        with self._lock:
+            self._listeners.add(listener)
+            if self._closed:
+                listener.end()
+            elif self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._serve, args=[loop], name="feed", daemon=True
+                )
+                self._thread.start()
+        try:
+            yield listener
+        finally:
+            with self._lock:
+                self._listeners.discard(listener)
+
+    def close(self) -> None:
+        """Let every stream end; from any thread."""
+        with self._lock:
+            self._closed = True
+            thread = self._thread
+        if thread is not None:
+            thread.join(START_S)
+
+    def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Look until nobody listens any more, or the process ends."""
+        reading, changes = Reading(self._clock), Changes(self._store)
+        wake = threading.Event()
+        while True:
+            with self._lock:
+                if self._closed or not self._listeners:
+                    self._thread = None
+                    break
+            try:
+                if changes.seen() or reading.is_behind:
+                    found = self._store.read(reading.look)
+                    if found:
+                        loop.call_soon_threadsafe(self._tell, found)
+            except (StoreError, RuntimeError) as error:
+                log.warning("streams wait: %s", error)
+            wake.wait(LOOK_EVERY_S)
+        if self._closed and not loop.is_closed():
+            loop.call_soon_threadsafe(self._end_all)
+
+    def _tell(self, found: Sequence[EventRow | Step]) -> None:
+        for listener in list(self._listeners):
+            for item in found:
+                listener.hear(item)
+
+    def _end_all(self) -> None:
+        for listener in list(self._listeners):
+            listener.end()
+
+
+class Reading:
+    """What is new since the last look.
+
+    Numbers are given before a commit: where the store has several writers, a smaller one can come
+    after a larger one. So a number that is missing is waited for, though not for long: that of a
+    transaction which was undone never comes.
+
+    Args:
+        clock: For how long.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._last: int | None = None
+        self._paces: Mapping[str, Pace] = {}
+        self._missing_since: float | None = None
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there may be something new though nothing was written since."""
+        return self._missing_since is not None
+
+    def look(self, session: Session) -> list[EventRow | Step]:
+        """New events in order, then the runs that are further than before."""
+        if self._last is None:
+            self._last = events.last_id(session)
+        found: list[EventRow | Step] = []
+        while batch := self._ripe(events.after(session, self._last, BATCH)):
+            found += batch
+            self._last = batch[-1].id
+        before, self._paces = self._paces, fractions.paces(session)
+        moved = (each for each in self._paces.items() if before.get(each[0]) != each[1])
+        return found + [Step(run_id, pace) for run_id, pace in moved]
+
+    def _ripe(self, rows: Sequence[EventRow]) -> Sequence[EventRow]:
+        """The rows before the first number that is missing, while it is waited for."""
+        last, now = self._last or 0, self._clock.monotonic()
+        whole = next((n for n, row in enumerate(rows) if row.id != last + n + 1), len(rows))
+        if whole == len(rows):
+            self._missing_since = None
+            return rows
+        if whole:
+            return rows[:whole]
+        if self._missing_since is None:
+            self._missing_since = now
+        if now - self._missing_since < GAP_S:
+            return []
+        self._missing_since = None
+        return rows[:1]
