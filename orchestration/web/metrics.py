@@ -1,17 +1,31 @@
 """`GET /orchestration/metrics` and `/metrics`: the whole fleet in numbers, for Prometheus."""
 
 from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
 
 from orchestration.runtime.running import release
 from orchestration.views import exposition, metrics
+from orchestration.web.described import EVERYWHERE, Responses, told
 from orchestration.web.who import Desk, Viewer
 
 router = APIRouter(tags=["metrics"])
 
+EXAMPLE = """\
+# TYPE orchestration_workers gauge
+orchestration_workers 2
+"""
+TEXT = {"text/plain": {"schema": {"type": "string"}, "example": EXAMPLE}}
+ANSWERS: Responses = {200: {"description": "OK", "content": TEXT}, **told(EVERYWHERE)}
 
-@router.get("/orchestration/metrics", summary="The whole fleet in numbers, for Prometheus")
+
+@router.get(
+    "/orchestration/metrics",
+    summary="The whole fleet in numbers, for Prometheus",
+    response_class=PlainTextResponse,
+    responses=ANSWERS,
+)
 @router.get("/metrics", include_in_schema=False)
-def told(console: Desk, _: Viewer) -> Response:
+def get_metrics(console: Desk, _: Viewer) -> Response:
     """Prometheus' text format; each process of a fleet tells the same, so ask one of them."""
     figures = metrics.read(
         console.opened.store,
