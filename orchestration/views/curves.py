@@ -10,7 +10,7 @@ from orchestration import paths
 from orchestration.definitions import Plot
 from orchestration.errors import RejectedError
 
-WIDTH, HEIGHT, FALL_HEIGHT = 640, 200, 80
+WIDTH, HEIGHT, FALL_HEIGHT = 960, 220, 90
 MOST_POINTS = 400
 MOST_CURVES = 8
 TICKS = 4

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from orchestration.plans import Step
 from orchestration.views.progress import StepPicture
 
-WIDTH, HEIGHT = 176, 48
-GAP_X, GAP_Y = 44, 18
+WIDTH, HEIGHT = 188, 48
+GAP_X, GAP_Y = 36, 18
 MARGIN = 2
-LONGEST_NAME = 25
+LONGEST_NAME = 22
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,11 +33,13 @@ class Blocker:
         kind: One word for programs.
         what: One line for people.
         cure: The next thing to do, often a command.
+        about: The agent that the cure is for, where it is one.
     """
 
     kind: str
     what: str
     cure: str
+    about: str = ""
 
     @override
     def __str__(self) -> str:
@@ -215,7 +217,7 @@ def held_back(step: str, agent: AgentRow) -> Blocker | None:
     if agent.paused:
         cure = f"`orchestrate agents resume {agent.name}`"
         what = f"{step} waits, its agent {agent.name} is paused by {', '.join(agent.paused_by)}"
-        return Blocker("agent_paused", what, cure)
+        return Blocker("agent_paused", what, cure, agent.name)
     if agent.circuit == CircuitState.CLOSED:
         return None
     last = error.one_line(agent.last_error) or "no message"
@@ -223,9 +225,13 @@ def held_back(step: str, agent: AgentRow) -> Blocker | None:
     cure = f"`orchestrate agents resume {agent.name}` sends to it now"
     if agent.probe_at is not None:
         return Blocker(
-            "circuit_open", what, f"it is tried again at {clock(agent.probe_at)}; {cure}"
+            "circuit_open",
+            what,
+            f"it is tried again at {clock(agent.probe_at)}; {cure}",
+            agent.name,
         )
-    return Blocker("circuit_half_open", what, f"another step is on its way as a probe; {cure}")
+    probing = f"another step is on its way as a probe; {cure}"
+    return Blocker("circuit_half_open", what, probing, agent.name)
 
 
 def able(facts: Facts, row: StepRow) -> list[str]:

@@ -17,6 +17,7 @@ from orchestration.views import curves, failures, graph, lanes, overview, progre
 from orchestration.views.timeline import WAITS
 from tests.clock import FakeClock
 from tests.engine.fleet import HOUR, MINUTE, SECOND, Fleet, app_of, step, workflow
+from tests.shown import block
 
 PATIENT = Retry(attempts=2, delay=timedelta(seconds=2))
 APP = app_of(
@@ -215,3 +216,9 @@ def test_what_a_workflow_draws_is_no_part_of_its_plan() -> None:
     plain = Workflow("w", steps=[step("s")])
     drawn = Workflow("w", steps=[step("s")], plots=[EQUITY])
     assert json.loads(plain.plan.text) == json.loads(drawn.plan.text)
+
+
+def test_the_plot_of_the_docs_is_one() -> None:
+    found: dict[str, Any] = {}
+    exec(block("docs/console.md", "python", "Plot("), found)  # noqa: S102 - a block of ours
+    assert found["Plot"] is Plot

@@ -1,13 +1,46 @@
 """The dashboard: pages for people, rendered here, without any request to another site."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter
 
-from orchestration.web.problems import Problem
+from orchestration.web.pages import (
+    agents,
+    approvals,
+    dead_letters,
+    emergency,
+    entrance,
+    failures,
+    files,
+    forking,
+    overview,
+    queues,
+    records,
+    schedules,
+    starting,
+    tokens,
+    workflow,
+    workflows,
+)
+from orchestration.web.pages.trouble import render_problem
+
+__all__ = ["render_problem", "router"]
 
 router = APIRouter(include_in_schema=False)
-
-
-def render_problem(request: Request, problem: Problem) -> Response | None:
-    """An error as a page; None where a program is asking."""
-    del request, problem
-    return None
+for part in (
+    overview,
+    starting,
+    workflows,
+    forking,
+    workflow,
+    failures,
+    approvals,
+    agents,
+    queues,
+    dead_letters,
+    schedules,
+    records,
+    emergency,
+    tokens,
+    entrance,
+    files,
+):
+    router.include_router(part.router)

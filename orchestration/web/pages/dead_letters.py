@@ -1,0 +1,99 @@
+"""`/dead-letters`: messages that could not be used: looked into, handled again, or forgotten."""
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+
+from orchestration.desk import letters
+from orchestration.errors import NotFoundError, RejectedError
+from orchestration.ports import Session
+from orchestration.store import dead_letters
+from orchestration.store.dead_letters import DeadLetterRow
+from orchestration.web.pages.visit import Filled, Looking, Operating, Visit, text_of, texts_of
+
+router = APIRouter(prefix="/dead-letters")
+
+PAGE = 50
+MOST_AT_ONCE = 1_000
+LONGEST_BODY = 50_000
+LARGEST_ID = 2**63 - 1
+
+
+@router.get("")
+def listing(
+    visit: Looking,
+    reason: str = "",
+    before: Annotated[int | None, Query(ge=1, le=LARGEST_ID)] = None,
+) -> Response:
+    """A page of them, newest first."""
+
+    def look(session: Session) -> tuple[list[DeadLetterRow], dict[str, int]]:
+        found = dead_letters.newest(session, PAGE + 1, reason or None, None, before)
+        return found, dead_letters.reasons(session)
+
+    found, reasons = visit.console.read(look)
+    older = found[PAGE - 1].id if len(found) > PAGE else None
+    return visit.page(
+        "dead_letters.html", letters=found[:PAGE], reasons=reasons, reason=reason, older=older
+    )
+
+
+@router.get("/{letter_id}")
+def show(visit: Looking, letter_id: int) -> Response:
+    """One, with its body."""
+    if not 0 < letter_id <= LARGEST_ID:
+        raise NotFoundError(f"no dead letter {letter_id}: /dead-letters shows them")
+    row, body = visit.console.read(lambda s: dead_letters.get(s, letter_id))
+    text, value = readable(body)
+    return visit.page("dead_letter.html", letter=row, text=text, value=value)
+
+
+@router.post("/replay")
+def replay(visit: Operating, form: Filled) -> Response:
+    """Handle some again, oldest first, as if they had just come."""
+    console, by = visit.console, visit.who.by(text_of(form, "reason"))
+    rows = meant(visit, form)
+    told, errors = letters.replay(console.engine, console.app, console.settings, rows, by)
+    again = [each for each in told if each["died_as"] is not None]
+    refused = [f"dead letter {each['id']} {each['outcome']}" for each in again]
+    refused += map(str, errors)
+    done = len(told) - len(again)
+    return visit.page("letters_done.html", verb="handled again", done=done, refused=refused)
+
+
+@router.post("/discard")
+def discard(visit: Operating, form: Filled) -> Response:
+    """Forget some for good."""
+    by = visit.who.by(text_of(form, "reason"))
+    told = letters.discard(visit.console.engine, meant(visit, form), by)
+    return visit.page("letters_done.html", verb="discarded", done=len(told), refused=[])
+
+
+def meant(visit: Visit, form: Filled) -> list[DeadLetterRow]:
+    """The letters that a form names, newest first.
+
+    Raises:
+        RejectedError: It names none.
+        NotFoundError: One is gone.
+    """
+    ids = wanted(form)
+    if not ids:
+        raise RejectedError("mark the messages that are meant")
+    return visit.console.read(lambda s: letters.wanted(s, sorted(ids, reverse=True), None, None))
+
+
+def wanted(form: Filled) -> list[int]:
+    """The letters that a form names."""
+    found = [int(text) for text in texts_of(form, "id") if text.isdecimal()]
+    return [each for each in found if each <= LARGEST_ID][:MOST_AT_ONCE]
+
+
+def readable(body: bytes) -> tuple[str, Any]:
+    """A body as text, with what is no text escaped, and as the JSON object that it may be."""
+    text = body[:LONGEST_BODY].decode(errors="backslashreplace")
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return text, None
+    return text, value if isinstance(value, dict) else None

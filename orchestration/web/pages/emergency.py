@@ -1,0 +1,32 @@
+"""`/emergency`: stop everything, see who has acknowledged it, and release it."""
+
+from fastapi import APIRouter, Response
+
+from orchestration.errors import RejectedError
+from orchestration.views import emergency as view
+from orchestration.web.pages.visit import Administering, Filled, Looking, Operating, text_of
+
+router = APIRouter(prefix="/emergency")
+
+
+@router.get("")
+def emergency(visit: Looking) -> Response:
+    """Whether a stop holds, and what became of it."""
+    return visit.page("emergency.html", stop=visit.console.read(view.status))
+
+
+@router.post("/stop")
+def stop(visit: Operating, form: Filled) -> Response:
+    """Cancel all work and start nothing new, until released."""
+    reason = text_of(form, "reason")
+    if not reason:
+        raise RejectedError("say why everything has to stop: it stands in every record of it")
+    visit.console.engine.stop_everything(visit.who.by(reason))
+    return visit.go("/emergency", "stop")
+
+
+@router.post("/release")
+def release(visit: Administering, form: Filled) -> Response:
+    """Allow work again."""
+    visit.console.engine.release(visit.who.by(text_of(form, "reason")))
+    return visit.go("/emergency", "release")

@@ -1,0 +1,68 @@
+"""`/login` and `/logout`; and the choice of colours, which needs nobody's name."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from orchestration.web import csrf
+from orchestration.web.pages.visit import (
+    THEME_COOKIE,
+    THEMES,
+    Filled,
+    Looking,
+    Passing,
+    own_path,
+    text_of,
+)
+from orchestration.web.problems import Refusal
+from orchestration.web.who import SESSION_COOKIE, Door, caller_of, door_of
+
+router = APIRouter()
+
+Meant = Depends(csrf.check)
+
+
+@router.get("/login")
+def entrance(visit: Passing) -> Response:
+    """Where a token is asked for."""
+    after = own_path(visit.request.query_params.get("next", "/"))
+    return visit.page("login.html", after=after, problem="")
+
+
+@router.post("/login", dependencies=[Meant])
+def log_in(visit: Passing, form: Filled, door: Annotated[Door, Depends(door_of)]) -> Response:
+    """Open a session for whoever has a token."""
+    after = own_path(text_of(form, "next"))
+    try:
+        cookie = door.log_in(text_of(form, "token"), caller_of(visit.request))
+    except Refusal as refusal:
+        problem = refusal.problem
+        answer = visit.page("login.html", problem.status, after=after, problem=problem.detail)
+        answer.headers.update(problem.headers)
+        return answer
+    answer = visit.go(after)
+    csrf.set_cookie(visit.request, answer, SESSION_COOKIE, cookie)
+    return answer
+
+
+@router.post("/logout")
+def log_out(visit: Looking, door: Annotated[Door, Depends(door_of)]) -> Response:
+    """End the session, here and in the store."""
+    request: Request = visit.request
+    if cookie := request.cookies.get(SESSION_COOKIE):
+        door.log_out(cookie)
+    answer = visit.go("/login")
+    answer.delete_cookie(SESSION_COOKIE, path="/")
+    return answer
+
+
+@router.post("/theme", dependencies=[Meant])
+def choose(visit: Passing, form: Filled) -> Response:
+    """Keep the choice of colours in this browser."""
+    chosen = text_of(form, "theme")
+    answer = visit.go(own_path(text_of(form, "back")))
+    if chosen in THEMES:
+        csrf.set_cookie(visit.request, answer, THEME_COOKIE, chosen)
+    else:
+        answer.delete_cookie(THEME_COOKIE, path="/")
+    return answer

@@ -1,0 +1,48 @@
+"""The style and the script of the pages: files of this package, each under the name of its content.
+
+A page names them with a digest, so that a browser keeps them until they change.
+"""
+
+import hashlib
+from importlib import resources
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from orchestration.web.pages.visit import TEMPLATES
+
+router = APIRouter()
+
+TYPES = {
+    "console.css": "text/css",
+    "console.js": "text/javascript",
+    "mark.svg": "image/svg+xml",
+}
+FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+CONTENTS = {
+    name: resources.files("orchestration.web.pages").joinpath("static", name).read_bytes()
+    for name in TYPES
+}
+DIGESTS = {name: hashlib.sha256(body).hexdigest()[:12] for name, body in CONTENTS.items()}
+
+
+def address(name: str) -> str:
+    """Where a file is served."""
+    return f"/static/{DIGESTS[name]}/{name}"
+
+
+TEMPLATES.globals["address"] = address
+
+
+@router.get("/static/{digest}/{name}")
+def file(digest: str, name: str) -> Response:
+    """One file, if it is still the one that was named."""
+    if DIGESTS.get(name) != digest:
+        return Response(status_code=404)
+    return Response(CONTENTS[name], media_type=TYPES[name], headers=FOR_EVER)
+
+
+@router.get("/favicon.ico")
+def icon() -> Response:
+    """What browsers ask for by themselves."""
+    return Response(CONTENTS["mark.svg"], media_type=TYPES["mark.svg"])

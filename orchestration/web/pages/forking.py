@@ -1,0 +1,79 @@
+"""`/workflows/ID/fork`: a new run of an ended one, with its parameters edited, shown first."""
+
+import json
+
+from fastapi import APIRouter, Response
+
+from orchestration.clock import new_id
+from orchestration.engine.fork import Edits, Fork, propose
+from orchestration.engine.submit import workflow_of
+from orchestration.errors import RejectedError, StateError
+from orchestration.ports import Session
+from orchestration.store import runs
+from orchestration.store.runs import RunRow
+from orchestration.web.pages.form import fields_of, values_of
+from orchestration.web.pages.visit import Filled, Operating, Visit, text_of
+
+router = APIRouter(prefix="/workflows")
+
+WHOLE = ""
+
+
+@router.get("/{run_id}/fork")
+def fill_in(visit: Operating, run_id: str) -> Response:
+    """The form, with the parameters of the old run."""
+    return form_page(visit, run_id)
+
+
+@router.post("/{run_id}/fork")
+def fork(visit: Operating, run_id: str, form: Filled) -> Response:
+    """Show what a fork would do, or make it once that was shown."""
+    console = visit.console
+    run = console.read(lambda s: runs.get(s, run_id))
+    schema = workflow_of(console.app, run.command).parameters.model_json_schema()
+    again = text_of(form, "from")
+    try:
+        edits = Edits(values_of(schema, form), (again,) if again else ())
+        proposal = console.read(lambda s: proposed(s, visit, run_id, edits))
+    except (RejectedError, StateError) as error:
+        return form_page(visit, run_id, form, getattr(error, "problems", ()) or (str(error),))
+    if text_of(form, "shown") != "yes":
+        return form_page(visit, run_id, form, proposal=proposal)
+    new = console.engine.fork(proposal, visit.who.by(text_of(form, "reason")))
+    return visit.go(f"/workflows/{new}", "fork")
+
+
+def proposed(session: Session, visit: Visit, run_id: str, edits: Edits) -> Fork:
+    """The fork that was asked for, checked."""
+    return propose(
+        session,
+        visit.console.app,
+        run_id,
+        edits,
+        sender=visit.who.sender,
+        run_hex=new_id(),
+    )
+
+
+def form_page(
+    visit: Visit,
+    run_id: str,
+    filled: Filled | None = None,
+    problems: tuple[str, ...] = (),
+    proposal: Fork | None = None,
+) -> Response:
+    """The form, with what was filled in and what is wrong with it, or what it would do."""
+    run: RunRow = visit.console.read(lambda s: runs.get(s, run_id))
+    workflow = workflow_of(visit.console.app, run.command)
+    schema = workflow.parameters.model_json_schema()
+    values = json.loads(run.parameters)
+    return visit.page(
+        "fork.html",
+        422 if problems else 200,
+        run=run,
+        steps=[step.name for step in workflow.steps],
+        again=text_of(filled, "from") if filled is not None else WHOLE,
+        fields=fields_of(schema, values, filled, problems),
+        problems=problems,
+        proposal=proposal,
+    )

@@ -1,0 +1,236 @@
+"""A form made from a JSON Schema, and the parameters that were filled in there."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.datastructures import FormData
+
+from orchestration.errors import RejectedError
+
+PREFIX = "p."
+PRESENT = "has."
+LARGEST_TOLD = 1e15
+TITLES = {"integer": "a whole number", "number": "a number"}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One parameter as something to fill in.
+
+    Attributes:
+        kind: `check`, `choice`, `choices`, `lines`, `number`, `text` or `json`.
+        value: What stands there at first: a text, or several.
+        hint: What its schema says about it.
+        optional: Whether it may be left empty, and is null then.
+        problem: Why it was refused.
+    """
+
+    name: str
+    kind: str
+    value: str | Sequence[str]
+    options: Sequence[str]
+    hint: str
+    optional: bool
+    attributes: Mapping[str, str]
+    problem: str = ""
+
+    @property
+    def key(self) -> str:
+        """Its name in the form."""
+        return PREFIX + self.name
+
+
+def fields_of(
+    schema: Mapping[str, Any],
+    values: Mapping[str, Any] | None = None,
+    filled: FormData | None = None,
+    problems: Sequence[str] = (),
+) -> list[Field]:
+    """The fields of a form.
+
+    Args:
+        schema: Of the parameters.
+        values: What they are now; else their defaults.
+        filled: What was filled in before, and refused.
+        problems: Why: one line each, that begins with a parameter's name.
+    """
+    required = schema.get("required", ())
+    found = []
+    for name, given in schema.get("properties", {}).items():
+        kind, part, optional = kind_of(resolved(given, schema), schema)
+        now = (values or {}).get(name, given.get("default"))
+        shown = as_filled(filled, name) if filled is not None else as_text(kind, now)
+        found.append(
+            Field(
+                name=name,
+                kind=kind,
+                value=shown if kind in {"choices", "lines"} or not isinstance(shown, list) else "",
+                options=options_of(kind, part, schema),
+                hint=hint_of(given, part, is_needed=name in required and not optional),
+                optional=optional,
+                attributes=attributes_of(kind, part, is_needed=name in required),
+                problem=next((p for p in problems if p.startswith((f"{name}:", f"{name}."))), ""),
+            )
+        )
+    return found
+
+
+def resolved(part: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A part of a schema, wherever it stands there."""
+    place = part.get("$ref")
+    if place is None and len(part.get("allOf", ())) == 1:
+        place = part["allOf"][0].get("$ref")
+    if place is None:
+        return part
+    found: Any = schema
+    for key in place.removeprefix("#/").split("/"):
+        found = found[key]
+    return {**found, **{k: v for k, v in part.items() if k not in {"$ref", "allOf"}}}
+
+
+def kind_of(
+    part: Mapping[str, Any], schema: Mapping[str, Any]
+) -> tuple[str, Mapping[str, Any], bool]:
+    """How a part is filled in, what it is besides null, and whether it may be null."""
+    either = part.get("anyOf", ())
+    others = [resolved(each, schema) for each in either if each.get("type") != "null"]
+    optional = len(others) < len(either)
+    if either:
+        if len(others) != 1:
+            return "json", part, optional
+        part = {**others[0], **{k: v for k, v in part.items() if k != "anyOf"}}
+    if "enum" in part:
+        return "choice", part, optional
+    if part.get("type") == "array":
+        items = resolved(part.get("items", {}), schema)
+        if "enum" in items:
+            return "choices", part, optional
+        return ("lines" if items.get("type") == "string" else "json"), part, optional
+    kinds = {"boolean": "check", "integer": "number", "number": "number", "string": "text"}
+    return kinds.get(part.get("type", ""), "json"), part, optional
+
+
+def options_of(kind: str, part: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
+    """What can be chosen."""
+    if kind == "choices":
+        part = resolved(part["items"], schema)
+    return [str(each) for each in part.get("enum", ())]
+
+
+def hint_of(given: Mapping[str, Any], part: Mapping[str, Any], *, is_needed: bool) -> str:
+    """What is known about a field, in one line."""
+    notes = [str(part["description"])] if "description" in part else []
+    low = part.get("minimum", part.get("exclusiveMinimum"))
+    high = part.get("maximum", part.get("exclusiveMaximum"))
+    high = None if high is not None and high > LARGEST_TOLD else high
+    if low is not None and high is not None:
+        notes.append(f"{low:g} to {high:g}")
+    elif low is not None:
+        notes.append(f"{'at least' if 'minimum' in part else 'more than'} {low:g}")
+    elif high is not None:
+        notes.append(f"{'at most' if 'maximum' in part else 'less than'} {high:g}")
+    if "pattern" in part:
+        notes.append(f"matches {part['pattern']}")
+    if "default" in given:
+        notes.append(f"default {json.dumps(given['default'], ensure_ascii=False)}")
+    return "; ".join([*notes, *(["required"] if is_needed else [])])
+
+
+def attributes_of(kind: str, part: Mapping[str, Any], *, is_needed: bool) -> dict[str, str]:
+    """What the browser checks by itself."""
+    found = {"required": "required"} if is_needed and kind in {"number", "text"} else {}
+    if kind == "number":
+        found["step"] = "1" if part.get("type") == "integer" else "any"
+        bounds = {"min": "minimum", "max": "maximum"}
+        found |= {name: f"{part[key]}" for name, key in bounds.items() if key in part}
+    if kind == "text":
+        lengths = {"minlength": "minLength", "maxlength": "maxLength"}
+        found |= {name: f"{part[key]}" for name, key in lengths.items() if key in part}
+    return found
+
+
+def as_text(kind: str, value: Any) -> str | list[str]:
+    """A value as it stands in its field."""
+    if kind in {"choices", "lines"}:
+        return [str(each) for each in value] if isinstance(value, list | tuple) else []
+    if kind == "json":
+        return "" if value is None else json.dumps(value, ensure_ascii=False)
+    if kind == "check":
+        return "on" if value else ""
+    return "" if value is None else str(value)
+
+
+def as_filled(filled: FormData, name: str) -> str | list[str]:
+    """What was filled in."""
+    texts = [str(each) for each in filled.getlist(PREFIX + name)]
+    return texts[0] if len(texts) == 1 else texts
+
+
+def values_of(schema: Mapping[str, Any], filled: FormData) -> dict[str, Any]:
+    """The parameters that were filled in; what was left empty is left out, or null.
+
+    Raises:
+        RejectedError: A number is none, or JSON is none.
+    """
+    values, problems = {}, []
+    for field in fields_of(schema):
+        texts = [str(each) for each in filled.getlist(field.key)]
+        if not texts and PRESENT + field.name not in filled:
+            continue
+        try:
+            value = read(field, texts)
+        except ValueError:
+            what = TITLES.get(number_type(schema, field.name), "JSON")
+            problems.append(f"{field.name}: {texts[0]!r} is not {what}")
+            continue
+        if value is not None:
+            values[field.name] = value
+        elif field.optional:
+            values[field.name] = None
+    if problems:
+        raise RejectedError("; ".join(problems), problems)
+    return values
+
+
+def read(field: Field, texts: Sequence[str]) -> Any:
+    """What a field holds; None: nothing.
+
+    Raises:
+        ValueError: It is no number, or no JSON.
+    """
+    text = texts[0].strip() if texts else ""
+    match field.kind:
+        case "check":
+            return bool(texts)
+        case "choices":
+            return list(texts)
+        case "lines":
+            found = [each.strip() for each in text.replace(",", "\n").splitlines()]
+            lines = [each for each in found if each]
+            return lines or (None if field.optional else [])
+        case "number":
+            return number(text) if text else None
+        case "json":
+            return json.loads(text) if text else None
+        case _:
+            return text if text or not field.optional else None
+
+
+def number(text: str) -> float:
+    """A number, whole where it is written so.
+
+    Raises:
+        ValueError: It is none.
+    """
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)
+
+
+def number_type(schema: Mapping[str, Any], name: str) -> str:
+    """Of which type a parameter is."""
+    _, part, _ = kind_of(resolved(schema["properties"][name], schema), schema)
+    return str(part.get("type", ""))

@@ -1,0 +1,39 @@
+"""`/configuration` and `/audit`: what the fleet goes by and since when, and what people did."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from orchestration.ports import Session
+from orchestration.store import audit as deeds
+from orchestration.store import configuration as versions
+from orchestration.store.configuration import Version
+from orchestration.web.pages.visit import Looking
+
+router = APIRouter()
+
+PAGE = 100
+LARGEST_ID = 2**63 - 1
+
+
+@router.get("/configuration")
+def configuration(visit: Looking, name: str = "") -> Response:
+    """What the fleet goes by now, and every version before."""
+
+    def look(session: Session) -> tuple[list[Version], list[Version]]:
+        return versions.everything(session), versions.history(session, name or None, PAGE)
+
+    current, history = visit.console.read(look)
+    return visit.page("configuration.html", current=current, history=history, name=name, most=PAGE)
+
+
+@router.get("/audit")
+def audit(
+    visit: Looking,
+    q: str = "",
+    before: Annotated[int | None, Query(ge=1, le=LARGEST_ID)] = None,
+) -> Response:
+    """What people did, newest first."""
+    found = visit.console.read(lambda s: deeds.newest(s, PAGE + 1, before, q[:200]))
+    older = found[PAGE - 1].id if len(found) > PAGE else None
+    return visit.page("audit.html", deeds=found[:PAGE], q=q, older=older)

@@ -1,0 +1,65 @@
+"""`/start`: a command and its parameters, in a form made from its JSON Schema."""
+
+from fastapi import APIRouter, Response
+
+from orchestration.clock import new_id
+from orchestration.desk.starting import command_of
+from orchestration.engine.submit import workflow_of
+from orchestration.errors import OverloadedError, RejectedError
+from orchestration.web.pages.form import fields_of, values_of
+from orchestration.web.pages.visit import Filled, Looking, Operating, text_of
+
+router = APIRouter(prefix="/start")
+
+PRIORITIES = {"1": "low", "2": "normal", "3": "high", "4": "critical"}
+
+
+@router.get("")
+def commands(visit: Looking) -> Response:
+    """What can be started."""
+    return visit.page("commands.html", workflows=visit.console.app.workflows)
+
+
+@router.get("/{name}")
+def fill_in(visit: Operating, name: str) -> Response:
+    """The form of a command, with its defaults."""
+    workflow = workflow_of(visit.console.app, name)
+    schema = workflow.parameters.model_json_schema()
+    return visit.page(
+        "start.html",
+        workflow=workflow,
+        about=schema.get("description", ""),
+        fields=fields_of(schema),
+        problems=(),
+        priorities=PRIORITIES,
+        priority=str(workflow.priority),
+        key=new_id(),
+    )
+
+
+@router.post("/{name}")
+def start(visit: Operating, name: str, form: Filled) -> Response:
+    """Start it; the same form sent twice starts it once."""
+    console = visit.console
+    workflow = workflow_of(console.app, name)
+    schema = workflow.parameters.model_json_schema()
+    priority, key = text_of(form, "priority"), text_of(form, "key")
+    try:
+        values, sender = values_of(schema, form), visit.who.sender
+        rank = int(priority) if priority in PRIORITIES else None
+        command = command_of(console.app, name, values, sender, key or None, rank)
+        run_id = console.engine.submit(command)
+    except (RejectedError, OverloadedError) as error:
+        problems = getattr(error, "problems", ()) or (str(error),)
+        return visit.page(
+            "start.html",
+            422,
+            workflow=workflow,
+            about=schema.get("description", ""),
+            fields=fields_of(schema, filled=form, problems=problems),
+            problems=problems,
+            priorities=PRIORITIES,
+            priority=priority,
+            key=new_id(),
+        )
+    return visit.go(f"/workflows/{run_id}", "start")

@@ -1,0 +1,168 @@
+// What a page can do more where scripts run: it follows what happens, and knows a few keys.
+// Without it everything works by links, forms and loading again.
+"use strict";
+
+const find = (selector, root = document) => root.querySelector(selector);
+const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+// Relative times
+
+const clockSkew = Date.parse(document.body.dataset.now || "") - Date.now() || 0;
+
+function span(seconds) {
+  const s = Math.max(0, Math.round(seconds));
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min`;
+  if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor((s / 60) % 60)} min`;
+  return `${Math.floor(s / 86400)} d`;
+}
+
+function tellTimes() {
+  const now = Date.now() + clockSkew;
+  for (const each of all("time[data-ago]")) {
+    each.textContent = `${span((now - Date.parse(each.dateTime)) / 1000)} ago`;
+  }
+  for (const each of all("time[data-since]")) {
+    each.textContent = span((now - Date.parse(each.dateTime)) / 1000);
+  }
+}
+
+// Parts of a page that are fetched again: each keeps its place, its focus and what is open in it
+
+const shown = new WeakMap();
+let refreshing = false;
+let wanted = false;
+
+async function refresh() {
+  if (refreshing) { wanted = true; return; }
+  if (isBusy()) return;
+  refreshing = true;
+  try {
+    const answer = await fetch(location.href, { headers: { "X-Fragment": "1" } });
+    if (answer.redirected || !answer.ok) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const old of all("[data-part]")) {
+      const next = find(`[data-part="${CSS.escape(old.dataset.part)}"]`, fresh);
+      if (next && next.innerHTML !== shown.get(old)) exchange(old, next);
+    }
+    tellTimes();
+  } catch {
+    // the server is away: the next time will do
+  } finally {
+    refreshing = false;
+    if (wanted) { wanted = false; refresh(); }
+  }
+}
+
+function exchange(old, next) {
+  if (old.contains(document.activeElement) && document.activeElement !== document.body) return;
+  const open = all("details[open][id]", old).map((each) => each.id);
+  shown.set(old, next.innerHTML);
+  old.replaceChildren(...next.childNodes);
+  for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+}
+
+function isBusy() {
+  return document.hidden || find("details.ask[open]") || find("dialog[open]")
+    || find("input[type=checkbox][name=id]:checked");
+}
+
+function follow() {
+  const seconds = Number(document.body.dataset.every || 0);
+  if (seconds) setInterval(refresh, seconds * 1000);
+  const run = document.body.dataset.run;
+  if (run) followRun(run);
+}
+
+// One run: its events arrive as they happen
+
+function followRun(run) {
+  const stream = new EventSource(`/orchestration/workflows/${encodeURIComponent(run)}/events`);
+  let timer = 0;
+  const soon = () => { timer = timer || setTimeout(() => { timer = 0; refresh(); }, 150); };
+  stream.addEventListener("progress", (message) => showProgress(JSON.parse(message.data)));
+  stream.addEventListener("message", soon);
+  stream.addEventListener("end", () => { stream.close(); soon(); });
+  const ticking = setInterval(() => {
+    if (document.body.dataset.run) soon();
+    else { clearInterval(ticking); stream.close(); }
+  }, 2000);
+}
+
+function showProgress(told) {
+  const bar = find("#run-progress");
+  if (bar && typeof told.progress === "number") {
+    bar.value = told.progress;
+    find("#run-share").textContent = `${Math.round(told.progress * 100)} %`;
+  }
+  for (const step of told.branches || []) {
+    const key = `${step.step}[${step.branch}]`;
+    const said = find(`[data-said="${CSS.escape(key)}"]`);
+    if (said) said.textContent = step.message ? `${Math.round(step.fraction * 100)} % · ${step.message}` : "";
+  }
+  document.body.dataset.told = String(Date.now());
+}
+
+// Keys: search, the views, rows
+
+const VIEWS = { o: "/", w: "/workflows", n: "/start", f: "/failures", p: "/approvals", a: "/agents",
+  q: "/queues", d: "/dead-letters", s: "/schedules", c: "/configuration", l: "/audit" };
+let leading = 0;
+
+function onKey(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest("input, textarea, select")) {
+    if (event.key === "Escape") event.target.blur();
+    return;
+  }
+  if (event.key === "Escape") { for (const each of all("details.ask[open]")) each.open = false; return; }
+  if (leading && Date.now() - leading < 1500 && VIEWS[event.key]) { location.href = VIEWS[event.key]; return; }
+  leading = event.key === "g" ? Date.now() : 0;
+  const act = { "/": search, "?": help, j: () => move(1), k: () => move(-1), t: theme, x: mark }[event.key];
+  if (act) { event.preventDefault(); act(); }
+}
+
+function search() {
+  const field = find("input[type=search]");
+  if (field) { field.focus(); field.select(); } else location.href = "/workflows";
+}
+function help() { find("#keys")?.showModal(); }
+function theme() { find("#theme button")?.click(); }
+function rows() { return all("tr[data-row]"); }
+function move(by) {
+  const known = rows();
+  if (!known.length) return;
+  const at = known.findIndex((row) => row.getAttribute("aria-selected") === "true");
+  const next = known[Math.min(Math.max(at + by, 0), known.length - 1)];
+  for (const row of known) row.setAttribute("aria-selected", String(row === next));
+  find("a", next)?.focus();
+  next.scrollIntoView({ block: "nearest" });
+}
+function mark() { find("tr[aria-selected=true] input[type=checkbox]")?.click(); }
+
+// Small things
+
+function onClick(event) {
+  const button = event.target.closest("[data-copy]");
+  if (button) {
+    navigator.clipboard?.writeText(button.dataset.copy);
+    button.textContent = "copied";
+  }
+  const closing = event.target.closest("[data-close]");
+  if (closing) closing.closest("dialog").close();
+  for (const each of all("details.ask[open]")) if (!each.contains(event.target)) each.open = false;
+}
+
+function onChange(event) {
+  if (event.target.matches("[data-all]")) {
+    for (const box of all("input[type=checkbox][name=id]")) box.checked = event.target.checked;
+  }
+  if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
+}
+
+document.addEventListener("keydown", onKey);
+document.addEventListener("click", onClick);
+document.addEventListener("change", onChange);
+tellTimes();
+setInterval(tellTimes, 1000);
+follow();

@@ -1,0 +1,173 @@
+"""One request of a person: who it is, what it works on, and how it is answered."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+from urllib.parse import urlencode, urlsplit
+
+from fastapi import Depends, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.datastructures import FormData
+
+from orchestration.desk.tokens import Role
+from orchestration.ports import Session
+from orchestration.store import approvals, control, stops
+from orchestration.views.error import one_line
+from orchestration.web import csrf
+from orchestration.web.console import Console
+from orchestration.web.pages import words
+from orchestration.web.pages.value import shown
+from orchestration.web.who import Actor, Desk, console_of, needs
+
+THEME_COOKIE = "orchestration_theme"
+THEMES = ("light", "dark")
+SEE_OTHER = 303
+MOST_COUNTED = 100
+
+TEMPLATES = Environment(
+    loader=PackageLoader("orchestration.web.pages"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+WORDS = (
+    "ago",
+    "coded",
+    "compact",
+    "count",
+    "iso",
+    "moment",
+    "percent",
+    "plural",
+    "pretty",
+    "size",
+    "span",
+)
+TEMPLATES.filters |= {name: getattr(words, name) for name in (*WORDS, "spaced")}
+TEMPLATES.filters |= {"one_line": one_line, "shown": shown}
+
+
+class Visit:
+    """A request by somebody who may make it.
+
+    Args:
+        request: The request.
+        console: What it works on.
+        actor: Who it is; None: nobody knows yet.
+    """
+
+    def __init__(self, request: Request, console: Console, actor: Actor | None) -> None:
+        self.request = request
+        self.console = console
+        self.actor = actor
+        self.now = console.clock.now()
+
+    def may(self, role: str) -> bool:
+        """Whether whoever asks may do what needs a role: nobody sees a button that is none."""
+        return self.actor is not None and self.actor.role.covers(Role(role))
+
+    @property
+    def who(self) -> Actor:
+        """Who it is."""
+        if self.actor is None:
+            raise AssertionError("every page but the entrance knows who asks")
+        return self.actor
+
+    @property
+    def path(self) -> str:
+        """Where the page is, its filters included."""
+        query = self.request.url.query
+        return f"{self.request.url.path}?{query}" if query else self.request.url.path
+
+    @property
+    def theme(self) -> str:
+        """The colours that were chosen; empty: those of the system."""
+        chosen = self.request.cookies.get(THEME_COOKIE, "")
+        return chosen if chosen in THEMES else ""
+
+    def with_query(self, **changes: str | None) -> str:
+        """The address of this page with other filters; None takes one out."""
+        kept = {k: v for k, v in self.request.query_params.multi_items() if k not in changes}
+        kept |= {name: value for name, value in changes.items() if value}
+        return f"{self.request.url.path}?{urlencode(kept)}" if kept else self.request.url.path
+
+    def page(self, template: str, status: int = 200, **content: Any) -> Response:
+        """A page, with the frame around it."""
+        cookies = Response()
+        token = csrf.token_of(self.request, cookies)
+        text = TEMPLATES.get_template(template).render(
+            visit=self,
+            now=self.now,
+            csrf_token=token,
+            frame=self.console.read(framed) if self.actor is not None else None,
+            did=self.request.query_params.get("did", ""),
+            **content,
+        )
+        answer = HTMLResponse(text, status)
+        answer.raw_headers += [each for each in cookies.raw_headers if each[0] == b"set-cookie"]
+        return answer
+
+    def go(self, path: str, did: str = "") -> Response:
+        """Another page, after something was done: loading that again repeats nothing."""
+        if did:
+            path += ("&" if "?" in path else "?") + urlencode({"did": did})
+        return RedirectResponse(path, SEE_OTHER)
+
+
+def framed(session: Session) -> dict[str, Any]:
+    """What every page shows: whether all is stopped, what waits for a person, which store it is."""
+    last = stops.latest(session)
+    holds = last is not None and last.released_at is None
+    return {
+        "stop": last if holds else None,
+        "approvals": len(approvals.everything(session, MOST_COUNTED)),
+        "store": control.name(session),
+    }
+
+
+def own_path(text: str) -> str:
+    """A path of this console that a browser gave; `/` for anything else."""
+    parts = urlsplit(text)
+    is_own = text.startswith("/") and not parts.netloc and "\\" not in text and text.isprintable()
+    return text if is_own and not text.startswith("//") else "/"
+
+
+def visiting(role: Role) -> Callable[..., Visit]:
+    """A dependency: the visit of somebody who may do what needs a role."""
+
+    def visit(
+        request: Request, console: Desk, actor: Annotated[Actor, Depends(needs(role))]
+    ) -> Visit:
+        return Visit(request, console, actor)
+
+    return visit
+
+
+def passing(request: Request) -> Visit:
+    """A dependency: the visit of somebody who need not say who he is."""
+    return Visit(request, console_of(request), None)
+
+
+async def form_of(request: Request) -> FormData:
+    """A dependency: what was filled in."""
+    return await request.form()
+
+
+def text_of(form: FormData, name: str, longest: int = 1_000) -> str:
+    """One text of a form, without the blanks around it."""
+    value = form.get(name)
+    return value.strip()[:longest] if isinstance(value, str) else ""
+
+
+def texts_of(form: FormData, name: str) -> list[str]:
+    """Every text of a form under a name."""
+    return [value for value in form.getlist(name) if isinstance(value, str)]
+
+
+Looking = Annotated[Visit, Depends(visiting(Role.VIEWER))]
+Operating = Annotated[Visit, Depends(visiting(Role.OPERATOR))]
+Approving = Annotated[Visit, Depends(visiting(Role.APPROVER))]
+Administering = Annotated[Visit, Depends(visiting(Role.ADMIN))]
+Passing = Annotated[Visit, Depends(passing)]
+Filled = Annotated[FormData, Depends(form_of)]
