@@ -100,7 +100,7 @@ def test_a_store_newer_than_the_code_is_refused(
     cli: Cli, client: Client, processes: Processes
 ) -> None:
     client.engine.store.write(
-        lambda s: s.run("INSERT INTO schema_versions (version, name) VALUES (9999, 'future')")
+        lambda s: s.run("INSERT INTO schema_versions (version, name) VALUES (9999, '!future')")
     )
     for words in (["run", "job"], ["workflows", "list"], ["migrate", "--check"]):
         assert "the store has schema 9999" in cli(*words, code=3).stderr

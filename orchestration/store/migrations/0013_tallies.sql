@@ -1,3 +1,5 @@
+-- breaking: an older release would go on counting in a table of its own.
+--
 -- How many branches have which status stands in the run's own row: every decision reads and writes
 -- that anyway. What is sent counts as ready there.
 
