@@ -10,6 +10,7 @@ from orchestration.bus.address import Address
 from orchestration.cli.verbs import VERBS, Group
 from orchestration.runtime.look import rabbitmq_status
 from orchestration.settings import Settings
+from tests.acceptance.test_deploy import free_port
 from tests.actors.stub_vendors import serving
 from tests.eventually import eventually
 from tests.shown import PAGES, ROOT, block, blocks, environment, shell, started, text_of
@@ -102,6 +103,7 @@ def test_every_command_has_its_chapter() -> None:
         (block(OPERATIONS, "bash", "schedules add"), r"morning +health_check"),
         (block(OPERATIONS, "bash", "alerts list"), r"workflow_failed"),
         (block("docs/backup.md", "bash", "orchestrate backup"), r"completed  100%"),
+        (block("docs/upgrade.md", "bash", "migrate --check"), r"nothing to migrate|up to date"),
         (block(COMMANDS, "bash", "run discover"), r"recommended_strategy"),
     ],
 )
@@ -120,6 +122,15 @@ def test_a_fleet_on_rabbitmq_is_examined(tmp_path: Path, vhost: str) -> None:
     printed = shell(text.replace(BROKER, vhost), ROOT, environment(tmp_path))
     assert "Success Rate: 100.0%" in printed
     assert "problem" not in printed
+
+
+@pytest.mark.acceptance
+@pytest.mark.rabbitmq
+def test_a_fleet_is_started_from_the_procfile(tmp_path: Path, vhost: str) -> None:
+    text = block("docs/deploy.md", "bash", "honcho start web")
+    shown = text.replace(BROKER, vhost).replace("8080", str(free_port()))
+    env = environment(tmp_path)
+    assert "completed  100%" in shell(shown.replace("pip install honcho", "true"), ROOT, env)
 
 
 @pytest.mark.acceptance

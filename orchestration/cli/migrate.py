@@ -7,7 +7,7 @@ import click
 from orchestration import settings
 from orchestration.cli import exits, options
 from orchestration.cli.output import emit
-from orchestration.store.connect import move, open_old, place_of
+from orchestration.store.connect import move, open_old, place_of, upgrade
 
 
 @click.command()
@@ -17,16 +17,15 @@ from orchestration.store.connect import move, open_old, place_of
 def migrate(*, check: bool, target: str | None, form: str) -> int:
     """Bring the store's schema up to date, and make the store where there is none.
 
-    Stop the fleet first: workers of an older release would misread it, and a store that is worked
-    on does not move.
+    The fleet works on, unless a migration says that the release before would misread the store:
+    then it waits for the last worker. A store that is worked on does not move.
     """
     if target is not None:
         if check:
             raise click.UsageError("--check and --to exclude each other")
         return relocate(target, form)
-    store = open_old(settings.load().store_url, create=not check)
-    with closing(store):
-        names = store.missing() if check else store.migrate()
+    url = settings.load().store_url
+    names = missing(url) if check else upgrade(url)
     if form == "json":
         emit(form, {"missing" if check else "applied": names})
     else:
@@ -35,6 +34,12 @@ def migrate(*, check: bool, target: str | None, form: str) -> int:
         if not names:
             click.echo("the store is up to date")
     return exits.FAILED if check and names else exits.COMPLETED
+
+
+def missing(url: str) -> list[str]:
+    """What a migration would add."""
+    with closing(open_old(url, create=False)) as store:
+        return store.missing()
 
 
 def relocate(target: str, form: str) -> int:

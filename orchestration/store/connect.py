@@ -14,7 +14,7 @@ from orchestration.clock import new_id
 from orchestration.errors import ConfigurationError, StoreError, StoreInUseError
 from orchestration.ports import Locks, Store
 from orchestration.settings import check_store
-from orchestration.store import backup, control, restoration, workers
+from orchestration.store import backup, control, migrate, restoration, workers
 from orchestration.store.presence import FileLocks
 from orchestration.store.sqlite import SqliteStore
 
@@ -56,6 +56,26 @@ def open_old(url: str, *, create: bool) -> Upgradable:
         StoreError: The store cannot be opened.
     """
     return _open(url, create=create, old=True)[0]
+
+
+def upgrade(url: str) -> list[str]:
+    """Add to a store what this release adds, or make one; what that was.
+
+    Raises:
+        ConfigurationError: The address is no store's, or its driver is not installed.
+        StoreInUseError: Workers live there that would misread it afterwards.
+        StoreError: The store cannot be opened.
+    """
+    store, locks = _open(url, create=True, old=True)
+    with closing(store):
+        missing = store.missing()
+        breaking = [each.title for each in migrate.known() if each.breaks and each.title in missing]
+        if breaking and (live := _live(store, locks)):
+            raise StoreInUseError(
+                f"{', '.join(live)} would misread the store after {breaking[0]}:"
+                " stop them (`orchestrate workers drain`), then migrate"
+            )
+        return store.migrate()
 
 
 def open_store(url: str, *, create: bool = True) -> Opened:
@@ -153,12 +173,17 @@ def _refuse_workers(url: str) -> None:
     except StoreError:
         return
     with closing(store):
-        present = store.read(workers.present)
-        live = [f"{row.host}:{row.pid}" for row in present if not locks.is_free(row.id)]
+        live = _live(store, locks)
     if live:
         raise StoreInUseError(
             f"{', '.join(live)} work on this store: stop them, since what they do would be lost"
         )
+
+
+def _live(store: Store, locks: Locks) -> list[str]:
+    """The workers that live, by host and process."""
+    present = store.read(workers.present)
+    return [f"{row.host}:{row.pid}" for row in present if not locks.is_free(row.id)]
 
 
 def place_of(url: str) -> str:

@@ -1,5 +1,7 @@
 """The store's schema is brought up to date by a command, and by nothing else."""
 
+import re
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import pytest
 from orchestration.store import migrate
 from orchestration.store.migrate import Migration
 from tests.cli.conftest import Cli
+from tests.cli.processes import Processes, end
 
 
 @pytest.fixture
@@ -39,6 +42,36 @@ def test_an_old_store_is_migrated(
     assert applied.endswith("_more")
     assert values("migrate", "--check") == {"missing": []}
     cli("workflows", "list")
+
+
+def test_a_migration_that_breaks_waits_for_the_last_worker(
+    cli: Cli, processes: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli("migrate")
+    worker = processes.serve()
+    known = list(migrate.known())
+    more = Migration(known[-1].version + 1, "more", "-- breaking\nCREATE TABLE more (id INTEGER)")
+    monkeypatch.setattr(migrate, "known", lambda: [*known, more])
+    refusal = cli("migrate", code=3).stderr
+    assert f":{worker.pid} would misread the store after {more.title}" in refusal
+    end(worker, signal.SIGTERM)
+    assert more.title in cli("migrate").stdout
+
+
+ADDS = re.compile(
+    r"CREATE (TABLE|INDEX|UNIQUE INDEX) |ALTER TABLE \w+ ADD COLUMN |INSERT INTO |UPDATE ", re.ASCII
+)
+
+
+@pytest.mark.parametrize(
+    "each", [m for m in migrate.known() if not m.breaks], ids=lambda each: each.title
+)
+def test_a_migration_that_does_not_say_it_breaks_only_adds(each: Migration) -> None:
+    sql = re.sub(r"--[^\n]*", "", each.sql)
+    for statement in filter(None, map(str.strip, sql.split(";"))):
+        assert ADDS.match(statement), statement
+        if "ADD COLUMN" in statement:
+            assert "NOT NULL" not in statement or "DEFAULT" in statement, statement
 
 
 @pytest.mark.postgres
