@@ -13,7 +13,7 @@ PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 /
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 endif
 
-.PHONY: help setup run check format test acceptance test-all bench simulate docs lock clean
+.PHONY: help setup run check format test acceptance test-all bench simulate docs site lock clean
 .DEFAULT_GOAL := help
 
 help: ## these lines
@@ -60,7 +60,11 @@ simulate: setup ## the engine among faults, SEEDS=… of them from FIRST=…
 docs: setup ## draw again what is drawn from the code
 	$(BIN)/python docs/states.py
 	$(BIN)/python docs/metrics.py
+	$(BIN)/python docs/reference.py
 	$(BIN)/python docs/record.py
+
+site: setup ## the pages as a site, in site/; a link that leads nowhere fails
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
 
 COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-annotate --custom-compile-command 'make lock'
@@ -72,7 +76,7 @@ lock: setup ## newest versions that pyproject.toml allows, with hashes
 	$(COMPILE) pyproject.toml --all-extras --group dev -c requirements.txt -o requirements-dev.txt
 
 clean: ## everything that can be made again; runs in .orchestration/ are kept
-	rm -rf .venv dist build .coverage .coverage.* .left-out .hung .pytest_cache .mypy_cache .ruff_cache \
+	rm -rf .venv dist build site .coverage .coverage.* .left-out .hung .pytest_cache .mypy_cache .ruff_cache \
 		.hypothesis .import_linter_cache
 
 # Running needs a third of what testing needs, so the first `make run` does not wait for the rest.

@@ -4,8 +4,10 @@ import argparse
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
+from statistics import median
 
-from benchmarks import bus, report, search, start_up
+from benchmarks import bus, idle, report, search, start_up
 from benchmarks.bare import run_bare
 from benchmarks.figures import Measured
 from benchmarks.load import Size
@@ -18,7 +20,8 @@ ON_RABBITMQ: dict[str, Callable[[Size], Measured]] = {
     "bare Dramatiq": run_bare,
 }
 
-BUS = "bus"
+BUS, IDLE, SCALE = "bus", "idle", "scale"
+FLEETS = (1, 2, 4)
 
 
 def main() -> None:
@@ -29,16 +32,18 @@ def main() -> None:
     words.add_argument("--workflows", type=int, default=600, help="workflows a round (600)")
     words.add_argument("--in-flight", type=int, default=200, help="how many at once (200)")
     words.add_argument("--alone", type=int, default=50, help="how many alone (50)")
-    words.add_argument("--only", help="one contender by name, or bus, search, start-up")
+    words.add_argument(
+        "--only", help="one contender by name, or bus, idle, scale, search, start-up"
+    )
     words.add_argument("--rest", type=float, default=60.0, help="seconds of an idle bus (60)")
     given = words.parse_args()
-    if given.only == BUS:
-        show_bus(given.rest, as_json=given.json)
-        return
-    if given.only in MORE:
-        MORE[given.only](as_json=given.json)
+    if given.only in (apart := apart_from_rounds(given.rest)):
+        apart[given.only](as_json=given.json)
         return
     size = Size(given.alone, given.workflows, given.in_flight)
+    if given.only == SCALE:
+        show_scale(size, given.rounds)
+        return
     contenders = ALONE | (ON_RABBITMQ if rabbitmq_version() else {})
     if given.only:
         contenders = {given.only: contenders[given.only]}
@@ -52,6 +57,16 @@ def main() -> None:
         show_bus(given.rest, as_json=False)
     if not given.json and not found["environment"]["rabbitmq"]:
         print("no RabbitMQ here: nothing was measured on it")
+
+
+def apart_from_rounds(rest_s: float) -> dict[str, Callable[..., None]]:
+    """What is measured by itself, by name."""
+    return {
+        BUS: partial(show_bus, rest_s),
+        IDLE: partial(show_idle, rest_s),
+        "search": show_search,
+        "start-up": show_start_up,
+    }
 
 
 def show_search(*, as_json: bool) -> None:
@@ -69,7 +84,21 @@ def show_start_up(*, as_json: bool) -> None:
     print(json.dumps([asdict(each) for each in found]) if as_json else "\n".join(lines))
 
 
-MORE = {"search": show_search, "start-up": show_start_up}
+def show_idle(rest_s: float, *, as_json: bool) -> None:
+    """What a fleet costs at rest."""
+    rest = idle.run_idle(rest_s)
+    print(json.dumps(asdict(rest), indent=2) if as_json else "\n".join(idle.lines(rest)))
+
+
+def show_scale(size: Size, rounds: int) -> None:
+    """Workflows a second by the number of worker processes, rounds interleaved."""
+    found: dict[int, list[float]] = {number: [] for number in FLEETS}
+    for _ in range(rounds):
+        for number in FLEETS:
+            found[number].append(run_brokered(size, number).rate)
+    for number, rates in found.items():
+        low, high = min(rates), max(rates)
+        print(f"{number} processes: {median(rates):.0f} workflows/s ({low:.0f} to {high:.0f})")
 
 
 def show_bus(rest_s: float, *, as_json: bool) -> None:

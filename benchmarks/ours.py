@@ -63,7 +63,7 @@ def run_embedded(size: Size) -> Measured:
             return measure(Chains(host.running.engine), size)
 
 
-def run_brokered(size: Size) -> Measured:
+def run_brokered(size: Size, processes: int = PROCESSES) -> Measured:
     """One round on RabbitMQ."""
     with tempfile.TemporaryDirectory() as home, vhost() as url:
         environment = {
@@ -77,8 +77,8 @@ def run_brokered(size: Size) -> Measured:
         store = open_store(f"sqlite:///{Path(home) / 'orchestration.db'}").store
         engine = Engine(store, relay, SystemClock(), Rules(me="bench", slots=SLOTS, jitter=jitter))
         try:
-            with workers(MODULE, environment):
-                wait_until(lambda: len(store.read(table.present)) == PROCESSES)
+            with workers(MODULE, environment, processes):
+                wait_until(lambda: len(store.read(table.present)) == processes)
                 return measure(Chains(engine), size)
         finally:
             relay.close()

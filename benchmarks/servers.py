@@ -52,11 +52,11 @@ def vhost() -> Iterator[str]:
 
 
 @contextmanager
-def workers(module: str, settings: Mapping[str, str]) -> Iterator[int]:
-    """`dramatiq` with two processes of eight threads; its process id."""
+def workers(module: str, settings: Mapping[str, str], processes: int = PROCESSES) -> Iterator[int]:
+    """`dramatiq` with processes of eight threads; its process id."""
     environment = dict(os.environ) | dict(settings)  # noqa: TID251 - for the processes to start
     command = [sys.executable, "-m", "dramatiq", module]
-    sizes = ["-p", str(PROCESSES), "-t", str(THREADS)]
+    sizes = ["-p", str(processes), "-t", str(THREADS)]
     with subprocess.Popen(  # noqa: S603
         command + sizes, env=environment, stderr=subprocess.DEVNULL, start_new_session=True
     ) as master:

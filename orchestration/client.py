@@ -55,7 +55,7 @@ class Client:
             if server is None
             else Relay(partial(server.parameters, "orchestration client"))
         )
-        rules = rules_of(found, f"client-{new_id()}", sends=server is not None)
+        rules = rules_of(found, f"client-{new_id()}", sends=server is not None, app=self._app)
         self.engine = Engine(self._store, self._relay, SystemClock(), rules)
 
     def start(

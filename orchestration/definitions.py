@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from orchestration.context import Context
 from orchestration.errors import DefinitionError
 from orchestration.plans import Plan, Step, check_name
+from orchestration.rate import Rate, parse_rates
 
 RESERVED = ("orchestrator", "heartbeat_monitor")
 
@@ -29,6 +30,7 @@ class Agent:
         name: Letters, digits, `_` and `-`, at most 100: also its queue.
         actions: What it can do; each a plain or an async function.
         max_concurrent: Steps it may run at once across all workers; None: no limit.
+        rate: Attempts that may begin across all workers, such as `5/minute`; None: any number.
         capabilities: What it says it can do, for people.
         depends_on: Names of agents it relies on, for people and health pages.
         version: Raise it when an action's meaning changes; open runs keep the old one.
@@ -41,6 +43,7 @@ class Agent:
     _: KW_ONLY
     actions: Mapping[str, Action]
     max_concurrent: int | None = None
+    rate: str | None = None
     capabilities: Sequence[str] = ()
     depends_on: Sequence[str] = ()
     version: int = 1
@@ -53,6 +56,11 @@ class Agent:
             check_name(f"action of {self.name}", action)
         if self.max_concurrent is not None and self.max_concurrent < 1:
             raise DefinitionError(f"agent {self.name}: max_concurrent must be at least 1")
+        try:
+            if self.rate is not None:
+                parse_rates(self.rate)
+        except ValueError as error:
+            raise DefinitionError(f"agent {self.name}: rate {self.rate!r}: {error}") from None
 
     def offer(self, action: str) -> str:
         """The name under which workers register one action: `agent.action@version`."""
@@ -197,6 +205,11 @@ class App:
                     raise DefinitionError(
                         f"{where}: {name} has no action {action!r}; it has: {known}"
                     )
+
+    @property
+    def rates(self) -> dict[str, tuple[Rate, ...]]:
+        """The rates of those agents that have any."""
+        return {each.name: parse_rates(each.rate) for each in self.agents if each.rate}
 
     def plan(self, workflow: Workflow) -> Plan:
         """What a run of this workflow keeps: its steps, pinned to today's agent versions."""

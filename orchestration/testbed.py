@@ -76,7 +76,7 @@ class Fleet:
         store = MemoryStore()
         store.write(lambda s: control.ensure(s, new_id()))
         offers = frozenset(agent.offer(a) for agent in self.app.agents for a in agent.actions)
-        rules = Rules(me=WORKER, offers=offers, jitter=lambda: 0.5)
+        rules = Rules(me=WORKER, offers=offers, rates=self.app.rates, jitter=lambda: 0.5)
         self.engine = Engine(store, self, self.clock, rules)
         self._frame = Frame(self._recording(), self.engine, FleetAccess(self.engine))
         worker = NewWorker(

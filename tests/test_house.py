@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from docs import metrics, states
+from docs import metrics, reference, states
 from orchestration.state import RunStatus, StepStatus
 from orchestration.store.migrate import known
 
@@ -20,6 +20,13 @@ def test_the_state_diagrams_are_those_of_the_tables() -> None:
 
 def test_every_metric_is_in_the_table_and_no_other() -> None:
     assert metrics.PAGE.read_text("utf-8") == metrics.page(), "run `make docs`"
+
+
+@pytest.mark.parametrize("page", reference.PAGES, ids=lambda page: page.stem)
+def test_the_reference_is_drawn_from_the_code(page: Path) -> None:
+    assert page.read_text("utf-8") == reference.PAGES[page](), (
+        "run `.venv/bin/python docs/reference.py`"
+    )
 
 
 def test_every_status_is_explained() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from actors.market.rate import Rate
+from orchestration.rate import Rate
 
 NONE = timedelta(0)
 LONGEST_COOLDOWN = timedelta(days=1)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pydantic import SecretStr
 
 from actors.market.gate import Rules
-from actors.market.rate import parse_rates
+from orchestration.rate import parse_rates
 from orchestration.settings import Settings
 from trading.errors import VendorKeyError
 from trading.vendors import VENDORS

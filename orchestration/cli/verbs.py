@@ -46,6 +46,7 @@ AGENTS = {
 WORKERS = {
     "list": Verb("fleet:workers", "List worker processes."),
     "drain": Verb("fleet:drain", "Let a worker finish what it has, and end."),
+    "stacks": Verb("stacks:stacks", "Tell where the threads of a worker stand."),
 }
 TOKENS = {
     "list": Verb("tokens:list_", "List tokens, never the tokens themselves."),

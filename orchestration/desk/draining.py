@@ -4,6 +4,7 @@ from orchestration.engine import Engine, membership
 from orchestration.engine.by import By
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import NotFoundError
+from orchestration.ports import Session
 from orchestration.store import audit, workers
 
 
@@ -20,12 +21,22 @@ def drain(engine: Engine, name: str, by: By) -> str:
     """
 
     def write(tx: Transaction) -> str:
-        meant = [each.id for each in workers.present(tx.session) if each.id.startswith(name)]
-        if len(meant) != 1 or not name:
-            what = "no worker is" if not meant else "several workers are"
-            raise NotFoundError(f"{what} named {name!r}: `orchestrate workers list` shows them")
-        membership.drain(tx, meant[0])
-        audit.add(tx.session, tx.now, str(by), "drain_worker", meant[0])
-        return meant[0]
+        worker = meant(tx.session, name)
+        membership.drain(tx, worker)
+        audit.add(tx.session, tx.now, str(by), "drain_worker", worker)
+        return worker
 
     return engine.commit(write)
+
+
+def meant(session: Session, name: str) -> str:
+    """The worker whose id begins so.
+
+    Raises:
+        NotFoundError: There is none, or there are several.
+    """
+    found = [each.id for each in workers.present(session) if each.id.startswith(name)]
+    if len(found) != 1 or not name:
+        what = "no worker is" if not found else "several workers are"
+        raise NotFoundError(f"{what} named {name!r}: `orchestrate workers list` shows them")
+    return found[0]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from orchestration.bus.address import address_in
 from orchestration.clock import SystemClock, new_id
+from orchestration.definitions import App
 from orchestration.engine import Engine
 from orchestration.runtime.relay import Relay
 from orchestration.runtime.writing import NoRelay, rules_of
@@ -22,10 +23,13 @@ class OpenedDesk(NamedTuple):
 
 
 @contextmanager
-def opened_desk(settings: Settings, name: str, url: str | None = None) -> Iterator[OpenedDesk]:
+def opened_desk(
+    app: App, settings: Settings, name: str, url: str | None = None
+) -> Iterator[OpenedDesk]:
     """A store and an engine that sends what it wrote, where there is a broker.
 
     Args:
+        app: The fleet.
         settings: Where everything is.
         name: What this process is called: `client`, `web`.
         url: The store's address; None: as the settings say.
@@ -38,7 +42,7 @@ def opened_desk(settings: Settings, name: str, url: str | None = None) -> Iterat
     relay = (
         NoRelay() if server is None else Relay(partial(server.parameters, f"orchestration {name}"))
     )
-    rules = rules_of(settings, f"{name}-{new_id()}", sends=server is not None)
+    rules = rules_of(settings, f"{name}-{new_id()}", sends=server is not None, app=app)
     try:
         yield OpenedDesk(opened, Engine(opened.store, relay, SystemClock(), rules))
     finally:

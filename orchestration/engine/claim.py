@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from orchestration.decide import facts
-from orchestration.engine import emergency, opening, room, yields
+from orchestration.engine import emergency, opening, pace, room, yields
 from orchestration.engine.advance import Outcome, advance, finish, follow, measure
 from orchestration.engine.transaction import Transaction
 from orchestration.engine.yields import Yield
@@ -79,6 +79,8 @@ def claim(tx: Transaction, message: Dispatch) -> Claim | None:
         return None
     queue = room.look(tx, row.agent)
     if row.offer not in tx.rules.offers or not queue.listed or (queue.stopped and not run.system):
+        return None
+    if pace.left(tx, row.agent) <= 0:
         return None
     steps.claim(tx.session, opening.claimed(tx, run, row))
     runs.recount(tx.session, run.moved(row.step, StepStatus.READY, StepStatus.RUNNING))

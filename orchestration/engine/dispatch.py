@@ -1,7 +1,7 @@
 """Who may go next: slots for runs, room in queues for steps."""
 
 from orchestration.decide import facts
-from orchestration.engine import outside
+from orchestration.engine import outside, pace
 from orchestration.engine.advance import advance
 from orchestration.engine.room import FIRST_RESEND, LONGEST_RESEND, live_offers, look, room_in
 from orchestration.engine.transaction import Transaction
@@ -50,6 +50,7 @@ def send_ready(tx: Transaction, queue: str) -> None:
     found = look(tx, queue)
     room = room_in(tx, queue, found)
     if room <= 0:
+        pace.wait(tx, queue)
         return
     ready = steps.ready(tx.session, queue, room, scope, system=found.stopped)
     known = queue in tx.rules.outside or {row.offer for row in ready} <= tx.rules.offers

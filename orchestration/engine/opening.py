@@ -7,7 +7,7 @@ end of the transaction sends it as it sends everything that waits.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from orchestration.engine import room
+from orchestration.engine import pace, room
 from orchestration.engine.transaction import Transaction
 from orchestration.plans import UNDO
 from orchestration.ports import Dispatch
@@ -39,7 +39,8 @@ def take_first(tx: Transaction, run: Run) -> StepRow | None:
 
 
 def claimed(tx: Transaction, run: Run, row: StepRow) -> StepRow:
-    """A branch as it is once this worker works on its next attempt."""
+    """A branch as it is once this worker works on its next attempt, which counts for its rate."""
+    pace.begin(tx, row.agent)
     target = run.plan.step[row.step.removeprefix(UNDO)]
     return replace(
         row,
@@ -75,6 +76,7 @@ def begin_in(tx: Transaction, run: Run, queue: str, rows: Sequence[StepRow]) -> 
         steps.insert(tx.session, row)
     if at_once:
         tx.queues.discard(queue)
+        pace.wait(tx, queue)
     else:
         tx.queues.add(queue)
 

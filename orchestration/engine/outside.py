@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from orchestration.decide import facts
-from orchestration.engine import emergency, speech, yields
+from orchestration.engine import emergency, pace, speech, yields
 from orchestration.engine.advance import Outcome, advance, measure
 from orchestration.engine.transaction import Transaction
 from orchestration.engine.yields import Value, Yield
@@ -46,6 +46,7 @@ def send(tx: Transaction, row: StepRow) -> None:
         deadline=deadline,
     )
     steps.claim(tx.session, claimed)
+    pace.begin(tx, row.agent)
     runs.recount(tx.session, run.moved(row.step, StepStatus.READY, StepStatus.RUNNING))
     speech.command(tx, row, row.attempt + 1, deadline)
 

@@ -1,9 +1,9 @@
 """How much room a queue has, and what may be sent to it or begun in it."""
 
-import sys
 from datetime import timedelta
 
 from orchestration.circuit import CircuitState
+from orchestration.engine import pace
 from orchestration.engine.transaction import Transaction
 from orchestration.store import attempts, circuits, queues, workers
 from orchestration.store.queues import Queue
@@ -50,15 +50,16 @@ def room_in(tx: Transaction, queue: str, found: Queue) -> int:
 def room_within(tx: Transaction, queue: str, found: Queue) -> int:
     """How many more branches of a queue may be sent to an agent that is trusted."""
     if queue in tx.rules.outside:
-        return (found.limit or MOST_OUTSIDE) - found.running
+        return min((found.limit or MOST_OUTSIDE) - found.running, pace.left(tx, queue))
     return min(QUEUED_PER_SLOT * found.slots - found.queued, allowed(tx, queue, found))
 
 
 def allowed(tx: Transaction, name: str, found: Queue) -> int:
-    """How many more branches an agent's limit allows; where it has none, as many as one likes."""
+    """How many more branches an agent's limit and rate allow; where it has none, any number."""
+    at_rate = pace.left(tx, name) - found.queued
     if found.limit is None:
-        return sys.maxsize
-    return found.limit - found.busy - attempts.acting_for(tx.session, name)
+        return at_rate
+    return min(found.limit - found.busy - attempts.acting_for(tx.session, name), at_rate)
 
 
 def live_offers(tx: Transaction, queue: str) -> list[str]:

@@ -27,6 +27,7 @@ from orchestration.store import (
     retention,
     runs,
     samples,
+    starts,
     steps,
     timers,
     workers,
@@ -56,7 +57,10 @@ def fire_timers(tx: Transaction) -> int:
     rested = circuits.due(tx.session, tx.now, BATCH)
     for agent in rested:
         rest_over(tx, agent)
-    return len(due) + len(overdue) + len(rested)
+    for agent in (free := starts.due(tx.session, tx.now, BATCH)):
+        starts.wake(tx.session, agent, None)
+        tx.queues.add(agent)
+    return len(due) + len(overdue) + len(rested) + len(free)
 
 
 def run_out(tx: Transaction, run_id: str) -> None:

@@ -1,7 +1,7 @@
 """One transaction of the engine: the session, the moment, and what leaves after the commit."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -12,6 +12,7 @@ from orchestration.engine.strangers import Strangers
 from orchestration.errors import OrchestrationError
 from orchestration.logs import about
 from orchestration.ports import Dispatch, Session
+from orchestration.rate import Rate
 from orchestration.store import agents, runs
 from orchestration.store.steps import StepRow
 
@@ -33,6 +34,7 @@ class Rules:
         outside: Agents that are not ours: they get their steps on the exchange.
         grace: How soon an agent that is not ours must show that it has a command.
         silence: How long an agent that is not ours may be silent while it works.
+        rates: How many attempts of which agents may begin in which time.
         tolerance: How often an agent may fail before its circuit opens.
         routes: Who else gets data; none where there is no exchange.
         mask: Takes every configured secret out of a text that is kept or told.
@@ -49,6 +51,7 @@ class Rules:
     outside: frozenset[str] = frozenset()
     grace: timedelta = timedelta(seconds=30)
     silence: timedelta = timedelta(minutes=5)
+    rates: Mapping[str, Sequence[Rate]] = field(default_factory=dict)
     tolerance: Tolerance = field(default_factory=Tolerance)
     routes: Sequence[Route] = ()
     mask: Callable[[str], str] = str

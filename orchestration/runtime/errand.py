@@ -13,6 +13,7 @@ class Attempt:
     Attributes:
         held: Its key and number.
         entered: What the gate knows its thread by.
+        thread: The thread that works on it; None: none yet.
     """
 
     held: Held
@@ -22,6 +23,7 @@ class Attempt:
     message: str = ""
     dirty: bool = False
     cancelled: bool = False
+    thread: int | None = None
 
     def report(self, fraction: float, message: str) -> None:
         """Note progress; the keeper writes it soon."""

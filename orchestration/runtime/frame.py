@@ -133,6 +133,11 @@ class Frame:
         """Every attempt whose claim is known to have succeeded."""
         return [attempt.held for attempt in list(self._attempts.values()) if attempt.claim]
 
+    def threads(self) -> dict[int, Held]:
+        """By thread, the attempt that it works on."""
+        known = list(self._attempts.values())
+        return {each.thread: each.held for each in known if each.thread is not None}
+
     def cancel(self, lost: list[Held]) -> None:
         """Tell attempts that their claims are gone."""
         for held in lost:
@@ -163,6 +168,7 @@ class Frame:
         A thread that others wait for takes nothing on.
         """
         key, number = attempt.held
+        attempt.thread = threading.get_ident()
         try:
             staging = Staging(self._engine, claim.key[1], claim.configures)
             context = self._context(attempt, claim, staging)

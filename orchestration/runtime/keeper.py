@@ -12,6 +12,7 @@ import psutil
 
 from orchestration.engine import Engine
 from orchestration.errors import StoreError
+from orchestration.runtime import stacks
 from orchestration.runtime.frame import Frame
 from orchestration.runtime.sweeper import Sweeper
 from orchestration.store import migrate, steps, stops, workers
@@ -113,6 +114,7 @@ class Keeper:
         elif reason := self._watch() or self._drained():
             self._end(reason)
         self._frame.beaten_at = self._engine.clock.monotonic()
+        self._tell_stacks()
         claimed = self._frame.claimed()
         mine = self._engine.store.read(lambda s: steps.owned_by(s, self._worker.id, None))
         owned = {(row.key, row.attempt) for row in mine}
@@ -126,6 +128,13 @@ class Keeper:
                 return None
             self._is_asked_to_go = self._frame.draining = True
         return None if self._frame.held() else "it was drained"
+
+    def _tell_stacks(self) -> None:
+        """Write where the threads of this process stand, if somebody has asked."""
+        me = self._worker.id
+        if self._engine.store.read(lambda s: workers.has_to_tell(s, me)):
+            text = self._engine.rules.mask(stacks.of_threads(self._frame.threads()))
+            self._engine.commit(lambda tx: workers.tell_stacks(tx.session, me, text))
 
     def _is_stopped_anew(self) -> bool:
         """Whether an emergency stop has begun since the last look."""

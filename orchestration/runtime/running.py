@@ -229,8 +229,7 @@ def worker_rules(setup: Setup, queues: Mapping[str, int]) -> Rules:
     """What the engine of a worker process goes by."""
     served = (agent for agent in setup.app.agents if agent.name in queues)
     offers = frozenset(agent.offer(action) for agent in served for action in agent.actions)
-    routes = setup.app.routes
-    return rules_of(setup.settings, new_id(), offers=offers, scope=setup.scope, routes=routes)
+    return rules_of(setup.settings, new_id(), offers=offers, scope=setup.scope, app=setup.app)
 
 
 def describe_worker(rules: Rules, transport: str, queues: Mapping[str, int]) -> NewWorker:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from orchestration.circuit import Tolerance
 from orchestration.clock import jitter
-from orchestration.definitions import Route
+from orchestration.definitions import App
 from orchestration.engine.transaction import Rules
 from orchestration.ports import Dispatch
 from orchestration.settings import Settings
@@ -27,9 +27,12 @@ def rules_of(
     offers: frozenset[str] = frozenset(),
     scope: str | None = None,
     sends: bool = True,
-    routes: Sequence[Route] = (),
+    app: App | None = None,
 ) -> Rules:
-    """What the engine of a process goes by; the arguments are those of `Rules`."""
+    """What the engine of a process goes by; the arguments are those of `Rules`.
+
+    Routes and rates are those of the app; a process without one sends nothing.
+    """
     return Rules(
         me=me,
         offers=offers,
@@ -42,7 +45,8 @@ def rules_of(
         grace=2 * found.heartbeat_interval,
         silence=found.timeout_threshold,
         tolerance=Tolerance(found.agent_circuit_failures, found.agent_circuit_pause),
-        routes=routes if found.broker_url else (),
+        rates=app.rates if app else {},
+        routes=app.routes if app and found.broker_url else (),
         mask=found.mask,
         jitter=jitter,
     )

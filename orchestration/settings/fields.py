@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, SecretStr
 
 from orchestration import alert_urls
 from orchestration.plans import LONGEST
+from orchestration.rate import parse_rates
 
 TOO_LONG = "must be positive, and at most 10 years"
 HOST = re.compile(r"[\w.-]+|\[[\da-fA-F:.]+\]")
@@ -18,7 +19,6 @@ PLACE = re.compile(r"([\w.%-]*|\[[\da-fA-F:.%]+\])(:(?P<port>\d{0,5}))?")
 MOST_PORTS = 65_535
 SHORTEST_TOKEN = 16
 TLS_FILES = ("RABBITMQ_CA_FILE", "RABBITMQ_CERT_FILE", "RABBITMQ_KEY_FILE")
-RATE = re.compile(r"[1-9]\d{0,2}/(second|minute|hour|day)")
 BAD_ESCAPE = re.compile(r"%(?![\da-fA-F]{2})")
 
 
@@ -129,8 +129,7 @@ def _web(url: str) -> str:
 
 
 def _rates(value: str) -> str:
-    if not all(map(RATE.fullmatch, value.split(","))):
-        raise ValueError("expected rates such as 5/minute or 25/day,1/second")
+    parse_rates(value)
     return value
 
 

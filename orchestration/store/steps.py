@@ -144,8 +144,9 @@ def due(
 
 
 def is_any_due(session: Session, now: datetime, scope: str | None) -> bool:
-    """Whether a wake-up of a branch, a run or a circuit has come."""
-    if session.one("SELECT 1 FROM agents WHERE circuit_due <= ? LIMIT 1", now.timestamp()):
+    """Whether a wake-up of a branch, a run or an agent has come."""
+    at = now.timestamp()
+    if session.one("SELECT 1 FROM agents WHERE circuit_due <= ? OR rate_due <= ? LIMIT 1", at, at):
         return True
     for table, column in (("steps", "run_id"), ("runs", "id")):
         sql = (

@@ -1,4 +1,4 @@
-"""Wake-ups, which are columns of the tables `steps`, `runs`, `agents` and `alerts`."""
+"""Wake-ups, which are columns of `steps`, `runs`, `agents`, `starts` and `alerts`."""
 
 from datetime import datetime
 
@@ -30,6 +30,8 @@ def shift(session: Session, seconds: float) -> None:
         "UPDATE agents SET circuit_since = circuit_since + ? WHERE circuit_since IS NOT NULL",
         seconds,
     )
+    session.run("UPDATE agents SET rate_due = rate_due + ? WHERE rate_due IS NOT NULL", seconds)
+    session.run("UPDATE starts SET at = at + ?", seconds)
     session.run("UPDATE alerts SET quiet_until = quiet_until + ?", seconds)
     session.run("UPDATE alerts SET due_at = due_at + ? WHERE due_at IS NOT NULL", seconds)
     session.run(

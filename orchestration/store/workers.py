@@ -99,6 +99,28 @@ def drain(session: Session, worker: str) -> None:
     _withdraw(session, worker)
 
 
+def ask_stacks(session: Session, worker: str) -> None:
+    """Write that a worker has to tell where its threads stand."""
+    session.run("UPDATE workers SET stacks_asked = 1, stacks = NULL WHERE id = ?", worker)
+
+
+def has_to_tell(session: Session, worker: str) -> bool:
+    """Whether somebody has asked a worker where its threads stand."""
+    sql = "SELECT 1 FROM workers WHERE id = ? AND stacks_asked = 1"
+    return session.one(sql, worker) is not None
+
+
+def tell_stacks(session: Session, worker: str, text: str) -> None:
+    """Write where the threads of a worker stand."""
+    session.run("UPDATE workers SET stacks_asked = 0, stacks = ? WHERE id = ?", text, worker)
+
+
+def stacks(session: Session, worker: str) -> str | None:
+    """Where the threads of a worker stood when somebody asked; None: it has not told yet."""
+    row = session.one("SELECT stacks FROM workers WHERE id = ?", worker)
+    return row[0] if row else None
+
+
 def silence(session: Session, worker: str) -> None:
     """Take the slots of a worker that does not beat."""
     _withdraw(session, worker, deserted=True)

@@ -62,5 +62,5 @@ def opened_console(app: App, settings: Settings) -> Iterator[Console]:
     Raises:
         StoreError: The store cannot be used.
     """
-    with opened_desk(settings, "web") as (opened, engine):
+    with opened_desk(app, settings, "web") as (opened, engine):
         yield Console(settings=settings, app=app, opened=opened, engine=engine)

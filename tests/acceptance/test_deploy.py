@@ -81,7 +81,10 @@ def test_a_platform_s_two_signals_end_everything_in_time_and_lose_nothing(
 ) -> None:
     with Client(app=app) as client:
         handle = client.start("delivery", {"parcels": [1, 2, 3], "dwell": 1.0})
-        eventually(lambda: any(line.what == START for line in witness.lines()), within=20)
+        eventually(
+            lambda: any((line.what, line.step) == (START, "carrying") for line in witness.lines()),
+            within=20,
+        )
         children = psutil.Process(fleet.pid).children(recursive=True)
         told = time.monotonic()
         for _ in "ab":

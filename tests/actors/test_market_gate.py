@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.market.gate import Circuit, Gate, Hindrance, Obstacle, Rules
-from actors.market.rate import Rate, parse_rates
+from orchestration.rate import Rate, parse_rates
 
 NOON = datetime(2025, 9, 12, 12, 0, tzinfo=UTC)
 FIVE = Rules(parse_rates("5/minute"), failures=3)

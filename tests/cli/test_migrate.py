@@ -59,7 +59,8 @@ def test_a_migration_that_breaks_waits_for_the_last_worker(
 
 
 ADDS = re.compile(
-    r"CREATE (TABLE|INDEX|UNIQUE INDEX) |ALTER TABLE \w+ ADD COLUMN |INSERT INTO |UPDATE ", re.ASCII
+    r"CREATE (TABLE|(UNIQUE )?INDEX) |DROP INDEX |ALTER TABLE \w+ ADD COLUMN |INSERT INTO |UPDATE ",
+    re.ASCII,
 )
 
 

@@ -1,12 +1,21 @@
 """Real processes: killed, interrupted, stopped; the runs go on."""
 
+import json
 import signal
 from pathlib import Path
 
 import pytest
 
+from orchestration.cli.stacks import answer
 from orchestration.client import Client
+from orchestration.clock import SystemClock
+from orchestration.desk.stacks import ask
+from orchestration.engine import By
+from orchestration.errors import StateError
+from orchestration.ports import Session
 from orchestration.state import StepStatus
+from orchestration.store import workers
+from orchestration.store.workers import NewWorker
 from tests.cli.processes import PATIENCE_S, Processes, end, newest, reaches
 from tests.eventually import eventually
 
@@ -152,3 +161,32 @@ def test_events_are_followed_until_ctrl_c(processes: Processes, client: Client) 
         lines = iter(process.stdout.readline, "")
         assert eventually(lambda lines=lines: "job_" in next(lines), within=PATIENCE_S)  # type: ignore[misc]
         assert end(process, signal.SIGINT)[0] == 130
+
+
+def test_a_worker_tells_where_its_threads_stand(
+    processes: Processes, client: Client, gate: Path
+) -> None:
+    server = processes.serve()
+    run_id = client.start("gate", {"path": str(gate)}).workflow_id
+    reaches(client, run_id, "waiting", S.RUNNING)
+    (worker,) = json.loads(processes.run("workers", "list", "-o", "json"))
+    said = processes.run("workers", "stacks", worker["id"][:12])
+    assert f"at {run_id}:waiting[0], attempt 1" in said.partition("\n")[0]
+    assert "while not context.parameters.path.exists()" in said.partition("\n\n")[0]
+    assert "Thread" in said
+    gate.touch()
+    assert end(server, signal.SIGTERM)[0] == 0
+    errors = processes.start("workers", "stacks", "nobody")
+    assert "no worker is named 'nobody'" in errors.communicate(timeout=PATIENCE_S)[1]
+
+
+def test_a_worker_that_does_not_answer_is_named(client: Client) -> None:
+    def stand(session: Session) -> None:
+        silent = NewWorker(
+            id="silent", host="h", pid=1, release="1", offers=[], transport="embedded", slots={}
+        )
+        workers.join(session, silent, SystemClock().now())
+
+    client.engine.store.write(stand)
+    with pytest.raises(StateError, match="silent has not answered in 0 s"):
+        answer(client.engine, ask(client.engine, "silent", By("ann")), 0.0)

@@ -48,6 +48,7 @@ def app_of(
     *workflows: Workflow,
     versions: Mapping[str, int] | None = None,
     limits: Mapping[str, int] | None = None,
+    rates: Mapping[str, str] | None = None,
 ) -> App:
     """A fleet whose agents have every action that these workflows need."""
     actions: dict[str, dict[str, Callable[[Context], None]]] = {}
@@ -61,6 +62,7 @@ def app_of(
             name,
             actions=known,
             max_concurrent=(limits or {}).get(name),
+            rate=(rates or {}).get(name),
             version=(versions or {}).get(name, 1),
         )
         for name, known in actions.items()
@@ -181,7 +183,8 @@ class Fleet:
 
     def engine(self, me: str, **rules: Any) -> Engine:
         offers = frozenset(agent.offer(a) for agent in self.app.agents for a in agent.actions)
-        known: dict[str, Any] = {"offers": offers, "jitter": lambda: 0.5, **rules}
+        known: dict[str, Any] = {"offers": offers, "jitter": lambda: 0.5, "rates": self.app.rates}
+        known |= rules
         return Engine(self.store, self.transport, self.clock, Rules(me=me, **known))
 
     def worker(self, name: str = "w1", slots: int = 4, **more: Any) -> Worker:

@@ -24,6 +24,7 @@ from orchestration.store import (
     control,
     queues,
     runs,
+    starts,
     stops,
     workers,
 )
@@ -35,7 +36,7 @@ from tests.store.rows import counted
 
 T = TypeVar("T")
 R, S = RunStatus, StepStatus
-SLOTS, LIMIT = 3, 2
+SLOTS, LIMIT, RATE = 3, 2, 6
 RETRY = Retry(attempts=3, delay=5 * SECOND)
 
 FLOWS = [
@@ -60,6 +61,10 @@ FLOWS = [
         system=True,
     ),
 ]
+AGENTS: dict[str, dict[str, Any]] = {
+    "limits": {"narrow": LIMIT},
+    "rates": {"narrow": f"{RATE}/minute"},
+}
 
 
 class FaultyStore:
@@ -105,7 +110,7 @@ class Simulation:
         self.random = Random(seed)
         self.store = FaultyStore(store or MemoryStore(), self.random)
         self.store.write(lambda s: control.ensure(s, "store"))
-        self.fleet = Fleet(self.store, FakeClock(), app_of(*FLOWS, limits={"narrow": LIMIT}))
+        self.fleet = Fleet(self.store, FakeClock(), app_of(*FLOWS, **AGENTS))
         self.client = self.fleet.client = self.fleet.engine("client", slots=SLOTS)
         self.live: list[Worker] = []
         self.dead: list[Worker] = []
@@ -316,6 +321,8 @@ class Simulation:
     def check_steps(self, session: Session) -> None:
         at_work = queues.look(session, "narrow").running + attempts.acting_for(session, "narrow")
         assert at_work <= LIMIT, "also counting who lost the claim but may still act"
+        recent = starts.since(session, "narrow", self.fleet.clock.now() - MINUTE)
+        assert len(recent) <= RATE, "no minute holds more starts than the rate allows"
         timed = "status IN ('queued', 'running', 'backoff', 'waiting')"
         assert not session.all(f"SELECT 1 FROM steps WHERE {timed} AND due_at IS NULL")
         assert not session.all("SELECT 1 FROM steps WHERE losses > 3")

@@ -1,9 +1,11 @@
-"""How many requests a vendor takes in which time."""
+"""How much may begin in which time: steps of an agent, requests to a vendor."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+RATE = re.compile(r"[1-9]\d{0,2}/(second|minute|hour|day)")
 UNITS = {
     "second": timedelta(seconds=1),
     "minute": timedelta(minutes=1),
@@ -16,7 +18,7 @@ UNITS = {
 class Rate:
     """A bucket of `count` tokens; a token comes back one `period` after it was taken.
 
-    So no stretch of that length ever holds more requests, which a bucket that fills up steadily
+    So no stretch of that length ever holds more, which a bucket that fills up steadily
     would not promise: after a burst it would let through up to twice as many.
     """
 
@@ -50,5 +52,11 @@ class Rate:
 
 
 def parse_rates(text: str) -> tuple[Rate, ...]:
-    """Read rates such as 25/day,1/second."""
+    """Read rates such as 25/day,1/second.
+
+    Raises:
+        ValueError: This is no rate.
+    """
+    if not all(map(RATE.fullmatch, text.split(","))):
+        raise ValueError("expected rates such as 5/minute or 25/day,1/second")
     return tuple(map(Rate.parse, text.split(",")))

@@ -1,0 +1,151 @@
+"""What a whole fleet costs while nobody wants anything: web, worker and scheduler on RabbitMQ."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pika
+import psutil
+
+from benchmarks.bus import Goal
+from benchmarks.servers import PATIENCE_S, PROCESSES, control, vhost, wait_until
+from orchestration.store import workers as table
+from orchestration.store.connect import open_store
+
+ROOT = Path(__file__).parent.parent
+SETTLED_S = 15.0
+LOOK_EVERY_S = 10.0
+TRACE, COUNTED = "amq.rabbitmq.trace", "publish.#"
+HOUR_S = 3_600.0
+COMMANDS = (
+    ("-m", "orchestration", "web"),
+    ("-m", "dramatiq", "actors", "-p", str(PROCESSES), "-t", "8"),
+    ("scheduler.py",),
+)
+GOALS = {
+    "connections": Goal("AMQP connections", at_most=12),
+    "messages_an_hour": Goal("messages published in an hour", at_most=5_000),
+    "core_percent": Goal("percent of a core, all processes", at_most=2),
+    "most_unacked": Goal("unacknowledged messages at any time", at_most=1_000),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """What was measured."""
+
+    connections: float
+    messages_an_hour: float
+    core_percent: float
+    most_unacked: float
+    memory_mib: float
+
+
+def run_idle(rest_s: float) -> Idle:
+    """Start the fleet of the Procfile, let it settle, and watch it rest."""
+    with tempfile.TemporaryDirectory() as home, vhost() as url, fleet(home, url) as members:
+        time.sleep(SETTLED_S)
+        with counting(url) as channel:
+            began, busy_before = time.monotonic(), busy(members)
+            before, most = published(channel), 0
+            while (left := began + rest_s - time.monotonic()) > 0:
+                most = max(most, unacked(url))
+                time.sleep(min(LOOK_EVERY_S, max(left, 0.1)))
+            span_s, busy_s = time.monotonic() - began, busy(members) - busy_before
+            sent = published(channel) - before
+        memory = sum(each.memory_info().rss for each in members) / 2**20
+        ours = connections(url)
+        return Idle(ours, sent / span_s * HOUR_S, 100 * busy_s / span_s, most, memory)
+
+
+@contextmanager
+def fleet(home: str, url: str) -> Iterator[list[psutil.Process]]:
+    """Every process of a fleet that is ready."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    more = {"ORCHESTRATION_HOME": home, "RABBITMQ_URL": url, "PORT": port, "LOG_LEVEL": "WARNING"}
+    more |= {"ORCHESTRATION_HOST": "127.0.0.1"}
+    with ExitStack() as undo:
+        started = [undo.enter_context(running(words, more)) for words in COMMANDS]
+        store = undo.enter_context(
+            closing(open_store(f"sqlite:///{Path(home) / 'orchestration.db'}").store)
+        )
+        wait_until(lambda: len(store.read(table.present)) == PROCESSES)
+        found = [psutil.Process(each.pid) for each in started]
+        yield [member for each in found for member in (each, *each.children(recursive=True))]
+
+
+@contextmanager
+def running(words: tuple[str, ...], more: Mapping[str, str]) -> "Iterator[subprocess.Popen[bytes]]":
+    """One command, which has ended when the block has."""
+    environment = dict(os.environ) | dict(more)  # noqa: TID251 - for the process to start
+    process = subprocess.Popen(  # noqa: S603
+        [sys.executable, *words],
+        cwd=ROOT,
+        env=environment,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(PATIENCE_S / 2)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@contextmanager
+def counting(url: str) -> Iterator["pika.adapters.blocking_connection.BlockingChannel"]:
+    """A channel with a queue that gets a copy of all that is published in a vhost."""
+    name = url.rpartition("/")[2]
+    control("trace_on", "-p", name)
+    connection = pika.BlockingConnection(pika.URLParameters(url))
+    channel = connection.channel()
+    channel.queue_declare("counted", exclusive=True)
+    channel.queue_bind("counted", TRACE, COUNTED)
+    try:
+        yield channel
+    finally:
+        connection.close()
+        control("trace_off", "-p", name)
+
+
+def published(channel: "pika.adapters.blocking_connection.BlockingChannel") -> int:
+    """How many messages were published since it counts."""
+    return int(channel.queue_declare("counted", passive=True).method.message_count)
+
+
+def unacked(url: str) -> int:
+    """How many messages are with consumers and not acknowledged."""
+    rows = control("list_queues", "-p", url.rpartition("/")[2], "messages_unacknowledged")
+    return sum(int(row) for row in rows.split() if row.isdigit())
+
+
+def connections(url: str) -> int:
+    """How many connections to a vhost there are."""
+    name = url.rpartition("/")[2]
+    return control("list_connections", "vhost").split().count(name)
+
+
+def busy(members: list[psutil.Process]) -> float:
+    """Seconds of processor time that these processes have had."""
+    return sum(sum(each.cpu_times()[:2]) for each in members)
+
+
+def lines(found: Idle) -> Iterator[str]:
+    """Each figure beside its target."""
+    for name, goal in GOALS.items():
+        yield goal.line(getattr(found, name)).replace("the bus:", "idle:")
+    yield f"       idle: MiB of memory, all processes: {found.memory_mib:.0f}"
