@@ -153,7 +153,8 @@ class Fleet:
             lambda s: s.one(
                 "SELECT MIN(due_at) FROM"
                 " (SELECT due_at FROM steps UNION ALL SELECT due_at FROM runs"
-                " UNION ALL SELECT circuit_due FROM agents) timers"
+                " UNION ALL SELECT circuit_due FROM agents"
+                " UNION ALL SELECT rate_due FROM agents) timers"
             )
         )
         return None if row is None or row[0] is None else datetime.fromtimestamp(row[0], UTC)

@@ -62,9 +62,9 @@ def started(*words: str, cwd: Path, env: Mapping[str, str]) -> Iterator["subproc
         process.communicate()
 
 
-def shell(text: str, cwd: Path, env: Mapping[str, str]) -> str:
+def shell(text: str, cwd: Path, env: Mapping[str, str], within: float = 110) -> str:
     """What a block prints, once everything that it started has ended."""
     with started("bash", "-euo", "pipefail", "-c", f"{text}\nwait", cwd=cwd, env=env) as process:
-        printed, _ = process.communicate(timeout=110)
+        printed, _ = process.communicate(timeout=within)
         assert process.returncode == 0, printed
     return printed
