@@ -39,6 +39,8 @@ class Revived:
 def revive(tx: Transaction, store_id: str, place: str, by: By) -> Revived:
     """Take a store into use that was put back, wherever it comes from."""
     saved_at = control.saved_at(tx.session) or stamp(workers.last_beat(tx.session))
+    if saved_at is not None:  # first, since what stops running now has not run in between
+        timers.shift(tx.session, max(0.0, tx.now.timestamp() - saved_at))
     epoch = control.renew(tx.session, store_id, place)
     found = revival.open_runs(tx.session)
     begun = [step for run_id in found for step in halt(tx, run_id)]
@@ -46,8 +48,6 @@ def revive(tx: Transaction, store_id: str, place: str, by: By) -> Revived:
     revival.leap(tx.session, epoch)
     revival.withdraw_commands(tx.session)
     schedules = revival.pause_schedules(tx.session)
-    if saved_at is not None:
-        timers.shift(tx.session, max(0.0, tx.now.timestamp() - saved_at))
     audit.add(tx.session, tx.now, str(by), "restore", place)
     events.add(tx.session, "", tx.now, "store.restored", detail=str(by))
     since = datetime.fromtimestamp(saved_at, tx.now.tzinfo) if saved_at is not None else None

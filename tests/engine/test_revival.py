@@ -173,6 +173,19 @@ def test_time_between_the_backup_and_the_restore_is_taken_off_nobody(fleet: Flee
     assert fleet.status(run_id) is RunStatus.CANCELLED
 
 
+def test_time_between_the_backup_and_the_restore_is_no_time_at_work(
+    fleet: Fleet, worker: Worker
+) -> None:
+    run_id = fleet.start("two")
+    worker.take()
+    fleet.clock.advance(MINUTE)
+    fleet.store.write(lambda s: control.mark_saved(s, fleet.clock.now()))
+    fleet.clock.advance(10 * HOUR)
+    revive(fleet)
+    fleet.client.resume(run_id)
+    assert fleet.run(run_id).due_at == fleet.clock.now() + 14 * MINUTE
+
+
 def test_answers_of_before_fit_no_attempt(fleet: Fleet) -> None:
     client = fleet.engine("bus", outside=frozenset({"stranger"}))
     run_id = client.submit(fleet.command("told"))
