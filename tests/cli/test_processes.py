@@ -172,7 +172,7 @@ def test_a_worker_tells_where_its_threads_stand(
     (worker,) = json.loads(processes.run("workers", "list", "-o", "json"))
     said = processes.run("workers", "stacks", worker["id"][:12])
     assert f"at {run_id}:waiting[0], attempt 1" in said.partition("\n")[0]
-    assert "while not context.parameters.path.exists()" in said.partition("\n\n")[0]
+    assert ", in wait" in said.partition("\n\n")[0]
     assert "Thread" in said
     gate.touch()
     assert end(server, signal.SIGTERM)[0] == 0
