@@ -13,7 +13,7 @@ PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 /
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 endif
 
-.PHONY: help setup run check format test acceptance test-all bench simulate docs site lock clean
+.PHONY: help setup run check format test acceptance test-all bench simulate docs screenshots site lock clean
 .DEFAULT_GOAL := help
 
 help: ## these lines
@@ -65,6 +65,9 @@ docs: setup ## draw again what is drawn from the code
 
 site: setup ## the pages as a site, in site/; a link that leads nowhere fails
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+
+screenshots: setup ## every view of the console, light and dark, into docs/screenshots; needs chromium
+	@PYTHONPATH=. $(BIN)/python docs/screenshots.py $(ARGS)
 
 COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-annotate --custom-compile-command 'make lock'

@@ -12,11 +12,13 @@ from typing import Any, NamedTuple
 
 from orchestration.plans import Plan, Step
 from orchestration.ports import Session, Store
+from orchestration.state import StepStatus
+from orchestration.store import tallies
 
 STEPS = ("preparing", "fetching", "computing", "checking", "reporting")
 COMMANDS = ("nightly_report", "rebalance", "import_prices", "score_all")
 AGENTS = ("data_agent", "math_agent")
-EVENTS = 20
+KINDS = ("step.ready", "step.claimed", "step.completed", "run.progress")
 BATCH = 2_000
 FAILED_ONE_IN = 100
 ERROR = json.dumps({"type": "SourceError", "message": "the source was away", "traceback": None})
@@ -28,14 +30,13 @@ class Rows(NamedTuple):
     run: tuple[Any, ...]
     steps: list[tuple[Any, ...]]
     events: list[tuple[Any, ...]]
-    tallies: list[tuple[Any, ...]]
 
 
 INSERTS = {
     "run": (
         "INSERT INTO runs (id, command, plan, parameters, sender, priority, rank, needs_slot,"
-        " status, generation, progress, created_at, started_at, ended_at) VALUES"
-        " (?, ?, ?, ?, ?, 2, ?, 1, ?, 1, ?, ?, ?, ?)"
+        " status, generation, progress, created_at, started_at, ended_at, tallies) VALUES"
+        " (?, ?, ?, ?, ?, 2, ?, 1, ?, 1, ?, ?, ?, ?, ?)"
     ),
     "steps": (
         "INSERT INTO steps (run_id, step, branch, agent, offer, status, rank, attempt, worker,"
@@ -43,7 +44,6 @@ INSERTS = {
         " VALUES (?, ?, 0, ?, ?, ?, ?, 1, 'history', ?, ?, ?, ?, ?, ?, ?)"
     ),
     "events": "INSERT INTO events (run_id, at, kind, step, branch) VALUES (?, ?, ?, ?, 0)",
-    "tallies": "INSERT INTO tallies (run_id, step, status, branches) VALUES (?, ?, ?, 1)",
 }
 
 
@@ -105,8 +105,7 @@ def rows_of(
 
 def one(run_id: str, command: str, began: float, result: str, *, failed: bool) -> Rows:
     """One run: its last step fails, or none does."""
-    steps, events, tallies = [], [], []
-    kinds = ("step.ready", "step.claimed", "step.completed", "run.progress")
+    steps, events, tally = [], [], {}
     for number, step in enumerate(STEPS):
         at = began + number * 0.8
         bad = failed and step == STEPS[-1]
@@ -114,17 +113,26 @@ def one(run_id: str, command: str, began: float, result: str, *, failed: bool) -
         kept, error = (None, ERROR) if bad else (result, None)
         row = (run_id, step, agent, f"{agent}.{step}@1", status, began, 1.0, kept, error)
         steps.append((*row, at, at + 0.1, at + 0.7, number))
-        events += [(run_id, at + k / 10, kind, step) for k, kind in enumerate(kinds)]
-        tallies.append((run_id, step, status))
+        events += [(run_id, at + k / 10, kind, step) for k, kind in enumerate(KINDS)]
+        tally[step] = {StepStatus(status): 1}
     status, progress, ended = "failed" if failed else "completed", 0.8 if failed else 1.0, began + 4
-    run = (run_id, command, command, '{"day": "2025-06-02"}', "scheduler", began - 120, status)
-    return Rows((*run, progress, began, began + 0.05, ended), steps, events, tallies)
+    run: tuple[Any, ...] = (
+        run_id,
+        command,
+        command,
+        '{"day": "2025-06-02"}',
+        "scheduler",
+        began - 120,
+        status,
+    )
+    run += (progress, began, began + 0.05, ended, tallies.dump(tally))
+    return Rows(run, steps, events)
 
 
 def write(session: Session, batch: Sequence[Rows]) -> None:
     """Write a batch of runs."""
     for rows in batch:
         session.run(INSERTS["run"], *rows.run)
-        for table in ("steps", "events", "tallies"):
+        for table in ("steps", "events"):
             for row in getattr(rows, table):
                 session.run(INSERTS[table], *row)

@@ -90,7 +90,7 @@ def chart(plot: Plot, results: Iterable[Any]) -> Chart | None:
         title=plot.title,
         curves=tuple(scale.curve(name, points, falls[name]) for name, points in named.items()),
         ticks=scale.up.ticks(HEIGHT, "{:,.6g}"),
-        falls=scale.down.ticks(FALL_HEIGHT, "{:.0%}") if scale.down else (),
+        falls=scale.down.ticks(FALL_HEIGHT, "{:.3g} %", 100) if scale.down else (),
         begin=every[0],
         end=every[-1],
     )
@@ -156,11 +156,13 @@ class Axis:
         """Where a value stands, from above."""
         return round(height * (self.high - value) / ((self.high - self.low) or 1.0), 1)
 
-    def ticks(self, height: int, form: str) -> tuple[Tick, ...]:
-        """Round values, the lowest first."""
+    def ticks(self, height: int, form: str, times: int = 1) -> tuple[Tick, ...]:
+        """Round values, the lowest first, written so many times as large."""
         count = round((self.high - self.low) / self.step)
         values = [self.low + self.step * number for number in range(count + 1)]
-        return tuple(Tick(self.at(value, height), form.format(value + 0.0)) for value in values)
+        return tuple(
+            Tick(self.at(value, height), form.format(value * times + 0.0)) for value in values
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from orchestration.plans import Step
 from orchestration.views.progress import StepPicture
 
-WIDTH, HEIGHT = 188, 48
-GAP_X, GAP_Y = 36, 18
+WIDTH, HEIGHT = 180, 48
+GAP_X, GAP_Y = 28, 18
 MARGIN = 2
-LONGEST_NAME = 22
+LONGEST_NAME, LONGEST_AGENT = 21, 26
+SEVERAL = "several agents"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def node(step: Step, picture: StepPicture, place: tuple[int, float]) -> Node:
     return Node(
         name=step.name,
         short=shortened(step.name),
-        agent=shortened(" ".join(step.agents) if len(step.agents) == 1 else "several agents"),
+        agent=shortened(step.agents[0], LONGEST_AGENT) if len(step.agents) == 1 else SEVERAL,
         status=picture.status,
         fraction=picture.fraction,
         branches=len(picture.branches),
@@ -135,6 +136,6 @@ def curve(source: tuple[int, float], target: tuple[int, float]) -> str:
     return f"M{x1} {y1}C{x1 + bend} {y1} {x2 - bend} {y2} {x2} {y2}"
 
 
-def shortened(text: str) -> str:
+def shortened(text: str, longest: int = LONGEST_NAME) -> str:
     """A text that fits in a node."""
-    return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 1]}…"
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

@@ -1,0 +1,202 @@
+"""`python -m benchmarks.live`: how soon a step's progress is in a browser after its agent told it.
+
+A hundred workflows run in one process and tell their progress with the time of day as their
+message; another process serves the console; fifty clients listen to a run each, as the page of a
+run does, and one real browser shows one. Everything is on one machine, so there is one clock.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+from playwright.sync_api import sync_playwright
+from pydantic import BaseModel
+
+from orchestration import Agent, App, Context, Step, Workflow, settings
+from orchestration.client import Client
+from orchestration.runtime.embedded import embedded
+from orchestration.runtime.watch import Watch
+from orchestration.store import outcomes
+from orchestration.web.console import opened_console
+from orchestration.web.serving import bound, listening
+from tests.acceptance.chromium import ARGUMENTS, chromium
+
+RUNS, LISTENERS = 100, 50
+PATIENCE_S = 60.0
+WATCH_S = """
+() => { window.late = []; const seen = new Set();
+  new MutationObserver(() => { for (const each of document.querySelectorAll("[data-said]")) {
+    const at = Number(each.textContent.split("·").pop());
+    if (at && !seen.has(at)) { seen.add(at); window.late.push(Date.now() / 1000 - at); } }
+  }).observe(document.body, { subtree: true, childList: true, characterData: true }); }
+"""
+
+
+class Pace(BaseModel):
+    """How long a run goes, and how often it tells."""
+
+    seconds: float = 60.0
+    every: float = 1.0
+
+
+def tick(context: Context) -> None:
+    """Tell the time until the time is over."""
+    pace = context.parameters
+    if not isinstance(pace, Pace):
+        raise TypeError("of this workflow only")
+    begin = time.monotonic()
+    while (spent := time.monotonic() - begin) < pace.seconds and not context.cancelled:
+        context.progress(spent / pace.seconds, f"{time.time():.6f}")  # noqa: TID251 - measured
+        time.sleep(pace.every)
+
+
+app = App(
+    agents=[Agent("ticker", actions={"tick": tick})],
+    workflows=[Workflow("ticking", parameters=Pace, steps=[Step("telling", "ticker", "tick")])],
+)
+
+
+def fleet() -> None:
+    """Work for all runs, in this process, until it is ended."""
+    with embedded(app, settings.load(), threads=RUNS + 4) as host, Watch(host.running.engine):
+        sys.stdin.read()
+
+
+def web(port: int) -> None:
+    """Serve the console, in this process, until it is ended."""
+    with (
+        opened_console(app, settings.load()) as console,
+        listening(console, bound("127.0.0.1", port)) as url,
+    ):
+        print(url, flush=True)
+        sys.stdin.read()
+
+
+@contextmanager
+def child(*words: str) -> Iterator[subprocess.Popen[str]]:
+    """Another process of this module."""
+    command = [sys.executable, "-m", "benchmarks.live", *words]
+    with subprocess.Popen(  # noqa: S603 - ourselves
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+async def listen(client: httpx.AsyncClient, run_id: str, until: float, late: list[float]) -> None:
+    """Hear of one run as its page does, and note how late each report is."""
+    seen = set[str]()
+    async with client.stream("GET", f"/orchestration/workflows/{run_id}/events") as answer:
+        async for line in answer.aiter_lines():
+            now = time.time()  # noqa: TID251 - measured
+            if time.monotonic() > until:
+                return
+            if not line.startswith("data: ") or '"branches"' not in line:
+                continue
+            for each in json.loads(line[6:])["branches"]:
+                if each["message"] and each["message"] not in seen:
+                    seen.add(each["message"])
+                    late.append(now - float(each["message"]))
+
+
+async def listen_all(url: str, ids: list[str], seconds: float) -> list[float]:
+    """All clients at once; how late each report was."""
+    late: list[float] = []
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(base_url=url, limits=limits, timeout=PATIENCE_S) as client:
+        until = time.monotonic() + seconds
+        await asyncio.gather(*(listen(client, run_id, until, late) for run_id in ids))
+    return late
+
+
+def look(url: str, run_id: str, seconds: float) -> list[float]:
+    """One real browser: how late each report was in its document."""
+    with sync_playwright() as tools:
+        browser = tools.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+        page = browser.new_page()
+        page.goto(f"{url}workflows/{run_id}")
+        page.evaluate(WATCH_S)
+        page.wait_for_timeout(seconds * 1000)
+        late: list[float] = page.evaluate("window.late")
+        browser.close()
+    return late[2:]
+
+
+def started(every: float, seconds: float) -> list[str]:
+    """All runs, at work."""
+    with Client(app=app) as client:
+        pace = {"seconds": seconds, "every": every}
+        ids = [client.start("ticking", pace).workflow_id for _ in range(RUNS)]
+        end = time.monotonic() + PATIENCE_S
+        store = client.engine.store
+        while len(store.read(lambda s: outcomes.running(s, RUNS)).get("ticker", [])) < RUNS:
+            if time.monotonic() > end:
+                raise TimeoutError("the runs did not begin")
+            time.sleep(0.1)
+    return ids
+
+
+def show(name: str, late: list[float]) -> None:
+    """One line."""
+    p95 = statistics.quantiles(late, n=20)[-1]
+    print(
+        f"{name:26} {len(late):6} reports, p50 {statistics.median(late) * 1000:4.0f} ms,", end=" "
+    )
+    print(f"p95 {p95 * 1000:4.0f} ms, latest {max(late) * 1000:4.0f} ms")
+
+
+def main() -> None:
+    """Start everything, listen, print."""
+    words = argparse.ArgumentParser(prog="python -m benchmarks.live", description=__doc__)
+    words.add_argument("role", nargs="?", choices=["fleet", "web"])
+    words.add_argument("--seconds", type=float, default=20.0)
+    words.add_argument("--every", type=float, default=1.0, help="seconds between two reports (1)")
+    given = words.parse_args()
+    if given.role == "fleet":
+        fleet()
+        return
+    if given.role == "web":
+        web(0)
+        return
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["ORCHESTRATION_HOME"] = str(Path(home))  # noqa: TID251 - as a shell would
+        os.environ["MAX_CONCURRENT_WORKFLOWS"] = str(2 * RUNS)  # noqa: TID251 - as above
+        with child("fleet"), child("web") as serving:
+            url = serving.stdout.readline().strip() if serving.stdout else ""
+            ids = started(given.every, given.seconds * 3 + PATIENCE_S)
+            late = asyncio.run(listen_all(url, ids[:LISTENERS], given.seconds))
+            show(f"{LISTENERS} streams", late)
+            background = [ids[number % RUNS] for number in range(LISTENERS - 1)]
+            with child_listening(url, background, given.seconds + 5):
+                show("a browser, beside 49", look(url, ids[-1], given.seconds))
+
+
+@contextmanager
+def child_listening(url: str, ids: list[str], seconds: float) -> Iterator[None]:
+    """The other clients, in a process of their own, so that they slow nobody here."""
+    code = (
+        "import asyncio, sys; from benchmarks import live;"
+        "asyncio.run(live.listen_all(sys.argv[1], sys.argv[3:], float(sys.argv[2])))"
+    )
+    command = [sys.executable, "-c", code, url, str(seconds), *ids]
+    with subprocess.Popen(command) as process:  # noqa: S603 - ourselves
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,227 @@
+"""The console in a real browser, over a real fleet, with nothing to reach but this machine."""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from socket import create_server
+
+import httpx
+import pytest
+from playwright.sync_api import Page, Playwright, Route, expect, sync_playwright
+
+from orchestration.clock import SystemClock
+from orchestration.store import dead_letters
+from orchestration.store.connect import open_store
+from orchestration.store.dead_letters import DeadLetter
+from tests.acceptance.chromium import ARGUMENTS, chromium
+from tests.acceptance.processes import Workplace, processes_in
+from tests.actors.stub_vendors import lively
+from tests.actors.stub_vendors import serving as vendors_serving
+from tests.eventually import eventually
+
+WITHIN_MS = 30_000
+WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 400, "height": 860}
+LOOPBACK = re.compile(r"^(http://127\.0\.0\.1:\d+|data:|blob:)")
+VIEWS = ("/", "/start", "/start/validate_algorithms", "/workflows", "/approvals", "/failures",
+         "/agents", "/queues", "/dead-letters", "/schedules", "/schedules/new/health_check",
+         "/configuration", "/audit", "/emergency", "/tokens", "/login")  # fmt: skip
+
+
+@dataclass
+class Site:
+    """A console, and a tab of a browser that shows it.
+
+    Attributes:
+        elsewhere: Every address that was asked for and is not this machine's.
+        complaints: Whatever the browser complained of, a violated policy among it.
+    """
+
+    url: str
+    home: Path
+    page: Page
+    elsewhere: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def open(self, path: str) -> Page:
+        """Another view."""
+        self.page.goto(self.url + path)
+        return self.page
+
+    def start(self, command: str, **filled: str) -> str:
+        """Start a command by its form; the run's id."""
+        page = self.open(f"/start/{command}")
+        for name, text in filled.items():
+            page.fill(f'[name="p.{name}"]', text)
+        page.click(f"text=Start {command} >> visible=true")
+        page.wait_for_url("**/workflows/*")
+        return page.locator("h1").inner_text()
+
+    def guard(self, route: Route) -> None:
+        """Let nothing out."""
+        url = route.request.url
+        if LOOPBACK.match(url):
+            route.continue_()
+        else:
+            self.elsewhere.append(url)
+            route.abort()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """A whole fleet in a process of its own, whose markets are stubs of this one."""
+    home = tmp_path_factory.mktemp("console")
+    with create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with vendors_serving() as stub, processes_in(home / "logs") as processes:
+        stub.bar = lively
+        more = {
+            "PORT": f"{port}",
+            "POLYGON_URL": stub.url,
+            "POLYGON_API_KEY": "polygon-key-0123",
+            "YAHOO_URL": stub.url,
+        }
+        workplace = Workplace(home / "home", more=more)
+        process = processes.start(workplace, sys.executable, "-m", "orchestration", "serve")
+        url = f"http://127.0.0.1:{port}"
+
+        def answers() -> bool:
+            assert process.ended is None, process.output
+            try:
+                return httpx.get(f"{url}/health/live", timeout=2).status_code == 200
+            except httpx.TransportError:
+                return False
+
+        eventually(answers, within=30)
+        yield url, home / "home"
+
+
+@pytest.fixture(scope="module")
+def tools() -> Iterator[Playwright]:
+    if chromium() is None:
+        missing = "there is no chromium here: apt-get install chromium"
+        if os.environ.get("CI") == "true":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    with sync_playwright() as found:
+        yield found
+
+
+@pytest.fixture
+def site(tools: Playwright, served: tuple[str, Path]) -> Iterator[Site]:
+    url, home = served
+    browser = tools.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+    context = browser.new_context(viewport=WIDE)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.set_default_timeout(WITHIN_MS)
+    expect.set_options(timeout=WITHIN_MS)
+    found = Site(url, home, page)
+    context.route("**/*", found.guard)
+    page.on("pageerror", lambda error: found.complaints.append(str(error)))
+    page.on("console", lambda m: found.complaints.append(m.text) if m.type == "error" else None)
+    yield found
+    browser.close()
+    assert not found.elsewhere
+    assert not found.complaints
+
+
+def test_a_run_is_started_watched_and_read(site: Site) -> None:
+    site.start("validate_algorithms", optimization_iterations="2000", validation_period="1Y")
+    page = site.page
+    page.evaluate("window.sameDocument = true")
+    seen = set[float]()
+
+    def moved() -> bool:
+        seen.add(float(page.get_attribute("#run-progress", "value") or 0))
+        seen.add(float(page.evaluate("document.querySelector('#run-progress').value")))
+        return len(seen) > 3
+
+    eventually(moved, within=30)
+    expect(page.locator("[data-part=state] .pill")).to_have_text("completed")
+    expect(page.locator("#run-share")).to_have_text("100 %")
+    expect(page.locator(".gantt .lane strong")).to_have_count(6)
+    expect(page.locator(".gantt .bar.completed")).to_have_count(6)
+    expect(page.locator("figure .curve")).not_to_have_count(0)
+    expect(page.locator(".graph .completed")).to_have_count(5)
+    assert page.evaluate("window.sameDocument")
+
+
+def test_an_approval_is_shown_what_it_changes_and_given(site: Site) -> None:
+    site.start("integrate_real_data", symbols="AAPL")
+    page = site.page
+    approval = page.locator("#approval")
+    expect(approval).to_contain_text("trading_mode")
+    expect(page.locator("#why")).to_contain_text("waits for an approval")
+    page.fill("#approval input[name=reason]", "the data are good")
+    page.click("#approval button:has-text('Approve')")
+    expect(page.locator("[data-part=state] .pill")).to_have_text("completed")
+    site.open("/configuration")
+    expect(page.locator("table").first).to_contain_text("live")
+    site.open("/audit")
+    expect(page.locator("tbody")).to_contain_text("the data are good")
+
+
+def test_a_run_is_cancelled(site: Site) -> None:
+    site.start("validate_algorithms", optimization_iterations="10000", validation_period="2Y")
+    page = site.page
+    page.click("#ask-cancel summary")
+    page.fill("#ask-cancel input[name=reason]", "not now")
+    page.click("#ask-cancel form button")
+    expect(page.locator("[data-part=state] .pill")).to_have_text("cancelled")
+    expect(page.locator("#why")).to_contain_text("not now")
+
+
+def test_a_dead_letter_is_replayed(site: Site) -> None:
+    body = {
+        "id": "m-1", "message_type": "command", "sender": "management_agent",
+        "recipient": "orchestration_agent", "payload": {"command_type": "status_report"},
+    }  # fmt: skip
+    letter = DeadLetter(
+        reason="overloaded", detail="too many were pending", sender="management_agent",
+        routing_key="orchestration.command", body=json.dumps(body).encode(),
+    )  # fmt: skip
+    opened = open_store(f"sqlite:///{site.home / 'orchestration.db'}", create=False)
+    opened.store.write(lambda s: dead_letters.add(s, letter, SystemClock().now()))
+    opened.store.close()
+    page = site.open("/dead-letters")
+    page.click("text=too many were pending")
+    page.check("tbody input[name=id]")
+    page.click("text=Replay marked")
+    expect(page.locator("h1")).to_contain_text("1 message handled again")
+    site.open("/workflows?command=status_report")
+    expect(page.locator("td.run")).to_have_count(1)
+
+
+def test_it_is_used_by_keys_and_in_the_dark(site: Site) -> None:
+    page = site.open("/")
+    light = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.emulate_media(color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
+    page.keyboard.press("g")
+    page.keyboard.press("w")
+    page.wait_for_url("**/workflows")
+    page.keyboard.press("/")
+    expect(page.locator("#q")).to_be_focused()
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("t")
+    page.wait_for_load_state()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_nothing_is_wider_than_a_small_screen(site: Site) -> None:
+    run_id = site.start("health_check")
+    page = site.page
+    expect(page.locator("[data-part=state] .pill")).to_have_text("completed")
+    page.set_viewport_size(NARROW)  # type: ignore[arg-type]
+    wide = []
+    for view in (*VIEWS, f"/workflows/{run_id}", f"/workflows/{run_id}/fork"):
+        site.open(view)
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            wide.append(view)
+    assert not wide
