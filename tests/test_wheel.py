@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -33,3 +34,15 @@ def test_it_holds_the_packages_and_nothing_else(wheel: Path) -> None:
     assert "orchestration/py.typed" in names
     assert "orchestration/store/migrations/0001_foundation.sql" in names
     assert "trading/data/stocks.csv.gz" in names
+
+
+def test_it_says_which_release_it_is_and_under_which_licence(wheel: Path) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    with zipfile.ZipFile(wheel) as archive:
+        (licence,) = [n for n in archive.namelist() if n.endswith("/licenses/LICENSE")]
+        (about,) = [n for n in archive.namelist() if n.endswith("/METADATA")]
+        text = archive.read(about).decode()
+        assert archive.read(licence) == (ROOT / "LICENSE").read_bytes()
+    assert f"Version: {project['version']}" in text
+    assert "License-Expression: MIT" in text
+    assert "Requires-Python: >=3.11" in text

@@ -6,6 +6,7 @@ the next, and nothing is ever delayed or retried by Dramatiq: the rows are sent 
 """
 
 import logging
+import threading
 from typing import Any
 
 import dramatiq
@@ -14,6 +15,7 @@ from dramatiq.brokers.rabbitmq import RabbitmqBroker, _RabbitmqConsumer
 from dramatiq.brokers.stub import StubBroker, _StubConsumer
 from dramatiq.common import q_name
 from dramatiq.errors import ConnectionClosed
+from dramatiq.logging import get_logger
 from dramatiq.middleware import Middleware
 from pika.exceptions import AMQPError
 from typing_extensions import override
@@ -22,11 +24,13 @@ from orchestration.bus.address import Address
 from orchestration.bus.claim import Claim
 from orchestration.errors import OtherStoreError
 from orchestration.runtime.names import TICKED
+from orchestration.runtime.shared_line import SharedLine
 
 log = logging.getLogger(__name__)
 
 TICK_TTL_MS = 10_000
 MOST_TICKS = 100
+NOT_FOUND = 404
 SHAPES: dict[str, type | tuple[type, ...]] = {
     "queue_name": str,
     "actor_name": str,
@@ -84,16 +88,27 @@ class _SettledOnce(Consumer):
 
 
 class _HardRabbitmqConsumer(_SettledOnce, _RabbitmqConsumer):
-    def __init__(self, broker: "HardRabbitmqBroker", *args: Any) -> None:
-        super().__init__(broker, *args)  # type: ignore[no-untyped-call]
-        if broker.claim is None:
-            return
-        try:  # before the first message is asked for
-            broker.claim.make(self.connection)
-        except (AMQPError, OtherStoreError) as error:
-            if self.connection.is_open:
-                self.connection.close()
+    """Takes one queue's share of the connection that all consumers of this process have."""
+
+    def __init__(
+        self, broker: "HardRabbitmqBroker", queue_name: str, prefetch: int, timeout: int
+    ) -> None:
+        self.broker, self.queue_name = broker, queue_name
+        self.logger = get_logger(__name__, type(self))  # type: ignore[no-untyped-call]
+        self.known_tags: set[int] = set()
+        try:
+            self._line = broker.line()
+            self._feed = self._line.open(queue_name, prefetch, timeout / 1000)
+        except (AMQPError, OtherStoreError, TimeoutError) as error:
+            if getattr(error, "reply_code", None) == NOT_FOUND:
+                broker.queues_pending.add(queue_name)
             raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
+        self.connection, self.channel = self._line.connection, self._feed.channel
+        self.iterator = self._feed
+
+    @override
+    def close(self) -> None:
+        self._line.close(self._feed)
 
 
 class _HardStubConsumer(_SettledOnce, _StubConsumer):
@@ -110,6 +125,24 @@ class HardRabbitmqBroker(RabbitmqBroker):
     """
 
     claim: Claim | None = None
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._line: SharedLine | None = None
+        self._line_guard = threading.Lock()
+
+    def line(self) -> SharedLine:
+        """The connection over which this process consumes, made where there is none.
+
+        Raises:
+            AMQPError: There is none to be had.
+            OtherStoreError: Live processes of another store consume here.
+        """
+        with self._line_guard:
+            if self._line is None or not self._line.is_up:
+                claim = self.claim.make if self.claim is not None else lambda _: None
+                self._line = SharedLine(self.parameters, claim)
+            return self._line
 
     @property
     @override

@@ -38,7 +38,8 @@ log = logging.getLogger("rabbitmq_orchestration")
 
 T = TypeVar("T")
 
-TICK_S = 0.05
+TICK_S, QUIET_TICK_S = 0.05, 0.2
+QUIET_AFTER = 40  # ticks without anything to say
 LINGER_S = 0.01
 ELECTION_S = 1.0
 MOST_UNCONFIRMED = 1_000
@@ -103,6 +104,7 @@ class Notifier:
         self._unconfirmed: dict[int, Said] = {}
         self._confirmed: list[Said] = []
         self._dead: list[Refusal] = []
+        self._quiet_ticks = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="notifier", daemon=True)
 
@@ -129,8 +131,8 @@ class Notifier:
             pause_s = ELECTION_S
             try:
                 if self._election.won():
-                    pause_s = TICK_S
                     self.tick()
+                    pause_s = TICK_S if self._quiet_ticks < QUIET_AFTER else QUIET_TICK_S
                 else:
                     self.settle()
             except StoreError as error:
@@ -144,6 +146,10 @@ class Notifier:
     def tick(self) -> None:
         """Forget what is confirmed, step back where it was refused, and say what came up."""
         self.settle()
+        if self._engine.store.read(outbox.is_empty):
+            self._quiet_ticks += 1
+            return
+        self._quiet_ticks = 0
         letters = []
         for row, body in self._engine.store.read(self._next):
             said = self._unconfirmed[row.id] = said_of(row)

@@ -1,6 +1,7 @@
 """The hardened brokers: what a message may look like, and how it is settled, on both of them."""
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -215,7 +216,7 @@ def test_a_settlement_on_a_broken_connection_is_left_to_the_broker(module_vhost:
     broker.enqueue(good(1))
     consumer = broker.consume(QUEUE, prefetch=1, timeout=100)
     message = take(consumer)
-    consumer.connection.close()  # type: ignore[attr-defined]
+    cut(broker)
     with pytest.raises(BrokerConnectionError):
         consumer.ack(message)
     vars(message)["settled"] = False
@@ -224,6 +225,100 @@ def test_a_settlement_on_a_broken_connection_is_left_to_the_broker(module_vhost:
     acknowledgement._current.message = None  # noqa: SLF001
     broker.flush(QUEUE)
     broker.close()
+
+
+@pytest.fixture
+def several(module_vhost: str) -> Iterator[HardRabbitmqBroker]:
+    """A broker with three queues."""
+    broker = make_broker(module_vhost, [])
+    assert isinstance(broker, HardRabbitmqBroker)
+    for name in THREE:
+        broker.declare_queue(name)
+    broker.ensure_queues()
+    yield broker
+    for name in THREE:
+        broker.flush(name)
+    broker.close()
+
+
+THREE = ("one", "two", "three")
+
+
+def to(queue: str, number: int) -> "Message[None]":
+    return Message(queue_name=queue, actor_name=queue, args=(number,), kwargs={}, options={})
+
+
+@pytest.mark.rabbitmq
+def test_a_process_consumes_all_of_its_queues_over_one_connection(
+    several: HardRabbitmqBroker,
+) -> None:
+    consumers = {name: several.consume(name, prefetch=2, timeout=50) for name in THREE}
+    assert len({id(each.connection) for each in consumers.values()}) == 1  # type: ignore[attr-defined]
+    for number, name in enumerate(THREE):
+        several.enqueue(to(name, number))
+    for number, name in enumerate(THREE):
+        message = take(consumers[name])
+        assert message.args == (number,)
+        consumers[name].ack(message)
+    line = several.line()
+    consumers["one"].close()
+    assert line.is_up, "the others go on"
+    several.enqueue(to("two", 7))
+    assert take(consumers["two"]).args == (7,)
+    consumers["two"].close()
+    consumers["three"].close()
+    assert [line.is_up, line.connection.is_open] == [False, False], "the last one hangs up"
+    again = several.consume("two", prefetch=1, timeout=50)
+    assert take(again).args == (7,), "what was not settled goes to others"
+    again.close()
+
+
+def cut(broker: HardRabbitmqBroker) -> None:
+    """Lose the connection that consumes, as by a failing network."""
+    connection = broker.line().connection
+    stream = connection._impl._transport._sock  # noqa: SLF001 - nothing of ours reaches it
+    stream.shutdown(socket.SHUT_RDWR)
+    eventually(lambda: not connection.is_open, within=10)
+
+
+@pytest.mark.rabbitmq
+def test_all_consumers_notice_that_the_connection_is_lost_and_come_back(
+    several: HardRabbitmqBroker,
+) -> None:
+    consumers = {name: several.consume(name, prefetch=1, timeout=50) for name in THREE}
+    several.enqueue(to("one", 1))
+    held = take(consumers["one"])
+    cut(several)
+    for consumer in consumers.values():
+        with pytest.raises(BrokerConnectionError):
+            eventually(lambda c=consumer: next(c), within=10)  # type: ignore[misc]
+    with pytest.raises(BrokerConnectionError):
+        consumers["one"].ack(held)
+    for consumer in consumers.values():
+        consumer.close()
+    back = several.consume("one", prefetch=1, timeout=50)
+    assert take(back).args == (1,)
+    back.close()
+
+
+@pytest.mark.rabbitmq
+def test_a_queue_that_is_deleted_ends_its_own_consumer_and_comes_back(
+    several: HardRabbitmqBroker,
+) -> None:
+    consumers = {name: several.consume(name, prefetch=1, timeout=50) for name in THREE}
+    several.channel.queue_delete("one")
+    with pytest.raises(BrokerConnectionError):
+        eventually(lambda: next(consumers["one"]), within=10)
+    consumers["one"].close()
+    with pytest.raises(BrokerConnectionError):
+        several.consume("one", prefetch=1, timeout=50)
+    again = several.consume("one", prefetch=1, timeout=50)
+    several.enqueue(to("one", 3))
+    several.enqueue(to("two", 4))
+    assert take(again).args == (3,)
+    assert take(consumers["two"]).args == (4,)
+    for consumer in (again, consumers["two"], consumers["three"]):
+        consumer.close()
 
 
 @pytest.mark.rabbitmq
