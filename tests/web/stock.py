@@ -79,6 +79,7 @@ class Stock:
         error = {"type": EVIL, "message": EVIL, "traceback": EVIL}
         worker.held.clear()
         worker.engine.fail(claim.key, claim.attempt, error, retryable=False)
+        self.fleet.start(GATED)
         self.waiting = self.fleet.start(GATED)
         self.fleet.work_off(worker, lambda _: {"found": EVIL})
         self.running = self.fleet.start("job", {"items": [EVIL, EVIL]}, correlation_id=EVIL)

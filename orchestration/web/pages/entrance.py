@@ -19,6 +19,7 @@ from orchestration.web.who import SESSION_COOKIE, Door, caller_of, door_of
 
 router = APIRouter()
 
+A_YEAR_S = 365 * 24 * 3600
 Meant = Depends(csrf.check)
 
 
@@ -62,7 +63,10 @@ def choose(visit: Passing, form: Filled) -> Response:
     chosen = text_of(form, "theme")
     answer = visit.go(own_path(text_of(form, "back")))
     if chosen in THEMES:
-        csrf.set_cookie(visit.request, answer, THEME_COOKIE, chosen)
+        secure = csrf.is_encrypted(visit.request)
+        answer.set_cookie(
+            THEME_COOKIE, chosen, max_age=A_YEAR_S, httponly=True, samesite="lax", secure=secure
+        )
     else:
         answer.delete_cookie(THEME_COOKIE, path="/")
     return answer

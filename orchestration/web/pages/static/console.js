@@ -79,14 +79,14 @@ function follow() {
 function followRun(run) {
   const stream = new EventSource(`/orchestration/workflows/${encodeURIComponent(run)}/events`);
   let timer = 0;
-  const soon = () => { timer = timer || setTimeout(() => { timer = 0; refresh(); }, 150); };
+  const soon = () => { timer = timer || setTimeout(() => { timer = 0; refresh(); }, 250); };
   stream.addEventListener("progress", (message) => showProgress(JSON.parse(message.data)));
   stream.addEventListener("message", soon);
   stream.addEventListener("end", () => { stream.close(); soon(); });
   const ticking = setInterval(() => {
     if (document.body.dataset.run) soon();
     else { clearInterval(ticking); stream.close(); }
-  }, 2000);
+  }, 5000);
 }
 
 function showProgress(told) {
