@@ -21,6 +21,7 @@ class AgentRow:
         silent_since: When it was found to be silent; it stays until it is known to be back.
         failures: Failed attempts in a row.
         probe_at: When its open circuit lets a step through.
+        paced_until: When its rate allows more, while something waits for that.
     """
 
     name: str
@@ -39,11 +40,13 @@ class AgentRow:
     failures: int = 0
     probe_at: datetime | None = None
     paused_by: list[str] = field(default_factory=list)
+    paced_until: datetime | None = None
 
 
 COLUMNS = (
     "name, status, last_heartbeat, max_concurrent, capabilities, metrics, error_count, last_error,"
-    " circuit, paused, depends_on, deserted, silent_since, failures, circuit_due"
+    " circuit, paused, depends_on, deserted, silent_since, failures, circuit_due,"
+    " rate_due"
 )
 
 UNSERVED = "NOT EXISTS (SELECT 1 FROM slots WHERE queue = name)"
@@ -175,5 +178,5 @@ def _read(row: Row, paused_by: list[str]) -> AgentRow:
     known = map(json.loads, row[4:6])
     values = [*row[:2], moment(row[2]), row[3], *known, *row[6:9], bool(row[9])]
     values += [json.loads(row[10]), bool(row[11]), moment(row[12]), row[13], moment(row[14])]
-    values.append(paused_by)
+    values += [paused_by, moment(row[15])]
     return AgentRow(*values)

@@ -110,6 +110,7 @@ URGENCY = (
     "running",
     "backing_off",
     "agent_busy",
+    "agent_paced",
     "queued",
     "ready",
     "approval",
@@ -199,6 +200,9 @@ def unclaimed_by(facts: Facts, row: StepRow, serving: Sequence[WorkerRow]) -> Bl
     if row.status is StepStatus.READY and limit is not None and facts.busy[row.agent] >= limit:
         what = f"{step} waits, {row.agent} is at its limit of {limit} at once"
         return Blocker("agent_busy", what, "it starts when one of those ends")
+    if row.status is StepStatus.READY and agent is not None and agent.paced_until is not None:
+        what = f"{step} waits, {row.agent} has begun as many attempts as its rate allows"
+        return Blocker("agent_paced", what, f"the next one begins at {clock(agent.paced_until)}")
     if row.status is StepStatus.READY:
         return Blocker("ready", f"{step} is ready for {row.agent}", "it is sent when there is room")
     idle = sorted(facts.place(worker.id) for worker in serving if worker.id in facts.idle)

@@ -207,6 +207,16 @@ CASES: dict[str, tuple[Facts, str, str, str]] = {
         "worker is at its limit of 1 at once",
         "one of those ends",
     ),
+    "the agent is at its rate": (
+        facts(
+            R.RUNNING,
+            step(S.READY),
+            agents={"worker": agent(paced_until=NOW + timedelta(minutes=3))},
+        ),
+        "agent_paced",
+        "worker has begun as many attempts as its rate allows",
+        "12:03:00 UTC",
+    ),
     "ready": (facts(R.RUNNING, step(S.READY)), "ready", "ready for worker", "room"),
     "queued": (
         facts(R.RUNNING, step(S.QUEUED, branch=2)),
