@@ -1,5 +1,6 @@
 """A lane for each agent: who serves it, what runs there, how long ago it beat, what waits."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -56,12 +57,18 @@ class Lanes:
     workers: tuple[WorkerRow, ...]
 
 
-def lanes(session: Session, now: datetime) -> Lanes:
-    """The lanes of all known agents, those that are served or at work first."""
+def lanes(session: Session, now: datetime, history: Mapping[str, Depth] | None = None) -> Lanes:
+    """The lanes of all known agents, those that are served or at work first.
+
+    Args:
+        session: Any session.
+        now: When that is.
+        history: The last day of each, where it is known already.
+    """
     served, waiting = workers.served(session), steps.queues(session)
     work = outcomes.running(session, MOST_RUNNING)
     present = sorted(workers.present(session), key=lambda row: (row.host, row.pid))
-    history = depths.depths(session, now)
+    history = depths.depths(session, now) if history is None else history
     everyone = agents.everyone(session)
     everyone.sort(key=lambda row: (row.name not in served, row.name not in waiting, row.name))
     found = []

@@ -89,13 +89,14 @@ ACTIVE = (RunStatus.RUNNING, RunStatus.WAITING, RunStatus.PAUSED, RunStatus.UNDO
 
 def overview(session: Session, now: datetime) -> Overview:
     """The fleet as it is now."""
+    history = depths.depths(session, now)
     return Overview(
         live=runs.live_counts(session),
         hours=tuple(hour(session, now - HOUR * (HOURS - at)) for at in range(HOURS)),
         active=tuple(listings.page(session, Filter(statuses=ACTIVE), MOST_RUNNING)),
         recent=tuple(listings.page(session, Filter(), MOST_RECENT)),
-        lanes=lanes.lanes(session, now),
-        pending=depths.depths(session, now).get(samples.RUNS, depths.NOTHING),
+        lanes=lanes.lanes(session, now, history),
+        pending=history.get(samples.RUNS, depths.NOTHING),
         alerts=tuple(alerts.newest(session, MOST_ALERTS)),
         approvals=len(approvals.everything(session, MOST_APPROVALS)),
         stop=emergency.status(session),
