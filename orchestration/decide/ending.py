@@ -68,8 +68,20 @@ def rejected(run: Run, _fact: Rejected) -> Decision:
 
 
 def cancel_requested(run: Run, _fact: CancelRequested) -> Decision:
-    """Somebody wants it to end, whatever it does."""
+    """Somebody wants it to end, whatever it does; an undo that is paused goes on with that."""
+    if run.undoing and run.status is RunStatus.PAUSED:
+        return go_on_undoing(run)
     return end(run, RunStatus.CANCELLED)
+
+
+def go_on_undoing(run: Run) -> Decision:
+    """A paused run that was undoing takes that up again."""
+    going, moves = run.to(RunStatus.UNDOING), []
+    for step, tally in run.tallies.items():
+        if held := tally.get(StepStatus.HELD):
+            going = going.moved(step, StepStatus.HELD, StepStatus.READY, held)
+            moves.append(MoveAll(step, StepStatus.HELD, StepStatus.READY))
+    return Decision(going, (*moves, Settle()))
 
 
 def deadline_reached(run: Run, _fact: DeadlineReached) -> Decision:

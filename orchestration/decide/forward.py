@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from orchestration.decide.effects import Decision, Effect, Move, MoveAll, Open, Resolve, Settle
-from orchestration.decide.ending import end
+from orchestration.decide.ending import end, go_on_undoing
 from orchestration.decide.facts import (
     Admitted,
     Approved,
@@ -97,11 +97,7 @@ def pause_requested(run: Run, _fact: PauseRequested) -> Decision:
 
 def resume_requested(run: Run, _fact: ResumeRequested) -> Decision:
     """A resumed run asks for a slot again; one that was undoing goes on with that."""
-    if not run.undoing:
-        return Decision(run.to(RunStatus.PENDING))
-    going = run.to(RunStatus.UNDOING)
-    going, moves = _move_all(going, (StepStatus.HELD,), StepStatus.READY)
-    return Decision(going, (*moves, Settle()))
+    return go_on_undoing(run) if run.undoing else Decision(run.to(RunStatus.PENDING))
 
 
 def retry_requested(run: Run, _fact: RetryRequested) -> Decision:

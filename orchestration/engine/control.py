@@ -25,7 +25,7 @@ def cancel(tx: Transaction, run_id: str, by: By) -> RunStatus:
         StateError: It has ended.
     """
     run = live(tx, run_id, "cancel")
-    if run.status is not RunStatus.UNDOING:
+    if not run.undoing:
         runs.set_reason(tx.session, run_id, f"cancelled by {by}")
     audit.add(tx.session, tx.now, str(by), "cancel", run_id)
     return advance(tx, run_id, facts.CancelRequested()).status

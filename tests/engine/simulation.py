@@ -3,8 +3,10 @@
 Everything is drawn from one seed. What must hold is checked against a witness outside the store.
 """
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -102,18 +104,35 @@ class Witness:
     progress: dict[str, float] = field(default_factory=dict)
     payers: set[str] = field(default_factory=set)
 
+    def put_back(self, saved: "Witness") -> None:
+        """Know what a backup knows, but for the attempts: no number is ever given twice."""
+        kept = self.claimed
+        vars(self).update(vars(deepcopy(saved)))
+        self.claimed = kept
+
+
+@dataclass
+class Backup:
+    """The store of a moment, and what had been seen by then."""
+
+    rows: sqlite3.Connection
+    seen: Witness
+
 
 class Simulation:
     """One seed."""
 
     def __init__(self, seed: int, store: Store | None = None) -> None:
         self.random = Random(seed)
-        self.store = FaultyStore(store or MemoryStore(), self.random)
+        self.memory = None if store else MemoryStore()
+        self.store = FaultyStore(store or self.memory or MemoryStore(), self.random)
         self.store.write(lambda s: control.ensure(s, "store"))
         self.fleet = Fleet(self.store, FakeClock(), app_of(*FLOWS, **AGENTS))
         self.client = self.fleet.client = self.fleet.engine("client", slots=SLOTS)
         self.live: list[Worker] = []
         self.dead: list[Worker] = []
+        self.ghosts: list[Worker] = []
+        self.backup: Backup | None = None
         self.witness = Witness()
         self.born = 0
 
@@ -238,6 +257,37 @@ class Simulation:
         if self.stopped():
             self.is_tried(lambda: self.client.release(By("chance")))
 
+    def the_store_is_saved(self) -> None:
+        if self.memory is not None and self.chance(0.3):
+            rows = sqlite3.connect(":memory:", check_same_thread=False)
+            self.memory._connection.backup(rows)  # noqa: SLF001 - as the real one copies a file
+            self.forget_backup()
+            self.backup = Backup(rows, deepcopy(self.witness))
+
+    def the_store_is_put_back(self) -> None:
+        """Whoever was there may still be somewhere, and messages are still under way."""
+        if self.memory is None or self.backup is None or not self.chance(0.2):
+            return
+        self.backup.rows.backup(self.memory._connection)  # noqa: SLF001
+        self.witness.put_back(self.backup.seen)
+        self.ghosts += [each for each in (*self.live, *self.dead) if each.held]
+        self.live, self.dead = [], []
+        self.insist(lambda: self.client.revive(f"store{self.born}", "here", By("chance")))
+        live = [self.fleet.status(r) for r in self.runs()]
+        assert all(each.ended or each is R.PAUSED for each in live), "all that is open is paused"
+
+    def a_ghost_answers(self) -> None:
+        """What was claimed before the store was put back is finished afterwards."""
+        held = [(ghost, claim) for ghost in self.ghosts for claim in ghost.held.values()]
+        if held:
+            ghost, claim = self.random.choice(held)
+            assert not self.insist(lambda: ghost.complete(claim)), "it changes nothing"
+            assert not self.insist(ghost.beat), "and it is told to end"
+
+    def forget_backup(self) -> None:
+        if self.backup is not None:
+            self.backup.rows.close()
+
     def an_agent_rests(self) -> None:
         change = self.random.choice([self.client.pause_agents, *[self.client.resume_agents] * 2])
         self.allowed(lambda: change(["narrow"], By("chance")))
@@ -357,10 +407,12 @@ class Simulation:
         rare = [self.a_worker_dies, self.a_death_is_found, self.a_worker_seems_silent]
         rare += [self.a_worker_goes_in_good_order, self.somebody_sweeps, self.somebody_intervenes]
         rare += [self.somebody_stops_everything, self.somebody_releases_it, self.an_agent_rests]
+        rare += [self.the_store_is_saved, self.the_store_is_put_back, self.a_ghost_answers]
         for _ in range(actions):
             self.random.choice([*often * 5, *some * 2, self.a_worker_is_born, *rare])()
             self.check()
         self.heal()
+        self.forget_backup()
 
     def heal(self) -> None:
         """No more faults, and people who answer: every run must end, and soon."""

@@ -144,6 +144,20 @@ def test_an_undo_waits_to_be_resumed_and_then_goes_on(fleet: Fleet, worker: Work
     assert fleet.status(run_id) is RunStatus.FAILED
 
 
+def test_an_undo_that_waits_holds_up_no_release_of_an_emergency_stop(
+    fleet: Fleet, worker: Worker
+) -> None:
+    run_id = fleet.start("undoes")
+    worker.complete(worker.take())
+    worker.fail(worker.take(), retryable=False)
+    revive(fleet)
+    fleet.client.stop_everything(BY)
+    assert fleet.status(run_id) is RunStatus.UNDOING
+    fleet.client.release(BY)
+    fleet.work_off(later(fleet))
+    assert fleet.status(run_id) is RunStatus.FAILED
+
+
 def test_who_looked_at_an_approval_before_has_to_look_again(fleet: Fleet) -> None:
     run_id = fleet.start("asks")
 
