@@ -20,6 +20,7 @@ SERVERS = {
     "postgres": "PostgreSQL",
     "redis": "Redis",
     "prometheus": "Prometheus",
+    "browser": "chromium",
 }
 MEMORY = Path("/dev/shm")  # noqa: S108 - each test has a directory of its own there
 ROOT = Path(__file__).parent.parent

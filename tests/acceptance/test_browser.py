@@ -29,6 +29,7 @@ LOOPBACK = re.compile(r"^(http://127\.0\.0\.1:\d+|data:|blob:)")
 VIEWS = ("/", "/start", "/start/validate_algorithms", "/workflows", "/approvals", "/failures",
          "/agents", "/queues", "/dead-letters", "/schedules", "/schedules/new/health_check",
          "/configuration", "/audit", "/emergency", "/tokens", "/login")  # fmt: skip
+pytestmark = pytest.mark.browser
 
 
 @dataclass

@@ -77,7 +77,9 @@ function follow() {
 // One run: its events arrive as they happen
 
 function followRun(run) {
-  const stream = new EventSource(`/orchestration/workflows/${encodeURIComponent(run)}/events`);
+  const last = document.body.dataset.last || 0;
+  const path = `/orchestration/workflows/${encodeURIComponent(run)}/events?after=${last}`;
+  const stream = new EventSource(path);
   let timer = 0;
   const soon = () => { timer = timer || setTimeout(() => { timer = 0; refresh(); }, 250); };
   stream.addEventListener("progress", (message) => showProgress(JSON.parse(message.data)));
