@@ -8,7 +8,8 @@ import pytest
 from orchestration.plans import Plan, Step
 from orchestration.ports import Session, Store
 from orchestration.state import RunStatus
-from orchestration.store import listings, migrate, runs
+from orchestration.store import audit, dead_letters, listings, migrate, runs
+from orchestration.store.dead_letters import DeadLetter
 from orchestration.store.listings import Filter, Place
 from orchestration.store.runs import NewRun
 from orchestration.store.sqlite import TABLES, TYPES, MemoryStore
@@ -117,6 +118,34 @@ def test_a_search_keeps_to_the_rest_of_the_filter(filled: Store) -> None:
 
 def test_every_command_that_has_runs_is_listed(filled: Store) -> None:
     assert filled.read(listings.commands) == sorted(NAMES)
+
+
+def test_deeds_are_searched_by_who_what_and_to_what(store: Store, clock: FakeClock) -> None:
+    def write(session: Session) -> None:
+        for number in range(5):
+            audit.add(session, clock.now(), f"Ann: 10% {number}", "cancel", f"job_{number}")
+
+    store.write(write)
+    everything = store.read(lambda s: audit.newest(s, 10))
+    assert [deed.subject for deed in everything] == [f"job_{n}" for n in (4, 3, 2, 1, 0)]
+    assert store.read(lambda s: audit.newest(s, 2, everything[1].id)) == everything[2:4]
+    assert store.read(lambda s: audit.newest(s, 10, text="ANN: 10% 3")) == [everything[1]]
+    assert not store.read(lambda s: audit.newest(s, 10, text="1__ 3"))
+
+
+def test_letters_are_counted_by_reason_and_paged(store: Store, clock: FakeClock) -> None:
+    def write(session: Session) -> None:
+        for number in range(6):
+            letter = DeadLetter(
+                reason=("odd", "even")[number % 2], detail="", routing_key="", body=b"%d" % number
+            )
+            dead_letters.add(session, letter, clock.now())
+
+    store.write(write)
+    assert store.read(dead_letters.reasons) == {"even": 3, "odd": 3}
+    first = store.read(lambda s: dead_letters.newest(s, 2, "odd"))
+    rest = store.read(lambda s: dead_letters.newest(s, 2, "odd", None, first[-1].id))
+    assert len({row.id for row in [*first, *rest]}) == 3
 
 
 def test_no_page_of_ended_runs_sorts_them(clock: FakeClock) -> None:
