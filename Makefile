@@ -13,11 +13,11 @@ PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 /
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 endif
 
-.PHONY: help setup run check format test acceptance test-all bench simulate docs screenshots site lock clean
+.PHONY: help setup run check format test acceptance test-all bench bench-peers simulate docs screenshots site lock clean
 .DEFAULT_GOAL := help
 
 help: ## these lines
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.complete ## .venv with everything that check and test need
 	@:
@@ -54,6 +54,9 @@ test-all: test acceptance ## both
 bench: setup ## workflows and steps a second, beside bare Dramatiq
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+bench-peers: setup .venv-peers/.complete ## ours beside Celery, DBOS, Huey, Procrastinate, in one run; ARGS=--payload 1000
+	@$(BIN)/python -m benchmarks.peers --python .venv-peers/bin/python $(ARGS)
+
 simulate: setup ## the engine among faults, SEEDS=… of them from FIRST=…
 	$(BIN)/python -m tests.simulate --seeds $(SEEDS) --first $(FIRST) --jobs $(JOBS)
 
@@ -79,7 +82,7 @@ lock: setup ## newest versions that pyproject.toml allows, with hashes
 	$(COMPILE) pyproject.toml --all-extras --group dev -c requirements.txt -o requirements-dev.txt
 
 clean: ## everything that can be made again; runs in .orchestration/ are kept
-	rm -rf .venv dist build site .coverage .coverage.* .left-out .hung .pytest_cache .mypy_cache .ruff_cache \
+	rm -rf .venv .venv-peers dist build site .coverage .coverage.* .left-out .hung .pytest_cache .mypy_cache .ruff_cache \
 		.hypothesis .import_linter_cache
 
 # Running needs a third of what testing needs, so the first `make run` does not wait for the rest.
@@ -96,4 +99,9 @@ clean: ## everything that can be made again; runs in .orchestration/ are kept
 .venv/.complete: .venv/.runnable requirements-dev.txt
 	@echo 'adding what check and test need'
 	@$(PIP) --require-hashes -r requirements-dev.txt
+	@touch $@
+
+.venv-peers/.complete: benchmarks/peers/requirements.txt
+	@$(PYTHON) -m venv .venv-peers
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@

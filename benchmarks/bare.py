@@ -9,6 +9,7 @@ from dramatiq.brokers.rabbitmq import RabbitmqBroker
 
 from benchmarks.figures import Measured
 from benchmarks.load import STEPS, Size, measure
+from benchmarks.peers.work import work
 from benchmarks.servers import vhost, workers
 from orchestration.clock import SystemClock, new_id
 
@@ -38,17 +39,18 @@ class Ends:
         return [line.split() for line in Path(self._path).read_text("ascii").splitlines()]
 
 
-def declare(url: str, ends: Ends) -> "dramatiq.Actor[[str, int], None]":
+def declare(url: str, ends: Ends) -> "dramatiq.Actor[[str, int, str], None]":
     """The actor of the chain on a broker of its own."""
     broker = RabbitmqBroker(url=url, confirm_delivery=True)
     dramatiq.set_broker(broker)
 
     @dramatiq.actor(queue_name=QUEUE, broker=broker)
-    def hop(chain: str, count: int) -> None:
+    def hop(chain: str, count: int, _carried: str) -> None:
+        _, carries = work(count - 1)
         if count == STEPS:
             ends.write(chain, count)
         else:
-            hop.send(chain, count + 1)
+            hop.send(chain, count + 1, carries)
 
     return hop
 
@@ -63,7 +65,7 @@ class Hops:
     def begin(self) -> str:
         """Start one chain; its id."""
         chain = new_id()
-        self._hop.send(chain, 1)
+        self._hop.send(chain, 1, "")
         return chain
 
     def ended(self) -> int:

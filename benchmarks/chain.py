@@ -1,15 +1,17 @@
 """The work that is measured: five steps in a row that do nothing but count."""
 
 from benchmarks.load import STEPS
+from benchmarks.peers.work import work
 from orchestration import Agent, App, Context, Step, Workflow
 
 AGENT = "counter"
 
 
-def count(context: Context) -> int:
+def count(context: Context) -> tuple[int, str]:
     """One more than the step before."""
-    before = context.step.removeprefix("step")
-    return 1 if before == "1" else int(context.results[f"step{int(before) - 1}"]) + 1
+    number = int(context.step.removeprefix("step"))
+    before = 0 if number == 1 else context.results[f"step{number - 1}"][0]
+    return work(before)
 
 
 app = App(

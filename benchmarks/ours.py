@@ -1,5 +1,6 @@
 """Ours: embedded, and on RabbitMQ with two worker processes; SQLite with synchronous=FULL."""
 
+import json
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from benchmarks.chain import app
 from benchmarks.figures import Measured
 from benchmarks.load import STEPS, Size, measure
+from benchmarks.peers.work import payload
 from benchmarks.servers import PROCESSES, THREADS, vhost, wait_until, workers
 from orchestration import settings
 from orchestration.bus.address import parameters
@@ -45,7 +47,7 @@ class Chains:
     def end_times(self) -> dict[str, float]:
         """When each chain ended; all of them counted to the end."""
         rows = self._engine.store.read(lambda s: s.all(RESULTS, f"step{STEPS}"))
-        wrong = [row for row in rows if row[2] != str(STEPS)]
+        wrong = [row for row in rows if json.loads(row[2]) != [STEPS, payload()]]
         if wrong:
             raise AssertionError(f"wrong results: {wrong[:3]}")
         return {row[0]: row[1] for row in rows}
@@ -63,8 +65,8 @@ def run_embedded(size: Size) -> Measured:
             return measure(Chains(host.running.engine), size)
 
 
-def run_brokered(size: Size, processes: int = PROCESSES) -> Measured:
-    """One round on RabbitMQ."""
+def run_brokered(size: Size, processes: int = PROCESSES, database: str | None = None) -> Measured:
+    """One round on RabbitMQ, with the store in SQLite or at an address."""
     with tempfile.TemporaryDirectory() as home, vhost() as url:
         environment = {
             "RABBITMQ_URL": url,
@@ -72,9 +74,10 @@ def run_brokered(size: Size, processes: int = PROCESSES) -> Measured:
             "ORCHESTRATION_APP": MODULE,
             "MAX_CONCURRENT_WORKFLOWS": str(SLOTS),
             "LOG_LEVEL": "WARNING",
+            "DATABASE_URL": database or f"sqlite:///{Path(home) / 'orchestration.db'}",
         }
         relay = Relay(partial(parameters, url, "benchmark"))
-        store = open_store(f"sqlite:///{Path(home) / 'orchestration.db'}").store
+        store = open_store(environment["DATABASE_URL"]).store
         engine = Engine(store, relay, SystemClock(), Rules(me="bench", slots=SLOTS, jitter=jitter))
         try:
             with workers(MODULE, environment, processes):

@@ -53,7 +53,7 @@ def vhost() -> Iterator[str]:
 
 @contextmanager
 def workers(module: str, settings: Mapping[str, str], processes: int = PROCESSES) -> Iterator[int]:
-    """`dramatiq` with processes of eight threads; its process id."""
+    """`dramatiq` with so many processes of eight threads; its process id."""
     environment = dict(os.environ) | dict(settings)  # noqa: TID251 - for the processes to start
     command = [sys.executable, "-m", "dramatiq", module]
     sizes = ["-p", str(processes), "-t", str(THREADS)]

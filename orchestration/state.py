@@ -52,6 +52,7 @@ ENDED = frozenset({R.COMPLETED, R.FAILED, R.CANCELLED})
 OPEN = frozenset({S.WAITING, S.HELD, S.READY, S.QUEUED, S.RUNNING, S.BACKOFF})
 MOVING = frozenset({S.READY, S.QUEUED, S.RUNNING, S.BACKOFF})
 DONE = frozenset({S.COMPLETED, S.SKIPPED})
+DONE_WITHOUT = DONE | {S.FAILED}
 
 RUN_TRANSITIONS: Mapping[RunStatus, frozenset[RunStatus]] = {
     R.PENDING: frozenset({R.RUNNING, R.PAUSED, R.UNDOING, *ENDED}),
@@ -168,7 +169,7 @@ class Run:
 
 def finishing(step: Step) -> frozenset[StepStatus]:
     """The statuses in which a branch of this step is finished."""
-    return DONE if step.required else DONE | {S.FAILED}
+    return DONE if step.required else DONE_WITHOUT
 
 
 def progress(run: Run, fractions: Mapping[str, float]) -> float:
@@ -183,7 +184,7 @@ def progress(run: Run, fractions: Mapping[str, float]) -> float:
         tally = run.tallies.get(step.name)
         if tally is None:
             continue
-        branches = sum(tally.values())
-        finished = run.count(*finishing(step), step=step.name)
+        branches, ends = sum(tally.values()), finishing(step)
+        finished = sum(count for status, count in tally.items() if status in ends)
         total += (finished + fractions.get(step.name, 0.0)) / branches if branches else 1.0
     return min(total / len(run.plan.steps), 1.0)

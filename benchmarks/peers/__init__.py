@@ -1,0 +1,1 @@
+"""Ours beside others that do such work, in one run: `make bench-peers`."""

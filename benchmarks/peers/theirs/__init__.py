@@ -1,0 +1,1 @@
+"""Others, each with its own means."""
