@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import product
@@ -37,6 +37,7 @@ class Peer:
     """Somebody who does such work.
 
     Attributes:
+        store: `sqlite`, `file` or `postgres`; empty for one that has RabbitMQ.
         durability: What is on disk when, in a few words.
         grid: Values of its settings, of which the best are taken.
         prepare: Whether it makes tables of its own before.
@@ -116,15 +117,14 @@ def run_peer(peer: Peer, python: str, chosen: Mapping[str, int], size: Size) -> 
 
 @contextmanager
 def corner(peer: Peer) -> Iterator[dict[str, str]]:
-    """A vhost, a directory and, where it is needed, a schema: all gone afterwards."""
-    with tempfile.TemporaryDirectory() as home, vhost() as url, schema() as postgres:
-        stores = {
-            "sqlite": f"sqlite:///{home}/bench.db",
-            "file": f"{home}/bench.db",
-            "postgres": postgres,
-        }
+    """What a peer needs of a directory, a vhost or a schema: all gone afterwards."""
+    with ExitStack() as stack:
+        home = stack.enter_context(tempfile.TemporaryDirectory())
+        stores = {"sqlite": f"sqlite:///{home}/bench.db", "file": f"{home}/bench.db"}
+        if peer.store == "postgres":
+            stores["postgres"] = stack.enter_context(schema())
         yield {
-            "BENCH_BROKER": url,
+            "BENCH_BROKER": "" if peer.store else stack.enter_context(vhost()),
             "BENCH_REDIS": REDIS,
             "BENCH_DATABASE": stores.get(peer.store, ""),
             FILE: f"{home}/ends",
@@ -134,8 +134,8 @@ def corner(peer: Peer) -> Iterator[dict[str, str]]:
 def best(peer: Peer, python: str, size: Size) -> dict[str, int]:
     """The settings with which a peer is fastest in one short round each."""
     grid = [dict(zip(peer.grid, values, strict=True)) for values in product(*peer.grid.values())]
-    if len(grid) == 1:
-        return grid[0]
+    if len(grid) == 1 or not size.many:
+        return grid[-1]
     return max(grid, key=lambda chosen: run_peer(peer, python, chosen, size).rate)
 
 
@@ -163,15 +163,18 @@ def main() -> None:
     words.add_argument("--in-flight", type=int, default=100, help="how many at once (100)")
     words.add_argument("--payload", type=int, default=0, help="bytes that each result carries")
     words.add_argument("--pause", type=float, default=0.0, help="seconds that each step takes")
+    words.add_argument("--no-grid", action="store_true", help="the largest settings, untried")
     words.add_argument("--out", type=Path, help="where the JSON goes, and an SVG beside it")
     given = words.parse_args()
     os.environ.update({PAYLOAD: str(given.payload), PAUSE: str(given.pause)})  # noqa: TID251 - theirs
     size = Size(alone=10, many=given.many, in_flight=given.in_flight)
-    everybody = contenders(given.python, Size(0, given.many // 3, given.in_flight))
+    tried = 0 if given.no_grid else given.many // 3
+    everybody = contenders(given.python, Size(0, tried, given.in_flight))
     rounds: dict[str, list[Measured]] = {name: [] for name in everybody}
     for _ in range(given.rounds):
         for name, (run, _, _) in everybody.items():
             rounds[name].append(run(size))
+            print(f"{name}: {rounds[name][-1].rate:.1f}/s", file=sys.stderr, flush=True)
     found = {
         "work": {"payload": given.payload, "pause_s": given.pause, "rounds": given.rounds}
         | asdict(size),

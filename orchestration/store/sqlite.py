@@ -33,6 +33,7 @@ T = TypeVar("T")
 TABLES = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
 TYPES = {"serial": "INTEGER PRIMARY KEY AUTOINCREMENT", "object": "json_group_object"}
 COMMITS_PER_CHECKPOINT = 256
+WRITER_CACHE_KIB = 16_384  # the inner pages of every index of a million runs
 MEMORY = Path(":memory:")
 
 
@@ -62,6 +63,7 @@ class SqliteStore:
             self._lock = WriteLock(path.with_name(path.name + ".lock"))
             undo.callback(self._lock.close)
             self._connection = undo.enter_context(closing(connect(path)))
+            self._connection.execute(f"PRAGMA cache_size=-{WRITER_CACHE_KIB}")
             self._prepare(create=create, old=old)
             undo.pop_all()
         self._guard = threading.Thread(target=self._watch_lock, name="store-guard", daemon=True)

@@ -10,7 +10,7 @@ huey = SqliteHuey("bench", filename=os.environ["BENCH_DATABASE"], fsync=True)
 
 
 @huey.task()
-def step(before, payload, chain_id, last):
+def step(chain_id, last, before, payload):
     found = work(before)
     if last:
         Ends().write(chain_id)
@@ -31,14 +31,14 @@ class Contender(Chains):
 
     def begin(self):
         chain_id = new_id()
-        pipeline = step.s(0, "", chain_id, False)
+        pipeline = step.s(chain_id, False, 0, "")
         for number in range(2, STEPS + 1):
             pipeline.then(step, chain_id, number == STEPS)
         self.groups[chain_id] = huey.enqueue(pipeline)
         return chain_id
 
     def result(self, chain):
-        return tuple(self.groups[chain][-1].get(blocking=True, timeout=10))
+        return tuple(self.groups[chain][-1])
 
 
 def open_contender(**_chosen):

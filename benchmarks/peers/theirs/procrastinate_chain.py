@@ -31,13 +31,9 @@ def command(concurrency=8):
 
 
 class Contender(Chains):
-    def __init__(self, sync):
-        super().__init__()
-        self.step = sync.tasks["step"]
-
     def begin(self):
         chain_id = new_id()
-        self.step.defer(before=0, carried="", chain_id=chain_id)
+        step.defer(before=0, carried="", chain_id=chain_id)
         return chain_id
 
     def end_times(self):
@@ -53,10 +49,8 @@ class Contender(Chains):
 
 
 def open_contender(**_chosen):
-    connector = procrastinate.SyncPsycopgConnector(conninfo=URL, min_size=4, max_size=10)
-    sync = app.with_connector(connector)
-    sync.open()
-    return Contender(sync)
+    app.open()
+    return Contender()
 
 
 if __name__ == "__main__":
