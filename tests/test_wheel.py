@@ -1,5 +1,6 @@
 """The wheel, and what somebody gets who has nothing else."""
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+CHANGES = ROOT / "CHANGELOG.md"
 PACKAGES = ("orchestration", "actors", "trading", "scheduler.py", "rabbitmq_orchestration_agent.py")
 
 
@@ -44,5 +46,6 @@ def test_it_says_which_release_it_is_and_under_which_licence(wheel: Path) -> Non
         text = archive.read(about).decode()
         assert archive.read(licence) == (ROOT / "LICENSE").read_bytes()
     assert f"Version: {project['version']}" in text
+    assert re.search(rf"^## \[{project['version']}\] - ", CHANGES.read_text("utf-8"), re.MULTILINE)
     assert "License-Expression: MIT" in text
     assert "Requires-Python: >=3.11" in text

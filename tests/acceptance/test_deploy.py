@@ -19,12 +19,13 @@ from tests.acceptance.victims import reading, workers
 from tests.acceptance.witness import END, START, VARIABLE, Witness
 from tests.acceptance.witnessed import app
 from tests.eventually import eventually
+from tests.rabbitmq import control
 
 pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(120)]
 
 HONCHO = (sys.executable, "-m", "honcho")
 TOKEN = "a long random word for tests"  # noqa: S105
-MOST_S = 25
+MOST_S, MOST_CONNECTIONS = 25, 12
 Enter = Callable[[Workplace], None]
 
 
@@ -79,6 +80,8 @@ def fleet(place: Workplace, processes: Processes, honcho: tuple[str, ...]) -> It
 def test_a_platform_s_two_signals_end_everything_in_time_and_lose_nothing(
     place: Workplace, processes: Processes, fleet: Process, witness: Witness
 ) -> None:
+    listed = control("list_connections", "vhost").split()
+    assert listed.count(str(place.url).rpartition("/")[2]) <= MOST_CONNECTIONS
     with Client(app=app) as client:
         handle = client.start("delivery", {"parcels": [1, 2, 3], "dwell": 1.0})
         eventually(
