@@ -1,5 +1,6 @@
 """The Procfile's processes as a platform runs them: started together, told to end twice."""
 
+import os
 import signal
 import socket
 import sys
@@ -41,7 +42,7 @@ def place(vhost: str, witness: Witness, tmp_path: Path, enter: Enter) -> Workpla
         VARIABLE: str(witness.path),
         "PORT": str(free_port()),
         "ORCHESTRATION_API_TOKEN": TOKEN,
-        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
     found = Workplace(tmp_path / "home", vhost, MODULE, more)
     enter(found)
