@@ -28,7 +28,7 @@ def main() -> None:
     """Measure, and print."""
     words = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     words.add_argument("--json", action="store_true", help="one JSON value")
-    words.add_argument("--rounds", type=int, default=3, help="rounds, interleaved (3)")
+    words.add_argument("--rounds", type=int, default=5, help="rounds, interleaved (5)")
     words.add_argument("--workflows", type=int, default=600, help="workflows a round (600)")
     words.add_argument("--in-flight", type=int, default=200, help="how many at once (200)")
     words.add_argument("--alone", type=int, default=50, help="how many alone (50)")

@@ -2,6 +2,7 @@
 
 import platform
 import sqlite3
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -31,6 +32,8 @@ class Target:
         return self.at_most is None or value <= self.at_most
 
 
+OURS, BARE = "ours on RabbitMQ", "bare Dramatiq"
+LEAST_OF_BARE = 0.7
 TARGETS = (
     Target("ours embedded", "workflows/s", at_least=600),
     Target("ours embedded", "one alone, p50 ms", at_most=4),
@@ -67,8 +70,17 @@ def summary(rounds: Mapping[str, Sequence[Measured]], size: Size) -> dict[str, A
             "rounds": len(next(iter(rounds.values()))),
         },
         "contenders": found,
+        "of_bare": of_bare(rounds),
         "targets": [judged(target, found) for target in TARGETS if target.contender in found],
     }
+
+
+def of_bare(rounds: Mapping[str, Sequence[Measured]]) -> dict[str, Any] | None:
+    """Which part of bare Dramatiq's rate ours on RabbitMQ has, of each pair of one round."""
+    if OURS not in rounds or BARE not in rounds:
+        return None
+    pairs = [mine.rate / other.rate for mine, other in zip(rounds[OURS], rounds[BARE], strict=True)]
+    return asdict(Spread(statistics.median(pairs), min(pairs), max(pairs)))
 
 
 def of_contender(rounds: Sequence[Measured]) -> dict[str, Any]:
@@ -109,6 +121,12 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     page = [about, conditions, "", head + f"{'under load p50/p95/p99 ms':>30}"]
     page += [row(name, figures) for name, figures in found["contenders"].items()]
     page += ["", *(verdict(target) for target in found["targets"])]
+    if (share := found["of_bare"]) is not None:
+        word = "met" if share["median"] >= LEAST_OF_BARE else "MISSED"
+        page.append(
+            f"{word:7}{OURS}: of bare Dramatiq's rate at least {LEAST_OF_BARE:g}:"
+            f" {share['median']:.2f} [{share['lowest']:.2f} to {share['highest']:.2f}]"
+        )
     return page
 
 
