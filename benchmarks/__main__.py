@@ -7,7 +7,7 @@ from dataclasses import asdict
 from functools import partial
 from statistics import median
 
-from benchmarks import bus, idle, report, search, start_up
+from benchmarks import bus, idle, report, search, start_up, stop
 from benchmarks.bare import run_bare
 from benchmarks.figures import Measured
 from benchmarks.load import Size
@@ -20,7 +20,7 @@ ON_RABBITMQ: dict[str, Callable[[Size], Measured]] = {
     "bare Dramatiq": run_bare,
 }
 
-BUS, IDLE, SCALE = "bus", "idle", "scale"
+BUS, IDLE, SCALE, STOP = "bus", "idle", "scale", "stop"
 FLEETS = (1, 2, 4)
 
 
@@ -33,11 +33,11 @@ def main() -> None:
     words.add_argument("--in-flight", type=int, default=200, help="how many at once (200)")
     words.add_argument("--alone", type=int, default=50, help="how many alone (50)")
     words.add_argument(
-        "--only", help="one contender by name, or bus, idle, scale, search, start-up"
+        "--only", help="one contender by name, or bus, idle, scale, search, start-up, stop"
     )
     words.add_argument("--rest", type=float, default=60.0, help="seconds of an idle bus (60)")
     given = words.parse_args()
-    if given.only in (apart := apart_from_rounds(given.rest)):
+    if given.only in (apart := apart_from_rounds(given.rest, given.rounds)):
         apart[given.only](as_json=given.json)
         return
     size = Size(given.alone, given.workflows, given.in_flight)
@@ -59,14 +59,22 @@ def main() -> None:
         print("no RabbitMQ here: nothing was measured on it")
 
 
-def apart_from_rounds(rest_s: float) -> dict[str, Callable[..., None]]:
+def apart_from_rounds(rest_s: float, rounds: int) -> dict[str, Callable[..., None]]:
     """What is measured by itself, by name."""
     return {
         BUS: partial(show_bus, rest_s),
         IDLE: partial(show_idle, rest_s),
         "search": show_search,
         "start-up": show_start_up,
+        STOP: partial(show_stop, rounds),
     }
+
+
+def show_stop(rounds: int, *, as_json: bool) -> None:
+    """An emergency stop among many messages."""
+    found = [stop.run_stop() for _ in range(rounds)]
+    told = [asdict(each) for each in found]
+    print(json.dumps(told, indent=2) if as_json else "\n".join(stop.lines(found)))
 
 
 def show_search(*, as_json: bool) -> None:

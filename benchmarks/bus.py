@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -133,20 +133,23 @@ def run_bus(amount: Amount) -> Heard:
 
 
 @contextmanager
-def fleet(slots: str) -> Iterator[Fleet]:
+def fleet(
+    slots: str, module: str = MODULE, more: Mapping[str, str] | None = None
+) -> Iterator[Fleet]:
     """Two worker processes that listen."""
     with tempfile.TemporaryDirectory() as home, vhost() as url:
         environment = {
             "RABBITMQ_URL": url,
             "ORCHESTRATION_HOME": home,
-            "ORCHESTRATION_APP": MODULE,
+            "ORCHESTRATION_APP": module,
             "MAX_CONCURRENT_WORKFLOWS": slots,
             "LOG_LEVEL": "WARNING",
+            **(more or {}),
         }
         path = Path(home) / "orchestration.db"
         store = open_store(f"sqlite:///{path}").store
         try:
-            with workers(MODULE, environment) as pid:
+            with workers(module, environment) as pid:
                 wait_until(lambda: len(store.read(table.present)) == PROCESSES)
                 with line_to(url) as line:
                     line.wait(lambda: line.listeners() == PROCESSES)

@@ -231,6 +231,11 @@ class AgentMessageBus:
         """Wait until `run` consumes: what is sent to this agent from then on reaches it."""
         await self._ready.wait()
 
+    async def bind(self) -> None:
+        """See that what is meant for this agent reaches its queue; `run` does it at every beat."""
+        if self._line is not None:
+            await self._line.bind()
+
     async def send_letters(self, letters: Sequence[Letter]) -> None:
         """Send several messages as one; see `send_messages`.
 

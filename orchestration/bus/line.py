@@ -117,6 +117,12 @@ class Line:
             self._consuming = asyncio.get_running_loop().create_future()
             raise error
 
+    async def bind(self) -> None:
+        """Bind the agent's queue once more: who deletes the exchange takes its bindings along."""
+        if self._talk is not None and self._wanted.is_set():
+            with suppress(AMQPError):  # the channel is opened again, and that binds as well
+                await bind(self._talk, self._agent, self._link.prefix)
+
     async def close(self) -> None:
         """Wait a little for what is under way, and close the channel."""
         open_ones = [each.confirmed for each in (*self._waiting, *self._unconfirmed.values())]
@@ -277,8 +283,18 @@ async def subscribe(talk: Talk, agent: str, deliver: Callable[..., None], prefix
     channel, queue = talk.channel, prefix + topology.queue_of(agent)
     arguments = topology.FLEETING if prefix else None
     await talk.ask(channel.queue_declare, queue, durable=True, arguments=arguments)
-    for key in topology.keys_of(agent):
-        await talk.ask(channel.queue_bind, queue, prefix + EXCHANGE, key)
+    await bind(talk, agent, prefix)
     channel.add_on_cancel_callback(lambda _frame: channel.close())
     await talk.ask(channel.basic_qos, prefetch_count=PREFETCH)
     await talk.ask(channel.basic_consume, queue, deliver)
+
+
+async def bind(talk: Talk, agent: str, prefix: str = "") -> None:
+    """Bind an agent's own queue to all of its keys; what is bound already stays so.
+
+    Raises:
+        AMQPError: The channel was closed: there is no exchange, or the connection broke.
+    """
+    for key in topology.keys_of(agent):
+        queue = prefix + topology.queue_of(agent)
+        await talk.ask(talk.channel.queue_bind, queue, prefix + EXCHANGE, key)

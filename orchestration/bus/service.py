@@ -66,6 +66,10 @@ class Mouth(Protocol):
         """Say that it lives."""
         ...
 
+    async def bind(self) -> None:
+        """See that what is meant for the agent reaches its queue."""
+        ...
+
 
 @dataclass(slots=True)
 class _Job:
@@ -141,6 +145,7 @@ class Service:
     async def _beat(self) -> None:
         with lenient(self._bus.name):
             await self._bus.send_heartbeat(capabilities=sorted(self._handlers))
+            await self._bus.bind()
 
     async def _tell_listener(self, listener: Listener, envelope: Envelope) -> None:
         try:

@@ -89,13 +89,14 @@ def accept(tx: Transaction, received: Received) -> None:
 
 def beat(tx: Transaction, envelope: Envelope) -> None:
     """Write a heartbeat, and what the agent says it can do."""
-    if not tx.admits(envelope.sender):
-        return
     payload = envelope.payload
-    status = payload.get("status", payload.get("health_status", "running"))
+    status = plain(payload.get("status", payload.get("health_status", "running")), LONGEST_STATUS)
     metrics = payload.get("metrics")
     found = metrics if isinstance(metrics, dict) else None
-    agents.beat(tx.session, envelope.sender, plain(status, LONGEST_STATUS), found, tx.now)
+    if not agents.beat_again(tx.session, envelope.sender, status, found, tx.now):
+        if not tx.admits(envelope.sender):
+            return
+        agents.beat(tx.session, envelope.sender, status, found, tx.now)
     if isinstance(capabilities := payload.get("capabilities"), list):
         agents.describe(tx.session, envelope.sender, [str(each) for each in capabilities])
 

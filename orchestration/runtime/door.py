@@ -86,7 +86,7 @@ class Door:
             value = decoded(delivery.body)
             if is_for_others(value):
                 return None
-            envelope = checked(value)
+            envelope = checked(value, delivery.body)
             if envelope.sender in ORCHESTRATORS:
                 return None
             self._check_user(delivery, envelope)

@@ -14,6 +14,7 @@ class Attempt:
         held: Its key and number.
         entered: What the gate knows its thread by.
         thread: The thread that works on it; None: none yet.
+        claim: What it may do; None until the claim is known to be committed.
     """
 
     held: Held
@@ -42,6 +43,7 @@ class Errand:
     def __init__(self, attempts: MutableMapping[Held, Attempt], first: Attempt) -> None:
         self._attempts = attempts
         self._next: Attempt | None = None
+        self._claim: Claim | None = None
         self.attempt: Attempt | None = first
 
     def take_on(self, claim: Claim | None) -> None:
@@ -52,7 +54,8 @@ class Errand:
         self._forget_next()
         if claim is not None and self.attempt is not None:
             held = claim.key, claim.attempt
-            self._next = self._attempts[held] = Attempt(held, self.attempt.entered, claim)
+            self._claim = claim
+            self._next = self._attempts[held] = Attempt(held, self.attempt.entered)
 
     def go_on(self, *, done: bool) -> None:
         """Leave the attempt behind, for the one that was claimed with its end if that was done."""
@@ -61,6 +64,8 @@ class Errand:
         if self.attempt is not None:
             del self._attempts[self.attempt.held]
         self.attempt, self._next = self._next, None
+        if self.attempt is not None:
+            self.attempt.claim = self._claim
 
     def _forget_next(self) -> None:
         if self._next is not None:

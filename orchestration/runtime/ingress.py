@@ -34,11 +34,12 @@ log = logging.getLogger("rabbitmq_orchestration")
 
 PREFETCH = 400
 BATCH = 200
-MOST_UNACKNOWLEDGED = 200
+MOST_UNACKNOWLEDGED = 300
 FEW, SMALL = 20, 2**16
 WAIT_S = 0.5
 LINGER_S = 0.05
-COMMIT_EVERY_S = 1.0
+COMMIT_EVERY_S = 1.5
+BIND_EVERY_S = 10.0
 PAUSE_S = 1.0
 DEAD = "dead"
 URGENT = (topology.CONTROL,)
@@ -128,7 +129,11 @@ class Ingress:
             channel.basic_qos(prefetch_count=PREFETCH)
             for queue in self._queues:
                 channel.basic_consume(queue, self._receiver(queue))
+            bound_at = time.monotonic()
             while not self._stopping.is_set() and self._election.stands:
+                if time.monotonic() - bound_at >= BIND_EVERY_S:
+                    topology.declare(channel)  # who deletes the exchange takes its bindings along
+                    bound_at = time.monotonic()
                 connection.process_data_events(time_limit=0 if self._deliveries else WAIT_S)
                 if self._handle(channel):
                     self._stopping.wait(LINGER_S)

@@ -10,27 +10,25 @@ sent. While the ingress lags, it waits: what it says comes back to the queue tha
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from itertools import zip_longest
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeVar
 
 from orchestration.bus.publisher import Letter, Refusal
-from orchestration.engine import Engine, alerts
-from orchestration.engine.speech import CANCEL
+from orchestration.engine import Engine
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import StoreError
 from orchestration.logs import about
-from orchestration.messages import EXCHANGE, MessageType, compose, plain, routing_key
+from orchestration.messages import EXCHANGE, MessageType, compose
 from orchestration.ports import Locks, Session
 from orchestration.runtime.echoes import Echoes
 from orchestration.runtime.election import Election
 from orchestration.runtime.lanes import LONGEST_S, PAUSE_S, Lanes
+from orchestration.runtime.refusals import alert, bury
+from orchestration.runtime.turns import Said, choose, routing_key_of, said_of
 from orchestration.state import RunStatus
-from orchestration.store import dead_letters, outbox
-from orchestration.store.alerts import AlertKind
-from orchestration.store.dead_letters import DeadLetter
+from orchestration.store import outbox
 from orchestration.store.outbox import OutboxRow
 from orchestration.views import workflow
 
@@ -45,22 +43,7 @@ ELECTION_S = 1.0
 MOST_UNCONFIRMED = 1_000
 MOST_LANES = 100
 SHARE = 200
-LONGEST_DETAIL = 1_000
 ELECTED = "notifier"
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What is under way.
-
-    Attributes:
-        turn: What is said one after the other has the same.
-    """
-
-    id: int
-    version: int
-    lane: str
-    turn: str
 
 
 class Post(Protocol):
@@ -269,58 +252,3 @@ def drained(queue: SimpleQueue[T]) -> list[T]:
             found.append(queue.get_nowait())
         except Empty:
             return found
-
-
-def said_of(row: OutboxRow) -> Said:
-    """What is remembered of a row while it is under way."""
-    return Said(row.id, row.version, row.lane, turn_of(row))
-
-
-def turn_of(row: OutboxRow) -> str:
-    """What is said one thing at a time: what a requester is told of a run; a command, its end."""
-    is_told = row.kind == outbox.NOTICE or row.topic.startswith(f"{outbox.ACKNOWLEDGEMENT}:")
-    return str(row.run_id) if is_told else row.topic.removesuffix(CANCEL)
-
-
-def choose(rows: Iterable[OutboxRow], under_way: Collection[Said]) -> list[OutboxRow]:
-    """Of these rows, those that are not under way, the first of each turn that is free."""
-    busy = {said.turn for said in under_way}
-    chosen: dict[str, OutboxRow] = {}
-    for row in rows:
-        if (turn := turn_of(row)) not in busy:
-            chosen.setdefault(turn, row)
-    return list(chosen.values())
-
-
-def bury(tx: Transaction, refusal: Refusal) -> None:
-    """Keep as a dead letter what would be refused whenever it is said."""
-    letter, said = refusal.letter, refusal.letter.tag
-    detail = f"RabbitMQ does not take it: {plain(refusal.reason, LONGEST_DETAIL)}"
-    log.error("notifier: %s is not told: %s", said.lane, detail)
-    dead = DeadLetter(
-        reason="refused",
-        detail=detail,
-        routing_key=letter.routing_key,
-        body=letter.body,
-        masked=True,  # it is no message to us, so it cannot be replayed
-    )
-    dead_letters.add(tx.session, dead, tx.now)
-    message = f"a message to {said.lane} is a dead letter: {detail}"
-    alerts.alert(tx, AlertKind.DEAD_LETTERS, said.lane, message)
-
-
-def alert(tx: Transaction, refusals: Iterable[Refusal]) -> None:
-    """Let people know who has taken nothing for a while."""
-    for refusal in refusals:
-        lane = refusal.letter.tag.lane
-        message = f"{lane} is not told anything: {refusal.reason}; let it consume, or delete it"
-        alerts.alert(tx, AlertKind.QUEUE_OVERFLOW, lane, message)
-
-
-def routing_key_of(row: OutboxRow) -> str:
-    """Where a row goes: a notice's key is its recipient, a letter's stands in it."""
-    if row.kind == outbox.LETTER:
-        return row.routing_key
-    what = row.topic.partition(":")[0]
-    kind = MessageType.RESPONSE if what == outbox.FINAL else MessageType.STATUS_UPDATE
-    return routing_key(kind, row.routing_key)

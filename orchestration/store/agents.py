@@ -104,6 +104,22 @@ def beat(
     )
 
 
+def beat_again(
+    session: Session,
+    name: str,
+    status: str,
+    metrics: Mapping[str, Any] | None,
+    now: datetime,
+) -> bool:
+    """Write a heartbeat of an agent that is known; False if it is not."""
+    changed = session.run(
+        "UPDATE agents SET status = ?, last_heartbeat = ?,"
+        " metrics = COALESCE(CAST(? AS TEXT), metrics) WHERE name = ?",
+        *(status, now.timestamp(), None if metrics is None else json.dumps(metrics), name),
+    )
+    return changed > 0
+
+
 def describe(session: Session, name: str, capabilities: Sequence[str]) -> None:
     """Write what an agent says it can do."""
     session.run(

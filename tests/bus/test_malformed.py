@@ -59,6 +59,10 @@ BODIES = {
     "utf-16": (changed().decode().encode("utf-16"), "bad_encoding"),
     "a list": (b"[]", "not_an_object"),
     "null": (b"null", "not_an_object"),
+    "long fraction": (
+        changed(payload={"n": 1}).replace(b": 1}", b": " + b"9" * 400 + b".5}"),
+        "bad_json",
+    ),
     "a number": (b"1e999", "not_an_object"),
     "deep": (changed(payload={"n": nested(100)}), "too_deep"),
     "very deep": (b"[" * 100_000, "too_deep"),

@@ -5,11 +5,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import pika
 import pytest
 
 from orchestration import AgentMessageBus
 from orchestration.bus.command import Command
 from orchestration.errors import BrokerError, UnroutableError
+from orchestration.messages import EXCHANGE
+from orchestration.runtime import ingress
 from tests.bus.orchestra import environment, playing
 from tests.bus.test_agent_bus import Hearing, play
 from tests.eventually import eventually
@@ -130,3 +133,40 @@ def test_a_deleted_exchange_comes_back(
         peer.channel.exchange_declare("amc_trader_exchange", "topic", durable=True)
         peer.channel.queue_bind(peer.queue, "amc_trader_exchange", "response.patient")
         peer.wait(lambda m: m["payload"].get("status") == "failed", within=30)
+
+
+def test_everybody_is_bound_again_after_the_exchange_was_deleted(
+    bus_vhost: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment(monkeypatch, bus_vhost, tmp_path)
+    monkeypatch.setattr(ingress, "BIND_EVERY_S", 0.2)
+    monkeypatch.setenv("HEARTBEAT_INTERVAL", "0.2")
+
+    async def scenario() -> None:
+        async with Hearing("asker") as asker, Hearing("bus_agent") as worker:
+            worker.bus.on_command("work")(lambda _command, _parameters: "done")
+            await asyncio.to_thread(delete_exchange, bus_vhost)
+            final = None
+            while final is None:
+                with suppress(UnroutableError, BrokerError, TimeoutError):
+                    payload = {"command_type": "ask_bus_agent"}
+                    await asker.bus.send_message("orchestration_agent", "command", payload)
+                    async with asyncio.timeout(2):
+                        final = await the_end(asker)
+            assert final["status"] == "completed"
+
+    with playing(bus_vhost):
+        play(scenario)
+
+
+def delete_exchange(url: str) -> None:
+    with pika.BlockingConnection(pika.URLParameters(url)) as connection:
+        connection.channel().exchange_delete(EXCHANGE)
+
+
+async def the_end(asker: Hearing) -> dict[str, Any]:
+    """The final answer to whatever was asked first."""
+    while True:
+        heard = await asker.heard.get()
+        if "error_messages" in heard.payload:
+            return heard.payload

@@ -16,7 +16,8 @@ from orchestration.engine.transaction import Rules
 from orchestration.messages import EXCHANGE
 from orchestration.ports import Session
 from orchestration.runtime.lanes import LONGEST_S, PAUSE_S, Lanes
-from orchestration.runtime.notifier import Notifier, Said, choose
+from orchestration.runtime.notifier import Notifier
+from orchestration.runtime.turns import Said, choose
 from orchestration.runtime.writing import NoRelay
 from orchestration.store import outbox
 from orchestration.store.connect import open_store

@@ -9,6 +9,7 @@ from orchestration.store import (
     commands,
     control,
     events,
+    outbox,
     queues,
     retention,
     schedules,
@@ -53,6 +54,18 @@ class TestAgents:
             (known,) = agents.everyone(session)
             assert (known.max_concurrent, known.capabilities) == (None, ["packs", "ships"])
             assert (known.status, known.metrics) == ("running", {"cpu": 1})
+
+        store.write(operation)
+
+    def test_a_heartbeat_of_whom_nobody_knows_is_not_written_again(self, store: Store) -> None:
+        def operation(session: Session) -> None:
+            assert not agents.beat_again(session, "guest", "running", {"cpu": 1}, NOW)
+            assert agents.everyone(session) == []
+            agents.beat(session, "guest", "running", {"cpu": 1}, NOW)
+            assert agents.beat_again(session, "guest", "busy", None, NOW + MINUTE)
+            (guest,) = agents.everyone(session)
+            assert (guest.status, guest.metrics) == ("busy", {"cpu": 1})
+            assert guest.last_heartbeat == NOW + MINUTE
 
         store.write(operation)
 
@@ -316,5 +329,30 @@ class TestSchedules:
             schedules.delete(session, "nightly")
             with pytest.raises(NotFoundError, match=r"`orchestrate schedules list`"):
                 schedules.get(session, "nightly")
+
+        store.write(operation)
+
+
+class TestOutbox:
+    def test_lanes_are_found_by_name_and_each_gives_its_oldest_rows(self, store: Store) -> None:
+        def operation(session: Session) -> None:
+            for number in range(3):
+                for lane in ("c", "a", "b"):
+                    outbox.say(session, f"{lane}{number}", f"response.{lane}", "{}", NOW, None)
+            outbox.say(session, "stop:1:x", "command.x", "{}", NOW, None, urgent=True)
+            outbox.say(session, "a0", "response.other", "{}", NOW, None)
+            assert outbox.lanes(session, "", 10) == ["a", "b", "c"]
+            assert outbox.lanes(session, "", 2) == ["a", "b"]
+            assert outbox.lanes(session, "b", 10) == ["c"]
+            assert outbox.lanes(session, "c", 10) == []
+            assert [each.topic for each in outbox.first_of(session, "b", 2)] == ["b0", "b1"]
+            (urgent,) = outbox.urgent(session, 10)
+            assert (urgent.topic, urgent.lane) == ("stop:1:x", "stop:1:x")
+            said = outbox.first_of(session, "b", 2)[0]
+            outbox.said(session, [(said.id, said.version + 1)])
+            assert len(outbox.first_of(session, "b", 9)) == 3, "there is more to say on its topic"
+            outbox.said(session, [(said.id, said.version)])
+            assert [each.topic for each in outbox.first_of(session, "b", 9)] == ["b1", "b2"]
+            assert not outbox.is_empty(session)
 
         store.write(operation)
