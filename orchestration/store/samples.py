@@ -46,6 +46,19 @@ def since(session: Session, at: datetime) -> list[Sample]:
     return [Sample(name, moment(float(when)), *counts) for name, when, *counts in rows]
 
 
+def highest(session: Session, begin: datetime, seconds: int) -> dict[str, dict[int, int]]:
+    """For each name the most that waited in each span of so many seconds, by its number."""
+    rows = session.all(
+        "SELECT name, CAST(at - ? AS INTEGER) / ? AS span, MAX(waiting) FROM samples"
+        " WHERE at >= ? GROUP BY 1, 2",
+        *(begin.timestamp(), seconds, begin.timestamp()),
+    )
+    found: dict[str, dict[int, int]] = {}
+    for name, span, waiting in rows:
+        found.setdefault(name, {})[int(span)] = int(waiting)
+    return found
+
+
 def forget(session: Session, before: datetime, limit: int) -> int:
     """Drop so many of those that are too old."""
     return session.run(

@@ -1,12 +1,10 @@
 """How much waited over a day, from the samples that are kept: a few numbers for each agent."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from orchestration.ports import Session
 from orchestration.store import samples
-from orchestration.store.samples import Sample
 
 DAY = timedelta(hours=24)
 BUCKETS = 96
@@ -38,17 +36,8 @@ NOTHING = Depth((None,) * BUCKETS)
 
 def depths(session: Session, now: datetime) -> dict[str, Depth]:
     """The last day of each agent, and under `samples.RUNS` that of the runs."""
-    begin = now - DAY
-    found: dict[str, list[Sample]] = {}
-    for sample in samples.since(session, begin):
-        found.setdefault(sample.name, []).append(sample)
-    return {name: depth(mine, begin) for name, mine in found.items()}
-
-
-def depth(found: Iterable[Sample], begin: datetime) -> Depth:
-    """The samples of one name, as the highest value of each bucket."""
-    values: list[int | None] = [None] * BUCKETS
-    for sample in found:
-        at = min(int((sample.at - begin) / DAY * BUCKETS), BUCKETS - 1)
-        values[at] = max(values[at] or 0, sample.waiting)
-    return Depth(tuple(values))
+    found = samples.highest(session, now - DAY, int((DAY / BUCKETS).total_seconds()))
+    return {
+        name: Depth(tuple(spans.get(number) for number in range(BUCKETS)))
+        for name, spans in found.items()
+    }

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from orchestration.ports import Session
 from orchestration.state import RunStatus
@@ -82,6 +83,7 @@ def grouped(kind: Kind, members: Sequence[FailedBranch]) -> Group:
     )
 
 
+@lru_cache(maxsize=MOST)
 def type_of(kept: str | None) -> str:
     """The type of an error that is kept."""
     try:
