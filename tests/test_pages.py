@@ -4,6 +4,8 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -40,21 +42,30 @@ def app_of(text: str) -> App:
     return found
 
 
-def test_a_chain_a_group_and_a_chord_are_a_workflow() -> None:
-    fleet = Fleet(app_of(CELERY))
+@pytest.fixture
+def fleet_of() -> Iterator[Callable[[str], Fleet]]:
+    """Makes a fleet in memory of what a page shows."""
+    with ExitStack() as undo:
+        yield lambda text: undo.enter_context(closing(Fleet(app_of(text))))
+
+
+def test_a_chain_a_group_and_a_chord_are_a_workflow(fleet_of: Callable[[str], Fleet]) -> None:
+    fleet = fleet_of(CELERY)
     assert fleet.start("report", {"urls": ["a", "bb", "ccc"]}).result() == {"total": 6}
 
 
-def test_an_actor_that_exists_is_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_actor_that_exists_is_a_step(
+    monkeypatch: pytest.MonkeyPatch, fleet_of: Callable[[str], Fleet]
+) -> None:
     monkeypatch.setattr(dramatiq, "get_broker", StubBroker)
     dramatiq.set_broker(StubBroker())
-    fleet = Fleet(app_of(DRAMATIQ))
+    fleet = fleet_of(DRAMATIQ)
     images = fleet.start("gallery", {"paths": ["a", "b"]}).result()
     assert images == {"images": ["a@640", "b@640"]}
 
 
-def test_an_agent_with_a_rate_works() -> None:
-    fleet = Fleet(app_of(RATE))
+def test_an_agent_with_a_rate_works(fleet_of: Callable[[str], Fleet]) -> None:
+    fleet = fleet_of(RATE)
     assert [fleet.start("calls", {}).result() for _ in range(3)] == [0] * 3
     fourth = fleet.start("calls", {})
     assert fourth.status()["status"] == "running"

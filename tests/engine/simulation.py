@@ -413,6 +413,8 @@ class Simulation:
             self.check()
         self.heal()
         self.forget_backup()
+        if self.memory is not None:
+            self.memory.close()
 
     def heal(self) -> None:
         """No more faults, and people who answer: every run must end, and soon."""
