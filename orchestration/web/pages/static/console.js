@@ -84,7 +84,7 @@ function followRun(run) {
   const soon = () => { timer = timer || setTimeout(() => { timer = 0; refresh(); }, 250); };
   stream.addEventListener("progress", (message) => showProgress(JSON.parse(message.data)));
   stream.addEventListener("message", soon);
-  stream.addEventListener("end", () => { stream.close(); soon(); });
+  stream.addEventListener("end", () => { delete document.body.dataset.run; stream.close(); soon(); });
   const ticking = setInterval(() => {
     if (document.body.dataset.run) soon();
     else { clearInterval(ticking); stream.close(); }
