@@ -22,8 +22,6 @@ from orchestration.messages import STOP_KEY
 from orchestration.store import stops
 
 WAITING = 10_000
-FILL = 2_000
-MOST_FILLS = 15
 ARRIVING_PER_S = 2_000
 TURN_S = 0.05
 GOAL = Goal("100 agents acknowledge an emergency stop, p99 s", at_most=2)
@@ -56,8 +54,9 @@ def run_stop() -> Stopped:
         connection = pika.BlockingConnection(pika.URLParameters(running.url))
         noise = Noise(running.url)
         try:
-            waited = fill(connection)
-            noise.start()
+            with frozen(running):
+                waited = fill(connection)
+                noise.start()
             sent_at = order_stop(connection)
             wait_until(lambda: len(answers(running)) == len(OUTSIDERS))
         finally:
@@ -81,17 +80,25 @@ def listening(running: Fleet) -> Iterator[None]:
             process.terminate()
 
 
+@contextmanager
+def frozen(running: Fleet) -> Iterator[None]:
+    """Let the workers stand still, so that nothing is taken."""
+    every = [running.master, *running.master.children(recursive=True)]
+    for process in every:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in every:
+            process.resume()
+
+
 def fill(connection: pika.BlockingConnection) -> int:
-    """Let so many messages wait, while they are taken; how many do."""
-    channel, number, waiting = connection.channel(), 0, 0
-    for _ in range(MOST_FILLS):
-        waiting = int(channel.queue_declare(QUEUE, passive=True).method.message_count)
-        if waiting >= WAITING - FILL // 2:
-            break
-        for _ in range(FILL):
-            channel.basic_publish(EXCHANGE, "data.orchestration", noise_of("before", number))
-            number += 1
-    return waiting
+    """Let so many messages wait; how many do."""
+    channel = connection.channel()
+    for number in range(WAITING):
+        channel.basic_publish(EXCHANGE, "data.orchestration", noise_of("before", number))
+    return int(channel.queue_declare(QUEUE, passive=True).method.message_count)
 
 
 def order_stop(connection: pika.BlockingConnection) -> float:
