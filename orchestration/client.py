@@ -2,40 +2,40 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
 from pydantic import BaseModel
+from typing_extensions import override
 
 from orchestration import hosting, settings
-from orchestration.bus.address import address_in
-from orchestration.clock import SystemClock, new_id
+from orchestration.clock import new_id
 from orchestration.definitions import App
 from orchestration.desk import starting
+from orchestration.desk.opening import opened_desk
 from orchestration.engine import Engine
 from orchestration.engine.by import By
 from orchestration.engine.fork import Edits, propose
-from orchestration.errors import WorkflowFailedError
-from orchestration.runtime.relay import Relay
-from orchestration.runtime.writing import NoRelay, rules_of
+from orchestration.handles import Handle, RemoteHandle
+from orchestration.remote import Remote
+from orchestration.settings import Settings
 from orchestration.state import RunStatus
 from orchestration.store import events, runs
-from orchestration.store.connect import open_store
 from orchestration.store.events import EventRow
 from orchestration.views import workflow
 
-POLL_S = 0.05
 BATCH = 500
 
 
 class Client:
-    """Starts workflows in a store, and follows them there.
+    """Starts workflows in a store or behind a server, and follows them there.
 
     Args:
-        url: The store's address, `sqlite:///…` or `postgresql://…`; default the settings' one.
-        app: The fleet whose workflows it starts; default the settings' one.
-        sender: In whose name.
+        url: The store's address, `sqlite:///…` or `postgresql://…`, or the server's, `http://…`;
+            default ORCHESTRATION_URL, and else the settings' store.
+        app: The fleet whose workflows it starts; default the settings' one. A server knows its own.
+        sender: In whose name; over HTTP it is the token's.
 
     Raises:
         ConfigurationError: A setting is wrong.
@@ -45,18 +45,15 @@ class Client:
     def __init__(
         self, url: str | None = None, *, app: App | None = None, sender: str = "client"
     ) -> None:
-        found = settings.load()
+        found, self._sender, self._open = settings.load(), sender, ExitStack()
+        address = url or found.orchestration_url or found.store_url
+        self._remote = remote_at(address, found)
+        if self._remote is not None:
+            self._open.callback(self._remote.close)
+            return
         self._app = app or hosting.load_app(found.app)
-        self._sender = sender
-        self._store = open_store(url or found.store_url).store
-        server = address_in(found)
-        self._relay = (
-            NoRelay()
-            if server is None
-            else Relay(partial(server.parameters, "orchestration client"))
-        )
-        rules = rules_of(found, f"client-{new_id()}", sends=server is not None, app=self._app)
-        self.engine = Engine(self._store, self._relay, SystemClock(), rules)
+        desk = self._open.enter_context(opened_desk(self._app, found, "client", address))
+        self._store, self.engine = desk.opened.store, desk.engine
 
     def start(
         self,
@@ -65,7 +62,7 @@ class Client:
         *,
         idempotency_key: str | None = None,
         priority: int | None = None,
-    ) -> "Handle":
+    ) -> Handle:
         """Start a workflow, or find the one that the same key started.
 
         Args:
@@ -79,15 +76,23 @@ class Client:
                 stored.
             OverloadedError: Too many runs of this sender are pending.
             StoreError: Nothing was stored.
+            ServerError: The server cannot be reached; with a key, repeat it.
         """
+        if self._remote is not None:
+            body = {"command": name, "parameters": jsonable(parameters), "priority": priority}
+            headers = {} if idempotency_key is None else {"Idempotency_Key": idempotency_key}
+            started = self._remote.post("/commands", body, **headers)
+            return RemoteHandle(self._remote, started["workflow_id"])
         command = starting.command_of(
             self._app, name, parameters, self._sender, idempotency_key, priority
         )
-        return Handle(self.engine, self.engine.submit(command))
+        return StoreHandle(self.engine, self.engine.submit(command))
 
-    def workflow(self, workflow_id: str) -> "Handle":
+    def workflow(self, workflow_id: str) -> Handle:
         """The handle of a run that exists already."""
-        return Handle(self.engine, workflow_id)
+        if self._remote is not None:
+            return RemoteHandle(self._remote, workflow_id)
+        return StoreHandle(self.engine, workflow_id)
 
     def fork(
         self,
@@ -95,7 +100,7 @@ class Client:
         parameters: Mapping[str, Any] | None = None,
         *,
         again: Sequence[str] = (),
-    ) -> "Handle":
+    ) -> Handle:
         """Start a run that takes over the finished results of an ended one.
 
         Args:
@@ -110,18 +115,21 @@ class Client:
             OverloadedError: Too many runs of this sender are pending.
             StoreError: Nothing was stored.
         """
+        if self._remote is not None:
+            body = {"parameters": dict(parameters or {}), "again": list(again)}
+            made = self._remote.post(f"/workflows/{workflow_id}/fork", body)
+            return RemoteHandle(self._remote, made["id"])
         edits = Edits(parameters or {}, tuple(again))
         proposal = self._store.read(
             lambda s: propose(
                 s, self._app, workflow_id, edits, sender=self._sender, run_hex=new_id()
             )
         )
-        return Handle(self.engine, self.engine.fork(proposal, By(self._sender)))
+        return StoreHandle(self.engine, self.engine.fork(proposal, By(self._sender)))
 
     def close(self) -> None:
         """Send what is under way, and let go of the store."""
-        self._relay.close()
-        self._store.close()
+        self._open.close()
 
     def __enter__(self) -> Self:
         return self
@@ -135,61 +143,49 @@ class Client:
         self.close()
 
 
-class Handle:
-    """One workflow run.
+def remote_at(address: str, found: Settings) -> Remote | None:
+    """The server at an address; None: it is a store's."""
+    if not address.startswith(("http://", "https://")):
+        return None
+    token = found.orchestration_api_token
+    return Remote(address, None if token is None else token.get_secret_value())
 
-    Attributes:
-        workflow_id: Its id.
-    """
+
+def jsonable(parameters: Mapping[str, Any] | BaseModel | None) -> dict[str, Any]:
+    """Parameters as they are sent: JSON values, under the names that their model reads."""
+    if isinstance(parameters, BaseModel):
+        return parameters.model_dump(mode="json", by_alias=True)
+    return dict(parameters or {})
+
+
+class StoreHandle(Handle):
+    """A run in a store."""
 
     def __init__(self, engine: Engine, workflow_id: str) -> None:
+        super().__init__(workflow_id)
         self._engine = engine
-        self.workflow_id = workflow_id
 
+    @override
     def status(self) -> dict[str, Any]:
-        """The run with its steps, attempts and events.
-
-        Raises:
-            NotFoundError: There is no such run.
-        """
+        """The run with its steps, attempts and events."""
         return self._engine.store.read(lambda s: workflow.detail(s, self.workflow_id))
 
+    @override
     def phase(self) -> RunStatus:
-        """Where the run is, in one word.
-
-        Raises:
-            NotFoundError: There is no such run.
-        """
+        """Where the run is, in one word."""
         return self._engine.store.read(lambda s: runs.status(s, self.workflow_id))
 
-    def result(self, timeout: float | None = None) -> Any:
-        """Wait for the end, and return the result.
+    @override
+    def final(self) -> dict[str, Any]:
+        """How the run ended."""
+        return self._engine.store.read(lambda s: workflow.final(s, self.workflow_id))
 
-        Args:
-            timeout: Seconds to wait; default for ever.
-
-        Raises:
-            WorkflowFailedError: It failed or was cancelled.
-            TimeoutError: It has not ended in time; it goes on.
-        """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while not self.phase().ended:
-            if deadline is not None and time.monotonic() >= deadline:
-                raise TimeoutError(f"{self.workflow_id} has not ended within {timeout} s")
-            time.sleep(POLL_S)
-        final = self._engine.store.read(lambda s: workflow.final(s, self.workflow_id))
-        if final["status"] != RunStatus.COMPLETED:
-            raise WorkflowFailedError(self.workflow_id, final["status"], final["error_messages"])
-        return final["result"]
-
+    @override
     def cancel(self, reason: str = "") -> RunStatus:
-        """End the run; what it has done and can undo is undone.
-
-        Raises:
-            StateError: It has ended.
-        """
+        """End the run; what it has done and can undo is undone."""
         return self._engine.cancel(self.workflow_id, By("client", reason))
 
+    @override
     def events(self) -> Iterator[EventRow]:
         """What happens to the run, from its beginning to its end."""
         last = 0
@@ -203,4 +199,4 @@ class Handle:
             if ended and not batch:
                 return
             if not batch:
-                time.sleep(POLL_S)
+                time.sleep(self.look_every_s)

@@ -159,6 +159,10 @@ class OtherStoreError(BrokerError):
         self.theirs = theirs
 
 
+class ServerError(OrchestrationError):
+    """The HTTP server cannot be reached, or cannot do it now: cure the cause and repeat."""
+
+
 class StoreError(OrchestrationError):
     """The store could not do it now: nothing was written; cure the cause and repeat."""
 

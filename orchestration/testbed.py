@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from orchestration.client import Handle
+from orchestration.client import StoreHandle
 from orchestration.clock import new_id
 from orchestration.context import Context
 from orchestration.definitions import Action, Agent, App
@@ -90,7 +90,9 @@ class Fleet:
         )
         self.engine.join(worker, self.app)
 
-    def start(self, name: str, parameters: Mapping[str, Any] | BaseModel | None = None) -> Handle:
+    def start(
+        self, name: str, parameters: Mapping[str, Any] | BaseModel | None = None
+    ) -> StoreHandle:
         """Start a workflow, and run it as far as it goes.
 
         Raises:
@@ -98,7 +100,7 @@ class Fleet:
         """
         given = dumped(parameters)
         command = prepare(self.app, name, given, sender="test", run_hex=new_id())
-        handle = Handle(self.engine, self.engine.submit(command))
+        handle = StoreHandle(self.engine, self.engine.submit(command))
         self._settle()
         return handle
 
@@ -124,7 +126,7 @@ class Fleet:
         shown = self.engine.shown(workflow_id, step)
         self.engine.approve(workflow_id, step, shown, By("test"))
         self._settle()
-        return Handle(self.engine, workflow_id).phase()
+        return StoreHandle(self.engine, workflow_id).phase()
 
     def reject(self, workflow_id: str, step: str) -> RunStatus:
         """Refuse what waits for a person, and run on: what was done is undone.
@@ -134,7 +136,7 @@ class Fleet:
         """
         self.engine.reject(workflow_id, step, By("test"))
         self._settle()
-        return Handle(self.engine, workflow_id).phase()
+        return StoreHandle(self.engine, workflow_id).phase()
 
     def send(self, messages: Sequence[Dispatch]) -> None:
         """Take what the engine sends: the fleet is its own transport."""

@@ -16,13 +16,18 @@ LONG = frozenset({"trade_list", "equity_curve"})
 def tell_end(store: Store, run_id: str, form: str, *, full: bool) -> int:
     """Print the result of an ended run, or its errors."""
     final = store.read(lambda s: workflow.final(s, run_id))
+    tell(final, form, full=full)
+    return code_of(final["status"])
+
+
+def tell(final: dict[str, Any], form: str, *, full: bool) -> None:
+    """Print how a run ended."""
     if not full:
         final["result"] = without(final["result"], LONG)
     if form == "json":
         emit(form, final)
     else:
         tell_people(final)
-    return code_of(final["status"])
 
 
 def code_of(status: str) -> int:

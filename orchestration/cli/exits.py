@@ -8,6 +8,7 @@ from orchestration.errors import (
     BrokerError,
     OrchestrationError,
     OverloadedError,
+    ServerError,
     StoppedError,
     StoreError,
     WorkflowFailedError,
@@ -22,6 +23,7 @@ DETACHED = 130
 CODES: dict[type[BaseException], int] = {
     StoreError: UNREACHABLE,
     BrokerError: UNREACHABLE,
+    ServerError: UNREACHABLE,
     OverloadedError: UNREACHABLE,
     StoppedError: UNREACHABLE,
     WorkflowFailedError: FAILED,

@@ -48,6 +48,44 @@ def halves(pair: str, seen: set[str]) -> tuple[str, str]:
     return key, text
 
 
+def read_by_schema(
+    schema: Mapping[str, Any], pairs: Sequence[str], file: IO[bytes] | None
+) -> dict[str, Any]:
+    """The same where only the JSON Schema of the parameters is at hand, from a server.
+
+    Raises:
+        RejectedError: A pair or the file is no parameter of this workflow.
+    """
+    given = from_file(file) if file is not None else {}
+    known: Mapping[str, Any] = schema.get("properties", {})
+    seen: set[str] = set()
+    for key, text in (halves(pair, seen) for pair in pairs):
+        if key not in known:
+            names = ", ".join(sorted(known)) or "none"
+            raise RejectedError(f"unknown parameter {key!r}; this workflow takes: {names}")
+        types = types_of(known[key])
+        readings = list(ways(text, lists="array" in types))
+        given[key] = next((r for r in readings if KINDS[type(r)] & types), readings[-1])
+    return given
+
+
+KINDS: Mapping[type, set[str]] = {
+    str: {"string"}, bool: {"boolean"}, int: {"integer", "number"}, float: {"number"},
+    list: {"array"}, dict: {"object"}, type(None): {"null"},
+}  # fmt: skip
+
+
+def types_of(schema: Mapping[str, Any]) -> set[str]:
+    """The JSON types that a schema allows; a reference is an object, or words of an enumeration."""
+    if "$ref" in schema:
+        return {"object", "string"}
+    found = schema.get("type", [])
+    types = {found} if isinstance(found, str) else set(found)
+    for way in schema.get("anyOf", ()):
+        types |= types_of(way)
+    return types
+
+
 def parse(model: type[BaseModel], key: str, text: str) -> Any:
     """One value: the first reading of the text that the model accepts for this key.
 

@@ -6,7 +6,7 @@ from typing import IO
 import click
 
 from orchestration import settings
-from orchestration.cli import options
+from orchestration.cli import options, remotely
 from orchestration.cli.displays import for_output
 from orchestration.cli.ending import tell_end
 from orchestration.cli.following import follow
@@ -29,6 +29,10 @@ def run(
     as it is, and exits 130.
     """
     found = settings.load()
+    if (server := remotely.server_of(found)) is not None:
+        with closing(server):
+            run_id = remotely.start(server, command, pairs, file)
+            return remotely.follow_to_end(server, run_id, for_output(form), form, full=full)
     wish = make_wish(command, pairs, file, found)
     opened = open_store(found.store_url)
     with closing(opened.store), started(wish, opened) as run_id:

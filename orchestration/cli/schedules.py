@@ -104,8 +104,9 @@ def trigger(name: str, form: str) -> None:
 
     The schedule's own times stay as they are.
     """
-    app = load_app(settings.load())
-    with Client(app=app, sender=options.SENDER) as client:
+    found = settings.load()
+    app = load_app(found)
+    with Client(found.store_url, app=app, sender=options.SENDER) as client:
         run_id = schedules.trigger(client.engine, app, name, by())
     if form == "json":
         emit(form, {"workflow_id": run_id})

@@ -6,7 +6,7 @@ from typing import IO
 import click
 
 from orchestration import settings
-from orchestration.cli import options
+from orchestration.cli import options, remotely
 from orchestration.cli.output import emit
 from orchestration.cli.starting import is_served, make_wish
 from orchestration.client import Client
@@ -29,16 +29,25 @@ def send(
 ) -> None:
     """Start the workflow COMMAND, and print its id."""
     found = settings.load()
+    if (server := remotely.server_of(found)) is not None:
+        with closing(server):
+            tell(remotely.start(server, command, pairs, file, idempotency_key, priority), form)
+        return
     wish = make_wish(command, pairs, file, found)
-    with Client(app=wish.app, sender=options.SENDER) as client:
+    with Client(found.store_url, app=wish.app, sender=options.SENDER) as client:
         handle = client.start(
             command, wish.parameters, idempotency_key=idempotency_key, priority=priority
         )
-    if form == "json":
-        emit(form, {"workflow_id": handle.workflow_id})
-    else:
-        click.echo(handle.workflow_id)
+    tell(handle.workflow_id, form)
     hint(found)
+
+
+def tell(run_id: str, form: str) -> None:
+    """Print the id of a new run."""
+    if form == "json":
+        emit(form, {"workflow_id": run_id})
+    else:
+        click.echo(run_id)
 
 
 def hint(found: settings.Settings) -> None:

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
 from orchestration import settings
-from orchestration.cli import options
+from orchestration.cli import options, remotely
 from orchestration.cli.opening import opened_store
 from orchestration.cli.output import emit
 from orchestration.desk.explaining import explain
@@ -24,9 +25,15 @@ Json = Mapping[str, Any]
 @options.output
 def show(run_id: str, form: str) -> None:
     """Tell the whole story of the run ID: steps, attempts, workers, errors, and what to do next."""
-    with opened_store() as opened:
-        story = opened.store.read(lambda s: workflow.detail(s, run_id))
-        blocker = explain(opened, settings.load(), run_id)
+    found = settings.load()
+    if (server := remotely.server_of(found)) is not None:
+        with closing(server):
+            story = server.get(f"/workflows/{run_id}")
+        blocker = remotely.blocker_of(story)
+    else:
+        with opened_store() as opened:
+            story = opened.store.read(lambda s: workflow.detail(s, run_id))
+            blocker = explain(opened, found, run_id)
     if form == "json":
         emit(form, {**story, "next": blocker.cure})
     else:

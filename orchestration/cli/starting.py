@@ -87,7 +87,7 @@ def started(wish: Wish, opened: Opened) -> Iterator[str]:
         StoreError: Nothing was stored.
     """
     if wish.settings.broker_url is not None or is_served(opened, wish.settings):
-        with Client(app=wish.app, sender=SENDER) as client:
+        with Client(wish.settings.store_url, app=wish.app, sender=SENDER) as client:
             run_id = client.start(wish.name, wish.parameters).workflow_id
             try:
                 yield run_id

@@ -32,7 +32,7 @@ def list_(limit: int, form: str) -> None:
 @options.output
 def add(name: str, role: str, form: str) -> None:
     """Make the token NAME, and print it: it is never shown again."""
-    with opened_engine() as engine:
+    with opened_engine(create=True) as engine:
         token = tokens.add(engine, name, Role(role), by())
     if form == "json":
         emit(form, {"name": name, "role": role, "token": token})

@@ -1,9 +1,11 @@
 """`orchestrate workflows list | watch | why`."""
 
+from contextlib import closing
+
 import click
 
 from orchestration import settings
-from orchestration.cli import options
+from orchestration.cli import options, remotely
 from orchestration.cli.displays import for_output
 from orchestration.cli.ending import tell_end
 from orchestration.cli.following import follow
@@ -25,6 +27,10 @@ COLUMNS = ("id", "status", "progress", "priority", "sender", "created_at", "ende
 @options.output
 def list_(statuses: tuple[str, ...], command: str | None, limit: int, form: str) -> None:
     """List runs, newest first."""
+    if (server := remotely.server_of(settings.load())) is not None:
+        with closing(server):
+            emit(form, remotely.listed(server, statuses, command, limit), COLUMNS)
+        return
     with opened_store() as opened:
         found = opened.store.read(lambda s: runs.newest(s, limit, statuses, command))
     emit(form, [summary(run) for run in found], COLUMNS)
@@ -39,6 +45,9 @@ def watch(*, run_id: str, form: str, full: bool) -> int:
 
     Ctrl-C leaves the run as it is, and exits 130.
     """
+    if (server := remotely.server_of(settings.load())) is not None:
+        with closing(server):
+            return remotely.follow_to_end(server, run_id, for_output(form), form, full=full)
     with opened_store() as opened:
         follow(opened, run_id, for_output(form))
         return tell_end(opened.store, run_id, form, full=full)

@@ -1,11 +1,12 @@
 """What the OpenAPI says of every operation: examples, and the problems that it may answer."""
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from orchestration.web.problems import MEDIA_TYPE
 
@@ -13,8 +14,9 @@ Responses = dict[int | str, dict[str, Any]]
 
 NO_CONTROLS = r"^[^\x00-\x1f]*$"
 RUN = "restock_0123456789ab"
-EVERYWHERE = (401, 403, 408, 413, 421, 422, 429, 503)
+EVERYWHERE = (400, 401, 403, 408, 413, 421, 422, 429, 503)
 MEANINGS: Mapping[int, str] = {
+    400: "The body cannot be read: send JSON in UTF-8.",
     401: "Nobody knows who is asking: a token is missing or wrong.",
     403: "Who is asking may not do this, or a browser was tricked into it.",
     404: "There is nothing of this id or name.",
@@ -27,6 +29,16 @@ MEANINGS: Mapping[int, str] = {
     503: "The store or RabbitMQ cannot be used now.",
 }
 
+RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+
+
+def _text_of_moment(given: Any) -> Any:
+    if isinstance(given, str) and RFC3339.fullmatch(given):
+        return given
+    raise ValueError("write a moment with its zone, such as 2026-01-31T06:30:00Z")
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_text_of_moment)]
 RunId = Annotated[str, Path(max_length=200, pattern=NO_CONTROLS, examples=[RUN])]
 Name = Annotated[str, Path(max_length=200, pattern=NO_CONTROLS, examples=["nightly"])]
 Number = Annotated[int, Path(ge=1, le=2**53, examples=[7])]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestration.web.limits import Buckets, Limits
@@ -61,16 +62,12 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answer = Answer(send, self._limits.send_s)
+        answer = Answer(send)
         if problem := self._against(scope):
             await problem.response()(scope, receive, answer.send)
             return
         body = Body(receive, self._limits)
-        try:
-            await self._app(scope, body.receive, answer.send)
-        except TooMuch as refusal:
-            if not answer.begun:
-                await refusal.problem.response()(scope, receive, answer.send)
+        await self._app(scope, body.receive, answer.send)
 
     def _against(self, scope: Scope) -> Problem | None:
         """Why a request is refused before it is read."""
@@ -87,14 +84,6 @@ class Guard:
         if not length.isdigit() or int(length) > self._limits.body:
             return Problem(413, TOO_LARGE.format(self._limits.body))
         return None
-
-
-class TooMuch(Exception):  # noqa: N818 - it is what a client did
-    """A body that is too large or too slow."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.detail)
-        self.problem = problem
 
 
 class Body:
@@ -116,7 +105,7 @@ class Body:
         """The next piece.
 
         Raises:
-            TooMuch: It is one too many, or does not come.
+            HTTPException: It is one too many, or does not come.
         """
         if self._whole:
             return await self._receive()
@@ -124,41 +113,32 @@ class Body:
             async with asyncio.timeout_at(self._deadline):
                 message = await self._receive()
         except TimeoutError:
-            raise TooMuch(Problem(408, TOO_SLOW.format(self._limits.body_s))) from None
+            raise HTTPException(408, TOO_SLOW.format(self._limits.body_s)) from None
         self._size += len(message.get("body", b""))
         if self._size > self._limits.body:
-            raise TooMuch(Problem(413, TOO_LARGE.format(self._limits.body)))
+            raise HTTPException(413, TOO_LARGE.format(self._limits.body))
         self._whole = not message.get("more_body", False)
         return message
 
 
 class Answer:
-    """An answer, as long as its reader takes it.
+    """An answer with its security headers.
 
     Args:
         send: Where it goes.
-        longest_s: Seconds for one piece.
     """
 
-    def __init__(self, send: Send, longest_s: float) -> None:
+    def __init__(self, send: Send) -> None:
         self._send = send
-        self._longest_s = longest_s
-        self.begun = False
 
     async def send(self, message: Message) -> None:
-        """Send the next piece.
-
-        Raises:
-            TimeoutError: The reader is too slow: the connection ends.
-        """
+        """Send the next piece."""
         if message["type"] == "http.response.start":
-            self.begun = True
             headers = MutableHeaders(raw=message.setdefault("headers", []))
             for name, value in SECURITY.items():
                 headers.setdefault(name, value)
             headers.setdefault("Cache-Control", "no-store")
-        async with asyncio.timeout(self._longest_s):
-            await self._send(message)
+        await self._send(message)
 
 
 def is_foreign(headers: Headers) -> bool:

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from orchestration import definitions
-from orchestration.web.api import commands
+from orchestration.web.api import commands, schedules
 
 PROBLEM = {
     "type": "object",
@@ -22,7 +22,7 @@ PROBLEM = {
     "required": ["type", "title", "status", "detail"],
 }
 TOKEN = {"type": "http", "scheme": "bearer", "description": "`orchestrate tokens add` makes one."}
-START = "/orchestration/commands"
+START, SCHEDULES = "/orchestration/commands", "/orchestration/schedules"
 GUARDED = "/orchestration/"
 
 
@@ -45,13 +45,30 @@ def completed(found: dict[str, Any], fleet: definitions.App) -> dict[str, Any]:
     components = found.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     schemas |= {"Problem": PROBLEM, **commands.parameter_schemas(fleet)}
-    for unused in ("HTTPValidationError", "ValidationError", "Start"):
+    for unused in ("HTTPValidationError", "ValidationError", "Start", "NewSchedule"):
         schemas.pop(unused, None)
     components["securitySchemes"] = {"token": TOKEN}
     for path, operations in found["paths"].items():
-        if path.startswith(GUARDED):
-            for operation in operations.values():
+        for operation in operations.values():
+            if path.startswith(GUARDED):
                 operation["security"] = [{"token": []}]
-    body = found["paths"][START]["post"]["requestBody"]["content"]["application/json"]
-    body["schema"] = commands.start_schema(fleet)
+            for parameter in operation.get("parameters", []):
+                parameter["schema"] = without_null(parameter["schema"])
+    body_of(found, START)["schema"] = commands.start_schema(fleet)
+    body_of(found, SCHEDULES)["schema"] = schedules.schema(fleet)
     return found
+
+
+def body_of(found: dict[str, Any], path: str) -> dict[str, Any]:
+    """What is described of the body that is posted to a path."""
+    body: dict[str, Any] = found["paths"][path]["post"]["requestBody"]["content"]
+    described: dict[str, Any] = body["application/json"]
+    return described
+
+
+def without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter that may be left out: a query or a header cannot say null."""
+    ways = [way for way in schema.get("anyOf", []) if way != {"type": "null"}]
+    if len(ways) != 1:
+        return schema
+    return {**{k: v for k, v in schema.items() if k != "anyOf"}, **ways[0]}

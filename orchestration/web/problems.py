@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from orchestration.errors import (
     BrokerError,
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 SOON_S = 5
+METHOD_NOT_ALLOWED = 405
+METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 CODES: Mapping[type[Exception], int] = {
     OverloadedError: 429,
     StoppedError: 409,
@@ -94,10 +97,24 @@ def install(app: FastAPI, render: Renderer) -> None:
 
     def answer(request: Request, error: Exception) -> Response:
         problem = problem_of(error)
+        if problem.status == METHOD_NOT_ALLOWED:
+            problem = replace(problem, headers={"Allow": ", ".join(methods(request))})
         return render(request, problem) or problem.response()
 
     for kind in (OrchestrationError, Refusal, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, answer)
+
+
+def methods(request: Request) -> list[str]:
+    """The methods by which a path can be asked, on all of its routes."""
+    return [
+        method
+        for method in METHODS
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.routes
+        )
+    ]
 
 
 def problem_of(error: Exception) -> Problem:

@@ -27,9 +27,15 @@ log = logging.getLogger(__name__)
 
 
 class BoundedProtocol(H11Protocol):
-    """HTTP/1.1 that waits only so long for the head of a request."""
+    """HTTP/1.1 that waits only so long for the head of a request, and for a reader.
 
-    _timer: asyncio.TimerHandle | None = None
+    Attributes:
+        limits: How long.
+    """
+
+    limits = Limits()
+    _head: asyncio.TimerHandle | None = None
+    _reader: asyncio.TimerHandle | None = None
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -41,13 +47,30 @@ class BoundedProtocol(H11Protocol):
         super().data_received(data)
         if self.conn.their_state is h11.IDLE:
             self._await_head()
-        elif self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        elif self._head is not None:
+            self._head.cancel()
+            self._head = None
+
+    @override
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._reader = self.loop.call_later(self.limits.send_s, self.transport.abort)
+
+    @override
+    def resume_writing(self) -> None:
+        if self._reader is not None:
+            self._reader.cancel()
+        super().resume_writing()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        for timer in filter(None, (self._head, self._reader)):
+            timer.cancel()
+        super().connection_lost(exc)
 
     def _await_head(self) -> None:
-        if self._timer is None:
-            self._timer = self.loop.call_later(Limits().head_s, self.transport.close)
+        if self._head is None:
+            self._head = self.loop.call_later(self.limits.head_s, self.transport.close)
 
 
 def require_token(settings: Settings) -> None:
@@ -91,7 +114,7 @@ def listening(console: Console, listener: socket.socket) -> Iterator[str]:
     app = create_app(console)
     config = uvicorn.Config(
         app,
-        http=BoundedProtocol,
+        http=type("Protocol", (BoundedProtocol,), {"limits": console.limits}),
         ws="none",
         log_config=None,
         access_log=False,

@@ -15,8 +15,9 @@ from typing import Any
 import psutil
 import pytest
 
-from orchestration.client import Client, Handle
+from orchestration.client import Client
 from orchestration.errors import WorkflowFailedError
+from orchestration.handles import Handle
 from tests.acceptance import victims
 from tests.acceptance.checker import Promise, complaints, recoveries
 from tests.acceptance.node import Node, node_in

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.client import Client, Handle
+from orchestration.client import Client
+from orchestration.handles import Handle
 from tests.acceptance.checker import complaints
 from tests.acceptance.processes import ROOT, Process, Processes, Workplace
 from tests.acceptance.promises import DELIVERED, MODULE

@@ -9,7 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from orchestration.client import Client, Handle
+from orchestration.client import Client
+from orchestration.handles import Handle
 from orchestration.ports import Session
 from orchestration.store.connect import open_store
 from tests.acceptance.cable import Cable

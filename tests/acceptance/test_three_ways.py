@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from actors import app, names
-from orchestration.client import Client, Handle
+from orchestration.client import Client
 from orchestration.engine.by import By
+from orchestration.handles import Handle
 from orchestration.ports import Session
 from orchestration.state import RunStatus
 from orchestration.store import agents, configuration

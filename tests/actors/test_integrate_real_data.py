@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from actors import app
-from orchestration.client import Handle
+from orchestration.client import StoreHandle
 from orchestration.clock import new_id
 from orchestration.engine.by import By
 from orchestration.engine.fork import Edits, Fork, propose
@@ -220,7 +220,7 @@ def test_a_fork_with_other_sources_tries_them(fleet: Fleet) -> None:
     late = replace(edits, again=("switching_data_sources",))
     forked = fleet.engine.fork(proposal(late), By("ann"))
     fleet.advance(timedelta(minutes=10))
-    problems = Handle(fleet.engine, forked).status()["error_messages"]
+    problems = StoreHandle(fleet.engine, forked).status()["error_messages"]
     assert "fork the run again with `--from validating_data_connections`" in problems[0]
 
 

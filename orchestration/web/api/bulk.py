@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, StrictBool, StrictInt, model_validator
 
 from orchestration.desk import changes
 from orchestration.errors import StateError
@@ -12,7 +12,7 @@ from orchestration.state import RunStatus
 from orchestration.store.listings import Filter
 from orchestration.store.runs import RunRow
 from orchestration.views.workflow import summary
-from orchestration.web.described import NO_CONTROLS, RUN, Body, Reason, answers, shown_as
+from orchestration.web.described import NO_CONTROLS, RUN, Body, Moment, Reason, answers, shown_as
 from orchestration.web.who import Desk, Operator
 
 router = APIRouter(prefix="/bulk", tags=["workflows"])
@@ -30,7 +30,7 @@ class Meant(Body):
 
     status: list[RunStatus] = Field(default_factory=list)
     command: Text | None = None
-    since: AwareDatetime | None = None
+    since: Moment | None = None
     text: Text = ""
 
 
@@ -42,11 +42,11 @@ class Wish(Body):
     change: Literal["cancel", "pause", "resume", "retry"]
     ids: list[Text] = Field(default_factory=list, max_length=MOST_IDS)
     filter: Meant | None = None
-    preview: Annotated[bool, Field(description="Tell what it would touch, and change nothing.")] = (
-        True
-    )
+    preview: Annotated[
+        StrictBool, Field(description="Tell what it would touch, and change nothing.")
+    ] = True
     count: Annotated[
-        int | None,
+        StrictInt | None,
         Field(ge=0, description="How many the preview told: if they are others, nothing is done."),
     ] = None
     reason: Reason = ""

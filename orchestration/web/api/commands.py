@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Response
-from pydantic import Field
+from pydantic import Field, StrictInt
 
 from orchestration.definitions import App, Workflow
 from orchestration.desk.starting import LONGEST_KEY, command_of
@@ -41,7 +41,7 @@ class Start(Body):
 
     command: Annotated[str, Field(max_length=200)]
     parameters: dict[str, Any] = Field(default_factory=dict)
-    priority: Annotated[int, Field(ge=1, le=4)] | None = None
+    priority: Annotated[StrictInt, Field(ge=1, le=4)] | None = None
 
 
 @router.post(
@@ -87,7 +87,15 @@ def described(workflow: Workflow) -> dict[str, Any]:
 
 def start_schema(app: App) -> dict[str, Any]:
     """The JSON Schema of a start: of each command its own parameters."""
-    return {"oneOf": [start_of(each) for each in app.workflows], "examples": [EXAMPLE]}
+    simple = next((w for w in app.workflows if not required_of(w)), None)
+    example = EXAMPLE if simple is None else {"command": simple.name, "parameters": {}}
+    return {"oneOf": [start_of(each) for each in app.workflows], "examples": [example]}
+
+
+def required_of(workflow: Workflow) -> list[str]:
+    """The parameters that a start must give."""
+    fields = workflow.parameters.model_fields.items()
+    return [name for name, field in fields if field.is_required()]
 
 
 def start_of(workflow: Workflow) -> dict[str, Any]:
@@ -103,7 +111,7 @@ def start_of(workflow: Workflow) -> dict[str, Any]:
                 "anyOf": [{"type": "integer", "minimum": 1, "maximum": 4}, {"type": "null"}]
             },
         },
-        "required": ["command", "parameters"],
+        "required": ["command", "parameters"] if required_of(workflow) else ["command"],
         "additionalProperties": False,
     }
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, StrictInt, model_validator
 
 from orchestration.desk import letters
 from orchestration.errors import OrchestrationError
@@ -34,7 +34,7 @@ LETTER = {
 }  # fmt: skip
 MOST_SHOWN = 100
 EXAMPLE = {"change": "replay", "reason": "unknown_command", "preview": True}
-Id = Annotated[int, Field(ge=1, le=2**53)]
+Id = Annotated[StrictInt, Field(ge=1, le=2**53)]
 Text = Annotated[str, Field(max_length=200, pattern=NO_CONTROLS)]
 
 
@@ -47,9 +47,9 @@ class Wish(Body):
     ids: list[Id] = Field(default_factory=list, max_length=1_000)
     reason: Text | None = None
     sender: Text | None = None
-    preview: Annotated[bool, Field(description="Tell what it would touch, and change nothing.")] = (
-        True
-    )
+    preview: Annotated[
+        StrictBool, Field(description="Tell what it would touch, and change nothing.")
+    ] = True
 
     @model_validator(mode="after")
     def _ids_or_filter(self) -> Self:

@@ -32,10 +32,18 @@ event: progress
 data: {"workflow_id": "restock_0123456789ab", "status": "running", "progress": 0.5, "branches": []}
 
 """  # noqa: E501 - a line of the stream
+EVENT = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string", "description": "The number of the event."},
+        "event": {"type": "string", "description": "message, progress or end"},
+        "data": {"type": "string", "description": "JSON"},
+    },
+}
 STREAM: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "A stream: each event with its id; `progress` and `end` without one.",
-        "content": {MEDIA_TYPE: {"schema": {"type": "string"}, "example": EXAMPLE}},
+        "content": {MEDIA_TYPE: {"schema": EVENT, "example": EXAMPLE}},
     }
 }
 LastId = Annotated[

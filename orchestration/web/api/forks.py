@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from orchestration.clock import new_id
 from orchestration.desk.forks import as_row, made_of
@@ -29,7 +29,9 @@ class Changed(Body):
     again: list[str] = Field(
         default_factory=list, max_length=100, description="Steps that run again, and all after."
     )
-    preview: Annotated[bool, Field(description="Tell what it would do, and make nothing.")] = False
+    preview: Annotated[
+        StrictBool, Field(description="Tell what it would do, and make nothing.")
+    ] = False
     reason: Reason = ""
 
 

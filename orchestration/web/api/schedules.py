@@ -5,9 +5,11 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Response
 from pydantic import Field
 
+from orchestration.definitions import App, Workflow
 from orchestration.desk import schedules
 from orchestration.store import schedules as rows
 from orchestration.views.schedules import as_json
+from orchestration.web.api.commands import required_of
 from orchestration.web.described import NO_CONTROLS, RUN, Body, Name, answers, shown_as, told
 from orchestration.web.who import Desk, Operator, Viewer
 
@@ -38,6 +40,31 @@ class NewSchedule(Body):
     overlap: Annotated[
         Literal["skip", "allow"], Field(description="What to do while its last run still goes.")
     ] = "skip"
+
+
+def schema(app: App) -> dict[str, Any]:
+    """The JSON Schema of a new schedule: of each command its own parameters."""
+    found = NewSchedule.model_json_schema()
+    return {"oneOf": [of_command(found, each) for each in app.workflows]} | example_of(app)
+
+
+def of_command(schema: dict[str, Any], workflow: Workflow) -> dict[str, Any]:
+    """The JSON Schema of a schedule of one command."""
+    own = {
+        "command": {"const": workflow.name, "type": "string"},
+        "parameters": {"$ref": f"#/components/schemas/{workflow.name}.parameters"},
+    }
+    plain = {key: value for key, value in schema.items() if key != "examples"}
+    needed = [*schema["required"], *(["parameters"] if required_of(workflow) else [])]
+    properties = {**schema["properties"], **own}
+    return {**plain, "title": workflow.name, "properties": properties, "required": needed}
+
+
+def example_of(app: App) -> dict[str, Any]:
+    """A schedule of this fleet."""
+    simple = next((w for w in app.workflows if not required_of(w)), None)
+    mine = {} if simple is None else {"command": simple.name, "parameters": {}}
+    return {"examples": [EXAMPLE | mine]}
 
 
 @router.get("", summary="List schedules", responses=answers([SHOWN]))

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime
+from pydantic import TypeAdapter
 
 from orchestration.desk import changes
 from orchestration.desk.changes import Change
@@ -12,6 +12,7 @@ from orchestration.state import RunStatus
 from orchestration.store import listings
 from orchestration.store.listings import Filter
 from orchestration.views import workflow
+from orchestration.views.progress import Picture
 from orchestration.web.api import cursors
 from orchestration.web.console import Console
 from orchestration.web.described import (
@@ -19,6 +20,7 @@ from orchestration.web.described import (
     Because,
     Cursor,
     Limit,
+    Moment,
     RunId,
     Word,
     answers,
@@ -33,6 +35,7 @@ SUMMARY = {
     "sender": "http:alice", "generation": 1, "created_at": "2026-01-31T06:30:00.000+00:00",
     "started_at": "2026-01-31T06:30:00.010+00:00", "ended_at": None,
 }  # fmt: skip
+PICTURE = TypeAdapter(Picture)
 CHANGED = {"id": RUN, "status": "cancelled"}
 
 
@@ -47,7 +50,7 @@ def list_workflows(  # noqa: PLR0913 - one argument a filter
     *,
     status: Annotated[list[RunStatus] | None, Query(description="Any of these.")] = None,
     command: Word | None = None,
-    since: Annotated[AwareDatetime | None, Query(description="Not created before.")] = None,
+    since: Annotated[Moment | None, Query(description="Not created before.")] = None,
     text: Annotated[Word, Query(description="In the id, sender, reason or parameters.")] = "",
     limit: Limit = 50,
     cursor: Cursor = None,

@@ -1,0 +1,121 @@
+"""A workflow run as somebody holds it, wherever it is."""
+
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from typing_extensions import override
+
+from orchestration.errors import WorkflowFailedError
+from orchestration.remote import Remote
+from orchestration.state import RunStatus
+from orchestration.store.events import EventRow
+
+NEAR_S, FAR_S = 0.05, 0.25
+
+
+class Handle:
+    """One workflow run.
+
+    Attributes:
+        workflow_id: Its id.
+    """
+
+    look_every_s = NEAR_S
+
+    def __init__(self, workflow_id: str) -> None:
+        self.workflow_id = workflow_id
+
+    def status(self) -> dict[str, Any]:
+        """The run with its steps, attempts and events.
+
+        Raises:
+            NotFoundError: There is no such run.
+        """
+        raise NotImplementedError
+
+    def phase(self) -> RunStatus:
+        """Where the run is, in one word.
+
+        Raises:
+            NotFoundError: There is no such run.
+        """
+        raise NotImplementedError
+
+    def final(self) -> dict[str, Any]:
+        """How the run ended: status, result and error messages."""
+        raise NotImplementedError
+
+    def cancel(self, reason: str = "") -> RunStatus:
+        """End the run; what it has done and can undo is undone.
+
+        Raises:
+            StateError: It has ended.
+        """
+        raise NotImplementedError
+
+    def events(self) -> Iterator[EventRow]:
+        """What happens to the run, from its beginning to its end."""
+        raise NotImplementedError
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Wait for the end, and return the result.
+
+        Args:
+            timeout: Seconds to wait; default for ever.
+
+        Raises:
+            WorkflowFailedError: It failed or was cancelled.
+            TimeoutError: It has not ended in time; it goes on.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not self.phase().ended:
+            if deadline is not None and time.monotonic() >= deadline:
+                raise TimeoutError(f"{self.workflow_id} has not ended within {timeout} s")
+            time.sleep(self.look_every_s)
+        final = self.final()
+        if final["status"] != RunStatus.COMPLETED:
+            raise WorkflowFailedError(self.workflow_id, final["status"], final["error_messages"])
+        return final["result"]
+
+
+class RemoteHandle(Handle):
+    """A run behind a server."""
+
+    look_every_s = FAR_S
+
+    def __init__(self, remote: Remote, workflow_id: str) -> None:
+        super().__init__(workflow_id)
+        self._remote = remote
+        self._path = f"/workflows/{workflow_id}"
+
+    @override
+    def status(self) -> dict[str, Any]:
+        """The run with its steps, attempts and events."""
+        found: dict[str, Any] = self._remote.get(self._path)
+        return found
+
+    @override
+    def phase(self) -> RunStatus:
+        """Where the run is, in one word."""
+        return RunStatus(self.final()["status"])
+
+    @override
+    def final(self) -> dict[str, Any]:
+        """How the run ended; its result is None until then."""
+        found: dict[str, Any] = self._remote.get(f"{self._path}/result")
+        return found
+
+    @override
+    def cancel(self, reason: str = "") -> RunStatus:
+        """End the run; what it has done and can undo is undone."""
+        return RunStatus(self._remote.post(f"{self._path}/cancel", {"reason": reason})["status"])
+
+    @override
+    def events(self) -> Iterator[EventRow]:
+        """What happens to the run, from its beginning to its end."""
+        for each in self._remote.events(self.workflow_id):
+            at = datetime.fromisoformat(each["at"])
+            place = each["step"], each["branch"]
+            yield EventRow(each["id"], self.workflow_id, at, each["kind"], *place, each["detail"])

@@ -1,0 +1,140 @@
+"""A server over HTTP, as its clients see it: requests, their refusals, and streams."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import httpx
+
+from orchestration.errors import (
+    ConfigurationError,
+    NotFoundError,
+    OrchestrationError,
+    RejectedError,
+    ServerError,
+    StateError,
+)
+
+PATIENCE_S = 30.0
+SILENCE_S = 30.0
+RETRY_S = 1.0
+MOST_RETRIES = 30
+WRONG = {400, 413, 422}
+CLOSED = {401, 403}
+KINDS: Mapping[int, type[OrchestrationError]] = {404: NotFoundError, 409: StateError}
+
+
+class Remote:
+    """A server.
+
+    Args:
+        url: Where it is, such as `http://localhost:8080`.
+        token: What opens it; None: nothing is needed.
+    """
+
+    def __init__(self, url: str, token: str | None = None) -> None:
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        self.place = url.rstrip("/")
+        self._http = httpx.Client(
+            base_url=f"{self.place}/orchestration", headers=headers, timeout=PATIENCE_S
+        )
+
+    def get(self, path: str, **parameters: Any) -> Any:
+        """What the server tells.
+
+        Raises:
+            OrchestrationError: It refuses, or cannot be reached.
+        """
+        given = {name: value for name, value in parameters.items() if value is not None}
+        return self._ask("GET", path, params=given)
+
+    def post(self, path: str, body: Any = None, **headers: str) -> Any:
+        """Have the server do something, and return what it tells.
+
+        Raises:
+            OrchestrationError: It refuses, or cannot be reached.
+        """
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self._ask("POST", path, json=body, headers=named)
+
+    def events(self, workflow_id: str) -> Iterator[dict[str, Any]]:
+        """What happens to a run, from its beginning to its end, across lost connections.
+
+        Raises:
+            OrchestrationError: The server refuses, or cannot be reached for long.
+        """
+        last, failures = 0, 0
+        while True:
+            try:
+                for name, data in self._stream(f"/workflows/{workflow_id}/events", last):
+                    failures = 0
+                    if name == "end":
+                        return
+                    if name == "message":
+                        last = data["id"]
+                        yield data
+                if self._is_over(workflow_id, last):
+                    return
+            except httpx.TransportError as error:
+                failures += 1
+                if failures > MOST_RETRIES:
+                    raise self._away(error) from None
+                time.sleep(RETRY_S)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._http.close()
+
+    def _ask(self, method: str, path: str, **more: Any) -> Any:
+        try:
+            answer = self._http.request(method, path, **more)
+        except httpx.TransportError as error:
+            raise self._away(error) from None
+        self._check(answer)
+        return answer.json() if answer.content else None
+
+    def _is_over(self, workflow_id: str, last: int) -> bool:
+        """Whether a stream that ended has told everything: then the server has nothing to say."""
+        path, headers = f"/workflows/{workflow_id}/events", {"Last-Event-ID": str(last)}
+        with self._http.stream("GET", path, headers=headers) as answer:
+            return answer.status_code == httpx.codes.NO_CONTENT
+
+    def _stream(self, path: str, last: int) -> Iterator[tuple[str, Any]]:
+        headers, name, data = {"Last-Event-ID": str(last)} if last else {}, "message", ""
+        with self._http.stream("GET", path, headers=headers, timeout=SILENCE_S) as answer:
+            if answer.is_error:
+                answer.read()
+                self._check(answer)
+            for line in answer.iter_lines():
+                field, _, value = line.partition(": ")
+                if field == "event":
+                    name = value
+                elif field == "data":
+                    data = value
+                elif not line and data:
+                    yield name, json.loads(data)
+                    name, data = "message", ""
+
+    def _away(self, error: httpx.TransportError) -> ServerError:
+        why = str(error) or type(error).__name__
+        return ServerError(
+            f"cannot reach {self.place} ({why}): start `orchestrate serve` or `orchestrate web`"
+            " there, or correct ORCHESTRATION_URL"
+        )
+
+    def _check(self, answer: httpx.Response) -> None:
+        """Raise what the server refused, as it would have been raised here."""
+        if not answer.is_error:
+            return
+        status = answer.status_code
+        try:
+            problem: Mapping[str, Any] = answer.json()
+        except ValueError:
+            problem = {}
+        detail = str(problem.get("detail") or f"{self.place} answers {status}")
+        if status in WRONG:
+            raise RejectedError(detail, problem.get("problems", ()))
+        if status in CLOSED:
+            raise ConfigurationError(f"{detail} (ORCHESTRATION_API_TOKEN is what is sent)")
+        raise KINDS.get(status, ServerError)(detail)

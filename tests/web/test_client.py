@@ -1,0 +1,149 @@
+"""`Client` and the command line over HTTP: the same handles, words and exit codes."""
+
+import io
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from orchestration import Client, settings
+from orchestration.cli.parameters import read_by_schema
+from orchestration.cli.root import root
+from orchestration.errors import (
+    ConfigurationError,
+    NotFoundError,
+    RejectedError,
+    ServerError,
+    StateError,
+    WorkflowFailedError,
+)
+from orchestration.runtime.serving import serving
+from orchestration.state import RunStatus
+from orchestration.web.console import Console, console_of
+from orchestration.web.limits import Limits
+from tests.cli.sample import Job
+from tests.cli.sample import app as sample
+from tests.web.conftest import TOKEN
+from tests.web.streaming import served
+
+PATIENCE_S = 20.0
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server with workers behind it."""
+    home: Path = tmp_path_factory.mktemp("served")
+    found = settings.load({"ORCHESTRATION_HOME": str(home)})
+    with serving(sample, found) as host:
+        console = console_of(host, sample, found)
+        with served(Console(**fields(console) | {"limits": Limits(rate=1e4, burst=1e4)})) as url:
+            yield url
+
+
+def fields(console: Console) -> dict[str, Any]:
+    """What a console is made of."""
+    return {name: getattr(console, name) for name in ("settings", "app", "opened", "engine")}
+
+
+@pytest.fixture
+def remote(place: str) -> Iterator[Client]:
+    with Client(place) as client:
+        yield client
+
+
+@pytest.fixture
+def cli(place: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Runs `orchestrate` with a server configured."""
+    monkeypatch.setenv("ORCHESTRATION_URL", place)
+    monkeypatch.setenv("ORCHESTRATION_HOME", "/nowhere")
+
+    def run(*words: str, code: int = 0) -> Result:
+        result = CliRunner().invoke(root, words, prog_name="orchestrate")
+        assert result.exit_code == code, result.output
+        return result
+
+    return run
+
+
+def test_a_run_is_started_followed_and_its_result_fetched(remote: Client) -> None:
+    run = remote.start("job", Job(items=["x", "y"]), idempotency_key="k")
+    assert run.result(timeout=PATIENCE_S)["count"] == 2
+    assert run.status()["sender"] == "http:loopback"
+    assert run.phase() is RunStatus.COMPLETED
+    kinds = [event.kind for event in run.events()]
+    assert (kinds[0], kinds[-1]) == ("run.pending", "run.completed")
+    again = remote.start("job", {"items": ["x", "y"]}, idempotency_key="k")
+    assert again.workflow_id == run.workflow_id
+    assert remote.workflow(run.workflow_id).phase() is RunStatus.COMPLETED
+    fork = remote.fork(run.workflow_id, {"items": ["z"]})
+    assert fork.result(timeout=PATIENCE_S)["count"] == 1
+
+
+def test_what_the_server_refuses_is_raised_as_it_would_be_here(remote: Client) -> None:
+    with pytest.raises(RejectedError, match="known commands"):
+        remote.start("fly")
+    with pytest.raises(NotFoundError, match="no workflow"):
+        remote.workflow("nothing_1").status()
+    run = remote.start("bad")
+    with pytest.raises(WorkflowFailedError, match="boom"):
+        run.result(timeout=PATIENCE_S)
+    with pytest.raises(StateError, match="already"):
+        run.cancel("too late")
+    waiting = remote.start("asking")
+    assert waiting.cancel("not today") is RunStatus.CANCELLED
+
+
+def test_a_server_that_is_not_there_is_named() -> None:
+    nowhere = "http://127.0.0.1:9"
+    with Client(nowhere) as client, pytest.raises(ServerError, match=re.escape(nowhere)):
+        client.start("job")
+
+
+def test_a_token_is_sent_and_asked_for(
+    console: Console, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = settings.load({**environ, "ORCHESTRATION_API_TOKEN": TOKEN})
+    with served(Console(**fields(console) | {"settings": found})) as place:
+        with Client(place) as client, pytest.raises(ConfigurationError, match="API_TOKEN"):
+            client.start("job")
+        monkeypatch.setenv("ORCHESTRATION_API_TOKEN", TOKEN)
+        with Client(place) as client:
+            assert client.start("job").status()["sender"] == "http:environment"
+
+
+def test_the_command_line_works_with_a_server(cli: Callable[..., Result]) -> None:
+    ran = json.loads(
+        cli("run", "job", "-p", "items=a,b,c", "-p", "ratio=0.25", "-o", "json").stdout
+    )
+    assert (ran["status"], ran["result"]["count"]) == ("completed", 3)
+    sent = cli("send", "job", "--idempotency-key", "c1", "--priority", "3").stdout.strip()
+    assert cli("send", "job", "--idempotency-key", "c1", "--priority", "3").stdout.strip() == sent
+    assert json.loads(cli("workflows", "watch", sent, "-o", "json").stdout)["status"] == "completed"
+    listed = json.loads(cli("workflows", "list", "--limit", "2", "-o", "json").stdout)
+    assert [run["id"] for run in listed] == [sent, ran["workflow_id"]]
+    assert f"{sent}  completed" in cli("workflows", "show", sent).stdout
+    cli("run", "bad", code=1)
+    assert "known commands" in cli("send", "fly", code=2).stderr
+    assert "unknown parameter" in cli("send", "job", "-p", "nothing=1", code=2).stderr
+    cli("workflows", "show", "nothing_1", code=2)
+
+
+def test_a_server_that_is_away_ends_the_command_line_with_3(
+    cli: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCHESTRATION_URL", "http://127.0.0.1:9")
+    assert "ORCHESTRATION_URL" in cli("send", "job", code=3).stderr
+
+
+def test_parameters_are_read_as_their_schema_wants_them() -> None:
+    schema = Job.model_json_schema()
+    pairs = ("items=a,b", "count=3", "ratio=2", "label=7", "loud=true", "kinds=red")
+    assert read_by_schema(schema, pairs, io.BytesIO(b'{"count": 1}')) == {
+        "items": ["a", "b"], "count": 3, "ratio": 2, "label": "7", "loud": True, "kinds": ["red"],
+    }  # fmt: skip
+    with pytest.raises(RejectedError, match="this workflow takes: count"):
+        read_by_schema(schema, ["x=1"], None)
