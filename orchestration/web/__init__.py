@@ -22,6 +22,7 @@ How it hangs together, for whoever adds to it:
 * Logging in: `who.door_of(request).log_in(token, who.caller_of(request))` gives the value of the
   cookie `csrf.SESSION_COOKIE`; set it by `csrf.set_cookie`. `log_out(cookie)` ends the session.
 * `guard.Guard` stands before everything: hosts and origins, request rate, size and time of bodies,
-  slow readers, and security headers: `script-src 'self'; style-src 'self'`, nothing inline.
-* `/metrics` and its alias are to be routers of their own in `application.create_app`.
+  and security headers: `script-src 'self'; style-src 'self'`, nothing inline.
+* `feed.Feed` reads what happens for all streams of a process: a listener, then what is written
+  already, then what it hears, so that nothing is missed; `api.events` makes the streams of it.
 """

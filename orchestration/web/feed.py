@@ -94,26 +94,36 @@ class Feed:
         self._lock = threading.Lock()
         self._listeners: set[Listener] = set()
         self._thread: threading.Thread | None = None
+        self._reading = Reading(clock)
+        self._begun = threading.Event()
         self._closed = False
 
     @contextmanager
     def listening(self, run_id: str | None) -> Iterator[Listener]:
-        """Hear what happens from now on; in the event loop's thread."""
+        """Hear what happens, for sure once `begun` is over; in the event loop's thread."""
         listener, loop = Listener(run_id), asyncio.get_running_loop()
         with self._lock:
             self._listeners.add(listener)
             if self._closed:
                 listener.end()
             elif self._thread is None:
+                self._begun.clear()
+                self._reading = Reading(self._clock)
                 self._thread = threading.Thread(
                     target=self._serve, args=[loop], name="feed", daemon=True
                 )
                 self._thread.start()
+        for each in self._reading.paces.items():
+            listener.hear(Step(*each))
         try:
             yield listener
         finally:
             with self._lock:
                 self._listeners.discard(listener)
+
+    def begun(self) -> bool:
+        """Wait until nothing that is written from now on is missed; False: the store is away."""
+        return self._begun.wait(START_S)
 
     def close(self) -> None:
         """Let every stream end; from any thread."""
@@ -125,8 +135,7 @@ class Feed:
 
     def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
         """Look until nobody listens any more, or the process ends."""
-        reading, changes = Reading(self._clock), Changes(self._store)
-        wake = threading.Event()
+        reading, changes, wake = self._reading, Changes(self._store), threading.Event()
         while True:
             with self._lock:
                 if self._closed or not self._listeners:
@@ -135,6 +144,7 @@ class Feed:
             try:
                 if changes.seen() or reading.is_behind:
                     found = self._store.read(reading.look)
+                    self._begun.set()
                     if found:
                         loop.call_soon_threadsafe(self._tell, found)
             except (StoreError, RuntimeError) as error:
@@ -162,12 +172,15 @@ class Reading:
 
     Args:
         clock: For how long.
+
+    Attributes:
+        paces: How far the runs were at the last look that are at work.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._last: int | None = None
-        self._paces: Mapping[str, Pace] = {}
+        self.paces: Mapping[str, Pace] = {}
         self._missing_since: float | None = None
 
     @property
@@ -183,8 +196,8 @@ class Reading:
         while batch := self._ripe(events.after(session, self._last, BATCH)):
             found += batch
             self._last = batch[-1].id
-        before, self._paces = self._paces, fractions.paces(session)
-        moved = (each for each in self._paces.items() if before.get(each[0]) != each[1])
+        before, self.paces = self.paces, fractions.paces(session)
+        moved = (each for each in self.paces.items() if before.get(each[0]) != each[1])
         return found + [Step(run_id, pace) for run_id, pace in moved]
 
     def _ripe(self, rows: Sequence[EventRow]) -> Sequence[EventRow]:

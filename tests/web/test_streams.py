@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from orchestration.desk.starting import command_of
+from orchestration.ports import Session
 from orchestration.store import events, steps
 from orchestration.store.events import EventRow
 from orchestration.web.console import Console
@@ -167,6 +168,35 @@ def test_one_thread_asks_for_all_who_listen_and_ends_with_them(console: Console)
 
     assert asyncio.run(listen()) == 1
     eventually(lambda: not threads(), within=PATIENCE_S, what="the thread ended")
+
+
+def test_nothing_is_missed_between_what_is_written_and_what_is_heard(
+    console: Console, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What happens after a stream has read what was written comes after its thread's first look."""
+    feed, gate = Feed(console.opened.store, console.clock), threading.Event()
+    last_id = events.last_id
+
+    def late(session: Session) -> int:
+        gate.wait(PATIENCE_S)
+        return last_id(session)
+
+    async def listen() -> int:
+        with feed.listening(run_id) as listener:
+            begun = asyncio.create_task(asyncio.to_thread(feed.begun))
+            await asyncio.sleep(0)
+            assert not begun.done()
+            gate.set()
+            assert await begun
+            await asyncio.to_thread(happen, console, run_id)
+            async with asyncio.timeout(PATIENCE_S):
+                while True:
+                    for item in await listener.take():
+                        if isinstance(item, EventRow):
+                            return item.id
+
+    monkeypatch.setattr(events, "last_id", late)
+    assert asyncio.run(listen()) == all_of(console, run_id)[-1]
 
 
 def test_a_missing_number_is_waited_for_and_then_passed_over(

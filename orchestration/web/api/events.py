@@ -139,6 +139,8 @@ class Stream:
         end = loop.time() + limits.stream_s
         with self._feed.listening(self._run_id) as listener:
             yield "retry: 1000\n\n"
+            if not await self._in_thread(self._feed.begun):
+                return
             async for text in self._written():
                 yield text
             while loop.time() < end:
