@@ -11,7 +11,7 @@ from orchestration.desk.explaining import explain
 from orchestration.state import RunStatus
 from orchestration.store import listings
 from orchestration.store.listings import Filter
-from orchestration.views import workflow
+from orchestration.views import progress, workflow
 from orchestration.views.progress import Picture
 from orchestration.web.api import cursors
 from orchestration.web.console import Console
@@ -96,6 +96,18 @@ def get_result(console: Desk, _: Viewer, workflow_id: RunId) -> dict[str, Any]:
 def get_progress(console: Desk, _: Viewer, workflow_id: RunId) -> dict[str, Any]:
     """A run in the words of a progress update."""
     return console.read(lambda s: workflow.status(s, workflow_id))
+
+
+@router.get(
+    "/{workflow_id}/picture",
+    summary="A run step by step, for live displays",
+    responses=answers({"run_id": RUN, "status": "running", "progress": 0.5, "steps": []}, 404),
+)
+def get_picture(console: Desk, _: Viewer, workflow_id: RunId) -> dict[str, Any]:
+    """Each step with its branches, fractions and times, also those that are to come."""
+    picture = console.read(lambda s: progress.picture(s, workflow_id))
+    found: dict[str, Any] = PICTURE.dump_python(picture, mode="json")
+    return found
 
 
 @router.post("/{workflow_id}/cancel", summary="End a run", responses=answers(CHANGED, 404, 409))
