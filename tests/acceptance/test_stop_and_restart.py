@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from orchestration.client import Client, Handle
+from orchestration.client import Client
 from orchestration.engine.by import By
 from orchestration.errors import StateError, StoppedError
+from orchestration.handles import Handle
 from orchestration.state import RunStatus, StepStatus
 from orchestration.views import emergency
 from tests.acceptance import stopped_fleet
