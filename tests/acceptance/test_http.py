@@ -17,6 +17,7 @@ from orchestration.store import events
 from orchestration.web.console import Console, opened_console
 from orchestration.web.limits import Limits
 from tests.cli.sample import app as sample
+from tests.eventually import eventually
 from tests.web.streaming import heard, numbers, served
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(240)]
@@ -83,11 +84,17 @@ async def crowd(
     bounds = httpx.Limits(max_connections=CROWD)
     async with httpx.AsyncClient(base_url=place, timeout=PATIENCE_S, limits=bounds) as client:
         tasks = [asyncio.create_task(heard(client, path)) for _ in range(CROWD)]
+        await asyncio.to_thread(eventually, asking, within=PATIENCE_S, what="somebody listens")
         for number in range(HAPPENINGS):
             await asyncio.to_thread(happen, console, run_id, number)
-        threads = sum(each.name == "feed" for each in threading.enumerate())
+        threads = asking()
         await asyncio.to_thread(console.engine.cancel, run_id)
         return [numbers(found) for found in await asyncio.gather(*tasks)], threads
+
+
+def asking() -> int:
+    """How many threads ask the store for streams."""
+    return sum(each.name == "feed" for each in threading.enumerate())
 
 
 def happen(console: Console, run_id: str, number: int) -> None:
