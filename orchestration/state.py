@@ -93,6 +93,7 @@ class Run:
         requester: Who is told about it on the bus; None: nobody.
         attempts_from: From where the attempts of its new branches count.
         system: Whether it goes on during an emergency stop.
+        correlation_id: The message that asked for it, if it was one.
     """
 
     id: str
@@ -106,6 +107,7 @@ class Run:
     requester: str | None = None
     attempts_from: int = 0
     system: bool = False
+    correlation_id: str | None = None
 
     def to(self, status: RunStatus) -> "Run":
         """This run in another status.

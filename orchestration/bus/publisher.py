@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -31,6 +31,7 @@ class Letter:
 
     Attributes:
         tag: What the confirmation is told with; the publisher does not look at it.
+        headers: What it carries beside its body.
     """
 
     exchange: str
@@ -38,6 +39,7 @@ class Letter:
     body: bytes
     tag: Any = None
     priority: int | None = None
+    headers: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +223,10 @@ class Publisher:
             self._last += 1
             self._unconfirmed[self._last] = letter
             properties = pika.BasicProperties(
-                delivery_mode=2, content_type="application/json", priority=letter.priority
+                delivery_mode=2,
+                content_type="application/json",
+                priority=letter.priority,
+                headers=None if letter.headers is None else dict(letter.headers),
             )
             self._channel.basic_publish(
                 letter.exchange, letter.routing_key, letter.body, properties

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
 
+from orchestration import traces
 from orchestration.bus.address import address_in
 from orchestration.clock import SystemClock, new_id
 from orchestration.definitions import App
@@ -36,7 +37,9 @@ def opened_desk(
 
     Raises:
         StoreError: The store cannot be used.
+        ConfigurationError: Traces are asked for, but OpenTelemetry is not installed.
     """
+    traces.begin(settings)
     opened = open_store(url or settings.store_url)
     server = address_in(settings)
     relay = (
@@ -48,3 +51,4 @@ def opened_desk(
     finally:
         relay.close()
         opened.store.close()
+        traces.tracer().flush()

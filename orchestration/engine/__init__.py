@@ -34,8 +34,9 @@ from orchestration.engine.transaction import Rules, Transaction
 from orchestration.engine.yields import NOTHING, Value, Yield
 from orchestration.ports import Clock, Dispatch, Session, Store, Transport
 from orchestration.state import RunStatus
-from orchestration.store import artifacts, counting, shared
+from orchestration.store import artifacts, counting, shared, traces
 from orchestration.store.workers import NewWorker, WorkerRow
+from orchestration.traces import tracer
 
 __all__ = [
     "By", "Claim", "Command", "Engine", "Held", "Key", "Report", "Rules", "Transaction",
@@ -212,7 +213,11 @@ class Engine:
         found = self.store.read(counting.look)
         if found.upto == found.after:
             return 0
-        return self.commit(lambda tx: counting.write(tx.session, found))
+        counted = self.commit(lambda tx: counting.write(tx.session, found))
+        if counted and tracer().on:
+            for trace, run in self.store.read(lambda s: traces.ended(s, found.after, found.upto)):
+                tracer().ended(trace, run)
+        return counted
 
     def forget(self, age: timedelta, keep: int) -> int:
         """Delete one small batch of what ended longer ago than `age`, or beyond `keep` runs."""

@@ -89,7 +89,7 @@ def finish(tx: Transaction, before: Run, run: Run, taken: StepRow | None = None)
 
 def tell_failure(tx: Transaction, run: Run) -> None:
     """Let people know of a run that failed, and why."""
-    reason, failed = runs.get(tx.session, run.id).reason, runs.first_error(tx.session, run.id)
+    reason, failed = runs.get(tx.session, run.id).reason, attempts.first_error(tx.session, run.id)
     if failed is not None:
         error = json.loads(failed[1]) or {}
         reason = reason or f"step {failed[0]}: {error.get('type')}: {error.get('message')}"

@@ -33,6 +33,7 @@ class Claim:
         progress_timeout: Longest silence between two progress reports.
         fans_out: For each step of the plan whether its result is a list.
         configures: Names of the configuration that it may set.
+        correlation_id: The message that asked for the run, if it was one.
     """
 
     key: Key
@@ -46,6 +47,7 @@ class Claim:
     progress_timeout: timedelta | None
     fans_out: Mapping[str, bool]
     configures: tuple[str, ...] = ()
+    correlation_id: str | None = None
 
     @property
     def idempotency_key(self) -> str:
@@ -104,6 +106,7 @@ def as_claim(row: StepRow, run: Run) -> Claim:
         progress_timeout=target.progress_timeout,
         fans_out=run.plan.fans_out,
         configures=tuple(target.configures),
+        correlation_id=run.correlation_id,
     )
 
 

@@ -21,8 +21,9 @@ from orchestration.errors import (
     UnknownCommandError,
 )
 from orchestration.plans import Plan
-from orchestration.store import commands, events, runs
+from orchestration.store import commands, events, runs, traces
 from orchestration.store.commands import Seen
+from orchestration.traces import Trace, tracer
 
 RETRY_AFTER_S = 30.0
 
@@ -39,6 +40,7 @@ class Command:
         system: Whether it goes on during an emergency stop.
         stops: Whether it is an emergency stop, in effect with its acceptance.
         forked_from: The run whose results it takes over; None: it does everything itself.
+        trace: Where it is in a trace; None: nobody traces.
     """
 
     run_id: str
@@ -53,6 +55,7 @@ class Command:
     system: bool = False
     stops: bool = False
     forked_from: str | None = None
+    trace: Trace | None = None
 
     @property
     def digest(self) -> str:
@@ -76,15 +79,17 @@ def prepare(
         RejectedError: It cannot be started, or not like this.
     """
     workflow = workflow_of(app, name)
+    valid, run_id = validated(workflow, parameters), f"{name}_{run_hex[:12]}"
     return Command(
-        run_id=f"{name}_{run_hex[:12]}",
+        run_id=run_id,
         plan=app.plan(workflow),
-        parameters=validated(workflow, parameters),
+        parameters=valid,
         sender=sender,
         priority=workflow.priority,
         needs_slot=not workflow.system,
         system=workflow.system,
         stops=workflow.stops,
+        trace=tracer().send(name, run_id),
     )
 
 
@@ -187,6 +192,8 @@ def submit(tx: Transaction, command: Command) -> str:
         forked_from=command.forked_from,
     )
     runs.insert(tx.session, new, tx.now)
+    if command.trace is not None:
+        traces.put(tx.session, command.run_id, command.trace)
     if command.key is not None:
         seen = Seen(command.digest, command.run_id)
         commands.remember(tx.session, command.sender, command.key, seen, tx.now)

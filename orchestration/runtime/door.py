@@ -30,6 +30,7 @@ from orchestration.messages import (
 from orchestration.settings import Settings
 from orchestration.store import commands
 from orchestration.store.dead_letters import DeadLetter
+from orchestration.traces import tracer
 
 log = logging.getLogger("rabbitmq_orchestration")
 
@@ -49,6 +50,7 @@ class Delivery:
         reason: Why a queue dropped it; None: none has.
         user: Who published it, checked by RabbitMQ; None: it does not say.
         replayed: Whether a person gives it a second chance, and so vouches for it.
+        traceparent: The span of whoever published it; None: it does not say.
     """
 
     queue: str
@@ -58,6 +60,7 @@ class Delivery:
     reason: str | None = None
     user: str | None = None
     replayed: bool = False
+    traceparent: str | None = None
 
     @property
     def copied(self) -> bool:
@@ -126,7 +129,8 @@ class Door:
         if envelope.message_type is not MessageType.COMMAND:
             return received
         try:
-            return replace(received, command=self._command(envelope))
+            with tracer().within(delivery.traceparent):
+                return replace(received, command=self._command(envelope))
         except OrchestrationError as error:
             return replace(received, refusal=error.as_value())
 

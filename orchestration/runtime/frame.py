@@ -7,7 +7,7 @@ import math
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 from pydantic import BaseModel
@@ -24,7 +24,8 @@ from orchestration.ports import Dispatch
 from orchestration.runtime.errand import Attempt, Errand
 from orchestration.runtime.gate import Gate
 from orchestration.runtime.staging import SharedValues, Staging
-from orchestration.store import artifacts
+from orchestration.store import artifacts, traces
+from orchestration.traces import tracer
 
 log = logging.getLogger(__name__)
 
@@ -156,7 +157,7 @@ class Frame:
     def _run(self, errand: Errand) -> None:
         """See each attempt of an errand to its end."""
         while (attempt := errand.attempt) is not None and attempt.claim is not None:
-            with about(attempt.held):
+            with about(attempt.held, attempt.claim), self._traced(attempt.claim):
                 done = self._perform(attempt, attempt.claim, errand)
                 if not done:
                     log.info("%s: its claim was lost, its result is dropped", attempt.held)
@@ -179,12 +180,24 @@ class Frame:
             return self._persist(lambda: self._engine.complete(key, number, value, also, take_on))
         except BaseException as error:  # noqa: BLE001 - the agent's outermost frame
             errand.take_on(None)
+            tracer().failed(error)
             name = type(error).__name__
             permanent = isinstance(error, PermanentError) or name in claim.never_retry
             problem = describe(error)
             return self._persist(
                 lambda: self._engine.fail(key, number, problem, retryable=not permanent)
             )
+
+    def _traced(self, claim: Claim) -> AbstractContextManager[None]:
+        """Tell of an attempt as a part of its run's trace."""
+        if not tracer().on:
+            return nullcontext()
+        run_id, step, branch = claim.key
+        trace = None
+        with suppress(StoreError):  # nothing may raise after a claim
+            trace = self._engine.store.read(lambda s: traces.of_run(s, run_id))
+        name, place = f"{claim.agent}.{claim.action}", {"id": run_id, "step": step}
+        return tracer().attempt(trace, name, {**place, "branch": branch, "attempt": claim.attempt})
 
     def _persist(self, operation: Callable[[], bool]) -> bool:
         """Write how an attempt ended, however long the store is away."""
@@ -226,10 +239,11 @@ class Frame:
         return workflow.parameters.model_validate_json(claim.parameters)
 
 
-def about(held: Held) -> AbstractContextManager[None]:
-    """Let log lines say which attempt they are about."""
+def about(held: Held, claim: Claim | None = None) -> AbstractContextManager[None]:
+    """Let log lines say which attempt they are about, and who asked for it once that is known."""
     (run_id, step, _), attempt = held
-    return logs.about(workflow_id=run_id, step=step, attempt=attempt)
+    asked = None if claim is None else claim.correlation_id
+    return logs.about(workflow_id=run_id, step=step, attempt=attempt, correlation_id=asked)
 
 
 def as_report(attempt: Attempt, claim: Claim) -> Report:

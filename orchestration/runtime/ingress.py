@@ -29,6 +29,7 @@ from orchestration.runtime.election import Election
 from orchestration.runtime.meter import Meter
 from orchestration.settings import Settings
 from orchestration.store import counters
+from orchestration.traces import HEADER
 
 log = logging.getLogger("rabbitmq_orchestration")
 
@@ -151,9 +152,11 @@ class Ingress:
             reason = death_of(properties) if queue == topology.DEAD_QUEUE else None
             key = key_of(method)
             log.debug("received %s on %s, %d bytes", key, queue, len(body))
-            user = properties.user_id
+            user, trace = properties.user_id, traceparent_of(properties)
             self._meter.arrived(queue)
-            self._deliveries.append(Delivery(queue, method.delivery_tag, key, body, reason, user))
+            self._deliveries.append(
+                Delivery(queue, method.delivery_tag, key, body, reason, user, traceparent=trace)
+            )
 
         return receive
 
@@ -235,6 +238,12 @@ def death_of(properties: pika.BasicProperties) -> str:
     deaths = (properties.headers or {}).get("x-death")
     latest = deaths[0] if isinstance(deaths, list) and deaths else None
     return plain(latest.get("reason", DEAD), LONGEST_KEY) if isinstance(latest, dict) else DEAD
+
+
+def traceparent_of(properties: pika.BasicProperties) -> str | None:
+    """The span of whoever published a message, as far as it is a text."""
+    found = (properties.headers or {}).get(HEADER)
+    return found if isinstance(found, str) else None
 
 
 def key_of(method: pika.spec.Basic.Deliver) -> str:

@@ -28,8 +28,9 @@ from orchestration.runtime.lanes import LONGEST_S, PAUSE_S, Lanes
 from orchestration.runtime.refusals import alert, bury
 from orchestration.runtime.turns import Said, choose, routing_key_of, said_of
 from orchestration.state import RunStatus
-from orchestration.store import outbox
+from orchestration.store import outbox, traces
 from orchestration.store.outbox import OutboxRow
+from orchestration.traces import HEADER, tracer
 from orchestration.views import workflow
 
 log = logging.getLogger("rabbitmq_orchestration")
@@ -140,10 +141,21 @@ class Notifier:
                 self._heard.put(said)
                 continue
             log.debug("saying %s", routing_key_of(row))
-            letters.append(Letter(EXCHANGE, routing_key_of(row), body.encode(), said))
+            headers = self._headers(row)
+            letters.append(
+                Letter(EXCHANGE, routing_key_of(row), body.encode(), said, headers=headers)
+            )
         if letters:
             self._echoes.say(len(letters))
             self._publisher.publish(letters)
+
+    def _headers(self, row: OutboxRow) -> dict[str, str] | None:
+        """What lets an agent that is not ours take part in a run's trace."""
+        if row.run_id is None or not tracer().on:
+            return None
+        run_id = row.run_id
+        trace = self._engine.store.read(lambda s: traces.of_run(s, run_id))
+        return None if trace is None else {HEADER: trace.own}
 
     def settle(self) -> None:
         """Write what has become of what we said, so that nobody says it again, then forget it."""

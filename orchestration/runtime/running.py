@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 import dramatiq
 import pika
 
+from orchestration import traces
 from orchestration.bus.address import Address, address_in
 from orchestration.bus.claim import Claim
 from orchestration.bus.publisher import Publisher
@@ -84,6 +85,7 @@ class Running:
         self, setup: Setup, queues: Mapping[str, int], watch: Callable[[], str | None]
     ) -> None:
         settings, clock = setup.settings, SystemClock()
+        traces.begin(settings)
         rules = worker_rules(setup, queues)
         self.opened = self._open(settings.store_url)
         self.store, self._locks, _ = self.opened
@@ -150,6 +152,7 @@ class Running:
             self._locks.close()
         self._relay.close()
         self.store.close()
+        traces.tracer().flush()
 
     def _open(self, url: str) -> Opened:
         """The store, unless workers of another machine use its file."""

@@ -87,6 +87,8 @@ class Settings(BaseModel):
     alpha_vantage_rate: Rates = "25/day,1/second"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     log_format: Literal["console", "json"] = "console"
+    otel_exporter_otlp_endpoint: WebAddress | None = None
+    otel_service_name: str = "fleet-orchestration"
     port: int | None = Field(None, ge=1, le=65535)
     orchestration_host: Bind | None = None
     orchestration_url: WebAddress | None = None

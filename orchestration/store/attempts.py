@@ -90,6 +90,16 @@ def of_run(session: Session, run_id: str) -> list[AttemptRow]:
     return [_read(row) for row in rows]
 
 
+def first_error(session: Session, run_id: str) -> tuple[str, str] | None:
+    """Name and error of the step that failed first in a run."""
+    row = session.one(
+        "SELECT step, error FROM steps WHERE run_id = ? AND status = 'failed'"
+        " AND error IS NOT NULL ORDER BY ended_at, step, branch LIMIT 1",
+        run_id,
+    )
+    return None if row is None else (row[0], row[1])
+
+
 def _read(row: Row) -> AttemptRow:
     values = [*row[:5], bool(row[5]), *map(moment, row[6:8]), *row[8:]]
     return AttemptRow(*values)

@@ -10,6 +10,7 @@ CHILDREN = {
     "events": "id",
     "artifacts": "run_id, digest, chunk",
     "outbox": "id",
+    "traces": "run_id",
 }
 UNUSED_PLANS = "DELETE FROM plans WHERE NOT EXISTS (SELECT 1 FROM runs WHERE plan = digest)"
 SILENT_AGENTS = (

@@ -46,7 +46,7 @@ COLUMNS = (
 )
 DECIDING = (
     "r.id, r.status, r.ending, r.generation, r.tallies, r.parameters, r.rank, r.requester,"
-    " r.system, r.attempts_from, r.plan"
+    " r.system, r.attempts_from, r.correlation_id, r.plan"
 )
 DECISION = f"SELECT {DECIDING} FROM runs r WHERE r.id = ?"
 FROM = "FROM runs r JOIN plans p ON p.digest = r.plan"
@@ -113,7 +113,7 @@ def load(session: Session, run_id: str) -> Run:
 def deciding(session: Session, row: Row) -> Run:
     """One row of `DECIDING`."""
     run_id, status, ending, generation, counts, parameters, rank, requester, *others = row
-    system, attempts_from, plan = others
+    system, attempts_from, correlation_id, plan = others
     return Run(
         id=run_id,
         plan=plans.get(session, plan),
@@ -126,6 +126,7 @@ def deciding(session: Session, row: Row) -> Run:
         requester=requester,
         attempts_from=attempts_from,
         system=bool(system),
+        correlation_id=correlation_id,
     )
 
 
@@ -166,16 +167,6 @@ def advance(session: Session, run_id: str, progress: float) -> None:
     session.run(
         "UPDATE runs SET progress = ? WHERE id = ? AND progress < ?", progress, run_id, progress
     )
-
-
-def first_error(session: Session, run_id: str) -> tuple[str, str] | None:
-    """Name and error of the step that failed first in a run."""
-    row = session.one(
-        "SELECT step, error FROM steps WHERE run_id = ? AND status = 'failed'"
-        " AND error IS NOT NULL ORDER BY ended_at, step, branch LIMIT 1",
-        run_id,
-    )
-    return None if row is None else (row[0], row[1])
 
 
 def set_reason(session: Session, run_id: str, reason: str) -> None:

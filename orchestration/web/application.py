@@ -8,6 +8,7 @@ from orchestration.web.console import Console
 from orchestration.web.feed import Feed
 from orchestration.web.guard import Guard
 from orchestration.web.openapi import describe
+from orchestration.web.traced import Traced
 from orchestration.web.who import Door
 
 ABOUT = """\
@@ -33,6 +34,7 @@ def create_app(console: Console) -> FastAPI:
     for router in (health.router, metrics.router, api.router, reference.router, pages.router):
         app.include_router(router)
     describe(app, console.app)
+    app.add_middleware(Traced)
     app.add_middleware(
         Guard, limits=console.limits, monotonic=console.clock.monotonic, is_open=door.is_open
     )

@@ -1,10 +1,14 @@
 """The frame around every action."""
 
+import logging
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from orchestration import Agent, App, Context, Step, Workflow, logs
+from orchestration.engine.submit import prepare
 from orchestration.errors import PermanentError, StoreError
 from orchestration.state import RunStatus, StepStatus
 from orchestration.testbed import Fleet
@@ -111,4 +115,22 @@ def test_an_undo_has_a_key_of_its_own_in_each_branch(anvil: Anvil) -> None:
     fleet.advance(5 * SECOND)
     assert handle.phase() is RunStatus.FAILED
     assert keys == [f"{handle.workflow_id}:undo.forging[{branch}]" for branch in (2, 1)]
+    fleet.close()
+
+
+def test_lines_of_an_action_say_who_asked_for_it() -> None:
+    seen: list[dict[str, object]] = []
+
+    def log(_context: Context) -> None:
+        seen.append(logs.subject(logging.makeLogRecord({})))
+
+    steps = [Step("first", "smith", "log"), Step("second", "smith", "log", needs=["first"])]
+    flow = Workflow("order", steps=steps)
+    fleet = Fleet(App(agents=[Agent("smith", actions={"log": log})], workflows=[flow]))
+    command = prepare(fleet.app, "order", {}, sender="asker", run_hex="0" * 12)
+    fleet.engine.submit(replace(command, correlation_id="message-7"))
+    fleet.start("order")
+    about = {"workflow_id": command.run_id, "attempt": 1, "correlation_id": "message-7"}
+    assert seen[:2] == [{**about, "step": "first"}, {**about, "step": "second"}]
+    assert "correlation_id" not in seen[2]
     fleet.close()

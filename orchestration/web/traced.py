@@ -1,0 +1,23 @@
+"""What a caller's `traceparent` header says: whose span the runs belong to that he asks for."""
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from orchestration.traces import HEADER, tracer
+
+
+class Traced:
+    """Lets a request belong to its caller's trace, where anybody traces.
+
+    Args:
+        app: What answers it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        known = scope["type"] == "http" and tracer().on
+        with tracer().within(Headers(scope=scope).get(HEADER) if known else None):
+            await self._app(scope, receive, send)
