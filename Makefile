@@ -25,12 +25,15 @@ setup: .venv/.complete ## .venv with everything that check and test need
 run: .venv/.runnable ## validate two trading strategies on real prices, from end to end
 	@$(BIN)/orchestrate run validate_algorithms $(ARGS)
 
-check: setup ## lint, format, types, floors, dependencies
+# bandit leaves to others what they see better: SQL to tests/test_security.py, binding to ruff.
+check: setup ## lint, format, types, floors, dependencies, security
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/deptry .
+	$(BIN)/bandit --quiet --severity-level medium --skip B608,B104 --recursive \
+		orchestration actors trading scheduler.py
 
 format: setup ## put every file in its form
 	$(BIN)/ruff format

@@ -68,9 +68,12 @@ def look(session: Session) -> Uncounted:
     newest = int(row[0] or 0) if row else 0
     found = Uncounted(after, max(after, min(newest, after + BATCH)))
     if found.upto > after:
-        for sql, count in ((MOVED, _moved), (ENDED, _ended), (ATTEMPTED, _attempted)):
-            for each in session.all(sql, after, found.upto):
-                count(found.tally, each)
+        for each in session.all(MOVED, after, found.upto):
+            _moved(found.tally, each)
+        for each in session.all(ENDED, after, found.upto):
+            _ended(found.tally, each)
+        for each in session.all(ATTEMPTED, after, found.upto):
+            _attempted(found.tally, each)
     return found
 
 

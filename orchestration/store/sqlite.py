@@ -252,10 +252,8 @@ class MemoryStore:
 
     def disk_use(self) -> Size:
         """The bytes of its pages."""
-        pages, bytes_ = (
-            self.read(lambda s, p=pragma: s.all(f"PRAGMA {p}")[0][0])  # type: ignore[misc]
-            for pragma in ("page_count", "page_size")
-        )
+        ((pages,),) = self.read(lambda s: s.all("PRAGMA page_count"))
+        ((bytes_,),) = self.read(lambda s: s.all("PRAGMA page_size"))
         return Size(pages * bytes_)
 
     def close(self) -> None:
