@@ -6,7 +6,8 @@ end tells the whole of it.
 """
 
 import secrets
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -45,11 +46,15 @@ class Telemetry:
     Args:
         processor: Where they go.
         name: What the service is called.
+        mask: Takes every configured secret out of a text.
     """
 
     on = True
 
-    def __init__(self, processor: SpanProcessor, name: str) -> None:
+    def __init__(
+        self, processor: SpanProcessor, name: str, mask: Callable[[str], str] = str
+    ) -> None:
+        self._mask = mask
         resource = Resource.create({"service.name": name})
         self._provider = TracerProvider(resource=resource, id_generator=ChosenIds())
         self._provider.add_span_processor(processor)
@@ -87,9 +92,12 @@ class Telemetry:
 
     def failed(self, error: BaseException) -> None:
         """Tell that the attempt that is under way has failed."""
-        span = trace.get_current_span()
-        span.record_exception(error)
-        span.set_status(Status(StatusCode.ERROR, type(error).__name__))
+        span, kind = trace.get_current_span(), type(error).__name__
+        message = traceback.format_exception_only(error)[-1].strip()
+        texts = {"message": message, "stacktrace": "".join(traceback.format_exception(error))}
+        told = {f"exception.{name}": self._mask(text) for name, text in texts.items()}
+        span.add_event("exception", {"exception.type": kind, **told})
+        span.set_status(Status(StatusCode.ERROR, kind))
 
     def ended(self, trace_: Trace, run: Ended) -> None:
         """Tell of a whole run: the first time as the span that its attempts have named."""
@@ -114,9 +122,9 @@ class Telemetry:
         self._provider.force_flush(FLUSH_MS)
 
 
-def exporting(name: str) -> Telemetry:
+def exporting(name: str, mask: Callable[[str], str]) -> Telemetry:
     """Tells spans to where OpenTelemetry's own variables say."""
-    return Telemetry(BatchSpanProcessor(OTLPSpanExporter()), name)
+    return Telemetry(BatchSpanProcessor(OTLPSpanExporter()), name, mask)
 
 
 def context_of(traceparent: str) -> Context:

@@ -131,7 +131,7 @@ def begin(settings: Settings) -> None:
         telemetry = import_module("orchestration.telemetry")
     except ModuleNotFoundError:
         raise ConfigurationError(EXTRA) from None
-    _tracers.append(telemetry.exporting(settings.otel_service_name))
+    _tracers.append(telemetry.exporting(settings.otel_service_name, settings.mask))
 
 
 @contextmanager

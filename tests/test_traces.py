@@ -96,6 +96,16 @@ def test_a_span_says_which_attempt_it_is(exporter: InMemorySpanExporter, fleet: 
     assert told(exporter)["bad"].status.status_code.name == "ERROR"
 
 
+def test_no_secret_gets_into_a_span(fleet: Fleet) -> None:
+    found, mask = InMemorySpanExporter(), load({"POLYGON_API_KEY": "a-long-secret"}).mask
+    fleet.fail_next("smith", "act", OSError("a-long-secret is wrong"))
+    with traces.told_to(Telemetry(SimpleSpanProcessor(found), "tests", mask)):
+        fleet.start("order")
+    (event,) = [event for span in found.get_finished_spans() for event in span.events]
+    assert "a-long-secret" not in str(event.attributes)
+    assert (event.attributes or {})["exception.message"] == "OSError: *** is wrong"
+
+
 def test_a_run_is_told_once_and_its_retry_is_a_part_of_it(
     exporter: InMemorySpanExporter, fleet: Fleet
 ) -> None:
