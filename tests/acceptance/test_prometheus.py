@@ -13,8 +13,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from orchestration.bus.address import Address
 from orchestration.clock import SystemClock
 from orchestration.metrics import CATALOGUE
+from orchestration.runtime.look import rabbitmq_status
 from orchestration.store import outbox
 from orchestration.store.connect import open_store
 from tests.acceptance.node import free_port
@@ -63,6 +65,7 @@ def test_every_expression_yields_series(vhost: str, processes: Processes, tmp_pa
     eventually((place.home / "orchestration.db").exists, within=60)
     web = processes.start(place, *ORCHESTRATE, "web")
     with scraping(f"127.0.0.1:{port}", tmp_path / "prometheus") as server:
+        eventually(lambda: rabbitmq_status(Address(vhost))["is_consuming"], within=60)
         occupy(vhost, place, server)
         asked = asked_by_the_dashboard(f"127.0.0.1:{port}")
         asked += [rule["query"] for rule in server.alerts().values()]
