@@ -6,6 +6,11 @@ JOBS ?= 2
 COVERAGE ?= 95
 SEEDS ?= 1000
 FIRST ?= 0
+KILLS ?= 50
+WORKFLOWS ?= 500
+SEED ?= 1
+STORE ?= sqlite
+REPORT ?= chaos.jsonl
 ARGS ?=
 
 ifndef PYTHON
@@ -13,7 +18,7 @@ PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 /
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 endif
 
-.PHONY: help setup run check format test acceptance test-all bench bench-peers simulate docs screenshots site lock clean
+.PHONY: help setup run check format test acceptance test-all bench bench-peers chaos simulate docs screenshots site lock clean
 .DEFAULT_GOAL := help
 
 help: ## these lines
@@ -60,6 +65,10 @@ bench: setup ## workflows and steps a second, beside bare Dramatiq
 bench-peers: setup .venv-peers/.complete ## ours beside Celery, DBOS, Huey, Procrastinate, in one run; ARGS=--payload 1000
 	@$(BIN)/python -m benchmarks.peers --python .venv-peers/bin/python $(ARGS)
 
+chaos: setup ## the fleet under a killer: KILLS=… WORKFLOWS=… SEED=… STORE=…; REPORT=… keeps its figures
+	CHAOS_KILLS=$(KILLS) CHAOS_WORKFLOWS=$(WORKFLOWS) CHAOS_SEED=$(SEED) CHAOS_STORE=$(STORE) CHAOS_REPORT=$(REPORT) \
+		$(BIN)/python -m pytest -n 0 -q tests/acceptance/test_chaos.py $(ARGS)
+
 simulate: setup ## the engine among faults, SEEDS=… of them from FIRST=…
 	$(BIN)/python -m tests.simulate --seeds $(SEEDS) --first $(FIRST) --jobs $(JOBS)
 
@@ -67,6 +76,7 @@ docs: setup ## draw again what is drawn from the code
 	$(BIN)/python docs/states.py
 	$(BIN)/python docs/metrics.py
 	$(BIN)/python docs/reference.py
+	$(BIN)/python docs/failpoints.py
 	$(BIN)/python docs/record.py
 
 site: setup ## the pages as a site, in site/; a link that leads nowhere fails

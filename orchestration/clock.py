@@ -3,7 +3,13 @@
 import random
 import time
 from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
 from uuid import uuid4
+
+import psutil
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class SystemClock:
@@ -16,6 +22,19 @@ class SystemClock:
     def monotonic(self) -> float:
         """Seconds since some moment before this process, never jumping."""
         return time.monotonic()
+
+    @property
+    def boot(self) -> str:
+        """What this boot of this machine has and no other."""
+        return boot_id()
+
+
+@cache
+def boot_id() -> str:
+    """What this boot of this machine has and no other."""
+    if BOOT_ID.exists():
+        return BOOT_ID.read_text("ascii").strip()
+    return str(psutil.boot_time())
 
 
 def new_id() -> str:

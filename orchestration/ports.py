@@ -12,6 +12,11 @@ Row = tuple[Any, ...]
 class Clock(Protocol):
     """Two clocks: one for people and timers, one for measuring silence."""
 
+    @property
+    def boot(self) -> str:
+        """What this boot of this machine has and no other: its processes share both clocks."""
+        ...
+
     def now(self) -> datetime:
         """The time of day, UTC."""
         ...

@@ -34,6 +34,7 @@ class VirtualClock:
     """A clock that stands still until it is moved."""
 
     at: datetime = BEGINNING
+    boot: str = "virtual"
 
     def now(self) -> datetime:
         """The time of day, UTC."""

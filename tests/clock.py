@@ -7,6 +7,7 @@ class FakeClock:
     """Both clocks of the port `Clock`, moved by hand."""
 
     def __init__(self) -> None:
+        self.boot = "this boot"
         self._now = datetime(2025, 9, 12, 12, 0, tzinfo=UTC)
         self._monotonic = 1_000.0
 

@@ -1,53 +1,90 @@
 """Many seeds of the simulation: `make simulate SEEDS=20000`, or `FIRST=` to begin at another.
 
-Each failing seed is run again with fewer and fewer actions, as long as it still fails.
+Each failing seed is run again with fewer and fewer actions, as long as it still fails. What was
+not tried often enough, a transition or a failpoint, fails the run as well.
 """
 
 import argparse
+import logging
 import os
 import sys
 import time
 import traceback
+from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from typing import NamedTuple
 
-from tests.engine.simulation import Simulation
+from orchestration.store.postgres import PostgresStore
+from tests import databases
+from tests.simulation import coverage
+from tests.simulation.world import Simulation
 
 ACTIONS = 150
 AT_ONCE = 20
+OFTEN = 100  # so often everything must be tried in a run that is long enough to ask for it
+LONG = 10_000
 
 
-class Failure(NamedTuple):
-    """A seed that breaks a promise, and the fewest actions that are known to be enough."""
+class Found(NamedTuple):
+    """What one seed has shown.
+
+    Attributes:
+        trace: The traceback of what broke; None: nothing.
+        actions: The fewest that are known to be enough for that.
+        covered: How often each transition was taken and each failpoint reached.
+    """
 
     seed: int
+    trace: str | None
     actions: int
-    trace: str
+    covered: Counter[str]
 
 
-def play(seed: int, actions: int = ACTIONS) -> str | None:
-    """Run one seed; the traceback of what broke, or None."""
+def play(seed: int, actions: int = ACTIONS) -> Found:
+    """Run one seed in memory."""
+    simulation = Simulation(seed)
+    trace = None
     try:
-        Simulation(seed).run(actions)
+        simulation.run(actions)
     except Exception:  # noqa: BLE001 - whatever breaks is the finding
-        return traceback.format_exc()
-    return None
+        trace = traceback.format_exc()
+    return Found(seed, trace, actions, simulation.covered())
 
 
-def examine(seed: int) -> Failure | None:
+def examine(seed: int) -> Found:
     """Run one seed, and find the fewest actions with which it fails."""
-    trace = play(seed)
-    if trace is None:
-        return None
+    found = play(seed)
     fewest, enough = 0, ACTIONS
-    while fewest < enough:
+    while found.trace is not None and fewest < enough:
         middle = (fewest + enough) // 2
         shorter = play(seed, middle)
-        if shorter is None:
+        if shorter.trace is None:
             fewest = middle + 1
         else:
-            enough, trace = middle, shorter
-    return Failure(seed, enough, trace)
+            enough, found = middle, shorter
+    return found
+
+
+def on_postgres(seeds: range) -> list[Found]:
+    """Run seeds on PostgreSQL, one after the other in one schema."""
+    found = []
+    with databases.schema() as url:
+        for seed in seeds:
+            store, trace = databases.emptied(PostgresStore(url)), None
+            simulation = Simulation(seed, store)
+            try:
+                simulation.run(ACTIONS)
+            except Exception:  # noqa: BLE001 - whatever breaks is the finding
+                trace = traceback.format_exc()
+            found.append(Found(seed, trace, ACTIONS, simulation.covered()))
+            store.close()
+    return found
+
+
+def calm() -> None:
+    """Be quiet for the whole life of this process."""
+    logging.disable(logging.WARNING)
 
 
 def main() -> int:
@@ -56,16 +93,47 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=1_000)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--postgres", action="store_true", help="on a server, not in memory")
     asked = parser.parse_args()
     began = time.monotonic()
-    with ProcessPoolExecutor(asked.jobs) as pool:
-        seeds = range(asked.first, asked.first + asked.seeds)
-        failures = [found for found in pool.map(examine, seeds, chunksize=AT_ONCE) if found]
-    for each in failures:
-        print(f"\nseed {each.seed} fails with {each.actions} actions:\n{each.trace}")
+    seeds = range(asked.first, asked.first + asked.seeds)
+    with ProcessPoolExecutor(asked.jobs, initializer=calm) as pool:
+        if asked.postgres:
+            shares = [seeds[number :: asked.jobs] for number in range(asked.jobs)]
+            results = (found for share in pool.map(on_postgres, shares) for found in share)
+        else:
+            results = (found for found in pool.map(examine, seeds, chunksize=AT_ONCE))
+        failures, covered = tallied(results)
     seconds = time.monotonic() - began
-    print(f"{asked.seeds} seeds, {len(failures)} failures, {seconds:.0f} s", flush=True)
-    return 1 if failures else 0
+    print(f"{asked.seeds} seeds, {failures} failures, {seconds:.0f} s")
+    if asked.postgres:
+        return 1 if failures else 0
+    return 1 if report(covered, asked.seeds) or failures else 0
+
+
+def tallied(results: Iterator[Found]) -> tuple[int, Counter[str]]:
+    """Say of each failure what it was; how many there were, and what all have covered."""
+    failures, covered = 0, Counter[str]()
+    for found in results:
+        covered += found.covered
+        if found.trace is not None:
+            failures += 1
+            print(f"\nseed {found.seed} fails with {found.actions} actions:\n{found.trace}")
+    return failures, covered
+
+
+def report(covered: Counter[str], seeds: int) -> bool:
+    """Say what was tried too rarely, or cannot be; whether there was any."""
+    asked = coverage.every()
+    least = min((covered[name], name) for name in asked)
+    print(f"{len(asked)} transitions and failpoints; rarest: {least[1]}, {least[0]} times")
+    short = coverage.short_of(covered, OFTEN if seeds >= LONG else 0)
+    strange = coverage.beyond(covered)
+    for name in short:
+        print(f"tried too rarely: {name}, not {OFTEN}")
+    for name in strange:
+        print(f"not in any table: {name}")
+    return bool(short or strange)
 
 
 if __name__ == "__main__":

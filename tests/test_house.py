@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from docs import metrics, reference, states
+from docs import failpoints, metrics, reference, states
 from orchestration.state import RunStatus, StepStatus
 from orchestration.store.migrate import known
 
@@ -16,6 +16,7 @@ LOCKS = ("requirements.txt", "requirements-build.txt", "requirements-dev.txt")
 
 def test_the_state_diagrams_are_those_of_the_tables() -> None:
     assert states.PAGE.read_text("utf-8") == states.page(), "run `make docs`"
+    assert failpoints.table() in failpoints.PAGE.read_text("utf-8"), "run `make docs`"
 
 
 def test_every_metric_is_in_the_table_and_no_other() -> None:

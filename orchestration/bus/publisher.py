@@ -13,7 +13,9 @@ from pika.adapters.select_connection import SelectConnection
 from pika.channel import Channel
 from pika.exceptions import AMQPError, ChannelClosedByBroker
 
+from orchestration import failpoints
 from orchestration.errors import ConfigurationError
+from orchestration.failpoints import Failpoint
 
 log = logging.getLogger(__name__)
 
@@ -228,9 +230,11 @@ class Publisher:
                 priority=letter.priority,
                 headers=None if letter.headers is None else dict(letter.headers),
             )
+            failpoints.reach(Failpoint.PUBLISHING)
             self._channel.basic_publish(
                 letter.exchange, letter.routing_key, letter.body, properties
             )
+            failpoints.reach(Failpoint.PUBLISHED)
 
     def _confirmed(self, frame: "pika.frame.Method[pika.spec.Basic.Ack]") -> None:
         method = frame.method
@@ -244,6 +248,7 @@ class Publisher:
         if isinstance(method, pika.spec.Basic.Nack):
             self._give_back(letters, QUEUE_REFUSES)
         else:
+            failpoints.reach(Failpoint.CONFIRMED)
             self._on_confirmed([each.tag for each in letters])
         self._flush()
         if self._is_idle():

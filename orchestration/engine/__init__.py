@@ -6,11 +6,13 @@ crash before it changes nothing; a crash after it leaves rows that are sent agai
 """
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 
+from orchestration import failpoints
 from orchestration.definitions import App
 from orchestration.engine import (
     claim,
@@ -32,6 +34,7 @@ from orchestration.engine.strangers import Strangers
 from orchestration.engine.submit import Command
 from orchestration.engine.transaction import Rules, Transaction
 from orchestration.engine.yields import NOTHING, Value, Yield
+from orchestration.failpoints import Failpoint
 from orchestration.ports import Clock, Dispatch, Session, Store, Transport
 from orchestration.state import RunStatus
 from orchestration.store import artifacts, counting, shared, traces
@@ -63,6 +66,7 @@ class Engine:
         self.rules = rules
         self._transport = transport
         self._allowance, self._strangers = Allowance(), Strangers()
+        self._offset = math.inf
 
     def commit(self, operation: Callable[[Transaction], T]) -> T:
         """Run an operation in one transaction, then send what it noted.
@@ -70,17 +74,23 @@ class Engine:
         Raises:
             StoreError: Nothing was written.
         """
-        value, outgoing = self.store.write(self._attempt(operation))
+        value, outgoing, self._offset = self.store.write(self._attempt(operation))
+        failpoints.reach(Failpoint.TOLD, operation)
         if outgoing:
             self._transport.send(outgoing)
+            failpoints.reach(Failpoint.SENT, operation)
         return value
 
     def commit_many(self, operations: Sequence[Callable[[Transaction], T]]) -> list[T | Exception]:
         """Run each operation as `commit` would, in as few commits as can be."""
         outcomes = self.store.write_many([self._attempt(each) for each in operations])
+        failpoints.reach(Failpoint.TOLD, self.commit_many)
         good = [outcome for outcome in outcomes if not isinstance(outcome, Exception)]
-        if outgoing := [dispatch for _, dispatches in good for dispatch in dispatches]:
+        for _, _, self._offset in good:
+            pass
+        if outgoing := [dispatch for _, dispatches, _ in good for dispatch in dispatches]:
             self._transport.send(outgoing)
+            failpoints.reach(Failpoint.SENT, self.commit_many)
         return [o if isinstance(o, Exception) else o[0] for o in outcomes]
 
     def submit(self, command: Command) -> str:
@@ -192,17 +202,17 @@ class Engine:
                 break
         return fired
 
-    def follow_clock(self, boot: str) -> bool:
-        """Notice that this machine's clock was set, and move every timer with it, once.
+    def follow_clock(self) -> bool:
+        """Move every timer with this machine's clock, once, if it was set since our last commit.
 
-        Args:
-            boot: What distinguishes this boot of this machine, whose processes share a clock.
+        Every other transaction does that first, too; this one does nothing else.
 
         Returns:
-            Whether it was: then this is no moment for judging who is late.
+            Whether it was.
         """
-        offset = self.clock.now().timestamp() - self.clock.monotonic()
-        return self.commit(lambda tx: sweep.follow_clock(tx, boot, offset))
+        before = self._offset
+        self.commit(lambda _: None)
+        return before < math.inf and sweep.is_jump(before, self._offset)
 
     def refill(self) -> None:
         """Let go what could go."""
@@ -290,17 +300,26 @@ class Engine:
 
     def _attempt(
         self, operation: Callable[[Transaction], T]
-    ) -> Callable[[Session], tuple[T, list[Dispatch]]]:
-        """The operation with its own transaction, and what leaves once that is committed."""
+    ) -> Callable[[Session], tuple[T, list[Dispatch], float]]:
+        """The operation in a transaction, what leaves after it, and by which clock it was made."""
 
-        def attempt(session: Session) -> tuple[T, list[Dispatch]]:
+        def attempt(session: Session) -> tuple[T, list[Dispatch], float]:
             kept = self._allowance, self._strangers
             tx = Transaction(session, self.clock.now(), self.rules, *kept)
+            offset = self._keep_up(tx)
             value = operation(tx)
             dispatch.settle_queues(tx)
-            return value, tx.outgoing
+            failpoints.reach(Failpoint.DECIDED, operation)
+            return value, tx.outgoing, offset
 
         return attempt
+
+    def _keep_up(self, tx: Transaction) -> float:
+        """Move the timers that are there before one is written by a clock that was just set."""
+        offset = tx.now.timestamp() - self.clock.monotonic()
+        if sweep.is_jump(self._offset, offset):
+            return sweep.follow_clock(tx, self.clock.boot, offset)
+        return self._offset
 
     def _keep_large(self, key: Key, attempt: int, text: str) -> str:
         """Write a large result ahead of its completion, in short transactions."""

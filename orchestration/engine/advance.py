@@ -81,10 +81,20 @@ def finish(tx: Transaction, before: Run, run: Run, taken: StepRow | None = None)
         events.add(tx.session, run.id, tx.now, f"run.{run.status}")
         tx.slot_freed = True
     if run.status.ended and not before.status.ended:
-        tell(tx, run, outbox.FINAL)
+        tell_end(tx, run)
         if run.status is RunStatus.FAILED:
             tell_failure(tx, run)
     return run
+
+
+def tell_end(tx: Transaction, run: Run) -> None:
+    """Let a run's requester be told the end, after all that was to be told before.
+
+    The end of an earlier generation may not have been told yet: it would keep its place in line.
+    """
+    if run.generation > 1:
+        outbox.withdraw(tx.session, outbox.FINAL, run.id)
+    tell(tx, run, outbox.FINAL)
 
 
 def tell_failure(tx: Transaction, run: Run) -> None:

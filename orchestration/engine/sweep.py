@@ -199,19 +199,21 @@ def forget(tx: Transaction, age: timedelta, keep: int) -> int:
     return rows + retention.forget_old(tx.session, before, BATCH)
 
 
-def follow_clock(tx: Transaction, boot: str, offset: float) -> bool:
-    """Move every timer when wall clock minus monotonic clock has jumped; whether it had."""
+def is_jump(before: float, offset: float) -> bool:
+    """Whether wall clock minus monotonic clock has changed by more than clocks drift."""
+    return abs(offset - before) > LARGEST_DRIFT_S
+
+
+def follow_clock(tx: Transaction, boot: str, offset: float) -> float:
+    """Move every timer when wall clock minus monotonic clock has jumped; the offset that holds."""
     agreed = control.clock_offset(tx.session, boot)
-    if agreed is None:
-        control.set_clock_offset(tx.session, boot, offset)
-        return False
-    jump = offset - agreed
-    if abs(jump) <= LARGEST_DRIFT_S:
-        return False
-    timers.shift(tx.session, jump)
+    if agreed is not None and not is_jump(agreed, offset):
+        return agreed
+    if agreed is not None:
+        timers.shift(tx.session, offset - agreed)
+        events.add(tx.session, "", tx.now, "clock.jumped", detail=f"{offset - agreed:+.1f} s")
     control.set_clock_offset(tx.session, boot, offset)
-    events.add(tx.session, "", tx.now, "clock.jumped", detail=f"{jump:+.1f} s")
-    return True
+    return offset
 
 
 def error_json(kind: str, message: str) -> str:

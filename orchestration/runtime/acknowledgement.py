@@ -10,6 +10,9 @@ from dramatiq.errors import BrokerConnectionError
 from dramatiq.middleware import Middleware
 from typing_extensions import override
 
+from orchestration import failpoints
+from orchestration.failpoints import Failpoint
+
 _current = threading.local()
 
 
@@ -38,8 +41,10 @@ def settle() -> None:
     Where the connection is gone the broker delivers it again, and the claim refuses it.
     """
     message = _current.message
+    failpoints.reach(Failpoint.ACKNOWLEDGING)
     with suppress(BrokerConnectionError):
         vars(message)["delivered_by"].ack(message)
+    failpoints.reach(Failpoint.ACKNOWLEDGED)
 
 
 def keep() -> None:

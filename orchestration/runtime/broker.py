@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 TICK_TTL_MS = 10_000
 MOST_TICKS = 100
 NOT_FOUND = 404
+QUORUM = {"x-queue-type": "quorum"}
 SHAPES: dict[str, type | tuple[type, ...]] = {
     "queue_name": str,
     "actor_name": str,
@@ -122,9 +123,11 @@ class HardRabbitmqBroker(RabbitmqBroker):
 
     Attributes:
         claim: What each connection that consumes has to make first; None: nothing.
+        queue_type: `quorum` where agents' queues are to be kept by several nodes.
     """
 
     claim: Claim | None = None
+    queue_type = "classic"
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -174,7 +177,7 @@ class HardRabbitmqBroker(RabbitmqBroker):
         arguments: dict[str, Any] = super()._build_queue_arguments(  # type: ignore[no-untyped-call]
             queue_name
         )
-        return arguments
+        return arguments if self.queue_type == "classic" else arguments | QUORUM
 
     @override
     def _declare_dq_queue(self, queue_name: str) -> None:
@@ -190,16 +193,21 @@ class HardStubBroker(StubBroker):
         return _HardStubConsumer(queue_name, queue, dead, prefetch, timeout)
 
 
-def make_broker(address: Address | str | None, middleware: list[Middleware]) -> dramatiq.Broker:
+def make_broker(
+    address: Address | str | None, middleware: list[Middleware], queue_type: str = "classic"
+) -> dramatiq.Broker:
     """A broker for RabbitMQ at an address, or for this process alone."""
     if address is None:
         return HardStubBroker(middleware=middleware)
     found = Address(address) if isinstance(address, str) else address
-    return rabbitmq_broker(found, middleware)
+    return rabbitmq_broker(found, middleware, queue_type)
 
 
-def rabbitmq_broker(address: Address, middleware: list[Middleware]) -> dramatiq.Broker:
+def rabbitmq_broker(
+    address: Address, middleware: list[Middleware], queue_type: str = "classic"
+) -> dramatiq.Broker:
     """A broker for RabbitMQ."""
     broker = HardRabbitmqBroker(url=address.url, confirm_delivery=True, middleware=middleware)
     broker.parameters = address.parameters("orchestration worker")
+    broker.queue_type = queue_type
     return broker

@@ -16,12 +16,14 @@ from functools import partial
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
 
+from orchestration import failpoints
 from orchestration.bus import topology
 from orchestration.bus.claim import Claim
 from orchestration.bus.trouble import NO_CONNECTION
 from orchestration.definitions import App
 from orchestration.engine import Engine, intake
 from orchestration.errors import OtherStoreError, StoreError
+from orchestration.failpoints import Failpoint
 from orchestration.messages import Envelope, plain
 from orchestration.ports import Locks
 from orchestration.runtime.door import LONGEST_KEY, Delivery, Door, Operation
@@ -172,7 +174,9 @@ class Ingress:
         self._tag = batch[-1].tag if batch else self._tag
         if pairs or self._is_commit_due():
             self._commit(pairs)
+            failpoints.reach(Failpoint.ACCEPTED)
             channel.basic_ack(self._tag, multiple=True)
+            failpoints.reach(Failpoint.TAKEN)
             self._meter.settled(self._unacknowledged)
             self._unacknowledged = 0
         if tally := self._meter.take():

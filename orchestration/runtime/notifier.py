@@ -15,10 +15,12 @@ from itertools import zip_longest
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeVar
 
+from orchestration import failpoints
 from orchestration.bus.publisher import Letter, Refusal
 from orchestration.engine import Engine
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import StoreError
+from orchestration.failpoints import Failpoint
 from orchestration.logs import about
 from orchestration.messages import EXCHANGE, MessageType, compose
 from orchestration.ports import Locks, Session
@@ -164,6 +166,7 @@ class Notifier:
         self._dead += [each for each in refusals if each.for_good]
         refusing = [each for each in refusals if not each.for_good and self._step_back(each)]
         if self._confirmed or self._dead:
+            failpoints.reach(Failpoint.FORGETTING)
             self._engine.commit(self._forget)
         for said in (*self._confirmed, *(each.letter.tag for each in self._dead)):
             self._unconfirmed.pop(said.id, None)

@@ -68,7 +68,7 @@ def serve(app: App, found: settings.Settings) -> Host:
     # Not to Dramatiq's pipe: it fills when the master is dead, and blocks every thread that logs.
     logs.configure(found.log_level, found.log_format, found.mask, sys.__stderr__)
     lifecycle = Lifecycle()
-    broker = make_broker(address, [CurrentMessage(), lifecycle])
+    broker = make_broker(address, [CurrentMessage(), lifecycle], found.rabbitmq_queue_type)
     dramatiq.set_broker(broker)
     lifecycle.host = Host(Setup(app, found, broker, server=address))
     return lifecycle.host

@@ -22,6 +22,7 @@ from orchestration.engine import Engine
 from orchestration.engine.transaction import Rules
 from orchestration.errors import OrchestrationError, StoreError
 from orchestration.messages import EXCHANGE
+from orchestration.ports import Locks
 from orchestration.runtime.access import FleetAccess
 from orchestration.runtime.alerter import Alerter, Nowhere, Targets
 from orchestration.runtime.backlog import Backlog
@@ -42,7 +43,10 @@ from orchestration.runtime.writing import rules_of
 from orchestration.settings import Settings
 from orchestration.store import control
 from orchestration.store.connect import Opened, open_store
+from orchestration.store.presence import FileLocks
 from orchestration.store.workers import NewWorker
+
+log = logging.getLogger(__name__)
 
 FORGETTING_S = 1.0
 
@@ -93,7 +97,8 @@ class Running:
         self._relay = make_relay(setup)
         self.engine = Engine(self.store, self._relay, clock, rules)
         self.frame = Frame(setup.app, self.engine, FleetAccess(self.engine))
-        self.sweeper = Sweeper(self.engine, self._locks)
+        self._proof = own_proof(settings, self._locks)
+        self.sweeper = Sweeper(self.engine, self._locks, self._proof)
         self.monitor = Monitor(self.engine, settings.timeout_threshold)
         self._alerter = self._make_alerter(setup)
         self._timetable = Timetable(self.engine, setup.app)
@@ -101,6 +106,8 @@ class Running:
         self._worker = describe_worker(rules, settings.transport, queues)
         self._bus: Sequence[Ingress | Notifier] = ()
         self._locks.hold(rules.me)
+        if self._proof is not None:
+            self._proof.hold(rules.me)
         self.sweeper.bury()
         self.engine.join(self._worker, setup.app, self.sweeper.dead())
         self._keeper = Keeper(
@@ -149,6 +156,8 @@ class Running:
         if not self.frame.held():
             self.engine.depart(self._worker.id)
             self._locks.release(self._worker.id)
+            if self._proof is not None:
+                self._proof.release(self._worker.id)
             self._locks.close()
         self._relay.close()
         self.store.close()
@@ -226,6 +235,17 @@ class Running:
         for part in parts:
             part.start()
         return parts
+
+
+def own_proof(settings: Settings, locks: Locks) -> FileLocks | None:
+    """Files that prove a death on this machine at once, where the store's own locks need time."""
+    if not locks.proof_s:
+        return None
+    try:
+        return FileLocks(settings.orchestration_home / "alive")
+    except OSError as error:
+        log.warning("deaths on this machine are seen later: %s", error)
+        return None
 
 
 def worker_rules(setup: Setup, queues: Mapping[str, int]) -> Rules:

@@ -42,7 +42,7 @@ def serving_on(address: Address, app: App, settings: Settings) -> Iterator[Host]
         StoreError: The store cannot be used.
     """
     prepare_broker(address)
-    broker = rabbitmq_broker(address, [CurrentMessage()])
+    broker = rabbitmq_broker(address, [CurrentMessage()], settings.rabbitmq_queue_type)
     with (
         hosted(Setup(app, settings, broker, server=address)) as host,
         ticking(broker, settings),

@@ -3,28 +3,18 @@
 import logging
 from collections.abc import Iterable
 from datetime import timedelta
-from pathlib import Path
-
-import psutil
 
 from orchestration.engine import Engine
-from orchestration.engine.sweep import LARGEST_DRIFT_S
+from orchestration.engine.sweep import is_jump
 from orchestration.liveness import MISSED_AFTER_S, Observer
 from orchestration.ports import Locks
 from orchestration.store import control, steps, stops, workers
+from orchestration.store.presence import FileLocks
 from orchestration.store.workers import WorkerRow
 
 log = logging.getLogger(__name__)
 
 COUNTING_S = 0.25
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-
-
-def boot_id() -> str:
-    """What this boot of this machine has and no other."""
-    if BOOT_ID.exists():
-        return BOOT_ID.read_text("ascii").strip()
-    return str(psutil.boot_time())
 
 
 class Sweeper:
@@ -33,13 +23,14 @@ class Sweeper:
     Args:
         engine: Where what is found is written.
         locks: Proof of death.
+        proof: Quicker proof for processes of this machine, where that of the locks needs time.
     """
 
-    def __init__(self, engine: Engine, locks: Locks) -> None:
+    def __init__(self, engine: Engine, locks: Locks, proof: FileLocks | None = None) -> None:
+        self._proof = proof
         self._engine = engine
         self._locks = locks
         self._observer = Observer()
-        self._boot = boot_id()
         self._clock_offset = self._offset()
 
     def is_due(self, period: timedelta) -> bool:
@@ -65,16 +56,16 @@ class Sweeper:
 
     def follow_clock(self) -> bool:
         """Move every timer with this machine's clock if that was set; whether it was."""
-        self._clock_offset = self._offset()
-        if self._engine.follow_clock(self._boot):
-            log.warning("this machine's clock was set: timers were moved with it")
-            return True
-        return False
+        before, self._clock_offset = self._clock_offset, self._offset()
+        if not is_jump(before, self._clock_offset):
+            return False
+        self._engine.follow_clock()
+        log.warning("this machine's clock was set: timers were moved with it")
+        return True
 
     def fire_timers(self) -> None:
         """Act on wake-ups that have come; costs one read when there are none."""
-        if abs(self._offset() - self._clock_offset) > LARGEST_DRIFT_S:
-            self.follow_clock()
+        if self.follow_clock():
             return
         now, scope = self._engine.clock.now(), self._engine.rules.scope
         if self._engine.store.read(lambda s: steps.is_any_due(s, now, scope)):
@@ -101,10 +92,12 @@ class Sweeper:
         beats = {row.id: row.beat for row in others.values()}
         silent = self._observer.look(beats, self._engine.clock.monotonic())
         dead = {worker for worker in free if still_s(worker) >= self._locks.proof_s}
-        for worker in dead:
+        if self._proof is not None:
+            dead |= set(filter(self._proof.shows_death, free))
+        for worker in sorted(dead):
             self._took_over(others[worker], "died", self._engine.leave(others[worker]))
         silent |= {worker for worker in free if still_s(worker) >= MISSED_AFTER_S}
-        for worker in silent - dead:
+        for worker in sorted(silent - dead):
             held = self._engine.store.read(
                 lambda s, w=worker: steps.owned_by(s, w, self._engine.rules.scope)  # type: ignore[misc]
             )

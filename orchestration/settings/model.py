@@ -56,6 +56,7 @@ class Settings(BaseModel):
     rabbitmq_ca_file: Path | None = None
     rabbitmq_cert_file: Path | None = None
     rabbitmq_key_file: Path | None = None
+    rabbitmq_queue_type: Literal["classic", "quorum"] = "classic"
     max_concurrent_workflows: int = Field(5, ge=1)
     workflow_timeout: Seconds = timedelta(minutes=15)
     heartbeat_interval: Seconds = timedelta(seconds=15)

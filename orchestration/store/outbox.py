@@ -63,6 +63,11 @@ def notice(session: Session, what: str, run_id: str, now: datetime) -> None:
     )
 
 
+def withdraw(session: Session, what: str, run_id: str) -> None:
+    """Drop what a run's requester was to be told, if it was not told yet."""
+    session.run("DELETE FROM outbox WHERE topic = ?", f"{what}:{run_id}")
+
+
 def lanes(session: Session, last: str, limit: int) -> list[str]:
     """For whom there is something, by name, from one name on; each is found by one step."""
     rows = session.all(

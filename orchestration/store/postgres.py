@@ -12,7 +12,9 @@ from typing import Any, LiteralString, TypeVar
 
 import psycopg
 
+from orchestration import failpoints
 from orchestration.errors import StoreError
+from orchestration.failpoints import Failpoint
 from orchestration.ports import Row, Session, Size
 from orchestration.store import migrate
 from orchestration.store.group import CLOSED, Group, Operation, Work
@@ -189,11 +191,15 @@ def transaction(link: Link, begin: LiteralString) -> "Iterator[psycopg.Connectio
     connection.execute(begin)
     try:
         yield connection
+        if begin is BEGIN_WRITE:
+            failpoints.reach(Failpoint.COMMITTING)
         connection.execute("COMMIT")
     except BaseException:
         if link.is_up():
             connection.execute("ROLLBACK")
         raise
+    if begin is BEGIN_WRITE:
+        failpoints.reach(Failpoint.COMMITTED)
 
 
 def is_to_blame(error: Exception) -> bool:

@@ -63,6 +63,10 @@ class FileLocks:
             os.close(descriptor)
         return True
 
+    def shows_death(self, name: str) -> bool:
+        """Whether its holder locked a file here, and is dead; False for who never came here."""
+        return self._path(name).exists() and self.is_free(name)
+
     def close(self) -> None:
         """What is still held is held until this process ends."""
 

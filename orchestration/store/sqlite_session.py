@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from orchestration import failpoints
 from orchestration.errors import StoreError
+from orchestration.failpoints import Failpoint
 from orchestration.ports import Row
 from orchestration.store.group import Operation
 
@@ -74,11 +76,13 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
+        failpoints.reach(Failpoint.COMMITTING)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+    failpoints.reach(Failpoint.COMMITTED)
 
 
 def run_all(connection: sqlite3.Connection, operations: Sequence[Operation]) -> list[Any]:

@@ -139,6 +139,11 @@ def repetition(
 
 def recoveries(lines: Sequence[Line]) -> list[float]:
     """Seconds from each kill to the next start of every branch that it cut off."""
+    return sorted(seconds for _, seconds in comebacks(lines))
+
+
+def comebacks(lines: Sequence[Line]) -> list[tuple[float, float]]:
+    """When each kill was that cut a branch off, and seconds from it to that branch's next start."""
     found = []
     for at, kill in enumerate(lines):
         if kill.what != KILLED:
@@ -148,5 +153,5 @@ def recoveries(lines: Sequence[Line]) -> list[float]:
         for line in lines[at:]:
             if line.what == START and line.key in cut:
                 cut.discard(line.key)
-                found.append(line.at - kill.at)
-    return sorted(found)
+                found.append((kill.at, line.at - kill.at))
+    return found

@@ -83,10 +83,10 @@ class TestClock:
         worker = fleet.worker()
         run_id = fleet.start("chain")
         worker.take()
-        assert not fleet.client.follow_clock("boot")
+        assert not fleet.client.follow_clock()
         fleet.clock.jump(5 * HOUR)
-        assert fleet.client.follow_clock("boot")
-        assert not worker.engine.follow_clock("boot")
+        assert fleet.client.follow_clock()
+        assert worker.engine.follow_clock()
         assert fleet.client.fire_timers() == 0
         assert fleet.row(run_id, "first").status is S.RUNNING
         assert fleet.advance(10 * MINUTE) == 1
@@ -96,31 +96,46 @@ class TestClock:
         worker = fleet.worker()
         run_id = fleet.start("chain")
         worker.take()
-        fleet.client.follow_clock("boot")
+        fleet.client.follow_clock()
         fleet.clock.jump(-5 * HOUR)
-        assert fleet.client.follow_clock("boot")
+        assert fleet.client.follow_clock()
         fleet.advance(10 * MINUTE)
         assert fleet.outcomes(run_id) == ["timed_out"]
 
+    @pytest.mark.parametrize("jump", [5 * HOUR, -5 * HOUR])
+    def test_a_timer_that_is_written_by_the_new_clock_is_not_moved_with_those_before(
+        self, fleet: Fleet, jump: timedelta
+    ) -> None:
+        worker = fleet.worker()
+        fleet.clock.jump(jump)
+        run_id = fleet.start("chain")
+        worker.take()
+        fleet.client.follow_clock()
+        assert fleet.advance(9 * MINUTE) == 0
+        assert fleet.advance(1 * MINUTE) == 1
+        assert fleet.outcomes(run_id) == ["timed_out"]
+
     def test_a_small_correction_is_no_jump(self, fleet: Fleet) -> None:
-        fleet.client.follow_clock("boot")
+        fleet.client.follow_clock()
         fleet.clock.jump(4 * SECOND)
-        assert not fleet.client.follow_clock("boot")
+        assert not fleet.client.follow_clock()
 
     def test_after_a_restart_of_the_machine_there_is_nothing_to_compare(self, fleet: Fleet) -> None:
-        fleet.client.follow_clock("boot")
+        fleet.client.follow_clock()
         fleet.clock.jump(5 * HOUR)
-        assert not fleet.client.follow_clock("another boot")
-        assert self.offset(fleet, "boot") is None
+        fleet.clock.boot = "another boot"
+        again = fleet.engine("client again")
+        assert not again.follow_clock()
+        assert self.offset(fleet, "this boot") is None
         assert self.offset(fleet, "another boot") is not None
 
     def test_a_jump_alone_takes_nothing_over(self, fleet: Fleet) -> None:
         worker = fleet.worker()
         run_id = fleet.start("chain")
         claim = worker.take()
-        fleet.client.follow_clock("boot")
+        fleet.client.follow_clock()
         fleet.clock.jump(timedelta(days=365))
-        fleet.client.follow_clock("boot")
+        fleet.client.follow_clock()
         fleet.client.fire_timers()
         assert worker.complete(claim)
         assert fleet.work_off(worker) == ["second[0]"]

@@ -10,7 +10,7 @@ from orchestration.engine.control import fingerprint
 from orchestration.errors import NotFoundError, StateError
 from orchestration.plans import Retry
 from orchestration.state import RunStatus, StepStatus
-from orchestration.store import steps
+from orchestration.store import outbox, steps
 from tests.engine.conftest import MakeFleet
 from tests.engine.fleet import HOUR, MINUTE, SECOND, Fleet, step, workflow
 
@@ -354,3 +354,19 @@ class TestRetrying:
         assert not worker.complete(old, "old")
         worker.complete(new, "new")
         assert fleet.result(run_id, "first") == ["new"]
+
+
+def test_the_end_of_a_retried_run_is_told_last_though_its_first_end_was_not_told_yet(
+    fleet_of: MakeFleet,
+) -> None:
+    fleet = fleet_of(workflow("job", step("a")))
+    run_id = fleet.start("job", requester="mgmt")
+    fleet.client.cancel(run_id)
+    fleet.store.write(
+        lambda s: s.run("DELETE FROM outbox WHERE topic LIKE 'progress:%'")
+    )  # is told
+    fleet.client.retry(run_id)
+    fleet.work_off(fleet.worker())
+    assert fleet.status(run_id) is R.COMPLETED
+    topics = [row.topic for row in fleet.read(lambda s: outbox.first_of(s, "mgmt", 10))]
+    assert topics == [f"progress:{run_id}", f"final:{run_id}"]

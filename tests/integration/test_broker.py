@@ -67,10 +67,20 @@ def module_vhost() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(params=["stub", pytest.param("rabbitmq", marks=pytest.mark.rabbitmq)])
+@pytest.fixture(scope="module")
+def quorum_vhost() -> Iterator[str]:
+    with fresh_vhost() as url:
+        yield url
+
+
+VHOSTS = {"classic": "module_vhost", "quorum": "quorum_vhost"}
+ON_RABBITMQ = [pytest.param(kind, marks=pytest.mark.rabbitmq) for kind in VHOSTS]
+
+
+@pytest.fixture(params=["stub", *ON_RABBITMQ])
 def broker(request: pytest.FixtureRequest) -> Iterator[dramatiq.Broker]:
-    url = request.getfixturevalue("module_vhost") if request.param == "rabbitmq" else None
-    found = make_broker(url, [CurrentMessage()])
+    url = request.getfixturevalue(VHOSTS[request.param]) if request.param in VHOSTS else None
+    found = make_broker(url, [CurrentMessage()], request.param)
     found.declare_queue(QUEUE)
     if isinstance(found, HardRabbitmqBroker):
         found.ensure_queues()

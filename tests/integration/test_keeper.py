@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
+from orchestration.clock import BOOT_ID, boot_id
 from orchestration.engine import Engine
 from orchestration.errors import StoreError
 from orchestration.runtime import keeper as keepers
 from orchestration.runtime.monitor import Monitor
-from orchestration.runtime.sweeper import BOOT_ID, boot_id
 from orchestration.state import RunStatus, StepStatus
 from orchestration.store import agents, alerts, workers
 from tests.clock import FakeClock
@@ -206,8 +206,8 @@ def test_nobody_sweeps_twice_within_the_period(workshop: Workshop) -> None:
 
 
 def test_a_machine_without_a_boot_id_has_its_boot_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestration.runtime.sweeper.BOOT_ID", BOOT_ID / "missing")
-    assert float(boot_id()) > 0
+    monkeypatch.setattr("orchestration.clock.BOOT_ID", BOOT_ID / "missing")
+    assert float(boot_id.__wrapped__()) > 0
 
 
 def status_of(engine: Engine) -> str:

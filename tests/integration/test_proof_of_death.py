@@ -1,15 +1,17 @@
 """Where a free lock alone proves no death: locks of a session that may end before its process."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from orchestration.errors import StoreError
 from orchestration.liveness import MISSED_AFTER_S, SILENT_AFTER_S
 from orchestration.runtime.election import Election
+from orchestration.runtime.sweeper import Sweeper
 from orchestration.state import StepStatus
 from orchestration.store import attempts, workers
-from orchestration.store.presence import MemoryLocks
+from orchestration.store.presence import FileLocks, MemoryLocks
 from tests.clock import FakeClock
 from tests.integration.workshop import Anvil, Workshop
 
@@ -81,6 +83,31 @@ def test_a_dead_worker_is_buried_once_its_beat_has_stood_still_for_long_enough(
     assert is_present(workshop)
     pass_time(clock, 4, other)
     assert not is_present(workshop)
+
+
+def test_a_death_on_this_machine_is_proven_at_once_by_its_file(
+    workshop: Workshop, locks: SessionLocks, tmp_path: Path
+) -> None:
+    other = workshop.beside()
+    proof = FileLocks(tmp_path)
+    sweeper = Sweeper(other.engine, locks, proof)
+    locks.lose(workshop.me)
+    sweeper.bury()
+    assert is_present(workshop), "it never locked a file here"
+    (tmp_path / f"{workshop.me}.lock").touch()
+    sweeper.bury()
+    assert not is_present(workshop)
+
+
+def test_who_holds_his_file_lives_though_his_session_was_lost(
+    workshop: Workshop, locks: SessionLocks, tmp_path: Path
+) -> None:
+    proof = FileLocks(tmp_path)
+    proof.hold(workshop.me)
+    locks.lose(workshop.me)
+    Sweeper(workshop.beside().engine, locks, proof).bury()
+    assert is_present(workshop)
+    proof.release(workshop.me)
 
 
 def test_an_attempt_is_lost_before_the_death_is_proven_but_counts_as_acting_until_then(

@@ -1,0 +1,209 @@
+"""Ways to break the engine on purpose: the simulation is worth as much as it finds of them.
+
+Each is a fault that a hand could make in one place. It is made by a patch, for as long as a test
+looks; how many seeds it takes until the simulation sees it is the measure.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from datetime import timedelta
+from typing import Any
+from unittest.mock import Mock, patch
+
+from orchestration.engine import Engine, claim, membership, sweep
+from orchestration.engine.transaction import Transaction
+from orchestration.liveness import SILENT_AFTER_S, Observer
+from orchestration.ports import Session
+from orchestration.runtime import ingress, notifier, sweeper
+from orchestration.state import Run, StepStatus
+from orchestration.store import attempts, commands, outbox, runs, steps, undo, workers
+from orchestration.store.steps import StepRow
+
+Mutant = Callable[[], AbstractContextManager[Any]]
+MUTANTS: dict[str, Mutant] = {}
+
+
+def mutant(make: Callable[[], Iterator[None]]) -> Mutant:
+    """Keep a mutant under its name."""
+    found = contextmanager(make)
+    MUTANTS[make.__name__.replace("_", " ")] = found
+    return found
+
+
+@mutant
+def fence_dropped() -> Iterator[None]:
+    """Whoever completes an attempt is believed, whether or not he still has it."""
+
+    def is_mine(_tx: Transaction, row: StepRow, _attempt: int) -> bool:
+        return row.status is StepStatus.RUNNING
+
+    with patch.object(claim, "is_mine", is_mine):
+        yield
+
+
+@mutant
+def publish_before_commit() -> Iterator[None]:
+    """Messages leave from within the transaction."""
+    attempt = Engine._attempt  # noqa: SLF001 - what is broken here
+
+    def early(self: Engine, operation: Any) -> Any:
+        inner = attempt(self, operation)
+
+        def sending(session: Session) -> Any:
+            value, outgoing, *rest = inner(session)
+            if outgoing:
+                self._transport.send(outgoing)
+            return (value, [], *rest)
+
+        return sending
+
+    with patch.object(Engine, "_attempt", early):
+        yield
+
+
+@mutant
+def acknowledged_before_commit() -> Iterator[None]:
+    """The ingress lets RabbitMQ forget a batch that is not written yet."""
+    commit, handle = ingress.Ingress._commit, ingress.Ingress._handle  # noqa: SLF001
+    channels: list[Any] = []
+
+    def handling(self: Any, channel: Any) -> bool:
+        channels[:] = [channel]
+        return handle(self, Mock())
+
+    def committing(self: Any, pairs: Any) -> None:
+        channels[0].basic_ack(self._tag, multiple=True)
+        commit(self, pairs)
+
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(ingress.Ingress, "_handle", handling))
+        stack.enter_context(patch.object(ingress.Ingress, "_commit", committing))
+        yield
+
+
+@mutant
+def outbox_row_deleted_before_the_confirm() -> Iterator[None]:
+    """What is published is forgotten, whether or not RabbitMQ has it."""
+    tick = notifier.Notifier.tick
+
+    def ticking(self: Any) -> None:
+        tick(self)
+        spoken = [(said.id, said.version) for said in self._unconfirmed.values()]
+        self._engine.commit(lambda tx: outbox.said(tx.session, spoken))
+
+    with patch.object(notifier.Notifier, "tick", ticking):
+        yield
+
+
+@mutant
+def sweep_skipped() -> Iterator[None]:
+    """Nobody acts on timers."""
+    with patch.object(Engine, "fire_timers", lambda _self: 0):
+        yield
+
+
+@mutant
+def lease_that_never_expires() -> Iterator[None]:
+    """Who is silent keeps what he holds."""
+    with patch.object(Observer, "look", lambda *_: set()):
+        yield
+
+
+@mutant
+def deduplication_without_the_sender() -> Iterator[None]:
+    """A key that anybody has used is used for all."""
+
+    def find(session: Session, _sender: str, key: str) -> commands.Seen | None:
+        row = session.one("SELECT digest, run_id FROM commands WHERE key = ?", key)
+        return None if row is None else commands.Seen(*row)
+
+    with patch.object(commands, "find", find):
+        yield
+
+
+@mutant
+def undo_in_the_wrong_order() -> Iterator[None]:
+    """What was done first is undone first."""
+    undoable = undo.undoable
+
+    def backwards(session: Session, run_id: str, names: list[str], limit: int) -> Any:
+        return undoable(session, run_id, names, 1_000)[::-1][:limit]
+
+    with patch.object(undo, "undoable", backwards):
+        yield
+
+
+@mutant
+def timer_removed_too_early() -> Iterator[None]:
+    """A claim clears the wake-up of its branch, as if nothing could go wrong from here."""
+    take = steps.claim
+
+    def taking(session: Session, row: StepRow, *more: Any) -> None:
+        take(session, row, *more)
+        steps.wake(session, row, None)
+
+    with patch.object(steps, "claim", taking):
+        yield
+
+
+@mutant
+def rows_never_sent_again() -> Iterator[None]:
+    """A message that is lost stays lost."""
+    fire = sweep.fire
+
+    def firing(tx: Transaction, row: StepRow) -> None:
+        if row.status is StepStatus.QUEUED and not sweep.must_have_begun(tx, row):
+            steps.wake(tx.session, row, tx.now + timedelta(days=1))
+        else:
+            fire(tx, row)
+
+    with patch.object(sweep, "fire", firing):
+        yield
+
+
+@mutant
+def claims_not_reconciled() -> Iterator[None]:
+    """A worker beats, and does not look what it owns that it does not hold."""
+    with patch.object(membership, "reconcile", lambda *_: None):
+        yield
+
+
+@mutant
+def undo_without_settling() -> Iterator[None]:
+    """An undo begins though an attempt may still act."""
+    with patch.object(attempts, "acting", lambda *_: []):
+        yield
+
+
+@mutant
+def wall_clock_lease() -> Iterator[None]:
+    """Silence is the time of day minus that of the last beat."""
+    bury = sweeper.Sweeper.bury
+
+    def burying(self: Any) -> None:
+        now = self._engine.clock.now()
+        present = self._engine.store.read(workers.present)
+        for row in present:
+            if (now - row.beat_at).total_seconds() > SILENT_AFTER_S:
+                self._engine.mark_silent(row)
+        bury(self)
+
+    with patch.object(sweeper.Sweeper, "bury", burying):
+        yield
+
+
+@mutant
+def unlocked_run_row() -> Iterator[None]:
+    """A run is read before the lock is taken: now and then somebody else has changed it since."""
+    load = runs.load
+    known: dict[str, Run] = {}
+    turn = threading.local()
+
+    def loading(session: Session, run_id: str) -> Run:
+        stale, known[run_id] = known.get(run_id), load(session, run_id)
+        turn.count = getattr(turn, "count", 0) + 1
+        return stale if stale is not None and turn.count % 10 == 0 else known[run_id]
+
+    with patch.object(runs, "load", loading):
+        yield

@@ -1,0 +1,317 @@
+"""One simulated process: the real engine, frame, keeper, ingress and notifier behind it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
+
+from orchestration.engine import Claim, Engine, Key, Rules
+from orchestration.engine.claim import TakeOn
+from orchestration.engine.yields import NOTHING, Yield
+from orchestration.errors import StoreError
+from orchestration.ports import Dispatch
+from orchestration.runtime.frame import Frame
+from orchestration.runtime.ingress import ORDINARY, Ingress
+from orchestration.runtime.keeper import Keeper
+from orchestration.runtime.notifier import Notifier
+from orchestration.runtime.sweeper import Sweeper
+from orchestration.settings import Settings
+from orchestration.store.workers import NewWorker, WorkerRow
+from tests.simulation.exchange import Line, Post
+from tests.simulation.faults import CrashError, FaultyStore
+from tests.simulation.flows import APP, STRANGER
+from tests.simulation.stage import Stage
+
+if TYPE_CHECKING:
+    from tests.simulation.world import Simulation
+
+HEARTBEAT = timedelta(seconds=15)
+SETTINGS = Settings.model_validate({"OUTSIDE_AGENTS": STRANGER})
+
+
+class Locks:
+    """Proof of life of one process among others; its death frees what it holds.
+
+    Args:
+        all_held: Who holds what.
+        me: Whose they are.
+    """
+
+    proof_s = 0.0
+
+    def __init__(self, all_held: dict[str, str], me: str) -> None:
+        self._all = all_held
+        self._me = me
+
+    def hold(self, name: str) -> bool:
+        return name not in self._all and self._all.setdefault(name, self._me) == self._me
+
+    def holds(self, name: str) -> bool:
+        return self._all.get(name) == self._me
+
+    def release(self, name: str) -> None:
+        self._all.pop(name, None)
+
+    def is_free(self, name: str) -> bool:
+        return name not in self._all
+
+    def close(self) -> None: ...
+
+
+class WatchedEngine(Engine):
+    """The engine, which tells the simulation what it was told itself."""
+
+    world: "Simulation"
+    process: "Process"
+
+    @override
+    def claim(self, message: Dispatch) -> Claim | None:
+        held_up = self.world.is_held_up(message.run_id)
+        self.process.decided.discard(message)
+        claim = super().claim(message)
+        self.world.insist(claim is None or not held_up, "no claim after a stop")
+        self.process.decided.add(message)
+        return claim
+
+    @override
+    def complete(
+        self,
+        key: Key,
+        attempt: int,
+        value: Any,
+        also: Yield = NOTHING,
+        take_on: TakeOn | None = None,
+    ) -> bool:
+        held_up = self.world.is_held_up(key[0])
+        found: list[Claim | None] = [None]
+
+        def taken(claim: Claim | None) -> None:
+            found[0] = claim
+            if take_on is not None:
+                take_on(claim)
+
+        listener: TakeOn | None = None if take_on is None else taken
+        done = super().complete(key, attempt, value, also, listener)
+        if done:
+            self.world.accepted(key, attempt)
+            if key[1] == "pay":
+                self.world.witness.payers.add(key[0])
+        self.world.insist(not (done and found[0] and held_up), "no claim after a stop")
+        return done
+
+    @override
+    def leave(self, worker: WorkerRow) -> int:
+        self.world.insist(self.world.by_name[worker.id].dead, "nobody is dead who lives")
+        return super().leave(worker)
+
+    @override
+    def mark_silent(self, worker: WorkerRow) -> int:
+        self.world.check_silence(self.world.by_name[worker.id])
+        return super().mark_silent(worker)
+
+    @override
+    def beat(self, worker: NewWorker, *more: Any) -> bool:
+        found = super().beat(worker, *more)
+        self.process.beaten_at = self.world.awake_s
+        return found
+
+
+class Queue:
+    """The way of dispatches to RabbitMQ; what it is given may get lost with its process."""
+
+    def __init__(self, world: "Simulation", process: "Process") -> None:
+        self._world = world
+        self._process = process
+
+    def send(self, messages: Sequence[Dispatch]) -> None:
+        self._world.insist(not self._process.store.is_writing, "no publish before its commit")
+        self._world.messages.extend(messages)
+
+
+class SimulatedKeeper(Keeper):
+    """A keeper whose process is not ours to end."""
+
+    asked_to_end = False
+
+    @override
+    def _end(self, reason: str) -> None:
+        self._reason, self.asked_to_end = reason, True
+
+
+class Process:
+    """A worker, or with nothing to offer a client.
+
+    Args:
+        world: Where it lives.
+        name: Its incarnation.
+        works: Whether it is a worker.
+    """
+
+    def __init__(self, world: "Simulation", name: str, *, works: bool = True) -> None:
+        self.world, self.name, self.works = world, name, works
+        self.dead = self.paused = self.leaving = self.joined = False
+        self.beaten_at = world.awake_s
+        self.decided: set[Dispatch] = set()
+        self.stages: dict[Stage, Dispatch] = {}
+        self.unacknowledged: list[Dispatch] = []
+        self.store = FaultyStore(world.store, world.faults, lambda: self.dead)
+        self.locks = Locks(world.locks, name)
+        self.engine = WatchedEngine(self.store, Queue(world, self), world.clock, self._rules())
+        self.engine.world, self.engine.process = world, self
+        if works:
+            self._make_parts()
+
+    def _rules(self) -> Rules:
+        ours = [agent for agent in APP.agents if self.works and agent.name != STRANGER]
+        return Rules(
+            me=self.name,
+            offers=frozenset(agent.offer(action) for agent in ours for action in agent.actions),
+            slots=self.world.slots,
+            outside=frozenset({STRANGER}),
+            jitter=lambda: 0.5,
+        )
+
+    def _make_parts(self) -> None:
+        self.row = NewWorker(
+            id=self.name,
+            host="here",
+            pid=7,
+            release="1",
+            offers=sorted(self.engine.rules.offers),
+            transport="simulated",
+            slots={"warehouse": 2, "narrow": 2},
+        )
+        self.frame = Frame(self.world.app, self.engine, SimpleNamespace())
+        self.sweeper = Sweeper(self.engine, self.locks)
+        self.keeper = SimulatedKeeper(
+            self.engine, self.frame, self.sweeper, self.row, HEARTBEAT, lambda: None
+        )
+        self.post = Post(self.world.exchange, self)
+        self.notifier = Notifier(self.engine, self.locks, self.post.made)
+        self.line = Line(self.world.exchange)
+        connect: Any = lambda: self.line  # noqa: E731
+        claim: Any = SimpleNamespace(make=lambda _: None)
+        where = (self.engine, self.world.app, self.locks, connect, claim, SETTINGS)
+        self.ingress = Ingress(*where, queues=ORDINARY)
+
+    @property
+    def lives(self) -> bool:
+        """Whether it can do something now."""
+        return not (self.dead or self.paused)
+
+    @property
+    def claimed(self) -> Iterator[Stage]:
+        """Every thread whose action is at work."""
+        return (stage for stage in self.stages if stage.context is not None)
+
+    @contextmanager
+    def acting(self) -> Iterator[None]:
+        """Do something as this process; a crash is its death, and a store that is away is known."""
+        self.world.actor = self
+        try:
+            yield
+        except CrashError:
+            self.dead = True
+        except StoreError:
+            pass
+        finally:
+            self.world.actor = None
+        if self.dead:
+            self.world.bury(self)
+
+    def join(self) -> None:
+        """Do what a worker does first; where that fails it ends, and another one is started."""
+        with self.acting():
+            self.locks.hold(self.name)
+            self.sweeper.bury()
+            self.engine.join(self.row, APP, self.sweeper.dead())
+            self.joined = True
+        if not self.joined and not self.dead:
+            self.die()
+
+    def takes(self, message: Dispatch) -> bool:
+        """Whether one of its threads would take a message now, and not wait at the gate."""
+        if len(self.stages) >= 4:
+            return False
+        alone = any(held.alone for held in self.stages.values())
+        return not alone and not (message.alone and self.stages)
+
+    def work(self, message: Dispatch) -> None:
+        """Let a thread take a message."""
+        self.unacknowledged.append(message)
+
+        def settle() -> None:
+            self.settle(message)
+
+        stage = Stage(lambda: self.frame.work(message, settle), self.world.action_began)
+        self.stages[stage] = message
+        with self.acting():
+            stage.start()
+        self.clean()
+
+    def settle(self, message: Dispatch) -> None:
+        """Acknowledge a message."""
+        known = message in self.decided or self.frame.cut_off or self.holds(message)
+        self.world.insist(known, "no acknowledgement before its commit")
+        self.world.reach_acknowledging(lambda: self.unacknowledged.remove(message))
+
+    def holds(self, message: Dispatch) -> bool:
+        """Whether what a message is about goes on here already."""
+        held = (message.run_id, message.step, message.branch), message.attempt
+        return held in self.frame.held()
+
+    def answer(self, stage: Stage, answer: Callable[[], Any]) -> None:
+        """Let the action of a thread return or raise this."""
+        with self.acting():
+            stage.answer(answer)
+        self.clean()
+
+    def clean(self) -> None:
+        """Forget the threads that have ended."""
+        self.stages = {s: m for s, m in self.stages.items() if not s.is_over}
+
+    def tick(self) -> None:
+        """What its keeper does; and go, once it is asked to and holds nothing."""
+        with self.acting():
+            self.keeper.tick()
+        if self.keeper.asked_to_end and self.lives:
+            self.leave()
+        if self.leaving and self.lives and not self.stages:
+            self.depart()
+
+    def leave(self) -> None:
+        """Be told to end."""
+        with self.acting():
+            self.frame.draining = self.leaving = True
+            self.engine.drain(self.name)
+
+    def depart(self) -> None:
+        """End in good order; where the store is away, as if it had died."""
+        with self.acting():
+            self.engine.depart(self.name)
+            self.locks.release(self.name)
+        self.die()
+
+    def die(self) -> None:
+        """End here and now."""
+        self.dead = True
+        self.world.bury(self)
+
+    def listen(self) -> None:
+        """Take in what has come from the exchange, if that is this worker's office."""
+        with self.acting():
+            if self.ingress._election.won():  # noqa: SLF001 - its thread is ours here
+                self.line.open()
+                with suppress(EOFError):
+                    self.ingress._consume()  # noqa: SLF001
+
+    def speak(self) -> None:
+        """Say what stands in the outbox, if that is this worker's office."""
+        with self.acting():
+            if self.notifier._election.won():  # noqa: SLF001
+                self.notifier.tick()
+            else:
+                self.notifier.settle()

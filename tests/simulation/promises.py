@@ -1,0 +1,95 @@
+"""What must hold after everything that happens: DESIGN 5, asked of the rows."""
+
+from datetime import datetime
+
+from orchestration.ports import Session
+from orchestration.state import ENDED, OPEN, RunStatus, StepStatus
+from orchestration.store import attempts, configuration, queues, runs, starts, tallies
+from tests.engine.fleet import MINUTE
+from tests.simulation.flows import LIMIT, RATE
+from tests.simulation.witness import Witness
+
+
+def words(statuses: frozenset[RunStatus] | frozenset[StepStatus]) -> str:
+    """Statuses, as SQL lists them."""
+    return ", ".join(f"'{each}'" for each in sorted(statuses))
+
+
+COUNTED = (  # what is sent counts as ready
+    "SELECT run_id, step, CASE status WHEN 'queued' THEN 'ready' ELSE status END, COUNT(*)"
+    " FROM steps WHERE branch >= 0 GROUP BY 1, 2, 3"
+)
+SINGLE = {
+    "what waits has a wake-up": (
+        "SELECT run_id, step FROM steps"
+        " WHERE status IN ('queued', 'running', 'backoff', 'waiting') AND due_at IS NULL LIMIT 1"
+    ),
+    "losses are bounded": "SELECT run_id, step FROM steps WHERE losses > 3 LIMIT 1",
+    "nothing is open in what has ended": (
+        "SELECT r.id, s.step FROM runs r JOIN steps s ON s.run_id = r.id"
+        f" WHERE r.status IN ({words(ENDED)}) AND s.status IN ({words(OPEN)}) LIMIT 1"
+    ),
+    "what runs has an owner": (
+        "SELECT run_id, step FROM steps WHERE status IN ('queued', 'running') AND owner IS NULL"
+    ),
+    "what moves has a run that moves, or pauses": (
+        "SELECT r.id, s.step FROM runs r JOIN steps s ON s.run_id = r.id"
+        " WHERE r.status IN ('pending', 'waiting') AND s.status IN ('ready', 'queued') LIMIT 1"
+    ),
+    "what is completed has all progress": (
+        "SELECT id FROM runs WHERE status = 'completed' AND progress < 1"
+    ),
+}
+
+
+def check_often(session: Session, slots: int, now: datetime) -> None:
+    """What each single commit could break."""
+    assert runs.slots_taken(session) <= slots, "running ≤ limit"
+    for promise, breach in SINGLE.items():
+        found = session.all(breach)
+        assert not found, f"{promise}: {found}"
+    recent = starts.since(session, "narrow", now - MINUTE)
+    assert len(recent) <= RATE, "no minute holds more starts than the rate allows"
+    at_work = queues.look(session, "narrow").running + attempts.acting_for(session, "narrow")
+    assert at_work <= LIMIT, "also counting who lost the claim but may still act"
+
+
+def check_all(session: Session, witness: Witness) -> None:
+    """What needs a look at every row."""
+    check_runs(session, witness)
+    assert tallied(session) == sorted(session.all(COUNTED)), "tallies agree with branches"
+    done = {tuple(row) for row in session.all(
+        "SELECT run_id, step, branch FROM steps WHERE status = 'completed'"
+    )}  # fmt: skip
+    assert witness.completed.keys() <= done, "what was accepted stays accepted"
+    history = configuration.history(session, "payer", 1_000)
+    assert {each.value for each in history} == witness.payers, "configured by completions"
+    versions = [each.version for each in reversed(history)]
+    assert versions == list(range(1, len(history) + 1)), "each version follows the one before"
+
+
+def tallied(session: Session) -> list[tuple[str, str, str, int]]:
+    """How many branches of each step have which status, as their runs know it."""
+    return sorted(
+        (run_id, step, status, count)
+        for run_id, counts in session.all("SELECT id, tallies FROM runs")
+        for step, tally in tallies.load(counts).items()
+        for status, count in tally.items()
+        if count
+    )
+
+
+def check_runs(session: Session, witness: Witness) -> None:
+    """Ended stays ended; progress never falls."""
+    known = {}
+    for run_id, status, generation, progress in session.all(
+        "SELECT id, status, generation, progress FROM runs"
+    ):
+        known[run_id] = (RunStatus(status), generation)
+        assert progress >= witness.progress.get(run_id, 0.0), "progress never falls"
+        witness.progress[run_id] = progress
+        if known[run_id][0].ended:
+            witness.ended.setdefault((run_id, generation), known[run_id][0])
+    for (run_id, generation), status in witness.ended.items():
+        now, newest = known[run_id]
+        assert newest > generation or now is status, "ended stays ended"

@@ -1,0 +1,91 @@
+"""What has been seen from outside the store, and what may never be seen."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestration.engine import Key
+from orchestration.plans import UNDO
+from orchestration.state import RunStatus
+from tests.simulation.flows import undo_of
+
+Json = dict[str, Any]
+
+
+@dataclass
+class Witness:
+    """What has been seen.
+
+    Attributes:
+        keys: The run that each command was told to have started.
+        asked: Every command that RabbitMQ took: sender and id.
+        started: Attempts whose action began.
+        completed: Accepted completions, in order, with their attempts.
+        undone: Undos that were accepted, in order.
+        ended: How each generation of a run ended.
+        told: What a requester was told of each run, in order.
+    """
+
+    keys: dict[tuple[str, str], str] = field(default_factory=dict)
+    asked: set[tuple[str, str]] = field(default_factory=set)
+    started: set[tuple[Key, int]] = field(default_factory=set)
+    completed: dict[Key, int] = field(default_factory=dict)
+    ended: dict[tuple[str, int], RunStatus] = field(default_factory=dict)
+    progress: dict[str, float] = field(default_factory=dict)
+    payers: set[str] = field(default_factory=set)
+    told: dict[str, list[Json]] = field(default_factory=lambda: defaultdict(list))
+
+    def known(self, sender: str, key: str, run_id: str) -> None:
+        """A command was told which run it has started."""
+        assert self.keys.setdefault((sender, key), run_id) == run_id, "one run a command, ever"
+        owners = [each for each, run in self.keys.items() if run == run_id]
+        assert owners == [(sender, key)], "one command a run, ever"
+
+    def began(self, key: Key, attempt: int) -> None:
+        """An action has begun."""
+        assert (key, attempt) not in self.started, "no attempt number is used twice"
+        assert key not in self.completed, "a finished step never runs again"
+        self.started.add((key, attempt))
+
+    def accepts(self, key: Key, attempt: int) -> bool:
+        """A completion was accepted; whether it is the only one of its branch."""
+        return self.completed.setdefault(key, attempt) == attempt
+
+    def undo_began(self, command: str, key: Key) -> None:
+        """The undo of a branch has begun: all that was completed later must be undone."""
+        run_id, step, branch = key
+        order = [each for each in self.completed if each[0] == run_id]
+        mine = (run_id, step.removeprefix(UNDO), branch)
+        later = order[order.index(mine) + 1 :] if mine in order else []
+        for _, name, number in later:
+            if not name.startswith(UNDO) and undo_of(command, name):
+                undone = (run_id, UNDO + name, number)
+                assert undone in self.completed, "undone in reverse"
+
+    def hear(self, message: Json, *, retried: bool) -> None:
+        """A requester was told something of a run."""
+        payload = message["payload"]
+        update = payload.get("progress_update")
+        run_id = (update or payload)["workflow_id"]
+        told = self.told[run_id]
+        if is_acknowledgement(message):
+            self.known(message["recipient"], payload["original_message_id"], run_id)
+        else:
+            assert told, "acknowledgement first"
+        if update:
+            shares = [
+                u["progress"] for each in told if (u := each["payload"].get("progress_update"))
+            ]
+            assert update["progress"] >= max(shares, default=0.0), "progress never falls"
+            assert retried or not any(is_final(each) for each in told), "final last"
+        told.append(message)
+
+
+def is_acknowledgement(message: Json) -> bool:
+    """Whether a message tells which run a command has started; a repeated command is told again."""
+    return "command_received" in message["payload"]
+
+
+def is_final(message: Json) -> bool:
+    """Whether a message tells the end of a run."""
+    return "progress_update" not in message["payload"] and not is_acknowledgement(message)
