@@ -263,6 +263,7 @@ def write_outcome(tx: Transaction, row: StepRow, outcome: Outcome) -> None:
 
 def move_all(tx: Transaction, run: Run, effect: MoveAll) -> None:
     """Move every branch of a step that is in one status."""
+    opening.write(tx)
     waits_until = due_in(tx, run, effect.step, effect.target)
     for row in steps.in_status(tx.session, run.id, effect.step, effect.source):
         due_at = waits_until

@@ -64,6 +64,14 @@ def begin(tx: Transaction, run: Run) -> None:
         begin_in(tx, run, queue, rows)
 
 
+def write(tx: Transaction) -> None:
+    """Write every branch that was opened just now as ready: it is moved before it begins."""
+    for row in tx.opened:
+        steps.insert(tx.session, row)
+        tx.queues.add(row.agent)
+    tx.opened.clear()
+
+
 def begin_in(tx: Transaction, run: Run, queue: str, rows: Sequence[StepRow]) -> None:
     """Write new branches of one queue; where nothing else waits, the first of them go at once."""
     found = room.look(tx, queue)

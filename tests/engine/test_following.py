@@ -22,12 +22,21 @@ TRIP = workflow(
     step("check", "book", agent="shop"),
     step("pay", "check", agent="shop"),
 )
+LOST = workflow(
+    "lost", step("open"), step("here", "open"), step("nowhere", "open", when="results.open.missing")
+)
+AWAY = workflow(
+    "away",
+    step("open"),
+    step("there", "open", agent="shop"),
+    step("nowhere", "open", when="results.open.missing"),
+)
 LOOK = workflow("look", step("look"), step("tell", "look"), system=True)
 
 
 @pytest.fixture
 def fleet(fleet_of: MakeFleet) -> Fleet:
-    return fleet_of(CHAIN, ACROSS, NARROW, WIDE, TRIP, LOOK, narrow=1)
+    return fleet_of(CHAIN, ACROSS, NARROW, WIDE, TRIP, LOST, AWAY, LOOK, narrow=1)
 
 
 def go_on(worker: Worker, claim: Claim) -> Claim | None:
@@ -220,3 +229,15 @@ def test_an_agent_whose_circuit_is_not_closed_is_asked_in_the_usual_way(fleet: F
     fleet.store.write(lambda s: circuits.save(s, "shop", doubted))
     assert go_on(worker, claim) is None
     assert [message.step for message in fleet.transport.take()] == ["there"]
+
+
+@pytest.mark.parametrize(("command", "beside"), [("lost", "here"), ("away", "there")])
+def test_what_is_opened_beside_a_path_that_leads_nowhere_is_cancelled_with_the_run(
+    fleet: Fleet, command: str, beside: str
+) -> None:
+    worker = fleet.worker()
+    run_id = fleet.start(command, {"items": ["x"]})
+    assert go_on(worker, worker.take()) is None
+    assert fleet.status(run_id) is R.FAILED
+    assert fleet.steps(run_id) == {"open": S.COMPLETED, beside: S.CANCELLED}
+    assert fleet.transport.take() == []
