@@ -136,14 +136,17 @@ class Feed:
     def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
         """Look until nobody listens any more, or the process ends."""
         reading, changes, wake = self._reading, Changes(self._store), threading.Event()
+        failed = False
         while True:
             with self._lock:
                 if self._closed or not self._listeners:
                     self._thread = None
                     break
             try:
-                if changes.seen() or reading.is_behind:
+                if changes.seen() or reading.is_behind or failed:
+                    failed = True
                     found = self._store.read(reading.look)
+                    failed = False
                     self._begun.set()
                     if found:
                         loop.call_soon_threadsafe(self._tell, found)
@@ -190,19 +193,19 @@ class Reading:
 
     def look(self, session: Session) -> list[EventRow | Step]:
         """New events in order, then the runs that are further than before."""
-        if self._last is None:
-            self._last = events.last_id(session)
+        last = events.last_id(session) if self._last is None else self._last
         found: list[EventRow | Step] = []
-        while batch := self._ripe(events.after(session, self._last, BATCH)):
+        while batch := self._ripe(events.after(session, last, BATCH), last):
             found += batch
-            self._last = batch[-1].id
-        before, self.paces = self.paces, fractions.paces(session)
+            last = batch[-1].id
+        before, paces = self.paces, fractions.paces(session)
+        self._last, self.paces = last, paces  # only now: a look that fails is made again, whole
         moved = (each for each in self.paces.items() if before.get(each[0]) != each[1])
         return found + [Step(run_id, pace) for run_id, pace in moved]
 
-    def _ripe(self, rows: Sequence[EventRow]) -> Sequence[EventRow]:
-        """The rows before the first number that is missing, while it is waited for."""
-        last, now = self._last or 0, self._clock.monotonic()
+    def _ripe(self, rows: Sequence[EventRow], last: int) -> Sequence[EventRow]:
+        """The rows after `last` before the first number that is missing, while it is waited for."""
+        now = self._clock.monotonic()
         whole = next((n for n, row in enumerate(rows) if row.id != last + n + 1), len(rows))
         if whole == len(rows):
             self._missing_since = None

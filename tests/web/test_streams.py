@@ -11,9 +11,11 @@ import httpx
 import pytest
 
 from orchestration.desk.starting import command_of
+from orchestration.errors import StoreError
 from orchestration.ports import Session
-from orchestration.store import events, steps
+from orchestration.store import events, fractions, steps
 from orchestration.store.events import EventRow
+from orchestration.store.fractions import Pace
 from orchestration.web.console import Console
 from orchestration.web.feed import BATCH, GAP_S, MOST_WAITING, End, Feed, Listener, Reading, Step
 from tests.clock import FakeClock
@@ -197,6 +199,36 @@ def test_nothing_is_missed_between_what_is_written_and_what_is_heard(
 
     monkeypatch.setattr(events, "last_id", late)
     assert asyncio.run(listen()) == all_of(console, run_id)[-1]
+
+
+def test_a_look_that_fails_is_made_again_and_misses_nothing(
+    console: Console, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store goes away between the events of a look and its paces, and nothing comes after."""
+    feed, paces = Feed(console.opened.store, console.clock), fractions.paces
+    failing, failed = threading.Event(), threading.Event()
+
+    def sometimes(session: Session) -> dict[str, Pace]:
+        if failing.is_set():
+            failing.clear()
+            failed.set()
+            raise StoreError("away")
+        return paces(session)
+
+    async def listen() -> int:
+        with feed.listening(run_id) as listener:
+            assert await asyncio.to_thread(feed.begun)
+            failing.set()
+            await asyncio.to_thread(happen, console, run_id)
+            async with asyncio.timeout(PATIENCE_S):
+                while True:
+                    for item in await listener.take():
+                        if isinstance(item, EventRow):
+                            return item.id
+
+    monkeypatch.setattr(fractions, "paces", sometimes)
+    assert asyncio.run(listen()) == all_of(console, run_id)[-1]
+    assert failed.is_set()
 
 
 def test_a_missing_number_is_waited_for_and_then_passed_over(
