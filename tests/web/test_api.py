@@ -179,6 +179,15 @@ def test_nobody_approves_his_own_run(closed: Browser, console: Console) -> None:
     assert closed.get(f"{ALL}/approvals", **bob).json() == []
 
 
+@pytest.mark.parametrize("body", [None, {}, {"shown": ""}, {"shown": None, "step": "asked"}])
+def test_what_nobody_was_shown_is_not_approved(http: Browser, body: dict[str, Any] | None) -> None:
+    run_id = start(http, "asking")
+    answer = http.post(f"{RUNS}/{run_id}/approve", json=body)
+    assert answer.status_code == 422
+    assert "`shown` of GET /orchestration/approvals" in answer.json()["detail"]
+    assert http.get(f"{RUNS}/{run_id}").json()["status"] == "waiting"
+
+
 def test_a_rejected_run_is_cancelled(http: Browser) -> None:
     run_id = start(http, "asking")
     rejected = http.post(f"{RUNS}/{run_id}/reject", json={"reason": "no"})

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from orchestration.desk import approvals
 from orchestration.desk.approvals import Question
+from orchestration.errors import RejectedError
 from orchestration.web.console import Console
 from orchestration.web.described import RUN, Body, Limit, Reason, RunId, answers, shown_as
 from orchestration.web.problems import Refusal
@@ -20,6 +21,10 @@ WAITING = {
     "until": "2026-02-01T06:30:00.000+00:00", "shown": "9f86d081884c7d65",
 }  # fmt: skip
 ANSWERED = {"id": RUN, "status": "pending"}
+UNSEEN = (
+    "shown: say what is approved, by `shown` of GET /orchestration/approvals: it tells this run's"
+    " question and its fingerprint"
+)
 Step = Annotated[str, Field(max_length=200, description="Which one, where several wait.")]
 
 
@@ -31,7 +36,7 @@ class Approval(Body):
     step: Step | None = None
     shown: Annotated[
         str | None,
-        Field(max_length=100, description="`shown` of the listing: only that is approved."),
+        Field(max_length=100, description="`shown` of the listing; needed: only that is approved."),
     ] = None
     reason: Reason = ""
 
@@ -55,16 +60,17 @@ def list_approvals(console: Desk, _: Viewer, limit: Limit = 50) -> list[dict[str
 @router.post(
     "/workflows/{workflow_id}/approve",
     summary="Allow a step that waits",
-    responses=answers(ANSWERED, 404, 409),
+    responses=answers(ANSWERED, 404, 409, 422),
 )
 def approve_workflow(
     console: Desk, actor: Approver, workflow_id: RunId, answer: Approval | None = None
 ) -> dict[str, str]:
-    """Never by the token that started the run."""
+    """What `shown` tells was seen, and never by the token that started the run."""
     given = answer or Approval()
     question = asked(console, actor, workflow_id, given.step)
-    shown = given.shown or question.shown
-    status = console.engine.approve(workflow_id, question.step, shown, actor.by(given.reason))
+    if not given.shown:
+        raise RejectedError(UNSEEN)
+    status = console.engine.approve(workflow_id, question.step, given.shown, actor.by(given.reason))
     return {"id": workflow_id, "status": status.value}
 
 
