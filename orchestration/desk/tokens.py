@@ -33,6 +33,9 @@ class Role(StrEnum):
         return order.index(self) >= order.index(other)
 
 
+RELEASES = Role.APPROVER  # who may release an emergency stop, by whichever door
+
+
 def digest_of(secret: str) -> str:
     """By which a token or a session is known again: it has too much chance in it to be guessed."""
     return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()

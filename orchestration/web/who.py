@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
-from orchestration.desk.tokens import Role, digest_of
+from orchestration.desk.tokens import RELEASES, Role, digest_of
 from orchestration.engine.by import By
 from orchestration.ports import Session
 from orchestration.store import tokens
@@ -195,4 +195,5 @@ Desk = Annotated[Console, Depends(console_of)]
 Viewer = Annotated[Actor, Depends(needs(Role.VIEWER))]
 Operator = Annotated[Actor, Depends(needs(Role.OPERATOR))]
 Approver = Annotated[Actor, Depends(needs(Role.APPROVER))]
+Releaser = Annotated[Actor, Depends(needs(RELEASES))]
 Admin = Annotated[Actor, Depends(needs(Role.ADMIN))]

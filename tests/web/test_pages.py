@@ -218,10 +218,27 @@ def test_many_runs_are_changed_as_they_were_counted(pages: Browser, stock: Stock
     refused = sent(pages, Page(preview.text), f"/workflows/apply{query}")
     assert refused.status_code == 409
     assert stock.fleet.status(late) is not R.PAUSED
-    done = sent(pages, Page(preview.text), f"/workflows/apply{query}", count="5")
+    preview = sent(pages, page, f"/workflows/bulk{query}", verb="pause")
+    done = sent(pages, Page(preview.text), f"/workflows/apply{query}")
     assert done.status_code == 200
     paused = stock.fleet.read(lambda s: listings.count(s, Filter(statuses=(R.PAUSED,)), 100))
     assert paused == 5
+
+
+def test_as_many_other_runs_are_not_those_that_were_shown(
+    pages: Browser, stock: Stock, console: Console
+) -> None:
+    gone = stock.fleet.start("job", {"items": ["gone"]})
+    query = "?status=running&status=pending&command=job"
+    preview = sent(
+        pages, opened(pages, f"/workflows{query}"), f"/workflows/bulk{query}", verb="pause"
+    )
+    console.engine.cancel(gone)
+    other = stock.fleet.start("job", {"items": ["other"]})
+    refused = sent(pages, Page(preview.text), f"/workflows/apply{query}")
+    assert refused.status_code == 409
+    assert "look again" in refused.text
+    assert stock.fleet.status(other) is not R.PAUSED
 
 
 def test_a_group_of_failures_is_retried_with_one_button(pages: Browser, stock: Stock) -> None:
@@ -292,9 +309,9 @@ def test_nobody_sees_a_button_that_is_not_for_him(
         for action in Page(answer.text).forms:
             if action in {"/theme", "/logout", "/login"} or not action:
                 continue
-            decides = action.endswith(("/approve", "/reject"))
+            decides = action.endswith(("/approve", "/reject", "/emergency/release"))
             needed = Role.APPROVER if decides else Role.OPERATOR
-            needed = Role.ADMIN if action.startswith(("/tokens", "/emergency/release")) else needed
+            needed = Role.ADMIN if action.startswith("/tokens") else needed
             is_search = action in {"/workflows", "/audit", "/schedules"}
             assert is_search or role.covers(needed), (name, action)
     refused = browser.post(
@@ -303,6 +320,24 @@ def test_nobody_sees_a_button_that_is_not_for_him(
         headers=HTML,
     )
     assert refused.status_code == (303 if role.covers(Role.OPERATOR) else 403)
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_a_stop_is_released_by_an_approver_by_either_door(
+    browse: Browse, console: Console, role: Role
+) -> None:
+    made = tokens.add(console.engine, f"a-{role}", role, By("test"))
+    program, person = browse(), browse()
+    assert sent(person, opened(person, "/login"), "/login", token=made).status_code == 303
+    csrf = {"csrf_token": opened(person, "/").forms["/theme"]["csrf_token"]}
+    bearer = {"Authorization": f"Bearer {made}"}
+    console.engine.stop_everything(By("test", "fire"))
+    seen = "/emergency/release" in opened(person, "/emergency").forms
+    by_page = person.post("/emergency/release", data=csrf, headers=HTML).status_code
+    console.engine.stop_everything(By("test", "fire"))
+    by_api = program.post("/orchestration/emergency/release", headers=bearer).status_code
+    may = role.covers(Role.APPROVER)
+    assert (seen, by_page, by_api) == (may, 303 if may else 403, 200 if may else 403)
 
 
 def test_who_is_not_known_is_asked_and_comes_back(closed: Browser) -> None:

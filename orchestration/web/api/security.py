@@ -25,7 +25,7 @@ from orchestration.web.described import (
     shown_as,
     told,
 )
-from orchestration.web.who import Admin, Approver, Desk, Operator, Viewer
+from orchestration.web.who import Admin, Desk, Operator, Releaser, Viewer
 
 router = APIRouter(tags=["security"])
 
@@ -75,7 +75,7 @@ def stop_everything(console: Desk, actor: Operator, stop: Stop) -> dict[str, Any
 
 @router.post("/emergency/release", summary="Allow work again", responses=answers(STOPPED, 409))
 def release_emergency(
-    console: Desk, actor: Approver, because: Because | None = None
+    console: Desk, actor: Releaser, because: Because | None = None
 ) -> dict[str, Any]:
     """What the stop held up, such as undo, goes on."""
     console.engine.release(actor.by(because_of(because)))

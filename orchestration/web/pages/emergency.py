@@ -4,7 +4,7 @@ from fastapi import APIRouter, Response
 
 from orchestration.errors import RejectedError
 from orchestration.views import emergency as view
-from orchestration.web.pages.visit import Administering, Filled, Looking, Operating, text_of
+from orchestration.web.pages.visit import Filled, Looking, Operating, Releasing, text_of
 
 router = APIRouter(prefix="/emergency")
 
@@ -26,7 +26,7 @@ def stop(visit: Operating, form: Filled) -> Response:
 
 
 @router.post("/release")
-def release(visit: Administering, form: Filled) -> Response:
+def release(visit: Releasing, form: Filled) -> Response:
     """Allow work again."""
     visit.console.engine.release(visit.who.by(text_of(form, "reason")))
     return visit.go("/emergency", "release")

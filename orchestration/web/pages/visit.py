@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.datastructures import FormData
 
-from orchestration.desk.tokens import Role
+from orchestration.desk.tokens import RELEASES, Role
 from orchestration.ports import Session
 from orchestration.store import approvals, control, stops
 from orchestration.views.error import one_line
@@ -66,6 +66,11 @@ class Visit:
     def may(self, role: str) -> bool:
         """Whether whoever asks may do what needs a role: nobody sees a button that is none."""
         return self.actor is not None and self.actor.role.covers(Role(role))
+
+    @property
+    def may_release(self) -> bool:
+        """Whether whoever asks may release an emergency stop."""
+        return self.may(RELEASES)
 
     @property
     def who(self) -> Actor:
@@ -168,6 +173,7 @@ def texts_of(form: FormData, name: str) -> list[str]:
 Looking = Annotated[Visit, Depends(visiting(Role.VIEWER))]
 Operating = Annotated[Visit, Depends(visiting(Role.OPERATOR))]
 Approving = Annotated[Visit, Depends(visiting(Role.APPROVER))]
+Releasing = Annotated[Visit, Depends(visiting(RELEASES))]
 Administering = Annotated[Visit, Depends(visiting(Role.ADMIN))]
 Passing = Annotated[Visit, Depends(passing)]
 Filled = Annotated[FormData, Depends(form_of)]
