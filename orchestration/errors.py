@@ -106,6 +106,10 @@ class StateError(OrchestrationError):
     """The run's state does not allow this: its status and the cure are in the message."""
 
 
+class OwnRunError(OrchestrationError):
+    """Who has started a run may not answer for it: somebody else must."""
+
+
 class IllegalTransitionError(OrchestrationError):
     """A status was about to move against the table: a bug here, please report it."""
 

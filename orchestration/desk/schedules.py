@@ -49,6 +49,7 @@ def add(engine: Engine, app: App, wish: Wish, by: By) -> ScheduleRow:
         next_at=next_time(wish.cron, wish.timezone, now),
         last_run=None,
         created_at=now,
+        created_by=by.actor,
     )
 
     def write(tx: Transaction) -> ScheduleRow:
@@ -103,8 +104,4 @@ def trigger(engine: Engine, app: App, name: str, by: By) -> str:
         NotFoundError: There is none of this name.
         RejectedError: Its command cannot be started as it is declared today.
     """
-    run_id = Timetable(engine, app).trigger(name)
-    engine.commit(
-        lambda tx: audit.add(tx.session, tx.now, str(by), "trigger_schedule", f"{name} → {run_id}")
-    )
-    return run_id
+    return Timetable(engine, app).trigger(name, by)

@@ -7,10 +7,15 @@ from typing_extensions import override
 
 @dataclass(frozen=True, slots=True)
 class By:
-    """Who does it, and why."""
+    """Who does it, and why.
+
+    Attributes:
+        bound: Whether a token tells him from others: then he answers for no run of his own.
+    """
 
     actor: str
     reason: str = ""
+    bound: bool = False
 
     @override
     def __str__(self) -> str:

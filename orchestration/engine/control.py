@@ -9,10 +9,10 @@ from orchestration.engine import emergency
 from orchestration.engine.advance import Outcome, advance
 from orchestration.engine.by import By
 from orchestration.engine.transaction import Transaction
-from orchestration.errors import NotFoundError, StateError
+from orchestration.errors import NotFoundError, OwnRunError, StateError
 from orchestration.ports import Session
 from orchestration.state import Run, RunStatus, StepStatus
-from orchestration.store import audit, configuration, runs, steps
+from orchestration.store import audit, causers, configuration, runs, steps
 from orchestration.store.control import restores
 from orchestration.store.runs import RunRow
 from orchestration.store.steps import StepRow
@@ -91,9 +91,11 @@ def approve(tx: Transaction, run_id: str, step: str, shown: str, by: By) -> RunS
 
     Raises:
         NotFoundError: Nothing waits there.
+        OwnRunError: It is his own run.
         StateError: The time to answer is over, or something else waits now.
         StoppedError: An emergency stop holds.
     """
+    refuse_own(tx.session, run_id, by)
     emergency.check(tx, f"{step} of {run_id} cannot be approved")
     status = runs.load(tx.session, run_id).status
     rows = waiting(tx.session, run_id, step)
@@ -116,11 +118,23 @@ def reject(tx: Transaction, run_id: str, step: str, by: By) -> RunStatus:
 
     Raises:
         NotFoundError: Nothing waits there.
+        OwnRunError: It is his own run.
     """
+    refuse_own(tx.session, run_id, by)
     row = waiting(tx.session, run_id, step)[0]
     audit.add(tx.session, tx.now, str(by), "reject", f"{run_id}:{step}")
     runs.set_reason(tx.session, run_id, f"step {step} was rejected by {by}")
     return advance(tx, run_id, facts.Rejected(row.step, row.branch)).status
+
+
+def refuse_own(session: Session, run_id: str, by: By) -> None:
+    """Let nobody answer for his own run, as far as a token tells who he is.
+
+    Raises:
+        OwnRunError: He has started it, or has added or triggered the schedule that did.
+    """
+    if by.bound and by.actor in causers.of_run(session, run_id):
+        raise OwnRunError(f"{by.actor} has started {run_id}: somebody else must answer for it")
 
 
 def waiting(session: Session, run_id: str, step: str) -> list[StepRow]:

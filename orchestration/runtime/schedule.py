@@ -12,10 +12,11 @@ from apscheduler.triggers.cron import CronTrigger
 from orchestration.clock import new_id
 from orchestration.definitions import App
 from orchestration.engine import Engine
+from orchestration.engine.by import By
 from orchestration.engine.submit import Command, prepare, submit
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import NotFoundError, OrchestrationError, RejectedError, StoreError
-from orchestration.store import runs, schedules
+from orchestration.store import audit, causers, runs, schedules
 from orchestration.store.schedules import ScheduleRow
 
 log = logging.getLogger(__name__)
@@ -84,14 +85,14 @@ class Timetable:
         due = self._engine.store.read(lambda s: schedules.due(s, now))
         return [run_id for row in due if (run_id := self._fire(row, now))]
 
-    def trigger(self, name: str) -> str:
-        """Start a schedule now, whatever the clock says.
+    def trigger(self, name: str, by: By) -> str:
+        """Start a schedule now, whatever the clock says, and write down who did.
 
         Raises:
             NotFoundError: There is no such schedule.
         """
         row = self._engine.store.read(lambda s: schedules.get(s, name))
-        return self._engine.commit(lambda tx: self._start_now(tx, row))
+        return self._engine.commit(lambda tx: self._start_now(tx, row, by))
 
     def _fire(self, row: ScheduleRow, now: datetime) -> str | None:
         following: datetime | None = None
@@ -111,9 +112,11 @@ class Timetable:
         if self._engine.commit(lambda tx: schedules.fire(tx.session, row, following, None)):
             log.error("schedule %s did not start: %s", row.name, error)
 
-    def _start_now(self, tx: Transaction, row: ScheduleRow) -> str:
+    def _start_now(self, tx: Transaction, row: ScheduleRow, by: By) -> str:
         run_id = submit(tx, self._command(row))
+        causers.write(tx.session, run_id, {row.created_by or by.actor, by.actor})
         schedules.record(tx.session, row.name, run_id)
+        audit.add(tx.session, tx.now, str(by), "trigger_schedule", f"{row.name} → {run_id}")
         return run_id
 
     def _start(self, tx: Transaction, row: ScheduleRow, following: datetime | None) -> str | None:
@@ -121,9 +124,11 @@ class Timetable:
             schedules.fire(tx.session, row, following, None)
             return None
         command = self._command(row)
-        if schedules.fire(tx.session, row, following, command.run_id):
-            return submit(tx, command)
-        return None
+        if not schedules.fire(tx.session, row, following, command.run_id):
+            return None
+        run_id = submit(tx, command)
+        causers.write(tx.session, run_id, filter(None, [row.created_by]))
+        return run_id
 
     def _command(self, row: ScheduleRow) -> Command:
         parameters = json.loads(row.parameters)

@@ -22,10 +22,12 @@ class ScheduleRow:
     next_at: datetime | None
     last_run: str | None
     created_at: datetime
+    created_by: str | None = None
 
 
 COLUMNS = (
-    "name, command, parameters, cron, timezone, overlap, paused, next_at, last_run, created_at"
+    "name, command, parameters, cron, timezone, overlap, paused, next_at, last_run, created_at,"
+    " created_by"
 )
 
 
@@ -33,11 +35,11 @@ def insert(session: Session, row: ScheduleRow) -> bool:
     """Write a new schedule; False if the name is taken."""
     changed = session.run(
         "INSERT INTO schedules (name, command, parameters, cron, timezone, overlap, paused,"
-        " next_at, last_run, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " next_at, last_run, created_at, created_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT DO NOTHING",
         *(row.name, row.command, row.parameters, row.cron, row.timezone, row.overlap),
         *(int(row.paused), row.next_at and row.next_at.timestamp(), row.last_run),
-        row.created_at.timestamp(),
+        *(row.created_at.timestamp(), row.created_by),
     )
     return changed > 0
 
@@ -95,5 +97,5 @@ def delete(session: Session, name: str) -> None:
 
 
 def _read(row: Row) -> ScheduleRow:
-    values = [*row[:6], bool(row[6]), moment(row[7]), row[8], moment(row[9])]
+    values = [*row[:6], bool(row[6]), moment(row[7]), row[8], moment(row[9]), row[10]]
     return ScheduleRow(*values)

@@ -50,7 +50,7 @@ class Actor:
 
     def by(self, reason: str = "") -> By:
         """Who does it, and why, for the audit."""
-        return By(self.sender, reason)
+        return By(self.sender, reason, bound=self.known)
 
 
 class Door:

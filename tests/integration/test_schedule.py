@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from orchestration.engine import By
 from orchestration.errors import NotFoundError, RejectedError, StoreError
 from orchestration.runtime.schedule import Timetable, next_time
 from orchestration.store import runs, schedules
@@ -13,6 +14,7 @@ from tests.integration.workshop import Workshop
 
 MINUTE = timedelta(minutes=1)
 NEW_YORK = "America/New_York"
+BY = By("ann")
 
 
 def scheduled(workshop: Workshop, **changed: object) -> ScheduleRow:
@@ -176,7 +178,7 @@ def test_what_the_store_could_not_write_is_tried_again(
 
 def test_what_is_triggered_is_the_last_run(workshop: Workshop, timetable: Timetable) -> None:
     scheduled(workshop, overlap="skip")
-    run = timetable.trigger("each minute")
+    run = timetable.trigger("each minute", BY)
     assert found(workshop, "each minute").last_run == run
     workshop.clock.advance(MINUTE)
     assert timetable.fire() == [], "it still goes on"
@@ -184,6 +186,6 @@ def test_what_is_triggered_is_the_last_run(workshop: Workshop, timetable: Timeta
 
 def test_a_schedule_can_be_started_by_hand(workshop: Workshop, timetable: Timetable) -> None:
     scheduled(workshop)
-    assert timetable.trigger("each minute").startswith("order_")
+    assert timetable.trigger("each minute", BY).startswith("order_")
     with pytest.raises(NotFoundError):
-        timetable.trigger("nonesuch")
+        timetable.trigger("nonesuch", BY)

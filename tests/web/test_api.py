@@ -8,6 +8,7 @@ from orchestration import settings
 from orchestration.desk import tokens
 from orchestration.desk.tokens import Role
 from orchestration.engine.by import By
+from orchestration.runtime.schedule import Timetable
 from orchestration.store import audit, dead_letters, runs
 from orchestration.web.console import Console, opened_console
 from tests.cli.sample import app as sample
@@ -168,7 +169,8 @@ def test_nobody_approves_his_own_run(closed: Browser, console: Console) -> None:
     run_id = start(closed, "asking", **alice)
     (waiting,) = closed.get(f"{ALL}/approvals", **bob).json()
     assert (waiting["workflow_id"], waiting["step"]) == (run_id, "asked")
-    own = closed.post(f"{RUNS}/{run_id}/approve", **alice)
+    seen = {"shown": waiting["shown"]}
+    own = closed.post(f"{RUNS}/{run_id}/approve", json=seen, **alice)
     assert own.status_code == 403
     assert "somebody else" in own.json()["detail"]
     assert closed.post(f"{RUNS}/{run_id}/reject", **alice).status_code == 403
@@ -186,6 +188,39 @@ def test_what_nobody_was_shown_is_not_approved(http: Browser, body: dict[str, An
     assert answer.status_code == 422
     assert "`shown` of GET /orchestration/approvals" in answer.json()["detail"]
     assert http.get(f"{RUNS}/{run_id}").json()["status"] == "waiting"
+
+
+@pytest.mark.parametrize("adder", ["alice", "carol"])
+def test_nobody_approves_what_his_schedule_or_his_trigger_has_started(
+    closed: Browser, console: Console, adder: str
+) -> None:
+    tokens_of = {each: bearer(console, each, Role.APPROVER) for each in ("alice", "bob", "carol")}
+    new = {"name": "nightly", "command": "asking", "cron": "0 6 * * *"}
+    assert closed.post(f"{ALL}/schedules", json=new, **tokens_of[adder]).status_code == 201
+    triggered = closed.post(f"{ALL}/schedules/nightly/trigger", **tokens_of["alice"])
+    run_id = triggered.json()["workflow_id"]
+    assert closed.delete(f"{ALL}/schedules/nightly", **tokens_of["bob"]).status_code == 204
+    seen = {"shown": closed.get(f"{ALL}/approvals", **tokens_of["bob"]).json()[0]["shown"]}
+    for name in {"alice", adder}:
+        own = closed.post(f"{RUNS}/{run_id}/approve", json=seen, **tokens_of[name])
+        assert own.status_code == 403
+        assert closed.post(f"{RUNS}/{run_id}/reject", **tokens_of[name]).status_code == 403
+    allowed = closed.post(f"{RUNS}/{run_id}/approve", json=seen, **tokens_of["bob"])
+    assert allowed.status_code == 200
+
+
+def test_nobody_approves_what_the_clock_has_started_from_his_schedule(
+    closed: Browser, console: Console
+) -> None:
+    alice, bob = (bearer(console, each, Role.APPROVER) for each in ("alice", "bob"))
+    new = {"name": "nightly", "command": "asking", "cron": "0 6 * * *"}
+    assert closed.post(f"{ALL}/schedules", json=new, **alice).status_code == 201
+    console.engine.store.write(lambda s: s.run("UPDATE schedules SET next_at = 0"))
+    (run_id,) = Timetable(console.engine, sample).fire()
+    seen = {"shown": closed.get(f"{ALL}/approvals", **bob).json()[0]["shown"]}
+    url = f"{RUNS}/{run_id}/approve"
+    assert closed.post(url, json=seen, **alice).status_code == 403
+    assert closed.post(url, json=seen, **bob).status_code == 200
 
 
 def test_a_rejected_run_is_cancelled(http: Browser) -> None:

@@ -11,7 +11,7 @@ from orchestration.desk import tokens
 from orchestration.desk.tokens import Role
 from orchestration.engine.by import By
 from orchestration.state import RunStatus as R
-from orchestration.store import audit, listings, schedules
+from orchestration.store import approvals, audit, listings, schedules
 from orchestration.store.listings import Filter
 from orchestration.web.console import Console
 from tests.web.browsing import Browser
@@ -353,6 +353,19 @@ def test_who_is_not_known_is_asked_and_comes_back(closed: Browser) -> None:
     assert opened(closed, "/workflows").forms["/logout"]
     assert sent(closed, opened(closed, "/"), "/logout").status_code == 303
     assert closed.get("/", headers=HTML).status_code == 303
+
+
+@pytest.mark.parametrize("verb", ["approve", "reject"])
+def test_nobody_answers_for_his_own_run(browse: Browse, console: Console, verb: str) -> None:
+    browser = browse()
+    made = tokens.add(console.engine, "alice", Role.APPROVER, By("test"))
+    assert sent(browser, opened(browser, "/login"), "/login", token=made).status_code == 303
+    started = sent(browser, opened(browser, "/start/asking"), "/start/asking")
+    url = started.headers["location"].partition("?")[0]
+    own = sent(browser, opened(browser, url), f"{url}/{verb}")
+    assert own.status_code == 403
+    assert "somebody else must answer" in own.text
+    assert "asked" in console.read(lambda s: approvals.everything(s, 1))[0]
 
 
 @pytest.mark.parametrize("after", ["//evil.example", "https://evil.example", "/\\evil", "x"])

@@ -6,12 +6,9 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from orchestration.desk import approvals
-from orchestration.desk.approvals import Question
 from orchestration.errors import RejectedError
-from orchestration.web.console import Console
 from orchestration.web.described import RUN, Body, Limit, Reason, RunId, answers, shown_as
-from orchestration.web.problems import Refusal
-from orchestration.web.who import Actor, Approver, Desk, Viewer
+from orchestration.web.who import Approver, Desk, Viewer
 
 router = APIRouter(tags=["approvals"])
 
@@ -67,9 +64,9 @@ def approve_workflow(
 ) -> dict[str, str]:
     """What `shown` tells was seen, and never by the token that started the run."""
     given = answer or Approval()
-    question = asked(console, actor, workflow_id, given.step)
     if not given.shown:
         raise RejectedError(UNSEEN)
+    question = console.read(lambda s: approvals.look(s, workflow_id, given.step))
     status = console.engine.approve(workflow_id, question.step, given.shown, actor.by(given.reason))
     return {"id": workflow_id, "status": status.value}
 
@@ -84,29 +81,6 @@ def reject_workflow(
 ) -> dict[str, str]:
     """What can be undone is undone."""
     given = answer or Rejection()
-    question = asked(console, actor, workflow_id, given.step)
+    question = console.read(lambda s: approvals.look(s, workflow_id, given.step))
     status = console.engine.reject(workflow_id, question.step, actor.by(given.reason))
     return {"id": workflow_id, "status": status.value}
-
-
-def asked(console: Console, actor: Actor, run_id: str, step: str | None) -> Question:
-    """What waits, if this person may answer.
-
-    Raises:
-        Refusal: He has started the run himself.
-    """
-    question = console.read(lambda s: approvals.look(s, run_id, step))
-    refuse_own(actor, question)
-    return question
-
-
-def refuse_own(actor: Actor, question: Question) -> None:
-    """Let nobody answer for his own run, as far as a token tells who he is.
-
-    Raises:
-        Refusal: He has started it.
-    """
-    if actor.known and question.row["sender"] == actor.sender:
-        raise Refusal(
-            403, f"{actor.name} has started {question.run_id}: somebody else must answer for it"
-        )

@@ -1,0 +1,18 @@
+"""Who has caused a run that the clock, or somebody out of turn, has started from a schedule."""
+
+import json
+from collections.abc import Iterable
+
+from orchestration.ports import Session
+
+
+def write(session: Session, run_id: str, names: Iterable[str]) -> None:
+    """Write who it is, besides the run's sender."""
+    text = json.dumps(sorted(names))
+    session.run("UPDATE runs SET caused_by = ? WHERE id = ?", text, run_id)
+
+
+def of_run(session: Session, run_id: str) -> list[str]:
+    """Everybody whose run it is."""
+    row = session.one("SELECT sender, caused_by FROM runs WHERE id = ?", run_id)
+    return [] if row is None else [row[0], *json.loads(row[1] or "[]")]
