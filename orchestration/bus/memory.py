@@ -1,14 +1,20 @@
 """What an agent has been asked and has answered, so that nothing is done twice."""
 
+import hashlib
 import json
 from collections import OrderedDict
-from typing import Any
+from typing import Any, NamedTuple
 
 MOST = 1_000
 LARGEST = 16 * 2**20
 
 Key = tuple[str, str]
 Answer = dict[str, Any]
+
+
+class _Answered(NamedTuple):
+    body: str
+    text: str
 
 
 class Memory:
@@ -22,29 +28,47 @@ class Memory:
     def __init__(self, most: int = MOST, largest: int = LARGEST) -> None:
         self._most = most
         self._largest = largest
-        self._open: set[Key] = set()
-        self._answers: OrderedDict[Key, str] = OrderedDict()
+        self._open: dict[Key, str] = {}
+        self._answers: OrderedDict[Key, _Answered] = OrderedDict()
         self._size = 0
 
     def is_open(self, key: Key) -> bool:
         """Whether a command is being worked on."""
         return key in self._open
 
-    def begin(self, key: Key) -> None:
-        """Note that a command is being worked on."""
-        self._open.add(key)
+    def differs(self, key: Key, body: str) -> bool:
+        """Whether the same id was used for something else.
 
-    def end(self, key: Key, answer: Answer) -> None:
+        Args:
+            key: Who asks, and under which id.
+            body: What is asked, as `digest` has it.
+        """
+        answered = self._answers.get(key)
+        known = answered.body if answered is not None else self._open.get(key)
+        return known is not None and known != body
+
+    def begin(self, key: Key, body: str) -> None:
+        """Note that a command is being worked on."""
+        self._open[key] = body
+
+    def end(self, key: Key, body: str, answer: Answer) -> None:
         """Keep an answer; where room is wanted, the oldest are forgotten."""
-        self._open.discard(key)
+        self._open.pop(key, None)
+        if (before := self._answers.pop(key, None)) is not None:
+            self._size -= len(before.text)
         text = json.dumps(answer)
-        self._answers[key] = text
+        self._answers[key] = _Answered(body, text)
         self._size += len(text)
         while len(self._answers) > self._most or self._size > self._largest:
             _, oldest = self._answers.popitem(last=False)
-            self._size -= len(oldest)
+            self._size -= len(oldest.text)
 
     def answer(self, key: Key) -> Answer | None:
         """How a command was answered; None: it was not, or that is forgotten."""
-        text = self._answers.get(key)
-        return None if text is None else dict(json.loads(text))
+        answered = self._answers.get(key)
+        return None if answered is None else dict(json.loads(answered.text))
+
+
+def digest(*asked: Any) -> str:
+    """What tells one body from another."""
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()

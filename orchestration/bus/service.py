@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from orchestration.bus.command import Command, command_of, text
 from orchestration.bus.letters import Letter
 from orchestration.bus.line import Incoming
-from orchestration.bus.memory import Memory
+from orchestration.bus.memory import Memory, digest
 from orchestration.clock import new_id
 from orchestration.errors import BrokerError, MalformedMessageError, RejectedError
 from orchestration.logs import about
@@ -158,24 +158,36 @@ class Service:
     async def _serve(self, incoming: Incoming, envelope: Envelope) -> None:
         """Work on one command, and answer it; one that was answered is only answered again.
 
+        What is built in is done each time: its ids begin again where the store is another one.
         It is acknowledged before the work: whoever asked decides whether it is tried again.
         """
-        command, key = command_of(envelope, self._note), (envelope.sender, envelope.id)
-        built_in = command.name in BUILT_IN
-        async with nullcontext() if built_in else self._room:
+        command = command_of(envelope, self._note)
+        if command.name in BUILT_IN:
             incoming.ack()
+            await self._respond(envelope, command, await self._work(command, self._obey))
+            return
+        key, body = (envelope.sender, envelope.id), body_of(command)
+        async with self._room:
+            incoming.ack()
+            if self._memory.differs(key, body):
+                await self._respond(envelope, command, used_before(command))
+                return
             if self._memory.is_open(key):
                 log.info("%s: it works on %s already", self._bus.name, command.id)
                 return
             answer = self._memory.answer(key)
             if answer is None:
-                self._memory.begin(key)
-                job = _Job(command)
-                with about(**command.subject):
-                    answer = await self._outcome(job, self._obey if built_in else self._handle)
+                self._memory.begin(key, body)
+                answer = await self._work(command, self._handle)
         if (note := self._notes.pop(place_of(command), None)) is not None:
             await self._tell_progress(*note)
-        self._memory.end(key, await self._respond(envelope, command, answer))
+        self._memory.end(key, body, await self._respond(envelope, command, answer))
+
+    async def _work(
+        self, command: Command, act: Callable[[_Job], Awaitable[Any]]
+    ) -> dict[str, Any]:
+        with about(**command.subject):
+            return await self._outcome(_Job(command), act)
 
     async def _handle(self, job: _Job) -> Any:
         handler = self._handlers.get(job.command.name)
@@ -317,6 +329,18 @@ def answer_on_of(envelope: Envelope, command: Command) -> str | None:
 def place_of(command: Command) -> Place:
     """What tells a command from others that are worked on."""
     return command.sender, command.id
+
+
+def body_of(command: Command) -> str:
+    """What a command asks for, whoever sends it again and until when."""
+    asked = command.name, command.parameters, command.item, command.workflow_id, command.step
+    return digest(*asked, command.idempotency_key)
+
+
+def used_before(command: Command) -> dict[str, Any]:
+    """The answer to a command whose sender has used its id for something else."""
+    error = f"the id {command.id!r} came before with another body: a new command has a new id"
+    return {"status": "failed", "error": error}
 
 
 async def called(handler: Handler, command: Command) -> Any:

@@ -76,6 +76,59 @@ def test_the_same_id_of_another_sender_is_another_command() -> None:
     play(scenario)
 
 
+def test_the_same_id_with_another_body_is_refused_and_changes_nothing() -> None:
+    async def scenario() -> None:
+        async with Hearing("asker") as asker, Hearing("worker") as worker:
+            worker.bus.on_command("double")(lambda _command, parameters: 2 * parameters["n"])
+
+            async def ask(n: int) -> Message:
+                order = {"command": "double", "parameters": {"n": n}}
+                await asker.bus.send_message("worker", "command", order, message_id="same")
+                return (await asker.heard.get()).payload
+
+            assert (await ask(1))["result"] == 2
+            refused = await ask(2)
+            assert refused["status"] == "failed"
+            assert "'same' came before with another body" in refused["error"]
+            assert (await ask(1))["result"] == 2
+
+    play(scenario)
+
+
+def test_a_stop_that_comes_under_a_known_id_stops_again() -> None:
+    ended: list[str] = []
+
+    async def scenario() -> None:
+        async with Hearing("asker") as asker, Hearing("worker") as worker:
+            begun = asyncio.Event()
+
+            @worker.bus.on_command("trade")
+            async def trade(command: Command, _parameters: Message) -> None:
+                begun.set()
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    ended.append(command.id)
+
+            for trading in ("first", "second"):
+                begun.clear()
+                await asker.bus.send_message(
+                    "worker", "command", {"command": "trade"}, message_id=trading
+                )
+                await begun.wait()
+                stop = {"command": "emergency_stop"}
+                await asker.bus.send_message("worker", "command", stop, message_id="stop:1:worker")
+                answers = {}
+                for _ in range(2):
+                    answer = await asker.heard.get()
+                    answers[answer.correlation_id] = answer.payload
+                assert answers["stop:1:worker"]["result"]["cancelled"] == [trading]
+                assert answers[trading]["error"] == "cancelled"
+
+    play(scenario)
+    assert ended == ["first", "second"]
+
+
 def test_what_failed_is_answered_as_failed_again(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL)
     tries: list[Command] = []

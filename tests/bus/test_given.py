@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from orchestration.bus.command import Command, command_of
-from orchestration.bus.memory import Memory
+from orchestration.bus.memory import Memory, digest
 from orchestration.errors import PermanentError
 from orchestration.messages import Envelope, MessageType
 
@@ -73,13 +73,32 @@ def test_what_is_not_as_it_should_be_is_left_out(wrong: Any) -> None:
 def test_a_memory_forgets_the_oldest_answers_beyond_its_bounds() -> None:
     memory = Memory(most=2, largest=60)
     for number in range(3):
-        memory.begin(("a", str(number)))
+        memory.begin(("a", str(number)), "b")
         assert memory.is_open(("a", str(number)))
-        memory.end(("a", str(number)), {"result": number})
+        memory.end(("a", str(number)), "b", {"result": number})
     assert memory.answer(("a", "0")) is None
     assert memory.answer(("a", "2")) == {"result": 2}
     assert memory.answer(("b", "2")) is None
-    memory.end(("a", "3"), {"result": "x" * 40})
+    memory.end(("a", "3"), "b", {"result": "x" * 40})
     assert memory.answer(("a", "2")) is None
     assert memory.answer(("a", "3")) == {"result": "x" * 40}
     assert not memory.is_open(("a", "3"))
+
+
+def test_an_answer_that_is_given_often_takes_the_room_of_one() -> None:
+    memory = Memory(most=10, largest=100)
+    for _ in range(20):
+        memory.end(("a", "often"), "b", {"result": "x" * 20})
+    memory.end(("a", "other"), "b", {"result": "y" * 20})
+    assert memory.answer(("a", "often")) == {"result": "x" * 20}
+    assert memory.answer(("a", "other")) == {"result": "y" * 20}
+
+
+def test_another_body_under_the_same_id_is_noticed_at_work_and_afterwards() -> None:
+    memory, key = Memory(), ("a", "1")
+    assert not memory.differs(key, digest("reserve", {"n": 1}))
+    memory.begin(key, digest("reserve", {"n": 1}))
+    assert memory.differs(key, digest("reserve", {"n": 2}))
+    memory.end(key, digest("reserve", {"n": 1}), {"result": 1})
+    assert memory.differs(key, digest("reserve", {"n": 2}))
+    assert not memory.differs(key, digest("reserve", {"n": 1}))
