@@ -5,6 +5,8 @@ import json
 from collections import OrderedDict
 from typing import Any, NamedTuple
 
+from orchestration.bus.command import Command
+
 MOST = 1_000
 LARGEST = 16 * 2**20
 
@@ -53,10 +55,10 @@ class Memory:
 
     def end(self, key: Key, body: str, answer: Answer) -> None:
         """Keep an answer; where room is wanted, the oldest are forgotten."""
+        text = json.dumps(answer)
         self._open.pop(key, None)
         if (before := self._answers.pop(key, None)) is not None:
             self._size -= len(before.text)
-        text = json.dumps(answer)
         self._answers[key] = _Answered(body, text)
         self._size += len(text)
         while len(self._answers) > self._most or self._size > self._largest:
@@ -72,3 +74,24 @@ class Memory:
 def digest(*asked: Any) -> str:
     """What tells one body from another."""
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+def body_of(command: Command) -> str:
+    """What a command asks for, whoever sends it again and until when."""
+    asked = command.name, command.parameters, command.item, command.workflow_id, command.step
+    return digest(*asked, command.idempotency_key)
+
+
+def writable(answer: dict[str, Any]) -> dict[str, Any]:
+    """An answer, or one that says so where it is no JSON."""
+    try:
+        json.dumps(answer)
+    except (TypeError, ValueError, RecursionError) as error:
+        return {"status": "failed", "error": f"the result cannot be sent: {error}"}
+    return answer
+
+
+def used_before(command: Command) -> dict[str, Any]:
+    """The answer to a command whose sender has used its id for something else."""
+    error = f"the id {command.id!r} came before with another body: a new command has a new id"
+    return {"status": "failed", "error": error}

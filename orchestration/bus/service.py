@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from orchestration.bus.command import Command, command_of, text
 from orchestration.bus.letters import Letter
 from orchestration.bus.line import Incoming
-from orchestration.bus.memory import Memory, digest
+from orchestration.bus.memory import Memory, body_of, used_before, writable
 from orchestration.clock import new_id
 from orchestration.errors import BrokerError, MalformedMessageError, RejectedError
 from orchestration.logs import about
@@ -178,7 +178,9 @@ class Service:
             answer = self._memory.answer(key)
             if answer is None:
                 self._memory.begin(key, body)
-                answer = await self._work(command, self._handle)
+                answer = writable(await self._work(command, self._handle))
+                # Before it is sent: who has heard it may ask again before the broker confirms it.
+                self._memory.end(key, body, answer)
         if (note := self._notes.pop(place_of(command), None)) is not None:
             await self._tell_progress(*note)
         self._memory.end(key, body, await self._respond(envelope, command, answer))
@@ -311,7 +313,8 @@ class Service:
             "message": message,
         }
         with lenient(self._bus.name):
-            await self._bus.send_message(command.sender, MessageType.STATUS_UPDATE, payload)
+            kind = MessageType.STATUS_UPDATE
+            await self._bus.send_message(command.sender, kind, payload, command.id)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         task = self._loop.create_task(work)
@@ -329,18 +332,6 @@ def answer_on_of(envelope: Envelope, command: Command) -> str | None:
 def place_of(command: Command) -> Place:
     """What tells a command from others that are worked on."""
     return command.sender, command.id
-
-
-def body_of(command: Command) -> str:
-    """What a command asks for, whoever sends it again and until when."""
-    asked = command.name, command.parameters, command.item, command.workflow_id, command.step
-    return digest(*asked, command.idempotency_key)
-
-
-def used_before(command: Command) -> dict[str, Any]:
-    """The answer to a command whose sender has used its id for something else."""
-    error = f"the id {command.id!r} came before with another body: a new command has a new id"
-    return {"status": "failed", "error": error}
 
 
 async def called(handler: Handler, command: Command) -> Any:

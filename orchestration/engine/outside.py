@@ -7,7 +7,7 @@ twice does no harm.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -99,10 +99,9 @@ def report(tx: Transaction, envelope: Envelope) -> None:
     if not tx.admits(envelope.sender):
         return
     agents.beat(tx.session, envelope.sender, status, found, tx.now)
-    run_id, step = payload.get("workflow_id"), payload.get("step")
     fraction = payload.get("progress")
-    for row in held_by(tx, envelope.sender):
-        if (row.run_id, row.step) == (run_id, step) and isinstance(fraction, int | float):
+    for row in told_of(envelope, held_by(tx, envelope.sender)):
+        if isinstance(fraction, int | float):
             message = plain(tx.rules.mask(str(payload.get("message", ""))), LONGEST_MESSAGE)
             target = runs.get(tx.session, row.run_id).plan.step[row.step.removeprefix(UNDO)]
             deadline = steps.deadline(tx.session, row) or tx.now
@@ -110,6 +109,19 @@ def report(tx: Transaction, envelope: Envelope) -> None:
             share = float(min(max(fraction, 0), 1))
             steps.report(tx.session, row, share, message, min(silent_at, deadline))
             measure(tx, runs.load(tx.session, row.run_id))
+
+
+def told_of(envelope: Envelope, held: Sequence[StepRow]) -> list[StepRow]:
+    """The branches that a progress is about; one that names no command is about its whole step."""
+    payload = envelope.payload
+    place = payload.get("workflow_id"), payload.get("step")
+    found = [row for row in held if (row.run_id, row.step) == place]
+    named = payload.get("command_id") or envelope.correlation_id
+    match = COMMAND_ID.fullmatch(named) if isinstance(named, str) else None
+    if match is None:
+        return found
+    exactly = match["run"], match["step"], int(match["branch"] or 0), int(match["attempt"])
+    return [row for row in found if (*row.key, row.attempt) == exactly]
 
 
 def complain(tx: Transaction, envelope: Envelope) -> None:

@@ -14,12 +14,13 @@ from tests.engine.fleet import MINUTE, Fleet, step, workflow
 
 ASK = workflow("ask", step("asking", agent="partner"))
 TRIP = workflow("trip", step("flight"))
+MANY = workflow("many", step("asking", agent="partner", for_each="parameters.items"))
 
 
 @pytest.fixture
 def fleet(fleet_of: MakeFleet, monkeypatch: pytest.MonkeyPatch) -> Fleet:
     monkeypatch.setattr(strangers, "MOST", 3)
-    found = fleet_of(ASK, TRIP)
+    found = fleet_of(ASK, TRIP, MANY)
     found.worker(queues={"warehouse": 4})
     return found
 
@@ -96,3 +97,26 @@ def test_a_stop_is_told_to_those_that_are_named_that_work_or_were_heard_of(
     fleet.start("ask")
     unnamed = fleet.engine("other")
     assert unnamed.commit(emergency.outsiders) == ["b", "partner"]
+
+
+@pytest.mark.parametrize(
+    ("named", "messages"),
+    [
+        ("{}:asking[1]:1", [None, "half"]),
+        ("{}:asking[1]:2", [None, None]),
+        ("{}:asking:1", ["half", None]),
+        ("of its own", ["half", "half"]),
+        (None, ["half", "half"]),
+    ],
+)
+def test_progress_is_that_of_the_branch_whose_command_it_names(
+    fleet: Fleet, engine: Engine, named: str | None, messages: list[str | None]
+) -> None:
+    run_id = fleet.start("many", {"items": ["a", "b"]})
+    told = {"workflow_id": run_id, "step": "asking", "progress": 0.5, "message": "half"}
+    update = said("partner", "status_update", **told)
+    about = None if named is None else named.format(run_id)
+    named_update = update.model_copy(update={"correlation_id": about})
+    engine.commit(lambda tx: outside.report(tx, named_update))
+    found = [fleet.row(run_id, "asking", branch).message for branch in (0, 1)]
+    assert [each or None for each in found] == messages
