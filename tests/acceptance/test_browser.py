@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from socket import create_server
+from typing import Any
 
 import httpx
 import pytest
@@ -60,6 +61,16 @@ class Site:
         page.click(f"text=Start {command} >> visible=true")
         page.wait_for_url("**/workflows/*")
         return page.locator("h1").inner_text()
+
+    def post(self, path: str, body: Any) -> Any:
+        """Have something done that this page does not do; what is told of it."""
+        answer = httpx.post(f"{self.url}/orchestration/{path}", json=body, timeout=30)
+        return answer.raise_for_status().json()
+
+    def start_beside(self, command: str) -> str:
+        """Start a command elsewhere; the run's id."""
+        told: dict[str, str] = self.post("commands", {"command": command, "parameters": {}})
+        return told["workflow_id"]
 
     def guard(self, route: Route) -> None:
         """Let nothing out."""
@@ -213,6 +224,29 @@ def test_it_is_used_by_keys_and_in_the_dark(site: Site) -> None:
     page.keyboard.press("t")
     page.wait_for_load_state()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_an_open_page_learns_of_a_stop_and_says_when_it_learns_nothing(site: Site) -> None:
+    """Though a row of it has the focus."""
+    run_id = site.start("health_check")
+    page = site.open("/workflows")
+    page.evaluate("window.sameDocument = true")
+    page.keyboard.press("j")
+    focused = page.evaluate("document.activeElement.getAttribute('href')")
+    again = site.start_beside("health_check")
+    expect(page.locator(f"a[href='/workflows/{again}']")).to_be_visible()
+    assert page.evaluate("document.activeElement.getAttribute('href')") == focused
+    assert run_id in focused
+    site.post("emergency/stop", {"reason": "fire"})
+    expect(page.locator(".stopped")).to_contain_text("fire")
+    site.post("emergency/release", None)
+    expect(page.locator(".stopped")).to_have_count(0)
+    page.route("**/workflows", lambda route: route.abort())
+    expect(page.locator("#stale")).to_contain_text("Not up to date since")
+    page.unroute("**/workflows")
+    expect(page.locator("#stale")).to_be_empty()
+    assert page.evaluate("window.sameDocument")
+    site.complaints = [each for each in site.complaints if "ERR_FAILED" not in each]
 
 
 def test_nothing_is_wider_than_a_small_screen(site: Site) -> None:

@@ -262,8 +262,11 @@ def test_dead_letters_are_discarded_and_replayed(pages: Browser, stock: Stock) -
     assert pages.get(f"/dead-letters/{stock.letter}", headers=HTML).status_code == 404
     listed = opened(pages, "/dead-letters")
     before = stock.fleet.rows("dead_letters")
-    gone = sent(pages, listed, "/dead-letters/replay")
-    assert gone.status_code == 422
+    for action in ("replay", "discard"):
+        fields = listed.forms["/dead-letters/replay"]
+        none = pages.post(f"/dead-letters/{action}", data=fields, headers=HTML)
+        assert none.status_code == 303
+        assert "Nothing was marked" in pages.get(none.headers["location"], headers=HTML).text
     newest = f"{stock.letter + 1}"
     action = "/dead-letters/discard"
     detail = opened(pages, f"/dead-letters/{newest}")
@@ -373,6 +376,38 @@ def test_a_login_leads_nowhere_else(closed: Browser, after: str) -> None:
     page = opened(closed, "/login")
     answer = sent(closed, page, "/login", token=TOKEN, next=after)
     assert answer.headers["location"] == "/"
+
+
+def test_what_an_open_page_fetches_again_tells_of_a_stop(pages: Browser, stock: Stock) -> None:
+    """The banner and the badges are parts, and every page that can be loaded again does so."""
+    for name, url in known(stock).items():
+        if name == "login":
+            continue
+        elements = opened(pages, url).elements
+        body = next(found for tag, found in elements if tag == "body")
+        assert int(body["data-every"]) <= 15, name
+        frame = {found["data-part"] for _, found in elements if "data-frame" in found}
+        assert frame == {"views", "stopped"}, name
+
+
+def test_buttons_that_do_the_same_to_different_things_are_told_apart(
+    pages: Browser, stock: Stock
+) -> None:
+    elements = opened(pages, known(stock)["agents"]).elements
+    names = [
+        found.get("aria-label")
+        for tag, found in elements
+        if tag == "summary" and "button" in found.get("class", "")
+    ]
+    assert "Pause worker" in names
+    assert len(names) == len(set(names))
+
+
+def test_a_run_tells_how_long_it_took_in_all(pages: Browser, stock: Stock) -> None:
+    text = pages.get(f"/workflows/{stock.done}", headers=HTML).text
+    assert "created " in text
+    assert "in all</span>" in text
+    assert 'marker-end="url(#arrow)"' in text
 
 
 def test_the_colours_are_chosen_without_a_script(pages: Browser) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 
 from orchestration.desk import letters
-from orchestration.errors import NotFoundError, RejectedError
+from orchestration.errors import NotFoundError
 from orchestration.ports import Session
 from orchestration.store import dead_letters
 from orchestration.store.dead_letters import DeadLetterRow
@@ -53,7 +53,8 @@ def show(visit: Looking, letter_id: int) -> Response:
 def replay(visit: Operating, form: Filled) -> Response:
     """Handle some again, oldest first, as if they had just come."""
     console, by = visit.console, visit.who.by(text_of(form, "reason"))
-    rows = meant(visit, form)
+    if not (rows := meant(visit, form)):
+        return visit.go("/dead-letters", "unmarked")
     told, errors = letters.replay(console.engine, console.app, console.settings, rows, by)
     again = [each for each in told if each["died_as"] is not None]
     refused = [f"dead letter {each['id']} {each['outcome']}" for each in again]
@@ -66,20 +67,21 @@ def replay(visit: Operating, form: Filled) -> Response:
 def discard(visit: Operating, form: Filled) -> Response:
     """Forget some for good."""
     by = visit.who.by(text_of(form, "reason"))
-    told = letters.discard(visit.console.engine, meant(visit, form), by)
+    if not (rows := meant(visit, form)):
+        return visit.go("/dead-letters", "unmarked")
+    told = letters.discard(visit.console.engine, rows, by)
     return visit.page("letters_done.html", verb="discarded", done=len(told), refused=[])
 
 
 def meant(visit: Visit, form: Filled) -> list[DeadLetterRow]:
-    """The letters that a form names, newest first.
+    """The letters that a form names, newest first; none where it names none.
 
     Raises:
-        RejectedError: It names none.
         NotFoundError: One is gone.
     """
     ids = wanted(form)
     if not ids:
-        raise RejectedError("mark the messages that are meant")
+        return []
     return visit.console.read(lambda s: letters.wanted(s, sorted(ids, reverse=True), None, None))
 
 

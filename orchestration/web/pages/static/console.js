@@ -32,38 +32,62 @@ function tellTimes() {
 const shown = new WeakMap();
 let refreshing = false;
 let wanted = false;
+let missed = 0;
+let known = Date.now();
 
 async function refresh() {
   if (refreshing) { wanted = true; return; }
-  if (isBusy()) return;
+  if (document.hidden) return;
   refreshing = true;
   try {
     const answer = await fetch(location.href, { headers: { "X-Fragment": "1" } });
-    if (answer.redirected || !answer.ok) return;
+    if (answer.redirected || !answer.ok) throw new Error(answer.statusText);
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-    for (const old of all("[data-part]")) {
+    for (const old of all(isBusy() ? "[data-part][data-frame]" : "[data-part]")) {
       const next = find(`[data-part="${CSS.escape(old.dataset.part)}"]`, fresh);
       if (next && next.innerHTML !== shown.get(old)) exchange(old, next);
     }
     tellTimes();
+    missed = 0;
+    known = Date.now();
   } catch {
-    // the server is away: the next time will do
+    // the server is away, or asks who this is: the next time may do
+    missed += 1;
   } finally {
+    tellStale();
     refreshing = false;
     if (wanted) { wanted = false; refresh(); }
   }
 }
 
+function tellStale() {
+  const since = new Date(known).toLocaleTimeString();
+  const text = missed < 2 ? "" : `Not up to date since ${since}: the server does not answer this page.`;
+  const line = find("#stale");
+  if (line && line.textContent !== text) line.textContent = text;
+}
+
 function exchange(old, next) {
-  if (old.contains(document.activeElement) && document.activeElement !== document.body) return;
+  const fields = all("input:not([type=checkbox]), textarea", old);
+  if (fields.some((each) => each === document.activeElement || each.value !== each.defaultValue)) return;
+  const focused = old.contains(document.activeElement) && keyOf(document.activeElement);
+  const selected = find("tr[aria-selected=true] a", old)?.getAttribute("href");
   const open = all("details[open][id]", old).map((each) => each.id);
   shown.set(old, next.innerHTML);
   old.replaceChildren(...next.childNodes);
   for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+  const row = selected && find(`a[href="${CSS.escape(selected)}"]`, old)?.closest("tr");
+  if (row) row.setAttribute("aria-selected", "true");
+  if (focused) all("a, button, summary, input, select", old).find((each) => keyOf(each) === focused)?.focus({ preventScroll: true });
+}
+
+function keyOf(element) {
+  const names = ["href", "name", "value", "aria-label"].map((each) => element.getAttribute(each));
+  return [element.tagName, element.id, ...names, element.textContent].join("|");
 }
 
 function isBusy() {
-  return document.hidden || find("details.ask[open]") || find("dialog[open]")
+  return find("details.ask[open]") || find("dialog[open]")
     || find("input[type=checkbox][name=id]:checked");
 }
 
