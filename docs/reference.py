@@ -45,7 +45,11 @@ def http() -> str:
     for router in (health.router, metrics.router, api.router):
         described.include_router(router)
     found = described.openapi()
-    parts = ["# HTTP\n", "Drawn from the OpenAPI document, which a console shows at `/docs`.\n"]
+    parts = [
+        "# HTTP\n",
+        "Drawn from the OpenAPI document, which a console shows at `/docs`. How it is used, with a",
+        "`curl` for each thing, and who may do what: [HTTP](../http.md).\n",
+    ]
     parts += ["| method | path | what it does |", "|---|---|---|"]
     for path, item in cast("Mapping[str, Mapping[str, Any]]", found["paths"]).items():
         for method in METHODS:
