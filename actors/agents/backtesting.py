@@ -7,6 +7,7 @@ import numpy as np
 from actors.health import Facts, answering
 from actors.names import BACKTESTING, DATA_VALIDATION, DISCOVERY_ALGORITHM
 from actors.prices import checked_dataset, question
+from actors.telling import telling
 from orchestration import Agent, Context
 from trading.account import Account
 from trading.backtest import backtest
@@ -26,13 +27,13 @@ def run_backtest(context: Context) -> dict[str, Any]:
 
     Raises:
         TradingError: The prices are not those of the first step, or the strategy is unknown.
+        AbandonedError: Nobody wants the result any more.
     """
     asked = question(context)
     dataset = checked_dataset(context)
     strategy = strategy_named(context.item)
-    study = Study.of(
-        strategy, dataset.panel, lambda done, text: context.progress(done * READING, text)
-    )
+    tell = telling(context)
+    study = Study.of(strategy, dataset.panel, lambda done, text: tell(done * READING, text))
     window = dataset.windows.validation
     account = Account(asked.test_capital, asked.risk_per_trade)
     ledger = backtest(study, strategy.published, window, account)

@@ -11,6 +11,7 @@ from actors.integration.trial import try_data_flow
 from actors.names import DATA_VALIDATION, DISCOVERY_ALGORITHM
 from actors.parameters import Discover
 from actors.prices import checked_dataset, question
+from actors.telling import telling
 from orchestration import Agent, Context
 from trading.account import Account
 from trading.benchmark import hold
@@ -24,16 +25,18 @@ def optimize_parameters(context: Context) -> dict[str, Any]:
 
     Raises:
         TradingError: The prices are not those of the first step.
+        AbandonedError: Nobody wants the result any more.
     """
     asked = question(context)
     dataset = checked_dataset(context)
     account = Account(asked.test_capital, asked.risk_per_trade)
     search = Search(asked.optimization_target, asked.optimization_iterations, asked.seed)
+    tell_all = telling(context)
     found = {}
     for at, name in enumerate(asked.strategies):
 
         def tell(done: float, text: str, before: int = at) -> None:
-            context.progress((before + done) / len(asked.strategies), text)
+            tell_all((before + done) / len(asked.strategies), text)
 
         study = Study.of(strategy_named(name), dataset.panel)
         found[name] = optimise(study, dataset.windows, account, search, tell).as_json()

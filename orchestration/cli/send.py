@@ -55,5 +55,6 @@ def hint(found: settings.Settings) -> None:
     opened = open_store(found.store_url)
     with closing(opened.store):
         if not is_served(opened, found):
-            serve = "orchestrate serve" if found.broker_url is None else "dramatiq actors"
+            alone = found.broker_url is None
+            serve = "orchestrate serve" if alone else f"dramatiq {found.app}"
             click.echo(f"no worker is alive: `{serve}` starts it", err=True)

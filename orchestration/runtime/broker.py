@@ -104,7 +104,7 @@ class _HardRabbitmqConsumer(_SettledOnce, _RabbitmqConsumer):
             if getattr(error, "reply_code", None) == NOT_FOUND:
                 broker.queues_pending.add(queue_name)
             raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
-        self.connection, self.channel = self._line.connection, self._feed.channel
+        self.connection, self.channel = self._line.connection, self._feed
         self.iterator = self._feed
 
     @override

@@ -8,7 +8,7 @@ done by this thread. Where the connection is lost each of them notices, and asks
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
-from pika.exceptions import AMQPConnectionError, AMQPError
+from pika.exceptions import AMQPConnectionError, AMQPError, ChannelWrongStateError
 from typing_extensions import override
 
 log = logging.getLogger(__name__)
@@ -59,6 +59,16 @@ class Feed(Iterator[Delivery]):
     def put(self, _channel: BlockingChannel, method: Any, properties: Any, body: bytes) -> None:
         """Take in what has come."""
         self._came.put((method, properties, body))
+
+    def basic_ack(self, tag: int) -> None:
+        """Settle a message; where the channel is closed it has gone to others already."""
+        with suppress(ChannelWrongStateError):
+            self.channel.basic_ack(tag)
+
+    def basic_nack(self, tag: int, *, requeue: bool) -> None:
+        """Refuse a message, unless the channel is closed."""
+        with suppress(ChannelWrongStateError):
+            self.channel.basic_nack(tag, requeue=requeue)
 
     def lose(self, *_reason: object) -> None:
         """Let the consumer know that nothing more will come."""
@@ -140,8 +150,19 @@ class SharedLine:
             if not self._thread.is_alive():
                 raise AMQPConnectionError("the connection is gone")
             return future.result(PATIENCE_S)
+        except TimeoutError:
+            if not future.cancel():
+                with suppress(AMQPError):
+                    self.connection.add_callback_threadsafe(partial(self._discard, future))
+            raise
         finally:
             self._calls.discard(future)
+
+    def _discard(self, future: "Future[Any]") -> None:
+        """Close what was opened for who waits no longer: nobody would read it."""
+        if future.exception() is None and isinstance(feed := future.result(), Feed):
+            with suppress(AMQPError):
+                self._close(feed)
 
     def _serve(self) -> None:
         try:
@@ -164,12 +185,14 @@ class SharedLine:
         for feed in self._feeds:
             feed.lose()
         for future in list(self._calls):
-            if not future.done():
+            with suppress(InvalidStateError):
                 future.set_exception(AMQPConnectionError("the connection is gone"))
 
 
 def fulfil(future: "Future[Any]", operation: Callable[[], Any]) -> None:
-    """Do something for who waits for it."""
+    """Do something for who waits for it; nothing if nobody does any more."""
+    if not future.set_running_or_notify_cancel():
+        return
     try:
         future.set_result(operation())
     except Exception as error:  # noqa: BLE001 - it belongs to who waits

@@ -279,7 +279,9 @@ def no_worker(facts: Facts, what: str, agent: str | None = None) -> Blocker:
     if facts.broker is not None:
         return broker_away(facts, what)
     start = "start one with `orchestrate serve`"
-    if facts.transport not in (None, EMBEDDED):
+    if facts.transport is None:
+        start += ", or on RabbitMQ with `dramatiq actors` (or your app's module)"
+    elif facts.transport != EMBEDDED:
         only = f" -Q {agent}" if agent else ""
         start = f"start one with `dramatiq actors{only}` (or your app's module)"
     there = [

@@ -16,15 +16,17 @@ from dramatiq.errors import BrokerConnectionError
 
 from orchestration.bus.address import parameters
 from orchestration.errors import BrokerError
-from orchestration.runtime import acknowledgement
+from orchestration.runtime import acknowledgement, shared_line
 from orchestration.runtime.acknowledgement import CurrentMessage
 from orchestration.runtime.broker import HardRabbitmqBroker, make_broker
 from orchestration.runtime.names import ORCHESTRATOR
 from orchestration.runtime.reach import require_broker
+from orchestration.runtime.shared_line import Feed, SharedLine
 from tests.eventually import eventually
 from tests.rabbitmq import control, fresh_vhost
 
 QUEUE = "anvil"
+LINE_QUEUE = "line"
 ODD: dict[str, Any] = {
     "options": None,
     "kwargs": [],
@@ -364,3 +366,65 @@ def test_a_server_that_is_away_is_named_without_the_password() -> None:
     with pytest.raises(BrokerError, match=r"amqp://127.0.0.1:1/v .*refused") as caught:
         require_broker("amqp://me:hunter2@127.0.0.1:1/v")
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.fixture
+def line(module_vhost: str) -> Iterator[SharedLine]:
+    address = parameters(module_vhost, "tests")
+    found = SharedLine(address, lambda c: ignore(c.channel().queue_declare(LINE_QUEUE)))
+    feed = found.open(LINE_QUEUE, 1, 0.1)
+    yield found
+    found.close(feed)
+
+
+def ignore(_: object) -> None:
+    """Nothing is to be done with it."""
+
+
+def consumers(url: str) -> int:
+    with pika.BlockingConnection(pika.URLParameters(url)) as connection:
+        found = connection.channel().queue_declare(LINE_QUEUE, passive=True)
+        return int(found.method.consumer_count)
+
+
+@pytest.mark.rabbitmq
+@pytest.mark.parametrize("begun", [False, True])
+def test_what_is_opened_for_who_waits_no_longer_takes_no_messages(
+    line: SharedLine,
+    module_vhost: str,
+    begun: bool,  # noqa: FBT001
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    free = threading.Event()
+
+    class Slow(Feed):
+        def __init__(self, *what: Any) -> None:
+            super().__init__(*what)
+            free.wait(10)
+
+    with monkeypatch.context() as patches:
+        if begun:
+            patches.setattr(shared_line, "Feed", Slow)
+        else:
+            line.connection.add_callback_threadsafe(lambda: ignore(free.wait(10)))
+        patches.setattr(shared_line, "PATIENCE_S", 0.5)
+        with pytest.raises(TimeoutError):
+            line.open(LINE_QUEUE, 5, 0.1)
+        free.set()
+        eventually(lambda: consumers(module_vhost) == 1, within=10)
+    feed = line.open(LINE_QUEUE, 5, 0.1)  # after all that was to be done before
+    assert consumers(module_vhost) == 2
+    line.close(feed)
+
+
+@pytest.mark.rabbitmq
+def test_a_settlement_on_a_closed_channel_harms_no_other_queue(line: SharedLine) -> None:
+    feed = line.open(LINE_QUEUE, 1, 0.1)
+    for operation in (
+        feed.channel.close,
+        lambda: feed.basic_ack(1),
+        lambda: feed.basic_nack(1, requeue=False),
+    ):
+        line.connection.add_callback_threadsafe(operation)
+    line.close(line.open(LINE_QUEUE, 1, 0.1))
+    assert line.is_up
