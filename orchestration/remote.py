@@ -92,7 +92,11 @@ class Remote:
         except httpx.TransportError as error:
             raise self._away(error) from None
         self._check(answer)
-        return answer.json() if answer.content else None
+        if not answer.content and answer.is_success:
+            return None
+        if not answer.is_success or "json" not in answer.headers.get("content-type", ""):
+            raise self._other(answer)
+        return answer.json()
 
     def _is_over(self, workflow_id: str, last: int) -> bool:
         """Whether a stream that ended has told everything: then the server has nothing to say."""
@@ -106,6 +110,8 @@ class Remote:
             if answer.is_error:
                 answer.read()
                 self._check(answer)
+            if answer.status_code != httpx.codes.NO_CONTENT and not is_stream(answer):
+                raise self._other(answer)
             for line in answer.iter_lines():
                 field, _, value = line.partition(": ")
                 if field == "event":
@@ -123,6 +129,15 @@ class Remote:
             " there, or correct ORCHESTRATION_URL"
         )
 
+    def _other(self, answer: httpx.Response) -> ServerError:
+        """Why an answer is none of ours, such as a login page of a proxy."""
+        kind = answer.headers.get("content-type", "nothing").partition(";")[0]
+        to = f", to {answer.headers['location']}" if "location" in answer.headers else ""
+        return ServerError(
+            f"{self.place} is no orchestration server, or a proxy answers for it"
+            f" ({answer.status_code}, {kind}{to}): correct ORCHESTRATION_URL"
+        )
+
     def _check(self, answer: httpx.Response) -> None:
         """Raise what the server refused, as it would have been raised here."""
         if not answer.is_error:
@@ -138,3 +153,9 @@ class Remote:
         if status in CLOSED:
             raise ConfigurationError(f"{detail} (ORCHESTRATION_API_TOKEN is what is sent)")
         raise KINDS.get(status, ServerError)(detail)
+
+
+def is_stream(answer: httpx.Response) -> bool:
+    """Whether an answer is server-sent events."""
+    kind: str = answer.headers.get("content-type", "")
+    return answer.is_success and kind.startswith("text/event-stream")

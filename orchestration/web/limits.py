@@ -1,6 +1,8 @@
 """How much one caller may ask for, and how long that may take."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 MOST_CALLERS = 10_000
@@ -19,6 +21,8 @@ class Limits:
         burst: Requests from one address at once.
         failures: Wrong tokens from one address within a minute; then nothing is tried for it.
         connections: At once, streams included.
+        streams: At once by one token, or by one address without a token: so that nobody can take
+            all connections, and shut out whoever has to stop the fleet.
         ping_s: Seconds between two signs of life of a stream.
         stream_s: Seconds after which a stream ends, so that its client comes again.
     """
@@ -31,8 +35,36 @@ class Limits:
     burst: float = 1_000.0
     failures: int = 10
     connections: int = 2_000
+    streams: int = 100
     ping_s: float = 10.0
     stream_s: float = 3_600.0
+
+
+class Shares:
+    """How much each caller holds at once.
+
+    Args:
+        most: How much one may hold.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held: Counter[str] = Counter()
+
+    def is_full(self, caller: str) -> bool:
+        """Whether a caller may hold nothing more."""
+        return self._held[caller] >= self._most
+
+    @contextmanager
+    def holding(self, caller: str) -> Iterator[None]:
+        """One more is held until the block ends."""
+        self._held[caller] += 1
+        try:
+            yield
+        finally:
+            self._held[caller] -= 1
+            if not self._held[caller]:
+                del self._held[caller]
 
 
 class Buckets:

@@ -44,6 +44,9 @@ CODES: Mapping[type[Exception], int] = {
     StoreError: 503,
     BrokerError: 503,
 }
+NOWHERE = "nothing is at this address: /docs lists everything that there is"
+SEND_JSON = "send a JSON object, with `Content-Type: application/json`"
+NO_JSON = {"json_invalid", "model_attributes_type", "model_type"}
 UNEXPECTED = "this is a bug of ours, or of the app: the log of the web process tells more"
 Renderer = Callable[[Request, "Problem"], Response | None]
 
@@ -127,6 +130,8 @@ def problem_of(error: Exception) -> Problem:
         case RequestValidationError():
             found = tuple(map(sentence, error.errors()))
             return Problem(422, "; ".join(found), found)
+        case HTTPException(status_code=404, detail="Not Found"):
+            return Problem(404, NOWHERE)
         case HTTPException():
             return Problem(error.status_code, str(error.detail), headers=error.headers or {})
         case OrchestrationError():
@@ -150,4 +155,7 @@ def of_ours(error: OrchestrationError) -> Problem:
 def sentence(problem: Mapping[str, Any]) -> str:
     """One thing that is wrong with a request, without what was given."""
     place = ".".join(str(part) for part in problem["loc"])
+    if problem["loc"][0] == "body" and problem["type"] in NO_JSON:
+        why = f": {problem['ctx']['error']}" if problem["type"] == "json_invalid" else ""
+        return f"{place}: this is not what is read here{why}; {SEND_JSON}"
     return f"{place}: {problem['msg']}"

@@ -3,12 +3,15 @@
 import io
 import json
 import re
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from typing_extensions import override
 
 from orchestration import Client, settings
 from orchestration.cli.parameters import read_by_schema
@@ -21,6 +24,7 @@ from orchestration.errors import (
     StateError,
     WorkflowFailedError,
 )
+from orchestration.remote import Remote
 from orchestration.runtime.serving import serving
 from orchestration.state import RunStatus
 from orchestration.web.console import Console, console_of
@@ -147,3 +151,35 @@ def test_parameters_are_read_as_their_schema_wants_them() -> None:
     }  # fmt: skip
     with pytest.raises(RejectedError, match="this workflow takes: count"):
         read_by_schema(schema, ["x=1"], None)
+
+
+class Other(BaseHTTPRequestHandler):
+    """Something else at the address: a page for people, and a way to it."""
+
+    @override
+    def log_message(self, format: str, *args: Any) -> None: ...
+
+    def do_GET(self) -> None:
+        """Answer as a proxy that wants a login."""
+        moved = self.path.endswith("/moved")
+        self.send_response(302 if moved else 200)
+        self.send_header("Content-Type", "text/html")
+        if moved:
+            self.send_header("Location", "/login")
+        self.end_headers()
+        self.wfile.write(b"<p>log in</p>")
+
+
+def test_what_is_no_server_of_ours_is_told_so() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Other) as other:
+        thread = threading.Thread(target=other.serve_forever, daemon=True)
+        thread.start()
+        remote = Remote(f"http://127.0.0.1:{other.server_port}")
+        for path in ("/status", "/moved"):
+            with pytest.raises(ServerError, match="correct ORCHESTRATION_URL"):
+                remote.get(path)
+        with pytest.raises(ServerError, match="correct ORCHESTRATION_URL"):
+            next(remote.events("job_1"))
+        remote.close()
+        other.shutdown()
+        thread.join(PATIENCE_S)

@@ -11,8 +11,26 @@ def test_what_is_not_there_is_a_problem(http: Browser) -> None:
     answer = http.get("/nowhere")
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json() == {
-        "type": "about:blank", "title": "Not Found", "status": 404, "detail": "Not Found",
+        "type": "about:blank", "title": "Not Found", "status": 404,
+        "detail": "nothing is at this address: /docs lists everything that there is",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("body", [b"{", b'"text"', b"{'command': 'job'}", b"[1]"])
+def test_what_is_no_json_object_is_told_what_to_send(http: Browser, body: bytes) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = http.post("/orchestration/commands", content=body, headers=headers)
+    assert answer.status_code == 422
+    assert "send a JSON object" in answer.json()["detail"]
+    plain = http.post("/orchestration/commands", content=b'{"command": "job"}')
+    assert "application/json" in plain.json()["detail"]
+
+
+def test_an_unknown_parameter_is_told_with_those_that_there_are(http: Browser) -> None:
+    body = {"command": "job", "parameters": {"item": 1}}
+    detail = http.post("/orchestration/commands", json=body).json()["detail"]
+    assert "unknown parameter 'item'; this workflow takes: " in detail
+    assert "items" in detail
 
 
 def test_a_bug_shows_no_trace(

@@ -10,7 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
+from orchestration import settings
+from orchestration.desk import tokens
 from orchestration.desk.starting import command_of
+from orchestration.desk.tokens import Role
+from orchestration.engine.by import By
 from orchestration.errors import StoreError
 from orchestration.ports import Session
 from orchestration.store import events, fractions, steps
@@ -21,7 +25,7 @@ from orchestration.web.feed import BATCH, GAP_S, MOST_WAITING, End, Feed, Listen
 from tests.clock import FakeClock
 from tests.eventually import eventually
 from tests.web.browsing import Browser
-from tests.web.conftest import Browse
+from tests.web.conftest import TOKEN, Browse
 from tests.web.streaming import Event, heard, numbers, served
 
 MOMENT = 1_700_000_000.0
@@ -121,6 +125,49 @@ def test_a_stream_lives_shows_so_and_ends(console: Console, run_id: str, browse:
     assert told.startswith("retry: ")
     assert told.count(": ping") >= 2
     assert limits.ping_s < console.limits.ping_s <= 15
+
+
+def test_a_revoked_token_hears_nothing_more(console: Console, environ: dict[str, str]) -> None:
+    found = settings.load({**environ, "ORCHESTRATION_API_TOKEN": TOKEN})
+    made = tokens.add(console.engine, "alice", Role.VIEWER, By("test"))
+    closed = replace(console, settings=found, limits=replace(console.limits, ping_s=0.05))
+
+    async def hear() -> None:
+        async with asyncio.timeout(PATIENCE_S), httpx.AsyncClient(base_url=place) as client:
+            bearer = {"Authorization": f"Bearer {made}"}
+            async with client.stream("GET", "/orchestration/events", headers=bearer) as answer:
+                assert answer.status_code == 200
+                pings = 0
+                async for line in answer.aiter_lines():
+                    pings += line == ": ping"
+                    if line == ": ping" and pings == 2:
+                        await asyncio.to_thread(tokens.revoke, console.engine, "alice", By("test"))
+
+    with served(closed) as place:
+        asyncio.run(hear())
+
+
+def test_one_caller_leaves_room_for_the_others(console: Console, run_id: str) -> None:
+    """Two streams are one too many here; when the first has ended there is room again."""
+    limits = replace(console.limits, streams=1)
+    path = f"/orchestration/workflows/{run_id}/events"
+
+    async def hear() -> None:
+        async with asyncio.timeout(PATIENCE_S), httpx.AsyncClient(base_url=place) as client:
+            async with client.stream("GET", path) as first:
+                begun = first.aiter_lines()
+                assert await anext(begun)
+                refused = await client.get(path)
+                assert refused.status_code == 429
+                assert "end one" in refused.json()["detail"]
+                assert refused.headers["Retry-After"]
+                await asyncio.to_thread(console.engine.cancel, run_id)
+                assert [line async for line in begun][-3:]
+            assert (await client.get(path)).status_code == 200
+
+    assert console.limits.streams * 10 <= console.limits.connections
+    with served(replace(console, limits=limits)) as place:
+        asyncio.run(hear())
 
 
 def test_progress_is_told_to_who_listens_to_its_run(console: Console, run_id: str) -> None:

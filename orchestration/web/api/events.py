@@ -17,11 +17,15 @@ from orchestration.views.times import iso
 from orchestration.web.console import Console
 from orchestration.web.described import RunId, told
 from orchestration.web.feed import End, Feed, Item, Listener, Step
-from orchestration.web.who import Desk, Viewer
+from orchestration.web.limits import Shares
+from orchestration.web.problems import Refusal
+from orchestration.web.who import Actor, Desk, Viewer, caller_of, console_of, door_of
 
 router = APIRouter(tags=["events"])
 
 BATCH = 500
+AGAIN_S = 5
+FULL = "you hear as many streams as one may hear: end one, or hear /orchestration/events for all"
 NUMBER = {"ge": 0, "le": 2**53}
 MEDIA_TYPE = "text/event-stream"
 EXAMPLE = """\
@@ -61,7 +65,7 @@ After = Annotated[int | None, Query(description="The same, for who cannot set he
 async def stream_workflow_events(
     request: Request,
     console: Desk,
-    _: Viewer,
+    actor: Viewer,
     workflow_id: RunId,
     last: LastId = None,
     after: After = None,
@@ -71,8 +75,7 @@ async def stream_workflow_events(
     over = await run_in_threadpool(is_over, console, workflow_id, begin or 0)
     if over and begin is not None:
         return Response(status_code=204)
-    stream = Stream(console, feed_of(request), workflow_id, begin or 0)
-    return StreamingResponse(stream.chunks(), media_type=MEDIA_TYPE)
+    return streaming(request, actor, Stream(console, feed_of(request), workflow_id, begin or 0))
 
 
 @router.get(
@@ -82,14 +85,49 @@ async def stream_workflow_events(
     responses=STREAM,
 )
 async def stream_events(
-    request: Request, console: Desk, _: Viewer, last: LastId = None, after: After = None
+    request: Request, console: Desk, actor: Viewer, last: LastId = None, after: After = None
 ) -> Response:
     """From now on, or from `Last-Event-ID`, without an end."""
     begin = first_of(last, after)
     if begin is None:
         begin = await run_in_threadpool(console.read, events.last_id)
-    stream = Stream(console, feed_of(request), None, begin)
-    return StreamingResponse(stream.chunks(), media_type=MEDIA_TYPE)
+    return streaming(request, actor, Stream(console, feed_of(request), None, begin))
+
+
+def is_welcome(request: Request) -> bool:
+    """Whether who asked for a stream may look still: his token may be revoked, his session over."""
+    try:
+        door_of(request).actor(request)
+    except Refusal:
+        return False
+    return True
+
+
+def streaming(request: Request, actor: Actor, stream: "Stream") -> Response:
+    """The answer that a stream is, for as long as who asked for it may look.
+
+    Raises:
+        Refusal: He has as many as one may have.
+    """
+    shares: Shares = request.app.state.streams
+    caller = actor.sender if actor.known else caller_of(request)
+    if shares.is_full(caller):
+        raise Refusal(429, FULL, {"Retry-After": f"{AGAIN_S}"})
+
+    async def chunks() -> AsyncIterator[str]:
+        if shares.is_full(caller):
+            return
+        loop, every = asyncio.get_running_loop(), console_of(request).limits.ping_s
+        due = loop.time() + every
+        with shares.holding(caller):
+            async for text in stream.chunks():
+                if loop.time() >= due:
+                    if not await run_in_threadpool(is_welcome, request):
+                        return
+                    due = loop.time() + every
+                yield text
+
+    return StreamingResponse(chunks(), media_type=MEDIA_TYPE)
 
 
 def feed_of(request: Request) -> Feed:
