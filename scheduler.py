@@ -3,14 +3,29 @@
 import logging
 import os
 import sys
+from contextlib import closing
 
 from orchestration import logs, settings
-from orchestration.bus.address import address_in
+from orchestration.bus.address import Address, address_in
+from orchestration.bus.claim import Claim
 from orchestration.cli import exits
-from orchestration.errors import BrokerError, ConfigurationError
+from orchestration.errors import ConfigurationError, OrchestrationError
 from orchestration.runtime import ticker
 from orchestration.runtime.broker import make_broker
-from orchestration.runtime.reach import require_broker
+from orchestration.runtime.reach import require_claim
+from orchestration.store import control
+from orchestration.store.connect import open_store
+
+
+def require_own_store(address: Address, found: settings.Settings) -> None:
+    """See that the fleet on this vhost has the same store, whose schedules it would wake.
+
+    Raises:
+        StoreError: The store cannot be used.
+        BrokerError: RabbitMQ is away, refuses us, or serves live processes of another store.
+    """
+    with closing(open_store(found.store_url).store) as store:
+        require_claim(address, Claim(store.read(control.name), address.place))
 
 
 def main() -> int:
@@ -29,8 +44,8 @@ def main() -> int:
         return exits.UNREACHABLE
     logs.configure(found.log_level, found.log_format, found.mask)
     try:
-        require_broker(address)
-    except BrokerError as error:
+        require_own_store(address, found)
+    except OrchestrationError as error:
         sys.stderr.write(f"scheduler: {error}\n")
         return exits.UNREACHABLE
     ticker.run(make_broker(address, []), found)

@@ -89,7 +89,11 @@ class Lifecycle(Middleware):
     @override
     def before_worker_boot(self, broker: dramatiq.Broker, worker: Worker) -> None:
         worker.queue_prefetch = worker.worker_threads
-        wanted = worker.consumer_whitelist or broker.get_declared_queues()
+        known = broker.get_declared_queues()
+        wanted = worker.consumer_whitelist or known
+        if unknown := sorted(set(wanted) - set(known)):
+            message = f"-Q {', '.join(unknown)}: no such queue; known: {', '.join(sorted(known))}"
+            raise SystemExit(_complain(message, EXIT_USAGE))
         queues = dict.fromkeys(sorted(wanted), worker.worker_threads)
         try:
             if (address := address_in(settings.load())) is not None:

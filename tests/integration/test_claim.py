@@ -6,10 +6,13 @@ from pathlib import Path
 import pika
 import pytest
 
+import scheduler
+from orchestration import logs
 from orchestration.bus.address import Address
 from orchestration.bus.claim import Claim, arguments
 from orchestration.bus.topology import STORE_QUEUE
 from orchestration.errors import OtherStoreError
+from orchestration.runtime import ticker
 from orchestration.runtime.reach import require_claim
 from orchestration.store import control
 from orchestration.store.connect import open_store, place_of
@@ -106,3 +109,22 @@ def test_every_process_gives_a_store_the_same_name(tmp_path: Path) -> None:
 def test_the_place_of_a_store_has_no_password_in_it() -> None:
     assert place_of("postgresql://me:hunter2@db:5433/fleet") == "db:5433/fleet"
     assert place_of("postgresql:///fleet") == "localhost/fleet"
+
+
+@pytest.mark.rabbitmq
+def test_a_scheduler_of_another_store_is_refused(
+    connect: Connect,
+    vhost: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Claim(THEIRS, "amqp://x/y").make(connect())
+    monkeypatch.setenv("RABBITMQ_URL", vhost)
+    monkeypatch.setenv("ORCHESTRATION_HOME", str(tmp_path / "other"))
+    monkeypatch.setattr(logs, "configure", lambda *_: None)
+    monkeypatch.setattr(ticker, "run", lambda *_: None)
+    assert scheduler.main() == 3
+    said = capsys.readouterr().err
+    assert THEIRS in said
+    assert "other" in said

@@ -145,6 +145,19 @@ def test_a_broker_that_is_away_at_the_start_ends_the_process(
     assert "cannot use RabbitMQ" in capsys.readouterr().err
 
 
+def test_a_queue_that_nobody_has_is_refused_with_those_that_are_known(
+    host: Host, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine, broker, worker = lifecycle(host)
+    worker.consumer_whitelist = {AGENT, "anvli"}
+    with pytest.raises(SystemExit) as caught:
+        mine.before_worker_boot(broker, worker)
+    assert caught.value.code == 2
+    said = capsys.readouterr().err
+    assert "-Q anvli: no such queue; known: " in said
+    assert AGENT in said.partition("known: ")[2]
+
+
 def test_the_app_that_is_named_is_served(anvil: Anvil, monkeypatch: pytest.MonkeyPatch) -> None:
     app, other = anvil.app, anvil.app
     module = ModuleType("the_fleet")
