@@ -64,9 +64,9 @@ def approve_workflow(
 ) -> dict[str, str]:
     """What `shown` tells was seen, and never by the token that started the run."""
     given = answer or Approval()
+    question = console.read(lambda s: approvals.look(s, workflow_id, given.step))
     if not given.shown:
         raise RejectedError(UNSEEN)
-    question = console.read(lambda s: approvals.look(s, workflow_id, given.step))
     status = console.engine.approve(workflow_id, question.step, given.shown, actor.by(given.reason))
     return {"id": workflow_id, "status": status.value}
 
