@@ -53,6 +53,7 @@ class Given:
     configuration: dict[str, Any] = field(default_factory=dict)
     shared: MemoryShared = field(default_factory=MemoryShared)
     heard: list[float] = field(default_factory=list)
+    cancelled: bool = False
 
     def progress(self, fraction: float, message: str = "") -> None:
         assert message
