@@ -41,6 +41,10 @@ class Session(Protocol):
         """Every row."""
         ...
 
+    def number_from(self, table: str, number: int) -> None:
+        """Let the rows to come of a table that numbers them count on from there."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Size:

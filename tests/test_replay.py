@@ -14,7 +14,7 @@ from orchestration.runtime.writing import NoRelay, rules_of
 from orchestration.state import RunStatus
 from orchestration.store import migrate, runs
 from orchestration.store.connect import open_store, restore
-from orchestration.store.revival import open_runs
+from orchestration.store.revival import Replaced, open_runs
 from tests.eventually import eventually
 from tests.integration.test_relocation import app
 
@@ -28,9 +28,9 @@ def test_what_an_earlier_release_saved_is_finished(saved: Path, tmp_path: Path) 
     file.write_bytes(gzip.decompress(saved.read_bytes()))
     found = settings.load({"ORCHESTRATION_HOME": str(tmp_path / "home")})
 
-    def revive(store: Store, place: str) -> None:
+    def revive(store: Store, place: str, replaced: Replaced) -> None:
         rules = rules_of(found, "tests", sends=False)
-        Engine(store, NoRelay(), SystemClock(), rules).revive("replayed", place, BY)
+        Engine(store, NoRelay(), SystemClock(), rules).revive("replayed", place, BY, replaced)
 
     restore(found.store_url, file, revive)
     store = open_store(found.store_url, create=False).store

@@ -1,5 +1,6 @@
 """`orchestrate backup FILE`, and `orchestrate restore FILE`, which leaves every open run paused."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,10 +17,16 @@ from orchestration.ports import Store
 from orchestration.runtime.writing import NoRelay, rules_of
 from orchestration.store.connect import back_up, place_of
 from orchestration.store.connect import restore as put_back
+from orchestration.store.revival import Replaced
 from orchestration.views.times import iso
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 MOST_NAMED = 20
+STOPPED = (
+    "the emergency stop by {} holds here, too: what is open is cancelled,"
+    " and nothing begins until `orchestrate emergency release`"
+)
+RESUME = "`orchestrate workflows resume --status paused`, or `cancel`, or by id"
 
 
 @click.command()
@@ -57,9 +64,10 @@ def restore(file: Path | None, *, here: bool, replace: bool, yes: bool, form: st
     if here or replace:
         selecting.ask("restore", [{"store": place}], ("store",), yes=yes, noun="store")
 
-    def revive(store: Store, place: str) -> Revived:
+    def revive(store: Store, place: str, replaced: Replaced) -> Revived:
         rules = rules_of(found, f"cli-{new_id()}", sends=False)
-        return Engine(store, NoRelay(), SystemClock(), rules).revive(new_id(), place, by())
+        engine = Engine(store, NoRelay(), SystemClock(), rules)
+        return engine.revive(new_id(), place, by(), replaced)
 
     tell(put_back(found.store_url, file, revive, replace=replace), place, form)
 
@@ -71,13 +79,22 @@ def tell(revived: Revived, place: str, form: str) -> None:
         emit(form, {**asdict(revived), "saved_at": saved_at, "store": place})
         return
     click.echo(f"{place} is as it was at {saved_at or 'some time before'}")
+    if revived.stop:
+        click.echo(STOPPED.format(revived.stop))
     click.echo(f"{selecting.count(revived.paused)} paused; what comes next:")
-    if revived.begun:
-        click.echo("look first at what had begun and may have had effects; it will be done again:")
-    for step in revived.begun[:MOST_NAMED]:
-        click.echo(f"  {step}")
-    if len(revived.begun) > MOST_NAMED:
-        click.echo(f"  and {len(revived.begun) - MOST_NAMED} more; `-o json` names them all")
-    click.echo("`orchestrate workflows resume --status paused`, or `cancel`, or by id")
+    for line in (*begun(revived), RESUME):
+        click.echo(line)
     for name in revived.schedules:
         click.echo(f"`orchestrate schedules resume {name}`")
+    for name in revived.tokens:
+        click.echo(f"`orchestrate tokens add {name} --role ROLE`: it is gone, as if revoked since")
+
+
+def begun(revived: Revived) -> Iterator[str]:
+    """What is said of the steps that had begun."""
+    if revived.begun:
+        yield "look first at what had begun and may have had effects; it will be done again:"
+    for step in revived.begun[:MOST_NAMED]:
+        yield f"  {step}"
+    if len(revived.begun) > MOST_NAMED:
+        yield f"  and {len(revived.begun) - MOST_NAMED} more; `-o json` names them all"

@@ -38,6 +38,7 @@ from orchestration.failpoints import Failpoint
 from orchestration.ports import Clock, Dispatch, Session, Store, Transport
 from orchestration.state import RunStatus
 from orchestration.store import artifacts, counting, shared, traces
+from orchestration.store.revival import Replaced
 from orchestration.store.workers import NewWorker, WorkerRow
 from orchestration.traces import tracer
 
@@ -294,9 +295,11 @@ class Engine:
         self.clear_stopped()
         return self.commit(lambda tx: emergency.release(tx, by))
 
-    def revive(self, store_id: str, place: str, by: By = NO_ONE) -> revival.Revived:
+    def revive(
+        self, store_id: str, place: str, by: By = NO_ONE, replaced: Replaced = revival.NOTHING
+    ) -> revival.Revived:
         """Take a store into use that was put back from a backup; see `revival.revive`."""
-        return self.commit(lambda tx: revival.revive(tx, store_id, place, by))
+        return self.commit(lambda tx: revival.revive(tx, store_id, place, by, replaced))
 
     def _attempt(
         self, operation: Callable[[Transaction], T]

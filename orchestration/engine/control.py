@@ -13,7 +13,7 @@ from orchestration.errors import NotFoundError, OwnRunError, StateError
 from orchestration.ports import Session
 from orchestration.state import Run, RunStatus, StepStatus
 from orchestration.store import audit, causers, configuration, runs, steps
-from orchestration.store.control import restores
+from orchestration.store.control import life
 from orchestration.store.runs import RunRow
 from orchestration.store.steps import StepRow
 
@@ -171,7 +171,7 @@ def fingerprint(session: Session, run: RunRow, rows: Sequence[StepRow]) -> str:
         [[*row.key, row.item] for row in rows],
         [each and each.version for each in known],
     ]
-    if epoch := restores(session):
+    if epoch := life(session):
         allowed.append([epoch])
     return hashlib.sha256(json.dumps(allowed).encode()).hexdigest()
 

@@ -33,7 +33,7 @@ from orchestration.store.workers import WorkerRow
 BATCH = 25
 LONGEST_VALUE = 60
 NO_BROKER = "embedded"
-ORDER = re.compile(r"stop:(?P<epoch>\d{1,9}):(?P<agent>.+)")
+ORDER = re.compile(r"stop:(?P<store>[^:]+):(?P<epoch>\d{1,9}):(?P<agent>.+)")
 
 
 def stop(tx: Transaction, by: By) -> int:
@@ -125,6 +125,8 @@ def answered(tx: Transaction, envelope: Envelope) -> bool:
     match = ORDER.fullmatch(named) if isinstance(named, str) else None
     if match is None or match["agent"] != envelope.sender:
         return False
+    if match["store"] != control.own_id(tx.session):
+        return False  # it is of another store on this vhost, or of what this one was
     if tx.admits(envelope.sender):
         agents.beat(tx.session, envelope.sender, None, None, tx.now)
     stops.answer(tx.session, int(match["epoch"]), envelope.sender, tx.now)

@@ -10,11 +10,26 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orchestration.decide import facts
+from orchestration.engine import emergency
 from orchestration.engine.advance import Outcome, advance
 from orchestration.engine.by import By
 from orchestration.engine.transaction import Transaction
 from orchestration.state import RunStatus, StepStatus
-from orchestration.store import audit, control, events, revival, runs, steps, timers, workers
+from orchestration.store import (
+    audit,
+    control,
+    events,
+    revival,
+    runs,
+    steps,
+    stops,
+    timers,
+    tokens,
+    workers,
+)
+from orchestration.store.revival import Replaced
+
+NOTHING = Replaced()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +37,13 @@ class Revived:
     """What a restore has brought back.
 
     Attributes:
-        epoch: How often this store was put back by now.
+        epoch: The number of this restore: no other has it.
         saved_at: When the backup was made, as far as is known.
         paused: Runs that wait to be resumed.
         begun: Of these, steps that somebody had begun: they may have had effects.
         schedules: Schedules that wait to be resumed.
+        tokens: Tokens that are gone, since some may have been revoked since the backup.
+        stop: The emergency stop that holds: of the backup, or of the store that is replaced.
     """
 
     epoch: int
@@ -34,24 +51,39 @@ class Revived:
     paused: tuple[str, ...]
     begun: tuple[str, ...]
     schedules: tuple[str, ...]
+    tokens: tuple[str, ...]
+    stop: str | None
 
 
-def revive(tx: Transaction, store_id: str, place: str, by: By) -> Revived:
+def revive(
+    tx: Transaction, store_id: str, place: str, by: By, replaced: Replaced = NOTHING
+) -> Revived:
     """Take a store into use that was put back, wherever it comes from."""
     saved_at = control.saved_at(tx.session) or stamp(workers.last_beat(tx.session))
     if saved_at is not None:  # first, since what stops running now has not run in between
         timers.shift(tx.session, max(0.0, tx.now.timestamp() - saved_at))
-    epoch = control.renew(tx.session, store_id, place)
+    epoch = revival.next_life(tx.session, tx.now, replaced)
+    control.renew(tx.session, store_id, place, epoch)
+    revival.renumber(tx.session, epoch)
     found = revival.open_runs(tx.session)
     begun = [step for run_id in found for step in halt(tx, run_id)]
     revival.dismiss_workers(tx.session, tx.now)
     revival.leap(tx.session, epoch)
     revival.withdraw_commands(tx.session)
     schedules = revival.pause_schedules(tx.session)
+    gone, stop = tokens.forget_all(tx.session), holding(tx, replaced)
     audit.add(tx.session, tx.now, str(by), "restore", place)
     events.add(tx.session, "", tx.now, "store.restored", detail=str(by))
     since = datetime.fromtimestamp(saved_at, tx.now.tzinfo) if saved_at is not None else None
-    return Revived(epoch, since, tuple(found), tuple(begun), tuple(schedules))
+    return Revived(epoch, since, tuple(found), tuple(begun), tuple(schedules), tuple(gone), stop)
+
+
+def holding(tx: Transaction, replaced: Replaced) -> str | None:
+    """Who has stopped everything, and why: a stop is lifted by a release alone."""
+    if replaced.stop and not stops.is_stopped(tx.session):
+        emergency.stop(tx, By(replaced.stop.actor, replaced.stop.reason))
+    stop = stops.latest(tx.session) if stops.is_stopped(tx.session) else None
+    return str(By(stop.actor, stop.reason)) if stop else None
 
 
 def halt(tx: Transaction, run_id: str) -> list[str]:

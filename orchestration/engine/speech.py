@@ -18,7 +18,7 @@ from orchestration.messages import (
     routing_key,
 )
 from orchestration.plans import UNDO, Plan
-from orchestration.store import artifacts, configuration, outbox, runs
+from orchestration.store import artifacts, configuration, control, outbox, runs
 from orchestration.store.steps import StepRow
 
 CANCEL = ":cancel"
@@ -149,7 +149,7 @@ def cancel(tx: Transaction, row: StepRow) -> None:
 
 def stop(tx: Transaction, agent: str, epoch: int, reason: str) -> None:
     """Tell an agent that is not ours to stop everything, before all that is said to others."""
-    command_id = f"stop:{epoch}:{agent}"
+    command_id = f"stop:{control.own_id(tx.session)}:{epoch}:{agent}"
     payload = {
         "command_id": command_id,
         "command": "emergency_stop",

@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
@@ -14,8 +14,9 @@ from orchestration.clock import new_id
 from orchestration.errors import ConfigurationError, StoreError, StoreInUseError
 from orchestration.ports import Locks, Store
 from orchestration.settings import check_store
-from orchestration.store import backup, control, migrate, restoration, workers
+from orchestration.store import backup, control, migrate, restoration, revival, workers
 from orchestration.store.presence import FileLocks
+from orchestration.store.revival import Replaced
 from orchestration.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -127,14 +128,18 @@ def back_up(url: str, file: Path, now: datetime) -> None:
 
 
 def restore(
-    url: str, file: Path | None, revive: Callable[[Store, str], T], *, replace: bool = False
+    url: str,
+    file: Path | None,
+    revive: Callable[[Store, str, Replaced], T],
+    *,
+    replace: bool = False,
 ) -> T:
     """Take a backup into use as the store at an address.
 
     Args:
         url: The store's address.
         file: The backup, which stays as it is; None: the store there was put back by other means.
-        revive: Makes a store, in a place, of what was saved.
+        revive: Makes a store, in a place, of what was saved, knowing what it replaces.
         replace: Whether a store that is there may go.
 
     Raises:
@@ -143,15 +148,17 @@ def restore(
         StoreError: The file is no sound backup, or there is a store that may not go.
     """
     _check(url)
-    _refuse_workers(url)
-    place = place_of(url)
+    replaced, place = _given_up(url), place_of(url)
     if file is None:
         with closing(_open(url, create=False, old=False)[0]) as store:
-            return revive(store, place)
+            return revive(store, place, Replaced())
     beside = path_of(url).parent if url.startswith("sqlite:") else file.absolute().parent
     with backup.explained(beside):
         beside.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with restoration.prepared(file, beside, lambda store: revive(store, place)) as (draft, found):
+    with restoration.prepared(file, beside, lambda store: revive(store, place, replaced)) as (
+        draft,
+        found,
+    ):
         if url.startswith("sqlite:"):
             restoration.put(draft, path_of(url), replace=replace)
         else:
@@ -166,18 +173,21 @@ def path_of(url: str) -> Path:
     return Path(url.removeprefix("sqlite:///"))
 
 
-def _refuse_workers(url: str) -> None:
-    """Let no store be replaced on which somebody works; where there is none, nobody does."""
+def _given_up(url: str) -> Replaced:
+    """What is known of a store that is replaced; one on which somebody works may not be."""
     try:
         store, locks = _open(url, create=False, old=True)
     except StoreError:
-        return
+        return Replaced()  # there is none, or nothing can be known of it
     with closing(store):
-        live = _live(store, locks)
+        live, replaced = _live(store, locks), Replaced()
+        with suppress(StoreError):  # it is of a release that knew no stops
+            replaced = store.read(revival.look)
     if live:
         raise StoreInUseError(
             f"{', '.join(live)} work on this store: stop them, since what they do would be lost"
         )
+    return replaced
 
 
 def _live(store: Store, locks: Locks) -> list[str]:

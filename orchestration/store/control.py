@@ -22,6 +22,12 @@ def store_id(session: Session) -> str | None:
     return row[0] if row else None
 
 
+def own_id(session: Session) -> str:
+    """The id of this store, whether or not it says where it is."""
+    row = session.one("SELECT store_id FROM control WHERE id = 1")
+    return str(row[0]) if row else ""
+
+
 def name(session: Session) -> str:
     """The store in a few words, the same for each of its processes: short id and place."""
     row = session.one("SELECT store_id, COALESCE(place, '') FROM control WHERE id = 1")
@@ -63,8 +69,8 @@ def set_clock_offset(session: Session, boot: str, offset: float) -> None:
     session.run("UPDATE control SET clock_offset = ?, boot = ? WHERE id = 1", offset, boot)
 
 
-def restores(session: Session) -> int:
-    """How often this store was put back from a backup."""
+def life(session: Session) -> int:
+    """The number of the restore that this store comes from, which no other has; 0: of none."""
     row = session.one("SELECT restores FROM control WHERE id = 1")
     return int(row[0]) if row else 0
 
@@ -80,11 +86,10 @@ def saved_at(session: Session) -> float | None:
     return row[0] if row else None
 
 
-def renew(session: Session, store_id: str, place: str) -> int:
-    """Make a store that was put back another one, in another place; how often it was by now."""
+def renew(session: Session, store_id: str, place: str, life: int) -> None:
+    """Make a store that was put back another one, in another place and with a life of its own."""
     session.run(
-        "UPDATE control SET restores = restores + 1, store_id = ?, place = ?, saved_at = NULL,"
+        "UPDATE control SET restores = ?, store_id = ?, place = ?, saved_at = NULL,"
         " transport = NULL, boot = NULL, clock_offset = NULL WHERE id = 1",
-        *(store_id, place),
+        *(life, store_id, place),
     )
-    return restores(session)

@@ -17,6 +17,7 @@ from orchestration.ports import Session
 
 MOST_OPERATIONS = 64
 CLOSED = "the store is closed: open it again"
+BROKEN_OFF = "the commit that this was a part of was broken off: repeat it"
 
 Operation = Callable[[Session], Any]
 
@@ -25,7 +26,8 @@ class Work:
     """One operation in line, and what came of it.
 
     Attributes:
-        outcome: What it returned or raised, once it is done.
+        outcome: What it returned or raised; an error until it is done, so that nobody is told of
+            a success whose commit was broken off.
         leads: Whether it is its thread's turn to commit.
     """
 
@@ -33,7 +35,7 @@ class Work:
 
     def __init__(self, operation: Operation) -> None:
         self.operation = operation
-        self.outcome: Any = None
+        self.outcome: Any = StoreError(BROKEN_OFF)
         self.leads = False
         self.turn = threading.Lock()
         self.turn.acquire()

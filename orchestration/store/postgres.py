@@ -64,6 +64,10 @@ class PostgresSession:
         """Every row."""
         return self._connection.execute(translated(sql), values or None).fetchall()
 
+    def number_from(self, table: str, number: int) -> None:
+        """Let the rows to come of a table that numbers them count on from there."""
+        self.one("SELECT setval(pg_get_serial_sequence(?, 'id'), ?)", table, number)
+
 
 class PostgresStore:
     """A store in one schema of a PostgreSQL database.

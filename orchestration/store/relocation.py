@@ -162,7 +162,7 @@ def copy_table(source: Session, target: "psycopg.Connection[Row]", name: str) ->
             count += 1
     last = source.one("SELECT seq FROM sqlite_sequence WHERE name = ?", name)
     if last is not None:
-        session.one("SELECT setval(pg_get_serial_sequence(?, 'id'), ?)", name, last[0])
+        session.number_from(name, last[0])
     return count
 
 

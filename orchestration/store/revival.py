@@ -1,12 +1,51 @@
 """Rows of a store that was put back: who was there is gone, and no number is given twice."""
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from orchestration.ports import Session
 from orchestration.state import ENDED
+from orchestration.store import control, stops
 from orchestration.store.outbox import LETTER
+from orchestration.store.stops import Stop
 
-LEAP = 1_000_000  # more attempts than a step can have had between a backup and its restore
+FIRST_SECOND = datetime(2025, 1, 1, tzinfo=UTC)
+ROWS_A_SECOND = 1_000_000  # more than any store writes
+NUMBERED = ("audit", "data_messages", "dead_letters", "events", "outbox")
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """What is known of the store whose place a backup takes.
+
+    Attributes:
+        attempt: The highest one that it has given.
+        stop: The emergency stop that holds there.
+    """
+
+    attempt: int = 0
+    stop: Stop | None = None
+
+
+def look(session: Session) -> Replaced:
+    """What has to be known of a store that is given up."""
+    stop = stops.latest(session) if stops.is_stopped(session) else None
+    return Replaced(highest_attempt(session), stop)
+
+
+def highest_attempt(session: Session) -> int:
+    """The highest attempt that this store has given, or counts from."""
+    row = session.one("SELECT COALESCE(MAX(attempt), 0) FROM steps")
+    return max(control.life(session), row[0] if row else 0)
+
+
+def next_life(session: Session, now: datetime, replaced: Replaced) -> int:
+    """The number of a restore, from which attempts count: none has had it, nor one beyond.
+
+    The same backup may be put back twice, so it rises by the clock: a second, an attempt.
+    """
+    seconds = int((now - FIRST_SECOND).total_seconds())
+    return max(seconds, highest_attempt(session) + 1, replaced.attempt + 1)
 
 
 def open_runs(session: Session) -> list[str]:
@@ -23,12 +62,21 @@ def dismiss_workers(session: Session, now: datetime) -> None:
     session.run("UPDATE attempts SET holder = NULL WHERE holder IS NOT NULL")
 
 
-def leap(session: Session, restores: int) -> None:
+def leap(session: Session, life: int) -> None:
     """Let attempts count from where none has been, in steps that are there and that will be."""
-    session.run(
-        "UPDATE steps SET attempt = attempt + ? WHERE status NOT IN ('completed', 'skipped')", LEAP
-    )
-    session.run("UPDATE runs SET attempts_from = ?", restores * LEAP)
+    session.run("UPDATE steps SET attempt = ? WHERE status NOT IN ('completed', 'skipped')", life)
+    session.run("UPDATE runs SET attempts_from = ?", life)
+
+
+def renumber(session: Session, life: int) -> None:
+    """Let rows count from where none has been; what is still to be said is numbered anew."""
+    for table in NUMBERED:
+        lowest, highest = session.one(f"SELECT MIN(id), MAX(id) FROM {table}") or (None, None)
+        first = max(life * ROWS_A_SECOND, highest or 0)
+        if table == "outbox" and lowest is not None:
+            session.run("UPDATE outbox SET id = id + ?", first - lowest + 1)
+            first += highest - lowest + 1
+        session.number_from(table, first)
 
 
 def withdraw_commands(session: Session) -> None:

@@ -51,6 +51,11 @@ class SqliteSession:
         """Every row."""
         return self._connection.execute(sql, values).fetchall()
 
+    def number_from(self, table: str, number: int) -> None:
+        """Let the rows to come of a table that numbers them count on from there."""
+        self.run("DELETE FROM sqlite_sequence WHERE name = ?", table)
+        self.run("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", table, number)
+
 
 def connect(path: Path | str) -> sqlite3.Connection:
     """A connection with the pragmas that durability rests on."""

@@ -47,6 +47,14 @@ def delete(session: Session, name: str) -> bool:
     return session.run("DELETE FROM tokens WHERE name = ?", name) > 0
 
 
+def forget_all(session: Session) -> list[str]:
+    """Forget every token and session; the names of the tokens."""
+    names = [row.name for row in everyone(session)]
+    session.run("DELETE FROM sessions")
+    session.run("DELETE FROM tokens")
+    return names
+
+
 def open_session(
     session: Session, digest: str, token: str, now: datetime, expires_at: datetime
 ) -> None:

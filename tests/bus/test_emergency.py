@@ -10,7 +10,7 @@ from orchestration.bus import topology
 from orchestration.engine.by import By
 from orchestration.messages import Envelope
 from orchestration.runtime.door import Delivery, Door, Operation
-from orchestration.store import stops
+from orchestration.store import control, stops
 from orchestration.views import emergency
 from tests.bus.orchestra import Orchestra
 from tests.eventually import eventually
@@ -55,7 +55,8 @@ def test_agents_are_told_and_their_answers_count(stopped: Orchestra) -> None:
 def test_an_answer_in_another_ones_name_is_none(stopped: Orchestra) -> None:
     peer = stopped.peer("impostor")
     epoch = stopped.engine.stop_everything(By("ann", "x"))
-    peer.say("response", {"status": "completed"}, correlation_id=f"stop:{epoch}:mute")
+    named = f"stop:{stopped.read(control.own_id)}:{epoch}:mute"
+    peer.say("response", {"status": "completed"}, correlation_id=named)
     peer.wait(lambda m: m["message_type"] == "error")
     assert "mute" not in names(stopped, "acknowledged")
 

@@ -65,8 +65,23 @@ def test_a_store_that_is_lost_comes_back(
     for path in home.glob("orchestration.db"):
         path.unlink()  # what was beside it stays, and must not be taken for a part of the new one
     found = values("restore", str(file))
-    assert (found["paused"], found["epoch"], found["begun"]) == ([run_id], 1, [])
+    assert (found["paused"], found["begun"], found["stop"]) == ([run_id], [], None)
     assert status(values, run_id) == "paused"
+
+
+def test_a_stop_outlives_a_restore_and_tokens_do_not(
+    cli: Cli, values: Values, file: Path, run_id: str
+) -> None:
+    cli("tokens", "add", "mallory", "--role", "admin")
+    cli("backup", str(file))
+    cli("tokens", "revoke", "mallory")
+    cli("emergency", "stop", "--reason", "prices are wrong", "--wait", "0")
+    said = cli("restore", str(file), "--replace", "--yes").stdout
+    assert "prices are wrong holds here, too" in said
+    assert "`orchestrate tokens add mallory --role ROLE`" in said
+    assert values("tokens", "list") == []
+    assert values("emergency", "status")["stopped"] is True
+    assert "emergency stop" in cli("workflows", "resume", run_id, "--yes", code=2).stderr
 
 
 def test_a_store_that_was_put_back_by_other_means_is_made_safe(values: Values, run_id: str) -> None:

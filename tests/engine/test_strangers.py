@@ -64,7 +64,7 @@ def test_beyond_the_limit_only_those_that_are_named_or_known_are_heard(
     [
         lambda tx: outside.report(tx, said("d", "status_update", health_status="running")),
         lambda tx: outside.complain(tx, said("d", "error", error_message="x", critical=True)),
-        lambda tx: emergency.answered(tx, said("d", "response", command_id="stop:1:d")),
+        lambda tx: emergency.answered(tx, said("d", "response", command_id="stop:tests:1:d")),
     ],
 )
 def test_no_other_word_makes_an_agent_known(fleet: Fleet, engine: Engine, handle: Any) -> None:

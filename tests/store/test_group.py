@@ -125,6 +125,29 @@ def test_who_waits_behind_an_interrupted_commit_is_told_and_the_next_one_goes_on
     assert group.do([nothing]) == [3]
 
 
+def test_nobody_is_told_of_a_success_where_a_commit_was_broken_off() -> None:
+    begun, free = threading.Event(), threading.Event()
+
+    def commit(batch: Sequence[Work]) -> None:
+        if begun.is_set():
+            raise SystemExit  # in somebody's operation, before any outcome is written
+        begun.set()
+        assert free.wait(10)
+        batch[0].outcome = 1
+
+    group, lines = Group(commit), [Line(1) for _ in range(3)]
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(group.do, [nothing])
+        assert begun.wait(10)
+        others = [pool.submit(group.do, line) for line in lines]
+        assert all(line.joined.wait(10) for line in lines)
+        free.set()
+        assert first.result(10) == [1]
+        for other in others:  # who led is interrupted, who was led is told
+            if not isinstance(other.exception(10), SystemExit):
+                assert "repeat it" in str(other.result()[0])
+
+
 def test_who_is_called_away_keeps_nobody_waiting(called: threading.Event) -> None:
     ledger = Ledger()
     group, line = Group(ledger.commit), Line(2)
