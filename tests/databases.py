@@ -4,6 +4,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 import pytest
@@ -28,7 +29,19 @@ def schema() -> Iterator[str]:
         try:
             yield f"{SERVER}?options=-csearch_path%3D{name}%20-csynchronous_commit%3Doff"
         finally:
+            drop(connection, name)
+
+
+def drop(connection: psycopg.Connection[Any], name: str) -> None:
+    """Drop a schema; sessions of processes that were killed may still read in it for a moment."""
+    for attempts_left in reversed(range(10)):
+        try:
             connection.execute(f"DROP SCHEMA {name} CASCADE")
+        except psycopg.errors.DeadlockDetected:
+            if not attempts_left:
+                raise
+        else:
+            return
 
 
 def emptied(store: PostgresStore) -> PostgresStore:

@@ -208,6 +208,7 @@ def test_a_worker_that_drains(stage: Stage) -> None:
     server = stage.serve()
     (works,) = stage.begun("stubborn")
     server.tell(signal.SIGTERM)
+    eventually(lambda: "draining" in orchestrate("workers", "list"), within=PATIENCE_S)
     waits = stage.start("elsewhere")
     stalls(waits, "no_worker", f":{server.pid} is draining, and takes nothing new")
     stalls(works, "running")
