@@ -9,10 +9,11 @@ from typing import Any, Self, TypeVar
 
 from orchestration import settings
 from orchestration.bus.address import Address, address_of
+from orchestration.bus.command import Handler
 from orchestration.bus.letters import Letter, check_name, kind_of, seal
 from orchestration.bus.line import Line, Outgoing
 from orchestration.bus.link import Link, link_to
-from orchestration.bus.service import Handler, Listener, Service
+from orchestration.bus.service import Listener, Service
 from orchestration.clock import SystemClock, new_id
 from orchestration.errors import BrokerError, RejectedError
 from orchestration.messages import MessagePriority, MessageType

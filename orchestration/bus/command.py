@@ -1,5 +1,7 @@
 """A command as the agent that works on it sees it."""
 
+import asyncio
+import inspect
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -131,3 +133,14 @@ def text(payload: Mapping[str, Any], name: str) -> str | None:
     """A field, if it is a text."""
     value = payload.get(name)
     return value if isinstance(value, str) else None
+
+
+Handler = Callable[[Command, dict[str, Any]], Any]
+
+
+async def called(handler: Handler, command: Command) -> Any:
+    """What a handler returns; a plain function runs in a thread."""
+    if inspect.iscoroutinefunction(handler):
+        return await handler(command, command.parameters)
+    found = await asyncio.to_thread(handler, command, command.parameters)
+    return await found if inspect.isawaitable(found) else found

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
 
-from orchestration.bus.command import Command, command_of, text
+from orchestration.bus.command import Command, Handler, called, command_of, text
 from orchestration.bus.letters import Letter
 from orchestration.bus.line import Incoming
 from orchestration.bus.memory import Memory, body_of, used_before, writable
@@ -27,7 +27,6 @@ from orchestration.messages import (
 
 log = logging.getLogger("rabbitmq_orchestration")
 
-Handler = Callable[[Command, dict[str, Any]], Any]
 Listener = Callable[[Envelope], Any]
 Place = tuple[str, str]
 
@@ -332,14 +331,6 @@ def answer_on_of(envelope: Envelope, command: Command) -> str | None:
 def place_of(command: Command) -> Place:
     """What tells a command from others that are worked on."""
     return command.sender, command.id
-
-
-async def called(handler: Handler, command: Command) -> Any:
-    """What a handler returns; a plain function runs in a thread."""
-    if inspect.iscoroutinefunction(handler):
-        return await handler(command, command.parameters)
-    found = await asyncio.to_thread(handler, command, command.parameters)
-    return await found if inspect.isawaitable(found) else found
 
 
 @contextmanager
