@@ -12,6 +12,7 @@ from orchestration.cli import exits
 from orchestration.errors import ConfigurationError, OrchestrationError
 from orchestration.runtime import ticker
 from orchestration.runtime.broker import make_broker
+from orchestration.runtime.reach import require_broker
 from orchestration.runtime.reach import require_claim
 from orchestration.store import control
 from orchestration.store.connect import open_store
@@ -44,6 +45,7 @@ def main() -> int:
         return exits.UNREACHABLE
     logs.configure(found.log_level, found.log_format, found.mask)
     try:
+        require_broker(address)
         require_own_store(address, found)
     except OrchestrationError as error:
         sys.stderr.write(f"scheduler: {error}\n")

@@ -23,7 +23,7 @@ from tests.web.streaming import heard, numbers, served
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(240)]
 
 TOKEN = "a-token-that-nobody-guesses"  # noqa: S105 - of the tests
-CROWD = 300
+CROWD = 100
 HAPPENINGS = 20
 SECONDS = 45
 PATIENCE_S = 200
