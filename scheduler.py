@@ -12,8 +12,7 @@ from orchestration.cli import exits
 from orchestration.errors import ConfigurationError, OrchestrationError
 from orchestration.runtime import ticker
 from orchestration.runtime.broker import make_broker
-from orchestration.runtime.reach import require_broker
-from orchestration.runtime.reach import require_claim
+from orchestration.runtime.reach import require_broker, require_claim
 from orchestration.store import control
 from orchestration.store.connect import open_store
 
