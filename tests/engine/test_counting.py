@@ -42,6 +42,13 @@ def broken(fleet: Fleet) -> str:
 
 
 class TestRuns:
+    def test_are_counted_after_a_restore_has_let_the_numbers_of_events_jump(
+        self, fleet: Fleet
+    ) -> None:
+        fleet.start("chain")
+        fleet.client.store.write(lambda s: s.run("UPDATE events SET id = id + 60000000000000"))
+        assert value(fleet, metrics.RUNS_ACCEPTED, "chain") == 1
+
     def test_are_counted_when_accepted_and_when_ended(self, fleet: Fleet) -> None:
         fleet.start("chain")
         fleet.start("chain")
