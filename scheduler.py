@@ -12,7 +12,7 @@ from orchestration.cli import exits
 from orchestration.errors import ConfigurationError, OrchestrationError
 from orchestration.runtime import ticker
 from orchestration.runtime.broker import make_broker
-from orchestration.runtime.reach import require_broker, require_claim
+from orchestration.runtime.reach import asked
 from orchestration.store import control
 from orchestration.store.connect import open_store
 
@@ -20,12 +20,14 @@ from orchestration.store.connect import open_store
 def require_own_store(address: Address, found: settings.Settings) -> None:
     """See that the fleet on this vhost has the same store, whose schedules it would wake.
 
+    The broker is asked first: where it is away, no store is made.
+
     Raises:
-        StoreError: The store cannot be used.
         BrokerError: RabbitMQ is away, refuses us, or serves live processes of another store.
+        StoreError: The store cannot be used.
     """
-    with closing(open_store(found.store_url).store) as store:
-        require_claim(address, Claim(store.read(control.name), address.place))
+    with asked(address) as connection, closing(open_store(found.store_url).store) as store:
+        Claim(store.read(control.name), address.place).make(connection)
 
 
 def main() -> int:
@@ -44,7 +46,6 @@ def main() -> int:
         return exits.UNREACHABLE
     logs.configure(found.log_level, found.log_format, found.mask)
     try:
-        require_broker(address)
         require_own_store(address, found)
     except OrchestrationError as error:
         sys.stderr.write(f"scheduler: {error}\n")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from orchestration.engine import alerts, data, outside, speech
 from orchestration.engine.submit import Command, submit
@@ -87,24 +87,39 @@ def accept(tx: Transaction, received: Received) -> None:
         speech.acknowledge(tx, run_id, command.plan.name, received.envelope)
 
 
-def beat(tx: Transaction, envelope: Envelope) -> None:
-    """Write a heartbeat, and what the agent says it can do."""
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """A heartbeat, and when it was heard; it may be written a moment later."""
+
+    envelope: Envelope
+    heard_at: datetime
+
+
+def beat(tx: Transaction, envelope: Envelope, heard_at: datetime | None = None) -> None:
+    """Write a heartbeat, and what the agent says it can do.
+
+    Args:
+        tx: The transaction.
+        envelope: The heartbeat.
+        heard_at: When it was heard: where a later one is known, nothing changes; None: now.
+    """
     payload = envelope.payload
     status = plain(payload.get("status", payload.get("health_status", "running")), LONGEST_STATUS)
     metrics = payload.get("metrics")
     found = metrics if isinstance(metrics, dict) else None
-    if not agents.beat_again(tx.session, envelope.sender, status, found, tx.now):
-        if not tx.admits(envelope.sender):
+    about = (envelope.sender, status, found, heard_at or tx.now)
+    if not agents.beat_again(tx.session, *about, tx.now):
+        if agents.is_known(tx.session, envelope.sender) or not tx.admits(envelope.sender):
             return
-        agents.beat(tx.session, envelope.sender, status, found, tx.now)
+        agents.beat(tx.session, *about)
     if isinstance(capabilities := payload.get("capabilities"), list):
         agents.describe(tx.session, envelope.sender, [str(each) for each in capabilities])
 
 
-def beat_all(tx: Transaction, beats: Sequence[Envelope]) -> None:
+def beat_all(tx: Transaction, beats: Sequence[Beat]) -> None:
     """Write the newest heartbeat of each of several agents."""
-    for envelope in beats:
-        beat(tx, envelope)
+    for each in beats:
+        beat(tx, each.envelope, each.heard_at)
 
 
 def keep_data(tx: Transaction, envelope: Envelope) -> None:

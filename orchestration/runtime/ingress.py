@@ -22,6 +22,7 @@ from orchestration.bus.claim import Claim
 from orchestration.bus.trouble import NO_CONNECTION
 from orchestration.definitions import App
 from orchestration.engine import Engine, intake
+from orchestration.engine.intake import Beat
 from orchestration.errors import OtherStoreError, StoreError
 from orchestration.failpoints import Failpoint
 from orchestration.messages import Envelope, plain
@@ -80,7 +81,7 @@ class Ingress:
         self._claim = claim
         self._stopping = threading.Event()
         self._deliveries: list[Delivery] = []
-        self._beats: dict[str, Envelope] = {}
+        self._beats: dict[str, Beat] = {}
         self._unacknowledged = 0
         self._tag = 0
         self._meter = Meter(engine.clock.monotonic)
@@ -201,14 +202,14 @@ class Ingress:
         self._beats.clear()
         self._commit_due = time.monotonic() + COMMIT_EVERY_S
 
-    def _write_each(self, beats: Sequence[Envelope], error: Exception) -> None:
+    def _write_each(self, beats: Sequence[Beat], error: Exception) -> None:
         """Write one heartbeat at a time, where one of them has spoilt it for all."""
         if isinstance(error, StoreError):
             raise error
-        operations = [partial(intake.beat, envelope=envelope) for envelope in beats]
-        for envelope, outcome in zip(beats, self._engine.commit_many(operations), strict=True):
+        operations = [partial(intake.beat_all, beats=[each]) for each in beats]
+        for each, outcome in zip(beats, self._engine.commit_many(operations), strict=True):
             if outcome is not None:
-                log.error("ingress: a heartbeat of %s failed: %r", envelope.sender, outcome)
+                log.error("ingress: a heartbeat of %s failed: %r", each.envelope.sender, outcome)
 
     def _settle(self, delivery: Delivery, outcome: Exception | None) -> None:
         """Go on after a message; one that nothing can be done with must not come again for ever."""
@@ -232,9 +233,9 @@ class Ingress:
         """Keep the newest heartbeat of an agent; what only an older one told is kept with it."""
         older = self._beats.get(envelope.sender)
         if older is not None:
-            payload = {**older.payload, **envelope.payload}
+            payload = {**older.envelope.payload, **envelope.payload}
             envelope = envelope.model_copy(update={"payload": payload})
-        self._beats[envelope.sender] = envelope
+        self._beats[envelope.sender] = Beat(envelope, self._engine.clock.now())
 
 
 def death_of(properties: pika.BasicProperties) -> str:

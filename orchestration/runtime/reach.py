@@ -51,9 +51,20 @@ def require_claim(address: Address, claim: Claim) -> None:
         OtherStoreError: Live processes have claimed it for another store.
         BrokerError: The server is away or refuses us.
     """
+    with asked(address) as connection:
+        claim.make(connection)
+
+
+@contextmanager
+def asked(address: Address) -> Iterator[pika.BlockingConnection]:
+    """A connection for questions, whose end in the middle of one is told with its cure.
+
+    Raises:
+        BrokerError: The server is away, refuses us or ends the connection.
+    """
     with connected(address) as connection:
         try:
-            claim.make(connection)
+            yield connection
         except AMQPError as error:
             raise BrokerError(
                 f"RabbitMQ at {address.place} ended the connection ({reason_of(error)}): repeat"

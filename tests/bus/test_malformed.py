@@ -2,6 +2,7 @@
 
 import json
 import threading
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -258,10 +259,10 @@ def test_a_heartbeat_that_cannot_be_written_spoils_no_other(
 ) -> None:
     beat = intake.beat
 
-    def broken(tx: Transaction, envelope: Envelope) -> None:
+    def broken(tx: Transaction, envelope: Envelope, heard_at: datetime) -> None:
         if envelope.sender == "unlucky":
             raise OverflowError("nobody thought of this")
-        beat(tx, envelope)
+        beat(tx, envelope, heard_at)
 
     unlucky, lucky = orchestra.peer("unlucky"), orchestra.peer("lucky")
     with monkeypatch.context() as patch:
