@@ -180,7 +180,7 @@ class Ingress:
             failpoints.reach(Failpoint.TAKEN)
             self._meter.settled(self._unacknowledged)
             self._unacknowledged = 0
-        if tally := self._meter.take():
+        elif tally := self._meter.take_late():
             self._engine.commit(lambda tx: counters.add(tx.session, tally))
         return 0 < len(batch) < FEW and sum(len(each.body) for each in batch) < SMALL
 
@@ -194,11 +194,13 @@ class Ingress:
         operations = [operation for _, operation in pairs]
         if beats := list(self._beats.values()):
             operations.append(lambda tx: intake.beat_all(tx, beats))
+        if tally := self._meter.take():
+            operations.append(lambda tx: counters.add(tx.session, tally))
         outcomes = self._engine.commit_many(operations)
         for (delivery, _), outcome in zip(pairs, outcomes, strict=False):
             self._settle(delivery, outcome)
-        if beats and outcomes[-1] is not None:
-            self._write_each(beats, outcomes[-1])
+        if beats and (error := outcomes[len(pairs)]) is not None:
+            self._write_each(beats, error)
         self._beats.clear()
         self._commit_due = time.monotonic() + COMMIT_EVERY_S
 

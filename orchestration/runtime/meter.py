@@ -6,11 +6,11 @@ from collections.abc import Callable
 from orchestration import metrics
 from orchestration.metrics import Tally
 
-WRITE_EVERY_S = 1.0
+LATE_S = 3.0
 
 
 class Meter:
-    """Measures the messages of one consumer; what it has measured is written now and then.
+    """Measures the messages of one consumer, for whoever writes next.
 
     Args:
         monotonic: Seconds that never jump.
@@ -20,7 +20,7 @@ class Meter:
         self._monotonic = monotonic
         self._open: deque[tuple[str, float]] = deque()
         self._tally = Tally()
-        self._due = 0.0
+        self._settled_at = monotonic()
 
     def arrived(self, queue: str) -> None:
         """Note that the next message is here."""
@@ -28,7 +28,7 @@ class Meter:
 
     def settled(self, count: int) -> None:
         """Note that so many messages are acknowledged, the oldest ones."""
-        now = self._monotonic()
+        now = self._settled_at = self._monotonic()
         for _ in range(min(count, len(self._open))):
             queue, at = self._open.popleft()
             self._tally.observe(metrics.MESSAGE_PROCESSING, now - at, queue)
@@ -38,13 +38,17 @@ class Meter:
         self._open.clear()
 
     def take(self) -> Tally | None:
-        """What is to be written now; None: nothing, or not yet.
+        """What is to be written, for who writes anyway; None: nothing.
 
         What it gives is given once: where it cannot be written it is lost, and never told twice.
         """
-        now = self._monotonic()
-        if not self._tally.cells or now < self._due:
+        if not self._tally.cells:
             return None
         found, self._tally = self._tally, Tally()
-        self._due = now + WRITE_EVERY_S
         return found
+
+    def take_late(self) -> Tally | None:
+        """The same, once it has waited so long that it is worth a transaction of its own."""
+        if self._monotonic() - self._settled_at < LATE_S:
+            return None
+        return self.take()

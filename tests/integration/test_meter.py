@@ -27,18 +27,24 @@ def test_each_message_is_measured_until_it_is_acknowledged(clock: FakeClock) -> 
     }
 
 
-def test_what_was_measured_is_written_once_a_second_at_most(clock: FakeClock) -> None:
+def test_what_was_measured_is_given_once(clock: FakeClock) -> None:
     meter = Meter(clock.monotonic)
     assert meter.take() is None
     meter.arrived("inbox")
     meter.settled(1)
     assert meter.take() is not None
+    assert meter.take() is None
+
+
+def test_what_nobody_else_writes_is_worth_a_transaction_after_a_while(clock: FakeClock) -> None:
+    meter = Meter(clock.monotonic)
     meter.arrived("inbox")
     meter.settled(1)
-    assert meter.take() is None
+    clock.advance(2 * SECOND)
+    assert meter.take_late() is None
     clock.advance(SECOND)
-    assert meter.take() is not None
-    assert meter.take() is None
+    assert meter.take_late() is not None
+    assert meter.take_late() is None
 
 
 def test_what_comes_again_is_measured_anew(clock: FakeClock) -> None:
