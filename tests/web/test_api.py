@@ -169,6 +169,8 @@ def test_nobody_approves_his_own_run(closed: Browser, console: Console) -> None:
     run_id = start(closed, "asking", **alice)
     (waiting,) = closed.get(f"{ALL}/approvals", **bob).json()
     assert (waiting["workflow_id"], waiting["step"]) == (run_id, "asked")
+    assert waiting["own"] is False
+    assert closed.get(f"{ALL}/approvals", **alice).json()[0]["own"] is True
     seen = {"shown": waiting["shown"]}
     own = closed.post(f"{RUNS}/{run_id}/approve", json=seen, **alice)
     assert own.status_code == 403
