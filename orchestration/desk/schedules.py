@@ -18,7 +18,7 @@ LONGEST_NAME = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class Planned:
     """A schedule as somebody wants it; the words are those of `ScheduleRow`."""
 
     name: str
@@ -29,7 +29,7 @@ class Wish:
     overlap: str = OVERLAPS[0]
 
 
-def add(engine: Engine, app: App, wish: Wish, by: By) -> ScheduleRow:
+def add(engine: Engine, app: App, wish: Planned, by: By) -> ScheduleRow:
     """Write a schedule.
 
     Raises:

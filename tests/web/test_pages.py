@@ -307,6 +307,9 @@ def test_everything_is_stopped_and_released_by_two_buttons(pages: Browser, stock
     assert sent(pages, page, "/emergency/stop", reason="fire").status_code == 303
     assert "Everything is stopped" in pages.get("/", headers=HTML).text
     assert stock.fleet.status(stock.waiting) is R.CANCELLED
+    text = pages.get("/emergency", headers=HTML).text
+    assert "May still act" in text
+    assert f'href="/workflows/{stock.running}"' in text
     assert sent(pages, opened(pages, "/emergency"), "/emergency/release").status_code == 303
     assert "Everything is stopped" not in pages.get("/", headers=HTML).text
 

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 
 from orchestration.desk import schedules as desk
-from orchestration.desk.schedules import Wish
+from orchestration.desk.schedules import Planned
 from orchestration.engine.submit import workflow_of
 from orchestration.errors import RejectedError, ScheduleError
 from orchestration.runtime.schedule import OVERLAPS
@@ -33,7 +33,7 @@ def add(visit: Operating, command: str, form: Filled) -> Response:
     workflow = workflow_of(visit.console.app, command)
     schema = workflow.parameters.model_json_schema()
     try:
-        wish = Wish(
+        wish = Planned(
             name=text_of(form, "name"),
             command=command,
             cron=text_of(form, "cron"),

@@ -39,6 +39,7 @@ WORDS = (
     "count",
     "iso",
     "moment",
+    "parsed",
     "percent",
     "plural",
     "pretty",
