@@ -22,8 +22,9 @@ from tests.simulation.world import Simulation
 
 ACTIONS = 150
 AT_ONCE = 20
-OFTEN = 100  # so often everything must be tried in a run that is long enough to ask for it
-LONG = 10_000
+LEAST = {10_000: 100, 500: 1}  # by how many seeds how often everything must be tried
+AGAIN = "make simulate SEEDS=1 FIRST={}"
+AGAIN_ON_POSTGRES = "python -m tests.simulate --postgres --seeds 1 --first {}"
 
 
 class Found(NamedTuple):
@@ -103,7 +104,7 @@ def main() -> int:
             results = (found for share in pool.map(on_postgres, shares) for found in share)
         else:
             results = (found for found in pool.map(examine, seeds, chunksize=AT_ONCE))
-        failures, covered = tallied(results)
+        failures, covered = tallied(results, AGAIN_ON_POSTGRES if asked.postgres else AGAIN)
     seconds = time.monotonic() - began
     print(f"{asked.seeds} seeds, {failures} failures, {seconds:.0f} s")
     if asked.postgres:
@@ -111,7 +112,7 @@ def main() -> int:
     return 1 if report(covered, asked.seeds) or failures else 0
 
 
-def tallied(results: Iterator[Found]) -> tuple[int, Counter[str]]:
+def tallied(results: Iterator[Found], repeat: str) -> tuple[int, Counter[str]]:
     """Say of each failure what it was; how many there were, and what all have covered."""
     failures, covered = 0, Counter[str]()
     for found in results:
@@ -119,18 +120,18 @@ def tallied(results: Iterator[Found]) -> tuple[int, Counter[str]]:
         if found.trace is not None:
             failures += 1
             print(f"\nseed {found.seed} fails with {found.actions} actions:\n{found.trace}")
+            print(f"again: {repeat.format(found.seed)}\n", flush=True)
     return failures, covered
 
 
 def report(covered: Counter[str], seeds: int) -> bool:
-    """Say what was tried too rarely, or cannot be; whether there was any."""
-    asked = coverage.every()
-    least = min((covered[name], name) for name in asked)
-    print(f"{len(asked)} transitions and failpoints; rarest: {least[1]}, {least[0]} times")
-    short = coverage.short_of(covered, OFTEN if seeds >= LONG else 0)
-    strange = coverage.beyond(covered)
+    """Say how often everything was tried; whether anything was too rarely, or cannot be."""
+    least = next((times for many, times in LEAST.items() if seeds >= many), 0)
+    for name in sorted(coverage.every(), key=lambda each: (covered[each], each)):
+        print(f"{covered[name]:>10}  {name}")
+    short, strange = coverage.short_of(covered, least), coverage.beyond(covered)
     for name in short:
-        print(f"tried too rarely: {name}, not {OFTEN}")
+        print(f"tried too rarely: {name}, not {least}")
     for name in strange:
         print(f"not in any table: {name}")
     return bool(short or strange)

@@ -1,6 +1,5 @@
 """Who does something, and why."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from typing_extensions import override
@@ -17,14 +16,6 @@ class By:
     actor: str
     reason: str = ""
     bound: bool = False
-
-    def owns(self, names: Collection[str]) -> bool:
-        """Whether a run is his, as far as a token tells who he is.
-
-        Args:
-            names: Everybody who has caused it.
-        """
-        return self.bound and self.actor in names
 
     @override
     def __str__(self) -> str:

@@ -240,11 +240,9 @@ def newest(
     return [read(row) for row in session.all(sql, *values, limit)]
 
 
-def counts(session: Session, most: int) -> dict[str, int]:
-    """How many runs are in each status; of each in which they have ended at most `most`."""
-    sql = "SELECT COUNT(*) FROM (SELECT 1 FROM runs WHERE status = ? LIMIT ?) AS some_runs"
-    ended = {status.value: int(session.all(sql, status, most)[0][0]) for status in sorted(ENDED)}
-    return live_counts(session) | {status: number for status, number in ended.items() if number}
+def counts(session: Session) -> dict[str, int]:
+    """How many runs are in each status."""
+    return dict(session.all("SELECT status, COUNT(*) FROM runs GROUP BY status"))
 
 
 def live_counts(session: Session) -> dict[str, int]:
@@ -262,7 +260,7 @@ def oldest_pending(session: Session) -> datetime | None:
 
 
 @dataclass(frozen=True, slots=True)
-class SlotLine:
+class Line:
     """The runs that wait for a slot, at one look.
 
     Attributes:
@@ -274,10 +272,10 @@ class SlotLine:
     stopped: bool
 
 
-def line(session: Session) -> SlotLine:
+def line(session: Session) -> Line:
     """Whether any run waits for a slot, or for its turn, and whether it may have it."""
     ((waits, stopped),) = session.all(LINE)
-    return SlotLine(not waits, bool(stopped))
+    return Line(not waits, bool(stopped))
 
 
 def slots_taken(session: Session) -> int:

@@ -12,6 +12,7 @@ from orchestration.failpoints import Failpoint
 from orchestration.state import RUN_TRANSITIONS, STEP_TRANSITIONS, Run, RunStatus
 from orchestration.store.sqlite import MemoryStore
 
+RECOVERY = ("beat", "clear", "fire_timers", "join", "leave", "mark_silent", "refill")
 COUNT_STEPS = (
     "CREATE TEMP TABLE taken (source TEXT, target TEXT, times INTEGER, UNIQUE (source, target))",
     """CREATE TEMP TRIGGER taking AFTER UPDATE OF status ON main.steps
@@ -28,6 +29,7 @@ def every() -> frozenset[str]:
         [
             *(f"run {a} → {b}" for a, targets in RUN_TRANSITIONS.items() for b in targets),
             *(f"step {a} → {b}" for a, targets in STEP_TRANSITIONS.items() for b in targets),
+            *(f"died in {name}" for name in RECOVERY),
             *(f"{what} {point}" for point in Failpoint for what in ("reached", "died at")),
         ]
     )

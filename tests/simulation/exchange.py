@@ -45,6 +45,12 @@ class Exchange:
         else:
             self.boxes[to].append(json.loads(body))
 
+    def commands(self) -> set[tuple[str, str]]:
+        """The sender and the id of every command that waits."""
+        waiting = (message for queue in self.queues.values() for message in queue)
+        bodies = [json.loads(body) for key, body in waiting if key.startswith("command.")]
+        return {(body["sender"], body["id"]) for body in bodies}
+
     @property
     def is_empty(self) -> bool:
         """Whether nothing waits for the orchestrator."""

@@ -37,9 +37,19 @@ FLOWS = [
         step("insure", "pack", agent=STRANGER, required=False, timeout=MINUTE),
         step("sign", "ship", "insure", start_within=30 * SECOND, retry=RETRY),
     ),
+    workflow(  # its parameters, and what is found, are not always what the paths hope for
+        "astray",
+        step("seek", undo="unseek"),
+        step("beside", "seek", retry=RETRY),
+        step("follow", "seek", for_each="parameters.items.0", undo="unfollow"),
+        step("turn", "seek", when="results.seek.found"),
+        step("arrive", "beside", "follow", "turn"),
+    ),
     workflow("single", step("only")),
     workflow("maybe", step("never", when="parameters.wanted"), step("asked", approval=MINUTE)),
 ]
+ROADS = [["left", "right"]], ["nowhere"]
+EVERY_TWO_MINUTES = "*/2 * * * *"
 APP = app_of(*FLOWS, limits={"narrow": LIMIT}, rates={"narrow": f"{RATE}/minute"})
 
 

@@ -11,13 +11,27 @@ from datetime import timedelta
 from typing import Any
 from unittest.mock import Mock, patch
 
+from orchestration.decide import ANSWERS
+from orchestration.decide.effects import Decision
+from orchestration.decide.facts import Unresolvable
 from orchestration.engine import Engine, claim, membership, sweep
 from orchestration.engine.transaction import Transaction
 from orchestration.liveness import SILENT_AFTER_S, Observer
 from orchestration.ports import Session
 from orchestration.runtime import ingress, notifier, sweeper
 from orchestration.state import Run, StepStatus
-from orchestration.store import attempts, commands, outbox, runs, steps, undo, workers
+from orchestration.store import (
+    attempts,
+    commands,
+    outbox,
+    revival,
+    runs,
+    schedules,
+    steps,
+    undo,
+    workers,
+)
+from orchestration.store.schedules import ScheduleRow
 from orchestration.store.steps import StepRow
 
 Mutant = Callable[[], AbstractContextManager[Any]]
@@ -206,4 +220,30 @@ def unlocked_run_row() -> Iterator[None]:
         return stale if stale is not None and turn.count % 10 == 0 else known[run_id]
 
     with patch.object(runs, "load", loading):
+        yield
+
+
+@mutant
+def restore_that_counts_on() -> Iterator[None]:
+    """Attempts after a restore have the numbers of those that it has undone."""
+    with patch.object(revival, "leap", lambda *_: None):
+        yield
+
+
+@mutant
+def time_of_a_schedule_not_taken() -> Iterator[None]:
+    """Whoever saw that a schedule is due starts it, also where somebody else just has."""
+    fire = schedules.fire
+
+    def firing(session: Session, row: ScheduleRow, *more: Any) -> bool:
+        return fire(session, schedules.get(session, row.name), *more) or True
+
+    with patch.object(schedules, "fire", firing):
+        yield
+
+
+@mutant
+def path_that_leads_nowhere_taken_for_done() -> Iterator[None]:
+    """A step whose path leads nowhere never begins, and its run never ends."""
+    with patch.dict(ANSWERS, {Unresolvable: lambda run, _fact: Decision(run)}):
         yield

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from orchestration.engine import Claim, Engine, Key, Rules
 from orchestration.engine.claim import TakeOn
+from orchestration.engine.transaction import Transaction
 from orchestration.engine.yields import NOTHING, Yield
 from orchestration.errors import StoreError
 from orchestration.ports import Dispatch
@@ -17,8 +18,10 @@ from orchestration.runtime.frame import Frame
 from orchestration.runtime.ingress import ORDINARY, Ingress
 from orchestration.runtime.keeper import Keeper
 from orchestration.runtime.notifier import Notifier
+from orchestration.runtime.schedule import Timetable
 from orchestration.runtime.sweeper import Sweeper
 from orchestration.settings import Settings
+from orchestration.store.schedules import ScheduleRow
 from orchestration.store.workers import NewWorker, WorkerRow
 from tests.simulation.exchange import Line, Post
 from tests.simulation.faults import CrashError, FaultyStore
@@ -26,8 +29,9 @@ from tests.simulation.flows import APP, STRANGER
 from tests.simulation.stage import Stage
 
 if TYPE_CHECKING:
-    from tests.simulation.world import Simulation
+    from tests.simulation.ground import Ground
 
+SELDOM, OFTEN = 0.03, 0.3
 HEARTBEAT = timedelta(seconds=15)
 SETTINGS = Settings.model_validate({"OUTSIDE_AGENTS": STRANGER})
 
@@ -64,7 +68,7 @@ class Locks:
 class WatchedEngine(Engine):
     """The engine, which tells the simulation what it was told itself."""
 
-    world: "Simulation"
+    world: "Ground"
     process: "Process"
 
     @override
@@ -94,7 +98,9 @@ class WatchedEngine(Engine):
                 take_on(claim)
 
         listener: TakeOn | None = None if take_on is None else taken
+        known = not self.process.ghost or self.world.is_completed(key)
         done = super().complete(key, attempt, value, also, listener)
+        self.world.insist(known or not done, "what is from before a restore changes nothing")
         if done:
             self.world.accepted(key, attempt)
             if key[1] == "pay":
@@ -115,6 +121,7 @@ class WatchedEngine(Engine):
     @override
     def beat(self, worker: NewWorker, *more: Any) -> bool:
         found = super().beat(worker, *more)
+        self.world.insist(not (found and self.process.ghost), "a ghost is told to end")
         self.process.beaten_at = self.world.awake_s
         return found
 
@@ -122,13 +129,31 @@ class WatchedEngine(Engine):
 class Queue:
     """The way of dispatches to RabbitMQ; what it is given may get lost with its process."""
 
-    def __init__(self, world: "Simulation", process: "Process") -> None:
+    def __init__(self, world: "Ground", process: "Process") -> None:
         self._world = world
         self._process = process
 
     def send(self, messages: Sequence[Dispatch]) -> None:
         self._world.insist(not self._process.store.is_writing, "no publish before its commit")
         self._world.messages.extend(messages)
+
+
+class WatchedTimetable(Timetable):
+    """A timetable, which tells for which time a run is; it may come to nothing."""
+
+    process: "Process"
+
+    @override
+    def _fire(self, row: ScheduleRow, now: datetime) -> str | None:
+        self.process.meanwhile(OFTEN)  # another scheduler has found the same
+        return super()._fire(row, now)
+
+    @override
+    def _start(self, tx: Transaction, row: ScheduleRow, following: datetime | None) -> str | None:
+        run_id = super()._start(tx, row, following)
+        if run_id is not None:
+            self.process.world.witness.scheduled[run_id] = row.next_at
+        return run_id
 
 
 class SimulatedKeeper(Keeper):
@@ -150,14 +175,14 @@ class Process:
         works: Whether it is a worker.
     """
 
-    def __init__(self, world: "Simulation", name: str, *, works: bool = True) -> None:
+    def __init__(self, world: "Ground", name: str, *, works: bool = True) -> None:
         self.world, self.name, self.works = world, name, works
-        self.dead = self.paused = self.leaving = self.joined = False
+        self.dead = self.paused = self.leaving = self.joined = self.ghost = False
         self.beaten_at = world.awake_s
         self.decided: set[Dispatch] = set()
         self.stages: dict[Stage, Dispatch] = {}
         self.unacknowledged: list[Dispatch] = []
-        self.store = FaultyStore(world.store, world.faults, lambda: self.dead)
+        self.store = FaultyStore(world.store, world.faults, lambda: self.dead, self.meanwhile)
         self.locks = Locks(world.locks, name)
         self.engine = WatchedEngine(self.store, Queue(world, self), world.clock, self._rules())
         self.engine.world, self.engine.process = world, self
@@ -171,6 +196,7 @@ class Process:
             offers=frozenset(agent.offer(action) for agent in ours for action in agent.actions),
             slots=self.world.slots,
             outside=frozenset({STRANGER}),
+            workflow_timeout=self.world.workflow_timeout,
             jitter=lambda: 0.5,
         )
 
@@ -186,6 +212,8 @@ class Process:
         )
         self.frame = Frame(self.world.app, self.engine, SimpleNamespace())
         self.sweeper = Sweeper(self.engine, self.locks)
+        self.timetable = WatchedTimetable(self.engine, APP)
+        self.timetable.process = self
         self.keeper = SimulatedKeeper(
             self.engine, self.frame, self.sweeper, self.row, HEARTBEAT, lambda: None
         )
@@ -210,7 +238,7 @@ class Process:
     @contextmanager
     def acting(self) -> Iterator[None]:
         """Do something as this process; a crash is its death, and a store that is away is known."""
-        self.world.actor = self
+        before, self.world.actor = self.world.actor, self
         try:
             yield
         except CrashError:
@@ -218,9 +246,19 @@ class Process:
         except StoreError:
             pass
         finally:
-            self.world.actor = None
+            self.world.actor = before
         if self.dead:
             self.world.bury(self)
+
+    def meanwhile(self, often: float = SELDOM) -> None:
+        """Be about to write what was read; now and then somebody else does something first."""
+        self.world.meanwhile(self, often)
+
+    def sweep(self) -> None:
+        """Do what a scheduler asks for."""
+        with self.acting():
+            self.sweeper.sweep()
+            self.timetable.fire()
 
     def join(self) -> None:
         """Do what a worker does first; where that fails it ends, and another one is started."""

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from orchestration.plans import UNDO
 from orchestration.ports import Session
 from orchestration.state import ENDED, OPEN, RunStatus, StepStatus
 from orchestration.store import attempts, configuration, queues, runs, starts, tallies
@@ -19,6 +20,12 @@ COUNTED = (  # what is sent counts as ready
     "SELECT run_id, step, CASE status WHEN 'queued' THEN 'ready' ELSE status END, COUNT(*)"
     " FROM steps WHERE branch >= 0 GROUP BY 1, 2, 3"
 )
+REVERSED = (
+    "SELECT step, branch FROM steps WHERE run_id = ? AND status = 'completed'"
+    " ORDER BY ended_order DESC"
+)
+SCHEDULED = "SELECT id FROM runs WHERE sender = 'scheduler' AND forked_from IS NULL"
+FORKED = "SELECT id FROM runs WHERE forked_from IS NOT NULL"
 SINGLE = {
     "what waits has a wake-up": (
         "SELECT run_id, step FROM steps"
@@ -57,15 +64,32 @@ def check_often(session: Session, slots: int, now: datetime) -> None:
 def check_all(session: Session, witness: Witness) -> None:
     """What needs a look at every row."""
     check_runs(session, witness)
+    check_undone(session, witness)
     assert tallied(session) == sorted(session.all(COUNTED)), "tallies agree with branches"
     done = {tuple(row) for row in session.all(
         "SELECT run_id, step, branch FROM steps WHERE status = 'completed'"
     )}  # fmt: skip
     assert witness.completed.keys() <= done, "what was accepted stays accepted"
     history = configuration.history(session, "payer", 1_000)
-    assert {each.value for each in history} == witness.payers, "configured by completions"
+    payers = {each.value for each in history}
+    paid = {run_id for run_id, step, _ in done if step == "pay"}
+    forked = {run_id for (run_id,) in session.all(FORKED)}
+    assert witness.payers | (paid - forked) <= payers <= paid, "configured by who completes"
+    times = [witness.scheduled[run_id] for (run_id,) in session.all(SCHEDULED)]
+    assert len(times) == len(set(times)), "two schedulers start one run for each time"
     versions = [each.version for each in reversed(history)]
     assert versions == list(range(1, len(history) + 1)), "each version follows the one before"
+
+
+def check_undone(session: Session, witness: Witness) -> None:
+    """Undos begin in reverse order of completion."""
+    undone: dict[str, list[tuple[str, int]]] = {}
+    for run_id, step, branch in witness.undone:
+        undone.setdefault(run_id, []).append((step.removeprefix(UNDO), branch))
+    for run_id, begun in undone.items():
+        order = session.all(REVERSED, run_id)
+        known = [key for key in begun if key in order]
+        assert known == [key for key in order if key in known], "undone in reverse"
 
 
 def tallied(session: Session) -> list[tuple[str, str, str, int]]:

@@ -1,6 +1,7 @@
 """Threads that take turns: one of them runs, and only where chance says who."""
 
 import threading
+from _thread import allocate_lock
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,34 @@ from tests.simulation.faults import CrashError
 
 PATIENCE_S = 20.0
 _current = threading.local()
+_idle: list["Hand"] = []
+
+
+class Hand:
+    """A real thread that plays one thread after the other: to begin one takes longer than a claim.
+
+    Attributes:
+        wakes: Released when it is its turn.
+        yields: Released when its turn is over.
+        stage: What it plays.
+    """
+
+    def __init__(self) -> None:
+        self.wakes, self.yields = allocate_lock(), allocate_lock()
+        self.wakes.acquire()
+        self.yields.acquire()
+        self.stage: Stage | None = None
+        threading.Thread(target=self._serve, name="hand", daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            self.wakes.acquire()
+            assert self.stage is not None
+            _current.stage = self.stage
+            self.stage.run()
+            self.stage = _current.stage = None
+            _idle.append(self)
+            self.yields.release()
 
 
 class Stage:
@@ -18,22 +47,20 @@ class Stage:
     Args:
         work: What it does: an errand of the frame.
         began: Told each attempt whose action begins.
+
+    Attributes:
+        context: What its action was called with; None: none is at work.
+        is_over: Whether the errand has ended.
     """
 
     def __init__(self, work: Callable[[], Any], began: Callable[["Stage"], None]) -> None:
         self._work = work
         self._began = began
-        self._go, self._back = threading.Semaphore(0), threading.Semaphore(0)
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._hand = _idle.pop() if _idle else Hand()
         self._answer: Callable[[], Any] | None = None
         self.context: Context | None = None
-        self.value: Any = None
         self.error: BaseException | None = None
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the errand has ended."""
-        return not self._thread.is_alive() and self._thread.ident is not None
+        self.is_over = False
 
     @property
     def key(self) -> Key:
@@ -45,19 +72,18 @@ class Stage:
 
     def start(self) -> None:
         """Run until an action is at work, or nothing is left."""
-        self._thread.start()
-        self._wait()
+        self._hand.stage = self
+        self._turn()
 
     def answer(self, answer: Callable[[], Any]) -> None:
         """Let the action return or raise this, and run on until the next is at work."""
         self._answer = answer
-        self._go.release()
-        self._wait()
+        self._turn()
 
-    def _wait(self) -> None:
-        assert self._back.acquire(timeout=PATIENCE_S), "a thread of a worker hangs"
-        if self.context is None:
-            self._thread.join(PATIENCE_S)
+    def _turn(self) -> None:
+        hand = self._hand
+        hand.wakes.release()
+        assert hand.yields.acquire(timeout=PATIENCE_S), "a thread of a worker hangs"
         if self.error is not None:
             error, self.error = self.error, None
             raise error
@@ -70,22 +96,22 @@ class Stage:
         except BaseException as error:
             self.error = error
             raise
-        self._back.release()
-        self._go.acquire()
+        self._hand.yields.release()
+        self._hand.wakes.acquire()
         self.context = None
         assert self._answer is not None
         return self._answer()
 
-    def _run(self) -> None:
-        _current.stage = self
+    def run(self) -> None:
+        """Do the errand; only its hand calls this."""
         try:
-            self.value = self._work()
+            self._work()
         except CrashError:
             pass
         except BaseException as error:  # noqa: BLE001 - the simulation's own thread raises it
             self.error = error
         self.context = None
-        self._back.release()
+        self.is_over = True
 
 
 def act(context: Context) -> Any:

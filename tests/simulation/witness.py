@@ -1,7 +1,9 @@
 """What has been seen from outside the store, and what may never be seen."""
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from orchestration.engine import Key
@@ -21,8 +23,9 @@ class Witness:
         asked: Every command that RabbitMQ took: sender and id.
         started: Attempts whose action began.
         completed: Accepted completions, in order, with their attempts.
-        undone: Undos that were accepted, in order.
+        undone: Undos that have begun, in order.
         ended: How each generation of a run ended.
+        scheduled: For which time a run was started by the clock.
         told: What a requester was told of each run, in order.
     """
 
@@ -30,10 +33,25 @@ class Witness:
     asked: set[tuple[str, str]] = field(default_factory=set)
     started: set[tuple[Key, int]] = field(default_factory=set)
     completed: dict[Key, int] = field(default_factory=dict)
+    undone: list[Key] = field(default_factory=list)
     ended: dict[tuple[str, int], RunStatus] = field(default_factory=dict)
     progress: dict[str, float] = field(default_factory=dict)
     payers: set[str] = field(default_factory=set)
+    scheduled: dict[str, datetime | None] = field(default_factory=dict)
     told: dict[str, list[Json]] = field(default_factory=lambda: defaultdict(list))
+
+    def copy(self) -> "Witness":
+        """What has been seen by now."""
+        found = replace(self, **{name: copy(known) for name, known in vars(self).items()})
+        found.told = defaultdict(list, {run: list(told) for run, told in self.told.items()})
+        return found
+
+    def put_back(self, saved: "Witness", still_asked: set[tuple[str, str]]) -> None:
+        """Know what a backup knows, but for the attempts: no number is ever given twice."""
+        kept = self.started
+        vars(self).update(vars(saved.copy()))
+        self.started = kept
+        self.asked |= still_asked
 
     def known(self, sender: str, key: str, run_id: str) -> None:
         """A command was told which run it has started."""
@@ -53,6 +71,8 @@ class Witness:
 
     def undo_began(self, command: str, key: Key) -> None:
         """The undo of a branch has begun: all that was completed later must be undone."""
+        if key not in self.undone:
+            self.undone.append(key)
         run_id, step, branch = key
         order = [each for each in self.completed if each[0] == run_id]
         mine = (run_id, step.removeprefix(UNDO), branch)
