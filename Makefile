@@ -7,6 +7,7 @@ COVERAGE ?= 95
 SEEDS ?= 1000
 FIRST ?= 0
 KILLS ?= 50
+OUTAGES ?= 2
 WORKFLOWS ?= 500
 SEED ?= 1
 STORE ?= sqlite
@@ -65,8 +66,9 @@ bench: setup ## workflows and steps a second, beside bare Dramatiq
 bench-peers: setup .venv-peers/.complete ## ours beside Celery, DBOS, Huey, Procrastinate, in one run; ARGS=--payload 1000
 	@$(BIN)/python -m benchmarks.peers --python .venv-peers/bin/python $(ARGS)
 
-chaos: setup ## the fleet under a killer: KILLS=… WORKFLOWS=… SEED=… STORE=…; REPORT=… keeps its figures
-	CHAOS_KILLS=$(KILLS) CHAOS_WORKFLOWS=$(WORKFLOWS) CHAOS_SEED=$(SEED) CHAOS_STORE=$(STORE) CHAOS_REPORT=$(REPORT) \
+chaos: setup ## the fleet under a killer: KILLS=… WORKFLOWS=… SEED=… STORE=… OUTAGES=…; REPORT=… keeps its figures
+	CHAOS_KILLS=$(KILLS) CHAOS_WORKFLOWS=$(WORKFLOWS) CHAOS_SEED=$(SEED) CHAOS_STORE=$(STORE) CHAOS_OUTAGES=$(OUTAGES) \
+		CHAOS_REPORT=$(REPORT) \
 		$(BIN)/python -m pytest -n 0 -q tests/acceptance/test_chaos.py $(ARGS)
 
 simulate: setup ## the engine among faults, SEEDS=… of them from FIRST=…

@@ -8,18 +8,22 @@ It knows nothing of the store. Its rules:
 * No step starts after one that needs it has started (an undo is needed by those of earlier
   steps, and by nothing else), and nothing of a run starts after its client was told the end.
 * An attempt that ended is never followed by another one, unless its process was killed after it
-  ended: then nobody can have known. Once a step's successor has started, or the client was told,
+  began: then nobody can have known. Once a step's successor has started, or the client was told,
   not even then (that is the rule before this one).
 * Two attempts of one branch never act at the same time, and no attempt number is used twice.
+* A process that was stopped or cut off, and goes on once others have taken over, cannot know that
+  before it looks: what it still does for an attempt that another one has followed is its own
+  affair. If any of that counted, a later step would have started twice.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tests.acceptance.witness import END, FAIL, KILLED, START, TOLD, Line
+from tests.acceptance.witness import END, FAIL, KILLED, RESUMED, START, TOLD, Line
 
 UNDO = "undo."
+OF_PROCESSES = {KILLED, RESUMED}
 
 
 @dataclass(frozen=True)
@@ -62,11 +66,12 @@ class Promise:
 
 def complaints(lines: Sequence[Line], promises: Mapping[str, Promise]) -> list[str]:
     """Everything that is wrong; nothing if all rules hold."""
+    lines = list(without_afterlife(lines))
     runs: dict[str, list[Line]] = defaultdict(list)
     killed = {line.pid: at for at, line in enumerate(lines) if line.what == KILLED}
     places = {id(line): at for at, line in enumerate(lines)}
     for line in lines:
-        if line.what != KILLED:
+        if line.what not in OF_PROCESSES:
             runs[line.run].append(line)
     found = [f"{run}: was never accepted, yet acted" for run in runs if run not in promises]
     for run, promise in promises.items():
@@ -75,6 +80,20 @@ def complaints(lines: Sequence[Line], promises: Mapping[str, Promise]) -> list[s
         found += order(story, promise)
         found += repetition(story, killed, places)
     return found
+
+
+def without_afterlife(lines: Sequence[Line]) -> Iterator[Line]:
+    """The lines without what stopped or cut off processes did for attempts that were followed."""
+    newest: dict[tuple[str, str, int], int] = {}
+    gone: set[int] = set()
+    for line in lines:
+        if line.what == KILLED:
+            gone.add(line.pid)
+        if line.pid in gone and line.attempt < newest.get(line.key, 0):
+            continue
+        if line.what == START:
+            newest[line.key] = line.attempt
+        yield line
 
 
 def ending(run: str, story: Sequence[Line], promise: Promise) -> Iterator[str]:
@@ -117,6 +136,7 @@ def repetition(
     """Whether any branch was done twice without need, or twice at once."""
     last: dict[tuple[str, str, int], Line] = {}
     attempts: dict[tuple[str, str, int], int] = {}
+    began: dict[tuple[str, str, int], int] = {}
     for line in story:
         if line.what == TOLD:
             continue
@@ -131,27 +151,41 @@ def repetition(
             attempts[line.key] = line.attempt
             if before is not None and before.what != FAIL:
                 at = killed.get(before.pid)
-                if at is None or not places[id(before)] < at < places[id(line)]:
+                if at is None or not began[line.key] < at < places[id(line)]:
                     state = "had ended" if before.what == END else "still acted"
                     yield f"{name}: started again though attempt {before.attempt} {state}"
+            began[line.key] = places[id(line)]
         last[line.key] = line
 
 
-def recoveries(lines: Sequence[Line]) -> list[float]:
-    """Seconds from each kill to the next start of every branch that it cut off."""
-    return sorted(seconds for _, seconds in comebacks(lines))
+@dataclass(frozen=True, slots=True)
+class Comeback:
+    """An attempt that a kill cut off, and its branch's next start.
+
+    Attributes:
+        kind: How it was killed.
+        killed_at: When, in seconds of the machine's monotonic clock.
+        after_s: How long after that the next attempt began.
+    """
+
+    kind: str
+    killed_at: float
+    after_s: float
 
 
-def comebacks(lines: Sequence[Line]) -> list[tuple[float, float]]:
-    """When each kill was that cut a branch off, and seconds from it to that branch's next start."""
+def comebacks(lines: Sequence[Line]) -> list[Comeback]:
+    """Every branch that was cut off, in the order of the next starts."""
     found = []
-    for at, kill in enumerate(lines):
-        if kill.what != KILLED:
-            continue
-        last = {line.key: line for line in lines[:at] if line.what in {START, END, FAIL}}
-        cut = {key for key, line in last.items() if (line.pid, line.what) == (kill.pid, START)}
-        for line in lines[at:]:
-            if line.what == START and line.key in cut:
-                cut.discard(line.key)
-                found.append((kill.at, line.at - kill.at))
+    acting: dict[tuple[str, str, int], Line] = {}
+    cut: dict[tuple[str, str, int], Line] = {}
+    for line in lines:
+        if line.what == KILLED:
+            lost = [key for key, last in acting.items() if last.pid == line.pid]
+            cut.update(dict.fromkeys(lost, line))
+        elif line.what == START:
+            if kill := cut.pop(line.key, None):
+                found.append(Comeback(kill.step, kill.at, line.at - kill.at))
+            acting[line.key] = line
+        elif line.what in {END, FAIL} and line.key not in cut:
+            acting.pop(line.key, None)
     return found

@@ -6,13 +6,14 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import psutil
 import psycopg
 import pytest
 
+from tests.acceptance.disk import small_disk
 from tests.acceptance.node import free_port
 from tests.acceptance.processes import dying_with_us
 from tests.eventually import eventually
@@ -22,7 +23,12 @@ HOST = "127.0.0.1"
 BOOT_S = 60.0
 USER = "postgres"
 MISSING = "no PostgreSQL programs on this machine: what needs a cluster of its own was left out"
-LIMITS = {"shared_buffers": "16MB", "max_connections": "60", "fsync": "off"}
+LIMITS = {
+    "shared_buffers": "16MB",
+    "max_connections": "100",
+    "max_wal_size": "128MB",
+    "fsync": "off",
+}
 
 
 class Cluster:
@@ -33,6 +39,7 @@ class Cluster:
     """
 
     def __init__(self, directory: Path) -> None:
+        self.directory = directory
         self._data = directory / "data"
         self._log = directory / "log"
         self.port = free_port()
@@ -67,6 +74,12 @@ class Cluster:
         self._process.wait()
         self._process = None
         psutil.wait_procs(children, timeout=BOOT_S)
+
+    def revive(self) -> None:
+        """Start it again if it has ended by itself, and return once it answers."""
+        if self._process is not None and self._process.poll() is not None:
+            self.start()
+        eventually(self.answers, within=BOOT_S, what="a PostgreSQL cluster that had no room")
 
     def answers(self) -> bool:
         assert self._process is not None
@@ -103,11 +116,19 @@ def as_nobody_special(place: Path, command: list[str]) -> list[str]:
 
 
 @contextmanager
-def cluster() -> Iterator[Cluster]:
-    """A started cluster, gone when the block has ended."""
+def cluster(megabytes: int | None = None) -> Iterator[Cluster]:
+    """A started cluster, gone when the block has ended.
+
+    Args:
+        megabytes: How large a disk of its own is, if it gets one.
+    """
     program("initdb")
-    with tempfile.TemporaryDirectory(prefix="cluster-") as directory:
-        found = Cluster(Path(directory))
+    with ExitStack() as stack:
+        made = tempfile.TemporaryDirectory(prefix="cluster-")
+        directory = Path(stack.enter_context(made))
+        if megabytes is not None:
+            stack.enter_context(small_disk(directory, megabytes))
+        found = Cluster(directory)
         found.start()
         try:
             yield found

@@ -40,16 +40,16 @@ class Node:
     def __init__(self, directory: Path, more: str = "", plugins: Sequence[str] = ()) -> None:
         directory.mkdir(parents=True)
         self._directory = directory
-        self._port = free_port()
+        self.port = free_port()
         (directory / "enabled_plugins").write_text(f"[{','.join(plugins)}].\n")
-        (directory / "rabbitmq.conf").write_text(f"listeners.tcp.1 = {HOST}:{self._port}\n{more}")
+        (directory / "rabbitmq.conf").write_text(f"listeners.tcp.1 = {HOST}:{self.port}\n{more}")
         program = shutil.which("rabbitmq-server", path=PROGRAMS)
         self._program = program or shutil.which("rabbitmq-server") or "rabbitmq-server"
         self._process: Process | None = None
 
     @property
     def url(self) -> str:
-        return f"amqp://guest:guest@{HOST}:{self._port}/%2F"
+        return f"amqp://guest:guest@{HOST}:{self.port}/%2F"
 
     def control(self, *words: str) -> str:
         """Tell it something, with its own cookie; what it answers."""
@@ -74,7 +74,7 @@ class Node:
 
     def wait(self) -> None:
         """Return once it greets."""
-        eventually(self._greets, within=BOOT_S, what=f"a RabbitMQ node on port {self._port}")
+        eventually(self._greets, within=BOOT_S, what=f"a RabbitMQ node on port {self.port}")
 
     def kill(self) -> None:
         """End it as a power cut would."""
@@ -83,10 +83,20 @@ class Node:
             self._process.wait(within=10)
             self._process.end()
 
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Let it stand still until the block has ended."""
+        assert self._process is not None
+        self._process.tell_group(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.tell_group(signal.SIGCONT)
+
     def _greets(self) -> bool:
         assert self._process is not None
         assert self._process.ended is None, self._process.output
-        with suppress(OSError), socket.create_connection((HOST, self._port), timeout=1) as line:
+        with suppress(OSError), socket.create_connection((HOST, self.port), timeout=1) as line:
             line.settimeout(1)
             line.sendall(b"AMQP\x00\x00\x09\x01")
             return bool(line.recv(8))
@@ -97,8 +107,8 @@ class Node:
         return {
             "HOME": str(at),
             "RABBITMQ_ALLOW_INPUT": "1",  # no shell stays between us and the node
-            "RABBITMQ_NODENAME": f"test{self._port}@localhost",
-            "RABBITMQ_NODE_PORT": str(self._port),
+            "RABBITMQ_NODENAME": f"test{self.port}@localhost",
+            "RABBITMQ_NODE_PORT": str(self.port),
             "RABBITMQ_DIST_PORT": str(free_port()),
             "RABBITMQ_MNESIA_BASE": str(at / "data"),
             "RABBITMQ_LOG_BASE": str(at / "log"),

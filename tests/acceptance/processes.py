@@ -16,6 +16,7 @@ from tests.eventually import eventually
 
 ROOT = Path(__file__).parents[2]
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")
+AT_ONCE = 50
 MEASURED = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG", "COVERAGE_FILE")
 
 
@@ -98,7 +99,7 @@ class Process:
 
     def end(self) -> None:
         """Kill whatever is left of it."""
-        while members := [m for m in self.members() if m.status() != psutil.STATUS_ZOMBIE]:
+        while members := [m for m in self.members() if not is_gone(m)]:
             for member in members:
                 with suppress(psutil.NoSuchProcess):
                     member.kill()
@@ -137,6 +138,10 @@ class Processes:
         """Start `scheduler.py`."""
         return self.start(workplace, sys.executable, str(ROOT / "scheduler.py"))
 
+    def orchestrate(self, workplace: Workplace, *words: str) -> Process:
+        """Start the command line."""
+        return self.start(workplace, sys.executable, "-m", "orchestration", *words)
+
     def close(self) -> None:
         """End all that is left."""
         for process in self._all:
@@ -168,7 +173,18 @@ def group_of(process: psutil.Process) -> int | None:
         return None
 
 
+def is_gone(process: psutil.Process) -> bool:
+    """Whether a process has ended, or waits for nothing but its parent's question."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def freeze(process: psutil.Process) -> None:
-    """Stop a process, and return once it stands still."""
+    """Stop a process, and return once it stands still, which is at once but under great load."""
     process.suspend()
+    for _ in range(AT_ONCE):
+        if process.status() == psutil.STATUS_STOPPED:
+            return
     eventually(lambda: process.status() == psutil.STATUS_STOPPED, within=30)

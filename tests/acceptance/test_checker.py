@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.acceptance.checker import Promise, complaints, recoveries
-from tests.acceptance.witness import END, FAIL, KILLED, START, TOLD, Line
+from tests.acceptance.checker import Promise, comebacks, complaints
+from tests.acceptance.witness import END, FAIL, KILLED, RESUMED, START, TOLD, Line
 
 CHAIN = Promise("completed", {"first": (), "second": ("first",)}, {"second": 2})
 UNDONE = Promise(
@@ -83,6 +83,10 @@ LIES = {
         CHAIN,
     ),
     "started again though attempt 1 had ended": (without(TRUE_STORY, 7), CHAIN),
+    "started again though attempt 2 had ended": (
+        inserted(TRUE_STORY, 14, kill(7), line(START, "second", 0, attempt=3)),
+        CHAIN,
+    ),
     "started again though attempt 1 still acted": (without(TRUE_STORY, 9), CHAIN),
     "attempt number 1 was used again": (
         [replace(each, attempt=1) if each.attempt == 2 else each for each in TRUE_STORY],
@@ -113,4 +117,27 @@ def test_a_doctored_story_is_seen_through(lie: str) -> None:
 
 def test_recovery_is_measured_from_the_kill_to_the_next_start() -> None:
     story = [replace(each, at=float(at)) for at, each in enumerate(TRUE_STORY)]
-    assert recoveries(story) == [1.0, 2.0]
+    found = comebacks(story)
+    assert [each.after_s for each in found] == [1.0, 2.0]
+    assert [each.killed_at for each in found] == [9.0, 9.0]
+
+
+RESUMED_STORY = [
+    line(START, "first"),
+    kill(7),
+    line(START, "first", attempt=2, pid=8),
+    Line(RESUMED, pid=7),
+    line(END, "first"),
+    line(END, "first", attempt=2, pid=8),
+    line(START, "second", 0, pid=8),
+    line(START, "second", 1, pid=8),
+    line(END, "second", 0, pid=8),
+    line(END, "second", 1, pid=8),
+    line(TOLD, "completed"),
+]
+
+
+def test_who_was_stopped_may_end_what_others_have_taken_over_but_nothing_may_come_of_it() -> None:
+    assert complaints(RESUMED_STORY, {"run": CHAIN}) == []
+    counted = inserted(RESUMED_STORY, 8, line(START, "second", 0, attempt=2, pid=9))
+    assert "started again" in complaints(counted, {"run": CHAIN})[0]

@@ -4,12 +4,14 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from orchestration.ports import Session, Store
+from tests.acceptance.cluster import Cluster
 from tests.acceptance.processes import freeze
 
 LAST_CHANCE = 2  # a third loss fails a step, by design
@@ -18,6 +20,57 @@ CLAIMS = (
     "SELECT COUNT(*), COALESCE(MAX(s.losses), 0) FROM steps s JOIN workers w ON w.id = s.owner"
     " WHERE w.pid = ? AND w.left_at IS NULL AND s.status = 'running'"
 )
+SENT = "SELECT COUNT(*) FROM steps WHERE status = 'queued'"
+WRITING = (
+    "SELECT client_port FROM pg_stat_activity WHERE application_name = 'orchestration writer'"
+    " AND xact_start IS NOT NULL AND wait_event IS DISTINCT FROM 'advisory'"
+)
+ROWS = Path("/proc/net/tcp")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a fleet's store is.
+
+    Attributes:
+        home: The directory of its file, if it is one.
+        cluster: The server that has it, if it is one.
+    """
+
+    store: Store
+    home: Path | None = None
+    cluster: Cluster | None = None
+
+    def is_writing(self, pid: int) -> bool:
+        """Whether a process has an open write transaction."""
+        if self.home is not None:
+            return has_lock(self.home, pid)
+        assert self.cluster is not None
+        writing = {port for (port,) in self.cluster.tell(WRITING)}
+        return bool(writing & ports_of(pid, self.cluster.port))
+
+    def sent(self) -> int:
+        """How many messages to workers are under way."""
+        return int(self.store.read(lambda s: s.one(SENT) or [0])[0])
+
+
+def ports_of(pid: int, server: int) -> set[int]:
+    """This end of each connection of a process to a server of this machine."""
+    with suppress(psutil.NoSuchProcess):
+        found = psutil.Process(pid).net_connections(kind="tcp")
+        return {each.laddr.port for each in found if tuple(each.raddr)[1:] == (server,)}
+    return set()
+
+
+def unread(server: int) -> dict[int, int]:
+    """For each connection to a server, by the client's port: bytes that it has not read yet."""
+    found = {}
+    for row in ROWS.read_text().splitlines()[1:]:
+        words = row.split()
+        here, there = (int(end.partition(":")[2], 16) for end in words[1:3])
+        if here == server:
+            found[there] = int(words[4].partition(":")[2], 16)
+    return found
 
 
 def claims(store: Store, pid: int) -> tuple[int, int]:
@@ -50,10 +103,8 @@ def reading(home: Path) -> Iterator[sqlite3.Connection]:
         store.close()
 
 
-def is_writing(home: Path | None, pid: int) -> bool:
+def has_lock(home: Path, pid: int) -> bool:
     """Whether a process holds the lock around write transactions on a file."""
-    if home is None:
-        return False
     with (home / "orchestration.db.lock").open("rb") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -62,40 +113,22 @@ def is_writing(home: Path | None, pid: int) -> bool:
         return False
 
 
-def hold_of(store: Store, home: Path | None, victim: psutil.Process) -> str | None:
-    """What a process that was just stopped holds, if its death would hurt; else it goes on.
+def hold_of(place: Place, victim: psutil.Process) -> str | None:
+    """What a worker that was just stopped holds, if its death would hurt; else it goes on.
 
     It is also spared if the kill would be the third loss of a step: that fails its run, as it
     should, and a run that is meant to complete could not.
     """
     freeze(victim)
     try:
-        held, losses = claims(store, victim.pid)
-        writing = is_writing(home, victim.pid)
+        held, losses = claims(place.store, victim.pid)
+        writing = place.is_writing(victim.pid)
     except BaseException:
         victim.resume()
         raise
     if losses >= LAST_CHANCE or not (held or writing):
         victim.resume()
         return None
-    return f"{held} claims{' and an open transaction' if writing else ''}"
-
-
-def strike(store: Store, home: Path | None, victim: psutil.Process) -> str | None:
-    """Kill a process if that hurts: what it held; None if it was spared and goes on."""
-    try:
-        held = hold_of(store, home, victim)
-        if held is not None:
-            victim.kill()
-    except psutil.NoSuchProcess:
-        return None
-    return held
-
-
-def freeze_if_busy(store: Store, home: Path | None, victim: psutil.Process) -> bool:
-    """Stop a process for good, if it holds a claim and no lock that others wait for."""
-    held = hold_of(store, home, victim)
-    if held is not None and "transaction" in held:
-        victim.resume()
-        return False
-    return held is not None
+    if not held:
+        return "an open transaction"
+    return "claims and an open transaction" if writing else "claims"

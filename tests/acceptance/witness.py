@@ -12,7 +12,7 @@ from pathlib import Path
 
 VARIABLE = "WITNESS_FILE"
 START, END, FAIL = "start", "end", "fail"
-TOLD, KILLED = "told", "killed"
+TOLD, KILLED, RESUMED = "told", "killed", "resumed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,8 @@ class Line:
 
     `start`, `end` and `fail` are an attempt's, written by its handler; `told` is what a client
     learnt of its run's end (`step` holds the status); `killed` is a process (`pid`) that was
-    killed on purpose and is gone.
+    killed on purpose, or stopped, and does nothing from then on (`step` may hold how); `resumed`
+    is one that was stopped and goes on.
     """
 
     what: str
@@ -48,6 +49,7 @@ class Witness:
         return cls(Path(environment[VARIABLE]))
 
     def write(self, line: Line) -> None:
+        assert " " not in line.step
         words = (line.what, line.run, line.step, line.branch, line.attempt, line.pid)
         text = " ".join(map(str, (*words, time.monotonic()))) + "\n"
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
