@@ -22,6 +22,8 @@ MEMORY = Path("/dev/shm")  # noqa: S108 - the disk's own time is measured elsewh
 class Kept:
     """Messages that have left, in memory."""
 
+    flows = True
+
     def __init__(self) -> None:
         self.messages: list[Dispatch] = []
 

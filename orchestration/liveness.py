@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 SILENT_AFTER_S = 12.0
 MISSED_AFTER_S = 6.0  # three beats: enough where something else speaks against a worker, too
-LATE_AFTER_S = 3.0
+LATE_AFTER_S = 6.0  # a beat, and the longest that one who is cut off keeps all from writing
 
 
 @dataclass(slots=True)

@@ -147,6 +147,11 @@ class Dispatch:
 class Transport(Protocol):
     """The way messages leave this process; they are hints, the rows are the truth."""
 
+    @property
+    def flows(self) -> bool:
+        """Whether what is given to it now is likely to leave: else it is better left to others."""
+        ...
+
     def send(self, messages: Sequence[Dispatch]) -> None:
         """Send, soon and without raising: what is not sent is sent again from its row."""
         ...

@@ -34,7 +34,7 @@ def test_after_a_late_look_nobody_is_judged_by_what_was_seen_before() -> None:
 
 def test_an_observer_that_is_always_late_accuses_nobody() -> None:
     observer = Observer()
-    assert all(observer.look({"a": 7}, 4.0 * look) == set() for look in range(50))
+    assert all(observer.look({"a": 7}, (LATE_AFTER_S + 1) * look) == set() for look in range(50))
 
 
 def test_who_has_left_and_come_back_is_watched_from_the_start() -> None:

@@ -14,7 +14,7 @@ from orchestration.bus.tls import BY_THE_SYSTEM, Tls, tls_of
 from orchestration.errors import ConfigurationError
 from orchestration.settings import Settings
 
-HEARTBEAT_S = 30
+HEARTBEAT_S = 5
 BLOCKED_TIMEOUT_S = 60
 PORT, TLS_PORT = 5672, 5671
 

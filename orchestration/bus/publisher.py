@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 WINDOW = 200
 MOST_KEPT = 20_000
 PAUSE_S = 1.0
+STALLED_S = 3.0
 CLOSING_S = 5.0
 NEVER = 406
 QUEUE_REFUSES = "a queue that it goes to refuses it: it is full, or not there at the moment"
@@ -89,6 +91,7 @@ class Publisher:
         self._unconfirmed: dict[int, Letter] = {}
         self._suspects = 0
         self._last = 0
+        self._moved_at = 0.0
         self._channel: Channel | None = None
         self._connection: SelectConnection | None = None
         self._stopping = threading.Event()
@@ -101,8 +104,15 @@ class Publisher:
         """Whether it can publish now."""
         return self._channel is not None and bool(self._channel.is_open)
 
+    @property
+    def is_stalled(self) -> bool:
+        """Whether something waits, and nothing has been confirmed for seconds."""
+        return not self._is_idle() and time.monotonic() - self._moved_at > STALLED_S
+
     def publish(self, letters: Sequence[Letter]) -> None:
         """Publish soon, without waiting and without raising."""
+        if self._is_idle():
+            self._moved_at = time.monotonic()
         self._waiting.extend(letters)
         with self._starting:
             if self._thread is None:
@@ -237,6 +247,7 @@ class Publisher:
             failpoints.reach(Failpoint.PUBLISHED)
 
     def _confirmed(self, frame: "pika.frame.Method[pika.spec.Basic.Ack]") -> None:
+        self._moved_at = time.monotonic()
         method = frame.method
         first = next(iter(self._unconfirmed), 0) if method.multiple else method.delivery_tag
         letters = [

@@ -308,7 +308,7 @@ class Engine:
 
         def attempt(session: Session) -> tuple[T, list[Dispatch], float]:
             kept = self._allowance, self._strangers
-            tx = Transaction(session, self.clock.now(), self.rules, *kept)
+            tx = Transaction(session, self.clock.now(), self.rules.by(self._transport), *kept)
             offset = self._keep_up(tx)
             value = operation(tx)
             dispatch.settle_queues(tx)

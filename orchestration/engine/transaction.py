@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from orchestration.circuit import Tolerance
@@ -11,7 +11,7 @@ from orchestration.engine.allowance import Allowance
 from orchestration.engine.strangers import Strangers
 from orchestration.errors import OrchestrationError
 from orchestration.logs import about
-from orchestration.ports import Dispatch, Session
+from orchestration.ports import Dispatch, Session, Transport
 from orchestration.rate import Rate
 from orchestration.store import agents, runs
 from orchestration.store.steps import StepRow
@@ -56,6 +56,10 @@ class Rules:
     routes: Sequence[Route] = ()
     mask: Callable[[str], str] = str
     jitter: Callable[[], float]
+
+    def by(self, transport: Transport) -> "Rules":
+        """The same; while nothing leaves by a transport, what is to be sent is left to others."""
+        return replace(self, sends=False) if self.sends and not transport.flows else self
 
 
 @dataclass(slots=True)

@@ -47,6 +47,13 @@ def settle() -> None:
     failpoints.reach(Failpoint.ACKNOWLEDGED)
 
 
+def give_back() -> None:
+    """Let the broker deliver the message of this thread once more, to whoever is free."""
+    message = _current.message
+    with suppress(BrokerConnectionError):
+        vars(message)["delivered_by"].give_back(message)
+
+
 def keep() -> None:
     """Leave the message of this thread unacknowledged: the broker gives it to somebody else."""
     vars(_current.message)["settled"] = True

@@ -7,6 +7,7 @@ the next, and nothing is ever delayed or retried by Dramatiq: the rows are sent 
 
 import logging
 import threading
+from functools import partial
 from typing import Any
 
 import dramatiq
@@ -81,6 +82,14 @@ class _SettledOnce(Consumer):
         if self._first_settlement(message):
             super().nack(message)
 
+    def give_back(self, message: MessageProxy) -> None:
+        """Let the broker deliver a message once more."""
+        if self._first_settlement(message):
+            self._requeue(message)
+
+    def _requeue(self, message: MessageProxy) -> None:
+        raise NotImplementedError
+
     def _first_settlement(self, message: MessageProxy) -> bool:
         state = vars(message)
         first = state.get("delivered_by") is self and not state.get("settled")
@@ -108,6 +117,16 @@ class _HardRabbitmqConsumer(_SettledOnce, _RabbitmqConsumer):
         self.iterator = self._feed
 
     @override
+    def _requeue(self, message: MessageProxy) -> None:
+        tag = message._tag  # noqa: SLF001 - there is no other way to it
+        self.known_tags.discard(tag)
+        try:
+            call = partial(self._feed.basic_nack, tag, requeue=True)
+            self.connection.add_callback_threadsafe(call)
+        except AMQPError as error:
+            raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
+
+    @override
     def close(self) -> None:
         self._line.close(self._feed)
 
@@ -116,6 +135,11 @@ class _HardStubConsumer(_SettledOnce, _StubConsumer):
     def __init__(self, queue_name: str, *args: Any) -> None:
         super().__init__(*args)  # type: ignore[no-untyped-call]
         self.queue_name = queue_name
+
+    @override
+    def _requeue(self, message: MessageProxy) -> None:
+        self.queue.put(message.encode())
+        super(_SettledOnce, self).ack(message)  # type: ignore[no-untyped-call]
 
 
 class HardRabbitmqBroker(RabbitmqBroker):

@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 STORE_PAUSE_S = 1.0
 LONGEST_TRACEBACK = 16_000
 CUT_OFF_AFTER_S = 8.0
+MOMENT_S = 0.5
 
 
 class Results(Mapping[str, Any]):
@@ -84,6 +85,15 @@ class Frame:
     def cut_off(self) -> bool:
         """Whether the last beat is so long ago that others may soon take over what runs here."""
         return self._engine.clock.monotonic() - self.beaten_at > CUT_OFF_AFTER_S
+
+    def waits_in_vain(self) -> bool:
+        """Whether this process is cut off, and still so a moment later.
+
+        Who takes messages that it cannot claim would swallow those that are meant for others.
+        """
+        if self.cut_off and not self.draining:
+            self._stopping.wait(MOMENT_S)
+        return self.cut_off and not self.draining
 
     def work(self, dispatch: Dispatch, settle: Callable[[], None]) -> bool:
         """Do what a message hints at, if it is still to be had.

@@ -78,7 +78,10 @@ class Host:
     def _work_on(self, agent: str) -> Callable[..., None]:
         def work(*hint: str | int | bool) -> None:
             dispatch = Dispatch(agent, *hint)  # type: ignore[arg-type]  # as sent by `messages`
-            if not self.running.frame.work(dispatch, acknowledgement.settle):
+            frame = self.running.frame
+            if frame.waits_in_vain():
+                acknowledgement.give_back()
+            elif not frame.work(dispatch, acknowledgement.settle):
                 acknowledgement.keep()
 
         return work

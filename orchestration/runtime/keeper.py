@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
 import psutil
@@ -86,6 +87,7 @@ class Keeper:
                 self.tick()
             except StoreError as error:
                 log.warning("the store is away: %s", error)
+                self._end_without_store()
             except Exception:
                 log.exception("a bug: this beat is lost, the next one is due")
 
@@ -147,6 +149,12 @@ class Keeper:
             "memory_usage": self._process.memory_percent() / 100,
             "steps_running": float(len(self._frame.claimed())),
         }
+
+    def _end_without_store(self) -> None:
+        """Ask this process to end if it must, though nobody can be told."""
+        if reason := self._watch():
+            with suppress(StoreError):
+                self._end(reason)
 
     def _is_due(self, what: str, period_s: float) -> bool:
         now = self._engine.clock.monotonic()

@@ -23,6 +23,8 @@ class StubRelay:
         broker: The broker whose queues take the messages.
     """
 
+    flows = True
+
     def __init__(self, broker: dramatiq.Broker) -> None:
         self._broker = broker
 

@@ -28,6 +28,11 @@ class Relay:
         """Whether it can publish now."""
         return self._publisher.is_open
 
+    @property
+    def flows(self) -> bool:
+        """Whether RabbitMQ confirms what it is given, as far as anybody has tried."""
+        return not self._publisher.is_stalled
+
     def send(self, messages: Sequence[Dispatch]) -> None:
         """Publish soon, without waiting and without raising."""
         self._publisher.publish(

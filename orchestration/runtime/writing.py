@@ -13,6 +13,8 @@ from orchestration.settings import Settings
 class NoRelay:
     """For processes without a transport: what they write, others send."""
 
+    flows = False
+
     def send(self, messages: Sequence[Dispatch]) -> None:
         """Leave it to the workers."""
 

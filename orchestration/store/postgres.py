@@ -37,7 +37,7 @@ TAKEN = (
     " WHERE c.relnamespace = to_regnamespace(current_schema()) AND c.relkind = 'r'"
 )
 READERS = 2
-WRITER_IDLE, READER_IDLE = "5s", "60s"
+WRITER_IDLE, READER_IDLE = "3s", "60s"
 
 
 @lru_cache(maxsize=512)

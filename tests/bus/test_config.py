@@ -48,7 +48,7 @@ def test_the_default_is_guest_on_this_machine(config: dict[str, Any] | None) -> 
     found = parameters(config)
     assert (found.host, found.port, found.virtual_host) == ("localhost", 5672, "/")
     assert found.credentials == pika.PlainCredentials("guest", "guest")
-    assert (found.heartbeat, found.blocked_connection_timeout) == (30, 60)
+    assert (found.heartbeat, found.blocked_connection_timeout) == (5, 60)
 
 
 def test_without_a_config_the_settings_say_where(monkeypatch: pytest.MonkeyPatch) -> None:

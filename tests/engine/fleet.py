@@ -74,6 +74,7 @@ class ListTransport:
     """Messages that have left, until somebody takes them."""
 
     def __init__(self) -> None:
+        self.flows = True
         self.messages: list[Dispatch] = []
 
     def send(self, messages: Sequence[Dispatch]) -> None:

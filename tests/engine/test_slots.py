@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from orchestration.engine import Rules, Transaction
+from orchestration.engine import Engine, Rules, Transaction
 from orchestration.engine.submit import submit
 from orchestration.state import RunStatus, StepStatus
 from orchestration.store import runs, workers
 from tests.engine.conftest import MakeFleet
-from tests.engine.fleet import MINUTE, SECOND, Fleet, app_of, step, workflow
+from tests.engine.fleet import MINUTE, SECOND, Fleet, ListTransport, app_of, step, workflow
 
 R, S = RunStatus, StepStatus
 CHAIN = workflow("chain", step("first"), step("second", "first"))
@@ -170,6 +170,21 @@ class TestRoomInQueues:
         assert (fleet.status(run_id), fleet.transport.messages) == (R.RUNNING, [])
         worker.engine.refill()
         assert len(fleet.transport.messages) == 1
+
+    def test_a_process_whose_transport_is_held_up_leaves_the_sending_to_others(
+        self, fleet: Fleet
+    ) -> None:
+        other = fleet.worker("other").engine
+        rules, stuck = fleet.worker("held up").engine.rules, ListTransport()
+        held_up = Engine(fleet.store, stuck, fleet.clock, rules)
+        stuck.flows = False
+        run_id = held_up.submit(fleet.command("chain"))
+        assert (fleet.status(run_id), fleet.transport.messages) == (R.RUNNING, [])
+        other.refill()
+        fleet.clock.advance(MINUTE)
+        assert (held_up.fire_timers(), stuck.messages) == (0, [])
+        assert other.fire_timers() == 1
+        assert [message.run_id for message in fleet.transport.messages] == [run_id, run_id]
 
     def test_a_process_without_a_transport_is_not_kept_busy_by_what_others_must_send(
         self, fleet: Fleet

@@ -151,6 +151,24 @@ def test_a_message_is_settled_once(broker: dramatiq.Broker) -> None:
     consumer.close()
 
 
+def test_what_is_given_back_comes_again(broker: dramatiq.Broker) -> None:
+    done: list[int] = []
+
+    def work(number: int) -> None:
+        done.append(number)
+        if len(done) == 1:
+            acknowledgement.give_back()
+            acknowledgement.give_back()
+
+    actor(broker, work)
+    with working(broker) as worker:
+        broker.enqueue(good(7))
+        eventually(lambda: len(done) == 2, within=10)
+        eventually(lambda: unsettled(broker) == 0, within=10)
+        worker.join()
+    assert done == [7, 7]
+
+
 @pytest.mark.rabbitmq
 def test_a_delivery_of_a_lost_connection_settles_nothing_on_the_next(module_vhost: str) -> None:
     broker = make_broker(module_vhost, [])
@@ -358,7 +376,7 @@ def test_what_the_address_asks_for_wins() -> None:
     found = parameters("amqp://a:b@c:1/v?heartbeat=7&blocked_connection_timeout=9", "me")
     assert (found.heartbeat, found.blocked_connection_timeout) == (7, 9)
     plain = parameters("amqp://a:b@c:1/v", "me")
-    assert (plain.heartbeat, plain.blocked_connection_timeout) == (30, 60)
+    assert (plain.heartbeat, plain.blocked_connection_timeout) == (5, 60)
     assert plain.client_properties == {"connection_name": "me"}
 
 

@@ -93,6 +93,19 @@ def test_a_worker_ends_for_the_reasons_of_its_process(
     assert signals == [signal.SIGTERM]
 
 
+def test_an_orphan_ends_though_the_store_is_away(
+    anvil: Anvil, clock: FakeClock, signals: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keepers, "TICK_S", 0.001)
+    store = MoodyStore()
+    workshop = Workshop(anvil.app, clock, store, watch=lambda: "its parent is gone")
+    store.error = StoreError("away")
+    workshop.keeper.start()
+    eventually(lambda: signals, within=5)
+    workshop.keeper.stop()
+    assert (signals, workshop.keeper.reason) == ([signal.SIGTERM], "its parent is gone")
+
+
 def test_a_worker_leaves_a_store_that_a_newer_release_migrated(
     workshop: Workshop, signals: list[int]
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from orchestration import Agent, App, Context, Retry, Step, Workflow
 from orchestration.errors import StoreInUseError
+from orchestration.runtime import frame as frames
 from orchestration.runtime.gate import Gate
 from orchestration.runtime.watchdog import Watchdog
 from orchestration.state import RunStatus
@@ -74,6 +75,18 @@ def test_a_message_that_comes_while_cut_off_is_settled_and_left_to_its_row(
     assert workshop.frame.work(workshop.shelf.sent.pop(), lambda: settled.append(run_id))
     assert settled == [run_id]
     assert workshop.status(run_id) is RunStatus.RUNNING
+
+
+def test_who_is_cut_off_takes_no_message_that_others_could_have(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frames, "MOMENT_S", 0.001)
+    frame, now = workshop.frame, workshop.clock.monotonic()
+    assert not frame.waits_in_vain()
+    frame.beaten_at = now - 60
+    assert frame.waits_in_vain()
+    frame.draining = True
+    assert not frame.waits_in_vain(), "it takes nothing at all, and goes"
 
 
 def test_a_worker_that_has_left_claims_nothing(workshop: Workshop, anvil: Anvil) -> None:

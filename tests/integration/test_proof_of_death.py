@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.errors import StoreError
-from orchestration.liveness import MISSED_AFTER_S, SILENT_AFTER_S
+from orchestration.liveness import LATE_AFTER_S, MISSED_AFTER_S, SILENT_AFTER_S
 from orchestration.runtime.election import Election
 from orchestration.runtime.sweeper import Sweeper
 from orchestration.state import StepStatus
@@ -142,7 +142,7 @@ def test_an_observer_whose_looks_come_late_buries_nobody(
     other = workshop.beside()
     locks.lose(workshop.me)
     for _ in range(10):
-        clock.advance(5 * SECOND)
+        clock.advance((LATE_AFTER_S + 1) * SECOND)
         other.sweeper.bury()
     assert is_present(workshop)
 

@@ -193,6 +193,8 @@ def test_a_broker_that_is_away_costs_nobody_anything_but_time(
     eventually(lambda: caplog.text.count("no connection to RabbitMQ") > 2, within=5)
     publisher.publish(letters(3, 3))
     assert not publisher.is_open
+    monkeypatch.setattr(publishers, "STALLED_S", 0.01)
+    eventually(lambda: publisher.is_stalled, within=5)
     publisher.close()
 
 
@@ -204,6 +206,7 @@ def test_a_relay_sends_what_a_worker_can_read(desk: Desk) -> None:
     relay = Relay(partial(parameters, desk.url, "test"))
     relay.send([Dispatch(QUEUE, "run", "step", 2, 3, alone=True)])
     eventually(lambda: relay.is_open, within=5)
+    assert relay.flows
     relay.close()
     body = desk.channel.basic_get(QUEUE, auto_ack=True)[2]
     assert b'"args":["run","step",2,3,true]' in body.replace(b", ", b",").replace(b": ", b":")

@@ -80,6 +80,8 @@ class Anvil:
 class Shelf:
     """A transport that keeps everything."""
 
+    flows = True
+
     def __init__(self) -> None:
         self.sent: list[Dispatch] = []
 

@@ -129,6 +129,8 @@ class WatchedEngine(Engine):
 class Queue:
     """The way of dispatches to RabbitMQ; what it is given may get lost with its process."""
 
+    flows = True
+
     def __init__(self, world: "Ground", process: "Process") -> None:
         self._world = world
         self._process = process

@@ -83,7 +83,7 @@ class TestSessions:
     def test_each_is_named_and_limited(self, store: PostgresStore) -> None:
         asked = "SELECT string_agg(setting, ' ' ORDER BY name) FROM pg_settings WHERE name IN ("
         limits = "'application_name', 'idle_in_transaction_session_timeout', 'lock_timeout')"
-        assert store.write(one(asked + limits)) == "orchestration writer 5000 20000"
+        assert store.write(one(asked + limits)) == "orchestration writer 3000 20000"
         assert store.read(one(asked + limits)) == "orchestration reader 60000 20000"
 
     def test_the_writer_sees_what_others_commit_while_it_waits(self, store: PostgresStore) -> None:
