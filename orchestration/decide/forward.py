@@ -41,7 +41,10 @@ def resolved(run: Run, fact: Resolved) -> Decision:
         return _go_on(skipped, (Open(step.name, 0, 1, StepStatus.SKIPPED),), step.name)
     status = StepStatus.WAITING if step.approval else _next_status(run)
     opened = run.with_branches(step.name, status, fact.branches)
-    return _go_on(opened, (Open(step.name, 0, fact.branches, status),), step.name)
+    opening = (Open(step.name, 0, fact.branches, status),)
+    if fact.branches and status in MOVING:
+        return Decision(opened, opening)  # the run has work, and nothing else may begin by this
+    return _go_on(opened, opening, step.name)
 
 
 def completed(run: Run, fact: Completed) -> Decision:

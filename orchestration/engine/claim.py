@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -34,6 +34,8 @@ class Claim:
         fans_out: For each step of the plan whether its result is a list.
         configures: Names of the configuration that it may set.
         correlation_id: The message that asked for the run, if it was one.
+        known: Results that were written together with it, as JSON text by step: the store has
+            them, and need not be asked.
     """
 
     key: Key
@@ -48,6 +50,7 @@ class Claim:
     fans_out: Mapping[str, bool]
     configures: tuple[str, ...] = ()
     correlation_id: str | None = None
+    known: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def idempotency_key(self) -> str:
@@ -88,10 +91,10 @@ def claim(tx: Transaction, message: Dispatch) -> Claim | None:
     runs.recount(tx.session, run.moved(row.step, StepStatus.READY, StepStatus.RUNNING))
     if queue.ready is not None:
         tx.queues.add(row.agent)
-    return as_claim(row, run)
+    return as_claim(row, run, {})
 
 
-def as_claim(row: StepRow, run: Run) -> Claim:
+def as_claim(row: StepRow, run: Run, known: Mapping[str, str]) -> Claim:
     """What a worker has to know that takes the next attempt of a branch."""
     target = run.plan.step[row.step.removeprefix(UNDO)]
     return Claim(
@@ -107,7 +110,13 @@ def as_claim(row: StepRow, run: Run) -> Claim:
         fans_out=run.plan.fans_out,
         configures=tuple(target.configures),
         correlation_id=run.correlation_id,
+        known=known,
     )
+
+
+def known_by(row: StepRow, run: Run, text: str | None) -> Mapping[str, str]:
+    """What is known of a step's result by who has just completed a branch of it."""
+    return {} if text is None or run.plan.fans_out.get(row.step, True) else {row.step: text}
 
 
 def held(tx: Transaction, key: Key, attempt: int) -> StepRow | None:
@@ -160,7 +169,7 @@ def complete(
     taken = None if take_on is None else opening.take_first(tx, run)
     finish(tx, before, run, taken)
     if take_on is not None:
-        take_on(as_claim(taken, run) if taken else None)
+        take_on(as_claim(taken, run, known_by(row, run, text)) if taken else None)
     return True
 
 

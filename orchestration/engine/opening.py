@@ -5,7 +5,6 @@ end of the transaction sends it as it sends everything that waits.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from orchestration.engine import pace, room
 from orchestration.engine.transaction import Transaction
@@ -42,8 +41,7 @@ def claimed(tx: Transaction, run: Run, row: StepRow) -> StepRow:
     """A branch as it is once this worker works on its next attempt, which counts for its rate."""
     pace.begin(tx, row.agent)
     target = run.plan.step[row.step.removeprefix(UNDO)]
-    return replace(
-        row,
+    return row._replace(
         status=StepStatus.RUNNING,
         owner=tx.rules.me,
         worker=tx.rules.me,
@@ -106,4 +104,4 @@ def sent(tx: Transaction, row: StepRow) -> StepRow:
     """A branch as it is once its message leaves with this commit."""
     again_at = tx.now + room.FIRST_RESEND
     due_at = again_at if row.deadline is None else min(again_at, row.deadline)
-    return replace(row, status=StepStatus.QUEUED, owner=tx.rules.me, due_at=due_at)
+    return row._replace(status=StepStatus.QUEUED, owner=tx.rules.me, due_at=due_at)

@@ -8,7 +8,6 @@ twice does no harm.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from orchestration.decide import facts
@@ -36,8 +35,7 @@ def send(tx: Transaction, row: StepRow) -> None:
     target = run.plan.step[row.step.removeprefix(UNDO)]
     deadline = tx.now + target.timeout
     holder = steps.OUTSIDE + row.agent
-    claimed = replace(
-        row,
+    claimed = row._replace(
         owner=holder,
         worker=holder,
         attempt=row.attempt + 1,

@@ -1,7 +1,7 @@
 """A queue at one look: what bounds it, what is in it, and what stands against going on in it."""
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from orchestration.circuit import CircuitState
 from orchestration.ports import Session
@@ -24,8 +24,7 @@ LOOK = (
 CIRCUITS = {state.value: state for state in CircuitState}
 
 
-@dataclass(frozen=True, slots=True)
-class Queue:
+class Queue(NamedTuple):
     """An agent's queue, as one worker sees it.
 
     Attributes:

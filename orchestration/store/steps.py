@@ -1,8 +1,8 @@
 """The table `steps`: one row a branch; while it is queued the row is its own outbox."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from orchestration.ports import Row, Session
 from orchestration.state import OPEN, Run, StepStatus
@@ -44,8 +44,7 @@ CLAIM = (
 STATUSES = {status.value: status for status in StepStatus}
 
 
-@dataclass(frozen=True, slots=True)
-class StepRow:
+class StepRow(NamedTuple):
     """One branch without its result; JSON columns are text.
 
     Attributes:
@@ -342,6 +341,6 @@ def wake(session: Session, row: StepRow, due_at: datetime | None) -> None:
 
 def read(row: Row) -> StepRow:
     """One row of `COLUMNS`."""
-    begun = [*row[:5], STATUSES[row[5]], *row[6:8], moment(row[8]), *row[9:16], bool(row[16])]
-    ended = [row[17], *map(moment, row[18:21]), row[21], moment(row[22]), row[23] or 0]
+    begun = *row[:5], STATUSES[row[5]], *row[6:8], moment(row[8]), *row[9:16], bool(row[16])
+    ended = row[17], *map(moment, row[18:21]), row[21], moment(row[22]), row[23] or 0
     return StepRow(*begun, *ended)

@@ -6,6 +6,7 @@ decision costs the same in a run of one branch and of ten thousand.
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 
 from orchestration.ports import Session
 from orchestration.state import StepStatus
@@ -15,18 +16,21 @@ STATUSES = {status.value: status for status in StepStatus}
 
 
 def dump(tallies: Mapping[str, Mapping[StepStatus, int]]) -> str:
-    """The tallies as JSON text."""
-    flat = {}
+    """The tallies as JSON text; names of steps have nothing in them that it would escape."""
+    flat = []
     for step, tally in tallies.items():
-        for status, branches in tally.items():
-            flat[f"{step}/{status.value}"] = branches
+        flat += [f'"{step}/{status}":{branches}' for status, branches in tally.items()]
         if not tally:
-            flat[f"{step}/{NOTHING}"] = 0
-    return json.dumps(flat, separators=(",", ":"))
+            flat.append(f'"{step}/{NOTHING}":0')
+    return f"{{{','.join(flat)}}}"
 
 
-def load(text: str) -> dict[str, dict[StepStatus, int]]:
-    """The tallies that `dump` wrote; an empty fan-out has begun, but has no branches."""
+@lru_cache(maxsize=1024)
+def load(text: str) -> Mapping[str, Mapping[StepStatus, int]]:
+    """The tallies that `dump` wrote; an empty fan-out has begun, but has no branches.
+
+    Runs of one workflow pass through the same ones: what was parsed once is kept for all of them.
+    """
     counted: dict[str, dict[StepStatus, int]] = {}
     for place, branches in json.loads(text).items():
         step, _, status = place.partition("/")

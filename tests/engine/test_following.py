@@ -16,6 +16,9 @@ CHAIN = workflow("chain", step("first"), step("second", "first"))
 ACROSS = workflow("across", step("here"), step("there", "here", agent="shop"))
 NARROW = workflow("narrow", step("open"), step("squeeze", "open", agent="narrow"))
 WIDE = workflow("wide", step("split"), step("part", "split", for_each="parameters.items"))
+MERGE = workflow(
+    "merge", step("split"), step("part", "split", for_each="parameters.items"), step("join", "part")
+)
 TRIP = workflow(
     "trip",
     step("book", undo="refund"),
@@ -36,7 +39,7 @@ LOOK = workflow("look", step("look"), step("tell", "look"), system=True)
 
 @pytest.fixture
 def fleet(fleet_of: MakeFleet) -> Fleet:
-    return fleet_of(CHAIN, ACROSS, NARROW, WIDE, TRIP, LOST, AWAY, LOOK, narrow=1)
+    return fleet_of(CHAIN, ACROSS, NARROW, WIDE, MERGE, TRIP, LOST, AWAY, LOOK, narrow=1)
 
 
 def go_on(worker: Worker, claim: Claim) -> Claim | None:
@@ -58,6 +61,27 @@ def test_the_next_step_is_claimed_in_the_commit_that_completes_the_one_before(
     assert fleet.transport.take() == []
     assert go_on(worker, second) is None
     assert fleet.status(run_id) is R.COMPLETED
+
+
+def test_what_follows_knows_the_one_result_that_was_written_with_it(fleet: Fleet) -> None:
+    """Nobody has to ask the store for it; of a fan-out the others may know more."""
+    worker = fleet.worker()
+    fleet.start("chain")
+    first = worker.take()
+    assert first.known == {}
+    second = worker.follow(done=worker.complete(first, {"b": (1, 2), "a": None}, goes_on=True))
+    assert second is not None
+    assert second.known == {"first": '{"a":null,"b":[1,2]}'}
+
+
+def test_one_branch_of_several_tells_nothing_of_the_whole_result(fleet: Fleet) -> None:
+    worker = fleet.worker()
+    fleet.start("merge", {"items": [1]})
+    part = go_on(worker, worker.take())
+    assert part is not None
+    joined = go_on(worker, part)
+    assert joined is not None
+    assert joined.known == {}
 
 
 def test_of_several_branches_one_is_claimed_and_the_others_are_sent(fleet: Fleet) -> None:

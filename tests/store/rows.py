@@ -1,6 +1,5 @@
 """Rows to begin with."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -76,8 +75,7 @@ def add_step(
         }
     )
     waits = new.status in steps.WAITING_FOR_SOMEBODY
-    begun = replace(
-        new,
+    begun = new._replace(
         deadline=new.due_at if waits else None,
         ended_at=now if status is StepStatus.SKIPPED else None,
     )
@@ -87,8 +85,7 @@ def add_step(
 
 def taken(sent: StepRow, owner: str = "w1", due_at: datetime = NOW + MINUTE) -> StepRow:
     """A branch as it is once somebody has claimed its next attempt."""
-    return replace(
-        sent,
+    return sent._replace(
         status=StepStatus.RUNNING,
         owner=owner,
         worker=owner,

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from datetime import timedelta
 
 from orchestration.ports import Session, Store
@@ -50,12 +49,12 @@ def test_a_branch_begins_as_what_it_is(store: Store) -> None:
     def operation(session: Session) -> None:
         add_run(session, "r1")
         held = taken(add_step(session, 5, step="other"))
-        steps.insert(session, replace(held, branch=6))
-        steps.insert(session, replace(held, branch=7, status=S.QUEUED, attempt=0))
-        assert row(session, branch=6, step="other") == replace(held, branch=6)
+        steps.insert(session, held._replace(branch=6))
+        steps.insert(session, held._replace(branch=7, status=S.QUEUED, attempt=0))
+        assert row(session, branch=6, step="other") == held._replace(branch=6)
         assert steps.queues(session) == {"warehouse": {"ready": 1, "queued": 1, "running": 1}}
         found = steps.get_with_run(session, ("r1", "other", 6))
-        assert found == (replace(held, branch=6), runs.load(session, "r1"))
+        assert found == (held._replace(branch=6), runs.load(session, "r1"))
         assert steps.get_with_run(session, ("r1", "other", 8)) is None
 
     store.write(operation)

@@ -75,7 +75,7 @@ def step(status: StepStatus, **more: Any) -> StepRow:
         ended_at=None,
         due_at=None,
     )
-    return replace(row, **more)
+    return row._replace(**more)
 
 
 def worker(name: str = "w", **more: Any) -> WorkerRow:
@@ -343,7 +343,7 @@ CASES: dict[str, tuple[Facts, str, str, str]] = {
     "an agent that is not ours, and works": (
         facts(
             R.RUNNING,
-            replace(OUT, fraction=0.5, message="half of it"),
+            OUT._replace(fraction=0.5, message="half of it"),
             agents={"worker": agent(last_heartbeat=NOW + timedelta(minutes=1))},
         ),
         "outside",
