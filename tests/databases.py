@@ -9,7 +9,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from orchestration.ports import Session
 from orchestration.store.postgres import PostgresStore
+from orchestration.store.revival import NUMBERED
 
 SERVER = "postgresql://postgres@127.0.0.1/test"
 
@@ -45,12 +47,19 @@ def drop(connection: psycopg.Connection[Any], name: str) -> None:
 
 
 def emptied(store: PostgresStore) -> PostgresStore:
-    """A store without any row: quicker than a new one for each test."""
+    """A store without any row, whose numbers are as of old: quicker than a new one each."""
     tables = store.read(
         lambda s: s.all(
             "SELECT table_name FROM information_schema.tables"
             " WHERE table_schema = current_schema() AND table_name <> 'schema_versions'"
         )
     )
-    store.write(lambda s: [s.run(f"DELETE FROM {table}") for (table,) in tables])
+
+    def empty(session: Session) -> None:
+        for (table,) in tables:
+            session.run(f"DELETE FROM {table}")
+        for table in NUMBERED:
+            session.number_from(table, 1)
+
+    store.write(empty)
     return store

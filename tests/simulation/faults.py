@@ -83,6 +83,7 @@ class Faults:
     Attributes:
         store: How often a write fails before its commit, and how often after it.
         crash: How often a process dies at a failpoint.
+        writes: How often anybody has tried to write.
         reached: How often each failpoint was reached.
         died: How often somebody died at each.
         died_in: How often in which operation, where that is known.
@@ -93,6 +94,7 @@ class Faults:
         self.store = 0.0
         self.crash = 0.0
         self.healed = False
+        self.writes = 0
         self.reached: Counter[str] = Counter()
         self.died: Counter[str] = Counter()
         self.died_in: Counter[str] = Counter()
@@ -150,6 +152,7 @@ class FaultyStore:
             raise StoreError("nothing was written")
         self.is_writing = True
         try:
+            faults.writes += 1
             value = self._store.write(operation)
         finally:
             self.is_writing = False

@@ -143,5 +143,6 @@ class People(Ground):
                 self.allowed(partial(answer, run_id, step))
 
     def approve(self, run_id: str, step: str) -> None:
-        engine = self.client.engine
+        engine, held_up = self.client.engine, self.is_held_up(run_id)
         engine.approve(run_id, step, engine.shown(run_id, step))
+        self.insist(not held_up, "no approval after a stop")

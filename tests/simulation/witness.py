@@ -26,6 +26,8 @@ class Witness:
         undone: Undos that have begun, in order.
         ended: How each generation of a run ended.
         scheduled: For which time a run was started by the clock.
+        stop: The emergency stop that held at the last look, if one did.
+        running: What it could have held up and was running then.
         told: What a requester was told of each run, in order.
     """
 
@@ -38,6 +40,8 @@ class Witness:
     progress: dict[str, float] = field(default_factory=dict)
     payers: set[str] = field(default_factory=set)
     scheduled: dict[str, datetime | None] = field(default_factory=dict)
+    stop: int | None = None
+    running: set[str] = field(default_factory=set)
     told: dict[str, list[Json]] = field(default_factory=lambda: defaultdict(list))
 
     def copy(self) -> "Witness":

@@ -25,7 +25,7 @@ from tests.simulation.restores import Restores
 from tests.simulation.witness import is_acknowledgement, is_final
 
 BUG = "a bug was logged, and is hidden from whoever asks: "
-EVERY = 4
+EVERY = 8
 LONG_TICKS = 8
 ROUNDS = 60
 TURNS = 20
@@ -41,11 +41,13 @@ class Simulation(People, Fates, Restores):
     def check(self, *, fully: bool = False) -> None:
         """See that every promise is kept."""
         assert not self.broken, self.broken[0]
-        changes = self.quick.changes if self.quick else -1
+        changes = self.quick.changes if self.quick else self.faults.writes
         if changes == self._seen and not fully:
             return
         self._seen = changes
-        self.store.read(lambda s: promises.check_often(s, self.slots, self.clock.now()))
+        self.store.read(
+            lambda s: promises.check_often(s, self.witness, self.slots, self.clock.now())
+        )
         self._since_check += 1
         if fully or self._since_check % EVERY == 0:
             self.store.read(lambda s: promises.check_all(s, self.witness))
