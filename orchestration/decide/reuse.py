@@ -27,6 +27,9 @@ def reuse(old: Run, plan: Plan, wanted: Collection[str], edited: Collection[str]
     is defined as it was, neither its `for_each` nor its `when` reads an edited parameter, nobody
     wants it to run again, and all this holds for every step before it.
 
+    What a person approved, he approved with all parameters before his eyes: it is asked for anew
+    where one is edited, and where nobody was asked because nobody had to be.
+
     What an action itself reads of an edited parameter cannot be known: so nothing is taken over,
     unless whoever edits one names the first step that is to run again.
 
@@ -60,9 +63,18 @@ def objection(
         return "it was undone"
     if defined(old.plan, step.name) != defined(plan, step.name):
         return "it is defined otherwise today"
-    return next(
+    return unapproved(old.plan.step[step.name], step, edited) or next(
         (f"it reads {name}, which is edited" for name in parameters(step) if name in edited), None
     )
+
+
+def unapproved(before: Step, step: Step, edited: Collection[str]) -> str | None:
+    """Why nobody approved what this step would stand for in the fork."""
+    if step.approval is None:
+        return None
+    if before.approval is None:
+        return "it needs an approval today"
+    return f"it was approved for another {' and '.join(sorted(edited))}" if edited else None
 
 
 def defined(plan: Plan, name: str) -> tuple[object, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -102,3 +103,21 @@ def test_what_is_declared_otherwise_today_runs(plan: Plan) -> None:
 
 def test_how_often_a_step_is_tried_does_not_change_what_it_made() -> None:
     assert "notes" in of(ended(), changed("notes", retry=Retry(attempts=5))).reused
+
+
+def test_what_was_approved_is_not_taken_over_once_a_parameter_is_edited() -> None:
+    asking = changed("book", approval=timedelta(hours=1))
+    run = ended(plan=asking)
+    found = of(run, asking, "pay", edited=("colour",))
+    assert found.reused == ("notes",)
+    assert found.again["book"] == "it was approved for another colour"
+    assert found.again["rooms"] == "it comes after book"
+    assert "book" in of(run, asking, "pay").reused, "what was approved is what is done"
+
+
+def test_what_nobody_was_asked_about_is_not_taken_over_where_somebody_has_to_be_today() -> None:
+    asking = changed("book", approval=timedelta(hours=1))
+    assert of(ended(), asking).again["book"] == "it needs an approval today"
+    longer = changed("book", approval=timedelta(hours=2))
+    assert "book" in of(ended(plan=asking), longer).reused
+    assert "book" in of(ended(plan=asking)).reused

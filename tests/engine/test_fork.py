@@ -10,7 +10,7 @@ from orchestration.state import RunStatus, StepStatus
 from orchestration.store import steps
 from orchestration.views import workflow as views
 from tests.engine.conftest import MakeFleet
-from tests.engine.fleet import Anything, Fleet, step, workflow
+from tests.engine.fleet import HOUR, Anything, Fleet, step, workflow
 from tests.store.rows import counted
 
 R, S = RunStatus, StepStatus
@@ -27,6 +27,7 @@ SPREAD = workflow(
 TRIP = workflow(
     "trip", step("book", undo="refund"), step("pay", "book", undo="unpay"), step("leave", "pay")
 )
+RELEASE = workflow("release", step("allow", approval=HOUR), step("transfer", "allow"))
 SYSTEM = workflow("check", step("ask"), system=True)
 
 
@@ -39,7 +40,7 @@ STOP = Workflow("halt", parameters=Reasoned, steps=[step("tell")], system=True, 
 
 @pytest.fixture
 def fleet(fleet_of: MakeFleet) -> Fleet:
-    return fleet_of(CHAIN, SPREAD, TRIP, SYSTEM, STOP)
+    return fleet_of(CHAIN, SPREAD, TRIP, RELEASE, SYSTEM, STOP)
 
 
 def proposed(fleet: Fleet, run_id: str, *again: str, **edited: object) -> Fork:
@@ -231,3 +232,16 @@ def test_an_emergency_stop_is_not_forked(fleet: Fleet) -> None:
     fleet.client.cancel(run_id)
     with pytest.raises(StateError, match="was an emergency stop"):
         proposed(fleet, run_id)
+
+
+def test_a_fork_with_edited_parameters_asks_for_its_approvals_anew(fleet: Fleet) -> None:
+    worker = fleet.worker()
+    old = fleet.start("release", {"amount": 10})
+    fleet.client.approve(old, "allow", fleet.client.shown(old, "allow"), ANN)
+    worker.complete(worker.take())
+    worker.fail(worker.take(), retryable=False)
+    dearer = forked(fleet, old, "transfer", amount=1_000_000)
+    assert fleet.steps(dearer)["allow"] is S.WAITING
+    same = forked(fleet, old, "transfer")
+    assert fleet.steps(same)["allow"] is S.COMPLETED
+    assert [message.run_id for message in fleet.transport.take()] == [same]
