@@ -55,15 +55,18 @@ class _Parameters(BaseModel):
 
 
 class RestartDiscoverySystem(_Parameters):
-    """How to restart discovery.
+    """How to restart discovery."""
 
-    `force_stop` also stops workers that are still busy when `grace_seconds` are over; `strategy`
-    is the active one afterwards.
-    """
-
-    force_stop: bool = False
-    strategy: StrategyName = "hybrid_v1"
-    grace_seconds: Annotated[int, Field(ge=1, le=MOST_GRACE_SECONDS, strict=True)] = 30
+    force_stop: Annotated[
+        bool, Field(description="Also break off what is still busy when the grace is over")
+    ] = False
+    strategy: Annotated[StrategyName, Field(description="The active one afterwards")] = "hybrid_v1"
+    grace_seconds: Annotated[
+        int,
+        Field(
+            ge=1, le=MOST_GRACE_SECONDS, strict=True, description="How long busy workers may finish"
+        ),
+    ] = 30
 
 
 class Discover(_Parameters):
@@ -77,27 +80,38 @@ class Discover(_Parameters):
             Field(max_length=MOST_SYMBOLS, json_schema_extra={"minItems": 1}),
         ]
         | None
-    ) = None
+    ) = Field(default=None, description="None: all that the active source has")
 
 
 class IntegrateRealData(_Parameters):
-    """Which sources of market data to switch to, and how carefully.
+    """Which sources of market data to switch to, and how carefully."""
 
-    The sources of `fallback_sources` are asked in their order when the primary one fails. With
-    `gradual_rollout` the first of the `symbols` are served by the new source at once, and all of
-    them when a person has approved.
-    """
-
-    primary_source: ExternalSource = "polygon"
-    fallback_sources: Annotated[tuple[ExternalSource, ...], Distinct] = ("yahoo",)
-    calibrate_thresholds: bool = True
-    gradual_rollout: bool = True
-    strategy: StrategyName = "hybrid_v1"
+    primary_source: Annotated[
+        ExternalSource, Field(description="Who is asked for prices first")
+    ] = "polygon"
+    fallback_sources: Annotated[
+        tuple[ExternalSource, ...],
+        Distinct,
+        Field(description="Asked in their order when the primary one fails"),
+    ] = ("yahoo",)
+    calibrate_thresholds: Annotated[
+        bool, Field(description="Search the strategy's thresholds anew on the new source's prices")
+    ] = True
+    gradual_rollout: Annotated[
+        bool, Field(description="Only the first symbols at once, all when a person has approved")
+    ] = True
+    strategy: Annotated[StrategyName, Field(description="Whose thresholds are searched")] = (
+        "hybrid_v1"
+    )
     symbols: Annotated[
         tuple[Symbol, ...],
         Some,
         Distinct,
-        Field(max_length=MOST_SYMBOLS, json_schema_extra={"minItems": 1}),
+        Field(
+            max_length=MOST_SYMBOLS,
+            json_schema_extra={"minItems": 1},
+            description="What the new source is to serve",
+        ),
     ] = ("AAPL", "GOOG", "IBM", "MSFT")
 
     @model_validator(mode="after")
@@ -108,34 +122,57 @@ class IntegrateRealData(_Parameters):
 
 
 class ValidateAlgorithms(_Parameters):
-    """Which strategies to test, on which prices, with which stake.
-
-    `validation_period` ends with the last bar; `test_capital` is in the currency of the prices;
-    `risk_per_trade` is the part of equity lost when a stop is hit.
-    """
+    """Which strategies to test, on which prices, with which stake."""
 
     strategies: Annotated[
-        tuple[StrategyName, ...], Some, Distinct, Field(json_schema_extra={"minItems": 1})
+        tuple[StrategyName, ...],
+        Some,
+        Distinct,
+        Field(
+            json_schema_extra={"minItems": 1}, description="Each is tested in a branch of its own"
+        ),
     ] = ("hybrid_v1", "legacy_v0")
-    validation_period: Annotated[str, AfterValidator(_period)] = "6M"
+    validation_period: Annotated[
+        str,
+        AfterValidator(_period),
+        Field(description="How long, up to the last bar: a number and D, W, M or Y"),
+    ] = "6M"
     symbols: Annotated[
         tuple[Symbol, ...],
         Some,
         Distinct,
-        Field(max_length=MOST_SYMBOLS, json_schema_extra={"minItems": 1}),
+        Field(
+            max_length=MOST_SYMBOLS,
+            json_schema_extra={"minItems": 1},
+            description="What is traded",
+        ),
     ] = ("AAPL", "GOOG", "IBM", "MSFT")
-    test_capital: Annotated[float, Field(gt=0, le=MOST_CAPITAL, strict=True)] = 100_000.0
-    risk_per_trade: Annotated[float, Field(gt=0, lt=1, strict=True)] = 0.02
-    benchmark: Symbol = "SPY"
-    optimization_target: Target = "sharpe_ratio"
-    optimization_iterations: Annotated[int, Field(ge=1, le=MOST_ITERATIONS, strict=True)] = 100
-    seed: Annotated[int, Field(ge=0, lt=2**63, strict=True)] = 0
+    test_capital: Annotated[
+        float,
+        Field(gt=0, le=MOST_CAPITAL, strict=True, description="In the currency of the prices"),
+    ] = 100_000.0
+    risk_per_trade: Annotated[
+        float,
+        Field(gt=0, lt=1, strict=True, description="The part of equity lost when a stop is hit"),
+    ] = 0.02
+    benchmark: Annotated[Symbol, Field(description="What the strategies are compared with")] = "SPY"
+    optimization_target: Annotated[
+        Target, Field(description="What the search for parameters makes as high as it can")
+    ] = "sharpe_ratio"
+    optimization_iterations: Annotated[
+        int,
+        Field(ge=1, le=MOST_ITERATIONS, strict=True, description="How many sets of them it tries"),
+    ] = 100
+    seed: Annotated[
+        int,
+        Field(ge=0, lt=2**63, strict=True, description="The same seed and prices, the same result"),
+    ] = 0
 
 
 class HealthCheck(_Parameters):
-    """How much to ask; `detailed` adds what each process runs on."""
+    """How much to ask."""
 
-    detailed: bool = False
+    detailed: Annotated[bool, Field(description="Also what each process runs on")] = False
 
 
 class StatusReport(_Parameters):
@@ -145,4 +182,8 @@ class StatusReport(_Parameters):
 class EmergencyStop(_Parameters):
     """Why everything has to stop; it stands in every record of the stop."""
 
-    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+    reason: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
+        Field(description="What is wrong"),
+    ]

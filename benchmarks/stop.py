@@ -23,7 +23,7 @@ from orchestration.store import stops
 
 WAITING = 10_000
 ARRIVING_PER_S = 2_000
-TURN_S = 0.05
+TURN_S = 0.01
 GOAL = Goal("100 agents acknowledge an emergency stop, p99 s", at_most=2)
 
 
@@ -55,8 +55,10 @@ def run_stop() -> Stopped:
         noise = Noise(running.url)
         try:
             with frozen(running):
-                waited = fill(connection)
+                fill(connection)
                 noise.start()
+                wait_until(lambda: noise.count >= ARRIVING_PER_S)
+                waited = waiting(connection)
             sent_at = order_stop(connection)
             wait_until(lambda: len(answers(running)) == len(OUTSIDERS))
         finally:
@@ -93,12 +95,16 @@ def frozen(running: Fleet) -> Iterator[None]:
             process.resume()
 
 
-def fill(connection: pika.BlockingConnection) -> int:
-    """Let so many messages wait; how many do."""
+def fill(connection: pika.BlockingConnection) -> None:
+    """Let so many messages wait."""
     channel = connection.channel()
     for number in range(WAITING):
         channel.basic_publish(EXCHANGE, "data.orchestration", noise_of("before", number))
-    return int(channel.queue_declare(QUEUE, passive=True).method.message_count)
+
+
+def waiting(connection: pika.BlockingConnection) -> int:
+    """How many messages wait."""
+    return int(connection.channel().queue_declare(QUEUE, passive=True).method.message_count)
 
 
 def order_stop(connection: pika.BlockingConnection) -> float:
@@ -129,6 +135,7 @@ class Noise:
         self._url = url
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._make, daemon=True)
+        self.count = 0
         self.per_s = 0.0
 
     def start(self) -> None:
@@ -143,11 +150,11 @@ class Noise:
 
     def _make(self) -> None:
         with pika.BlockingConnection(pika.URLParameters(self._url)) as connection:
-            channel, began, number = connection.channel(), time.perf_counter(), 0
+            channel, began = connection.channel(), time.perf_counter()
             while not self._stopping.is_set():
                 due = int((time.perf_counter() - began) * ARRIVING_PER_S)
-                for each in range(number, due):
+                for each in range(self.count, due):
                     channel.basic_publish(EXCHANGE, "data.orchestration", noise_of("now", each))
-                number = max(number, due)
+                self.count = max(self.count, due)
                 connection.process_data_events(time_limit=TURN_S)
-            self.per_s = number / (time.perf_counter() - began)
+            self.per_s = self.count / (time.perf_counter() - began)

@@ -1,7 +1,10 @@
 """Every error of this package. Each says what to do next; details are attributes, not prose."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Self
+
+from typing_extensions import override
 
 
 class OrchestrationError(Exception):
@@ -21,16 +24,53 @@ class ConfigurationError(OrchestrationError):
     """A setting is missing or wrong: correct the environment and start again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with the parameters of a command.
+
+    Attributes:
+        path: Where it is: a parameter, and perhaps a place in that; empty: in no single one.
+        text: What is wrong.
+        given: What was given there, cut where it is long; empty: that says nothing.
+    """
+
+    path: tuple[str | int, ...]
+    text: str
+    given: str = ""
+
+    @override
+    def __str__(self) -> str:
+        place = ".".join(map(str, self.path))
+        said = f"{place}: {self.text}" if place else self.text
+        return f"{said} (got {self.given})" if self.given else said
+
+
 class RejectedError(OrchestrationError):
     """The input is wrong and will stay wrong: correct it, never retry it as it is.
 
     Attributes:
         problems: One clear sentence for each thing that is wrong.
+        faults: The same where it is known which parameter each is about.
     """
 
-    def __init__(self, message: str, problems: Sequence[str] = ()) -> None:
+    def __init__(
+        self, message: str, problems: Sequence[str] = (), faults: Sequence[Fault] = ()
+    ) -> None:
         super().__init__(message)
-        self.problems = tuple(problems) or (message,)
+        self.problems = tuple(problems) or tuple(map(str, faults)) or (message,)
+        self.faults = tuple(faults)
+
+
+class ScheduleError(RejectedError):
+    """A schedule is wrong or taken: correct its `part`.
+
+    Attributes:
+        part: `name`, `cron` or `timezone`.
+    """
+
+    def __init__(self, part: str, message: str) -> None:
+        super().__init__(message)
+        self.part = part
 
 
 class UnknownCommandError(RejectedError):

@@ -8,13 +8,14 @@ import click
 from orchestration.cli import exits, options, selecting
 from orchestration.cli.opening import by, opened_engine
 from orchestration.cli.output import emit
-from orchestration.desk.approvals import Question, look
+from orchestration.desk.approvals import Question, changes_told, look
 from orchestration.engine import Engine
 from orchestration.engine.by import By
 from orchestration.errors import NotFoundError, StateError
 from orchestration.ports import Session
 from orchestration.state import RunStatus, StepStatus
 from orchestration.store import runs
+from orchestration.views.workflow import summary
 
 COLUMNS = ("id", "step", "parameters", "may_change")
 ANSWERABLE = [RunStatus.WAITING, RunStatus.RUNNING, RunStatus.PAUSED]
@@ -45,7 +46,7 @@ def verb(name: str, help_: str, answer: Answer) -> click.Command:
             if len(asked) == 1 and not yes and selecting.is_terminal():
                 emit("table", asked[0].builds_on)
             if asked:
-                selecting.ask(name, [each.row for each in asked], COLUMNS, yes=yes)
+                selecting.ask(name, list(map(in_line, asked)), COLUMNS, yes=yes)
             outcomes = [
                 {"id": each.run_id, "status": answer(engine, each, by(reason)).value}
                 for each in asked
@@ -72,6 +73,16 @@ def questions(
         except StateError as error:
             refused.append(error)
     return found, refused
+
+
+def in_line(asked: Question) -> dict[str, Any]:
+    """A question in one line of a table."""
+    return {
+        **summary(asked.run),
+        "step": asked.step,
+        "parameters": asked.run.parameters,
+        "may_change": changes_told(asked),
+    }
 
 
 def is_run(session: Session, word: str) -> bool:

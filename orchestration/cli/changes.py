@@ -29,11 +29,11 @@ def verb(change: Change, help_: str) -> click.Command:
             if good:
                 selecting.ask(change.name, good, yes=yes)
             ids = [run["id"] for run in good]
-            outcomes, refused = changes.make_all(engine, change, ids, by(reason))
+            changed, refused = changes.make_all(engine, change, ids, by(reason))
         for error in refused:
             exits.complain(error)
-        if outcomes or not refused:
-            emit(form, outcomes, ("id", "status"))
+        if changed or not refused:
+            emit(form, list(map(changes.as_json, changed)), ("id", "status"))
         return exits.USAGE if refused or len(good) < len(found) else exits.COMPLETED
 
     return command

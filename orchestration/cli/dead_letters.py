@@ -59,11 +59,11 @@ def replay(
         rows = wanted(engine, ids, reason, sender)
         selecting.ask("replay", [as_json(row) for row in rows], COLUMNS, yes=yes, noun="message")
         found = settings.load()
-        outcomes, refused = letters.replay(engine, load_app(found), found, rows, by())
+        settled, refused = letters.replay(engine, load_app(found), found, rows, by())
         for error in refused:
             exits.complain(error)
-    emit(form, outcomes, ("id", "outcome"))
-    failed = bool(refused) or any(each["died_as"] for each in outcomes)
+    emit(form, list(map(letters.as_json, settled)), ("id", "outcome"))
+    failed = bool(refused) or any(each.died_as for each in settled)
     return exits.FAILED if failed else exits.COMPLETED
 
 
@@ -79,8 +79,8 @@ def discard(
     with opened_engine() as engine:
         rows = wanted(engine, ids, reason, sender)
         selecting.ask("discard", [as_json(row) for row in rows], COLUMNS, yes=yes, noun="message")
-        outcomes = letters.discard(engine, rows, by())
-    emit(form, outcomes, ("id", "outcome"))
+        settled = letters.discard(engine, rows, by())
+    emit(form, list(map(letters.as_json, settled)), ("id", "outcome"))
 
 
 def wanted(

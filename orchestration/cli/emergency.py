@@ -15,6 +15,7 @@ from orchestration.views import emergency
 
 TOLD = ("silent", "gone", "acknowledged")
 ANSWERS = ("name", "kind", "place", "answer", "after_seconds")
+ACTING = ("workflow_id", "step", "branch", "attempt", "agent", "place", "since")
 POLL_S = 0.1
 
 
@@ -100,12 +101,15 @@ def show(found: dict[str, Any], form: str) -> None:
         return
     none = {"after_seconds": None}
     told = [{**none, **each, "answer": what} for what in TOLD for each in found.get(what, [])]
-    apart = (*TOLD, "configuration")
+    apart = (*TOLD, "acting", "configuration")
     emit(form, {name: value for name, value in found.items() if name not in apart})
     if goes_by := found["configuration"]:
         click.echo("\nthe configuration, which a stop leaves as it is")
         shown = [each | {"value": json.dumps(each["value"])} for each in goes_by]
         emit(form, shown, ("name", "value", "version"))
+    if found["acting"]:
+        click.echo("\nmay still act: nobody has seen these attempts stop")
+        emit(form, found["acting"], ACTING)
     if told:
         click.echo()
         emit(form, told, ANSWERS)

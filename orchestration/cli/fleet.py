@@ -8,7 +8,7 @@ from orchestration.cli import options
 from orchestration.cli.opening import by, opened_engine, opened_store
 from orchestration.cli.output import emit
 from orchestration.clock import SystemClock
-from orchestration.desk import draining
+from orchestration.desk import workers as desk
 from orchestration.runtime.look import broker_state
 from orchestration.views.fleet import FleetView
 from orchestration.views.workers import listing
@@ -50,7 +50,7 @@ def drain(*, worker: str, reason: str, form: str) -> None:
     Its supervisor, where it has one, starts another one in its place.
     """
     with opened_engine() as engine:
-        found = draining.drain(engine, worker, by(reason))
+        found = desk.drain(engine, worker, by(reason))
     emit(form, {"draining": found})
 
 

@@ -14,13 +14,13 @@ from orchestration.cli.send import hint
 from orchestration.clock import new_id
 from orchestration.definitions import App
 from orchestration.desk.changes import RETRYABLE
-from orchestration.desk.forks import FORKABLE, as_row, made_of
+from orchestration.desk.forks import FORKABLE, as_json, make
 from orchestration.engine import Engine
 from orchestration.engine.fork import Edits, Fork, propose
 from orchestration.engine.submit import workflow_of
 from orchestration.errors import StateError
 
-COLUMNS = ("id", "reused", "runs_again", "edited")
+COLUMNS = ("forked_from", "reused", "runs_again", "edited")
 MADE = ("id", "forked_from", "status")
 
 
@@ -58,8 +58,8 @@ def fork(
         chosen = engine.store.read(lambda s: selecting.select(s, **wanted, allowed=allowed))
         proposals = propose_all(engine, load_app(found), chosen, pairs, edits)
         if proposals:
-            selecting.ask("fork", list(map(as_row, proposals)), COLUMNS, yes=yes)
-        made = [made_of(engine, each, by(reason)) for each in proposals]
+            selecting.ask("fork", list(map(as_json, proposals)), COLUMNS, yes=yes)
+        made = [as_json(each, make(engine, each, by(reason))) for each in proposals]
     if made or not chosen:
         emit(form, made, MADE)
     if len(made) < len(chosen):

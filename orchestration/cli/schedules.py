@@ -11,7 +11,7 @@ from orchestration.cli.output import emit
 from orchestration.cli.parameters import read
 from orchestration.client import Client
 from orchestration.desk import schedules
-from orchestration.desk.schedules import Wish
+from orchestration.desk.schedules import Planned
 from orchestration.engine.submit import workflow_of
 from orchestration.runtime.schedule import OVERLAPS
 from orchestration.store import schedules as rows
@@ -58,7 +58,7 @@ def add(  # noqa: PLR0913 - one argument an option
     """Start the workflow COMMAND by the clock, as the schedule NAME."""
     app = load_app(settings.load())
     parameters = read(workflow_of(app, command).parameters, pairs, file)
-    wish = Wish(
+    wish = Planned(
         name=name,
         command=command,
         cron=cron,

@@ -7,7 +7,7 @@ import click
 from orchestration.cli import options
 from orchestration.cli.opening import by, opened_engine
 from orchestration.cli.output import emit
-from orchestration.desk import stacks as desk
+from orchestration.desk.workers import ask_stacks
 from orchestration.engine import Engine
 from orchestration.errors import StateError
 from orchestration.store import workers
@@ -32,7 +32,7 @@ def stacks(*, worker: str, seconds: float, form: str) -> None:
     It answers with its next beat, whatever its steps do; the lines hold code and no values.
     """
     with opened_engine() as engine:
-        found = desk.ask(engine, worker, by())
+        found = ask_stacks(engine, worker, by())
         text = answer(engine, found, seconds)
     if form == "json":
         emit(form, {"worker": found, "stacks": text})

@@ -1,39 +1,60 @@
 """Steps that wait for a person: what he is shown, and his answer, which counts for that alone."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from orchestration.engine.control import fingerprint
 from orchestration.errors import StateError
+from orchestration.plans import UNDO
 from orchestration.ports import Session
 from orchestration.state import StepStatus
-from orchestration.store import approvals, artifacts, configuration, runs, steps
+from orchestration.store import approvals, artifacts, causers, configuration, runs, steps
 from orchestration.store.configuration import Version
+from orchestration.store.runs import RunRow
 from orchestration.views.times import iso
-from orchestration.views.workflow import summary
 
 
-class Question(NamedTuple):
-    """One step that waits, and what a person is shown of it.
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A step that waits, and everything that a decision about it rests on.
 
     Attributes:
-        builds_on: The results of the steps that it needs, shown where it is the only one.
-        shown: The fingerprint of what is approved.
         until: When it has been waited for too long.
+        may_change: The configuration that it may set, as it is now.
+        builds_on: The results of the steps that it needs, by name.
+        shown: The fingerprint of what is approved: another state of things is refused.
+        causers: Whose run it is: none of them may answer.
     """
 
-    run_id: str
+    run: RunRow
     step: str
-    row: dict[str, Any]
-    builds_on: dict[str, Any]
-    shown: str
+    agent: str
+    branches: int
+    since: datetime
     until: datetime | None
+    may_change: Mapping[str, Version | None]
+    builds_on: Mapping[str, Any]
+    shown: str
+    causers: frozenset[str]
+
+    @property
+    def run_id(self) -> str:
+        """The run in which it waits."""
+        return self.run.id
 
 
 def waiting(session: Session, limit: int) -> list[Question]:
     """Everything that waits for a person, the longest wait first."""
-    return [look(session, run_id, step) for run_id, step in approvals.everything(session, limit)]
+    found = approvals.everything(session, limit)
+    return [question(session, runs.get(session, run_id), step) for run_id, step in found]
+
+
+def of_run(session: Session, run: RunRow) -> list[Question]:
+    """Everything that waits in a run."""
+    return [question(session, run, step) for step in names(session, run)]
 
 
 def look(session: Session, run_id: str, step: str | None) -> Question:
@@ -43,46 +64,65 @@ def look(session: Session, run_id: str, step: str | None) -> Question:
         NotFoundError: There is no such run.
         StateError: Nothing waits there, or several steps do and none is named.
     """
-    run, rows = runs.get(session, run_id), steps.of_run(session, run_id)
-    waiting = [row for row in rows if row.status is StepStatus.WAITING]
-    names = sorted({row.step for row in waiting})
-    if not names or (step is not None and step not in names):
+    run = runs.get(session, run_id)
+    found = names(session, run)
+    if not found or (step is not None and step not in found):
         what = f"step {step!r} does not wait" if step else "nothing waits"
         raise StateError(
             f"{run_id} is {run.status}: {what} for an approval;"
-            f" waiting: {', '.join(names) or 'none'};"
+            f" waiting: {', '.join(found) or 'none'};"
             f" `orchestrate workflows why {run_id}` says what it waits for"
         )
-    if step is None and len(names) > 1:
-        raise StateError(f"{run_id}: several steps wait, name one of them: {', '.join(names)}")
-    name = step or names[0]
-    now = {each: configuration.current(session, each) for each in run.plan.step[name].configures}
-    may_change = ", ".join(f"{n} (now {told(v)})" for n, v in now.items()) or "no configuration"
-    shown = {**summary(run), "step": name, "parameters": run.parameters, "may_change": may_change}
-    mine = [row for row in waiting if row.step == name]
-    builds_on = {
-        need: artifacts.result(session, run_id, need) for need in run.plan.step[name].needs
-    }
-    until = min((row.deadline for row in mine if row.deadline), default=None)
-    return Question(run_id, name, shown, builds_on, fingerprint(session, run, mine), until)
+    if step is None and len(found) > 1:
+        raise StateError(f"{run_id}: several steps wait, name one of them: {', '.join(found)}")
+    return question(session, run, step or found[0])
 
 
-def told(version: Version | None) -> str:
+def names(session: Session, run: RunRow) -> list[str]:
+    """The steps that wait in a run, by name."""
+    waits = (row for row in steps.of_run(session, run.id) if row.status is StepStatus.WAITING)
+    return sorted({row.step for row in waits})
+
+
+def question(session: Session, run: RunRow, step: str) -> Question:
+    """One step that waits in a run."""
+    rows = steps.in_status(session, run.id, step, StepStatus.WAITING)
+    declared = run.plan.step[step.removeprefix(UNDO)]
+    return Question(
+        run=run,
+        step=step,
+        agent=rows[0].agent,
+        branches=len(rows),
+        since=min(row.opened_at for row in rows),
+        until=min((row.deadline for row in rows if row.deadline), default=None),
+        may_change={n: configuration.current(session, n) for n in declared.configures},
+        builds_on={n: artifacts.result(session, run.id, n) for n in declared.needs},
+        shown=fingerprint(session, run, rows),
+        causers=frozenset(causers.of_run(session, run.id)),
+    )
+
+
+def changes_told(asked: Question) -> str:
+    """The configuration that an approval may change, in one line."""
+    told = [f"{name} (now {in_short(now)})" for name, now in asked.may_change.items()]
+    return ", ".join(told) or "no configuration"
+
+
+def in_short(version: Version | None) -> str:
     """A value of the configuration in one line."""
     return "unset" if version is None else f"{json.dumps(version.value)}, v{version.version}"
 
 
-def as_json(question: Question) -> dict[str, Any]:
+def as_json(asked: Question) -> dict[str, Any]:
     """A question as people and programs see it."""
-    row = question.row
     return {
-        "workflow_id": question.run_id,
-        "command": row["command"],
-        "step": question.step,
-        "sender": row["sender"],
-        "parameters": json.loads(row["parameters"]),
-        "may_change": row["may_change"],
-        "builds_on": question.builds_on,
-        "until": iso(question.until),
-        "shown": question.shown,
+        "workflow_id": asked.run_id,
+        "command": asked.run.command,
+        "step": asked.step,
+        "sender": asked.run.sender,
+        "parameters": json.loads(asked.run.parameters),
+        "may_change": changes_told(asked),
+        "builds_on": asked.builds_on,
+        "until": iso(asked.until),
+        "shown": asked.shown,
     }

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from orchestration.engine import Engine
 from orchestration.engine.by import By
@@ -28,6 +28,13 @@ class Change:
     name: str
     allowed: tuple[RunStatus, ...]
     make: Callable[[Engine, str, By], RunStatus]
+
+
+class Changed(NamedTuple):
+    """A run after a change."""
+
+    run_id: str
+    status: RunStatus
 
 
 LIVE = tuple(status for status in RunStatus if status not in ENDED)
@@ -70,12 +77,17 @@ def refusal(verb: str, run_id: str, status: str, allowed: Sequence[RunStatus]) -
 
 def make_all(
     engine: Engine, change: Change, ids: Sequence[str], by: By
-) -> tuple[list[dict[str, Any]], list[OrchestrationError]]:
-    """Change each run: what became of it, and what was refused."""
-    outcomes, refused = [], list[OrchestrationError]()
+) -> tuple[list[Changed], list[OrchestrationError]]:
+    """Change each run: those that are changed, and why others are not."""
+    changed, refused = list[Changed](), list[OrchestrationError]()
     for run_id in ids:
         try:
-            outcomes.append({"id": run_id, "status": change.make(engine, run_id, by).value})
+            changed.append(Changed(run_id, change.make(engine, run_id, by)))
         except OrchestrationError as error:
             refused.append(error)
-    return outcomes, refused
+    return changed, refused
+
+
+def as_json(changed: Changed) -> dict[str, Any]:
+    """A run after a change, as people and programs see it."""
+    return {"id": changed.run_id, "status": changed.status.value}

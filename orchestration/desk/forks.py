@@ -1,6 +1,6 @@
 """New runs that take over the finished results of ended ones: proposed first, then made."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from orchestration.desk.changes import RETRYABLE
 from orchestration.engine import Engine
@@ -12,19 +12,27 @@ from orchestration.store import runs
 FORKABLE = (*RETRYABLE, RunStatus.COMPLETED)
 
 
-def as_row(proposal: Fork) -> dict[str, Any]:
-    """What a fork would do, for people."""
+class Made(NamedTuple):
+    """A fork that was made."""
+
+    run_id: str
+    status: RunStatus
+
+
+def make(engine: Engine, proposal: Fork, by: By) -> Made:
+    """Make a fork."""
+    new = engine.fork(proposal, by)
+    return Made(new, engine.store.read(lambda s: runs.status(s, new)))
+
+
+def as_json(proposal: Fork, made: Made | None = None) -> dict[str, Any]:
+    """What a fork would do, or has done, as people and programs see it."""
     again = proposal.reuse.again.items()
     return {
-        "id": proposal.old,
+        "id": made.run_id if made else None,
+        "forked_from": proposal.old,
+        "status": made.status.value if made else None,
         "reused": list(proposal.reuse.reused),
         "runs_again": [f"{step} ({reason})" for step, reason in again],
         "edited": list(proposal.edited),
     }
-
-
-def made_of(engine: Engine, proposal: Fork, by: By) -> dict[str, Any]:
-    """Make a fork, and tell of it."""
-    new = engine.fork(proposal, by)
-    status = engine.store.read(lambda s: runs.status(s, new))
-    return {**as_row(proposal), "id": new, "forked_from": proposal.old, "status": status.value}

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from orchestration.definitions import App
 from orchestration.engine import Engine
@@ -15,6 +15,19 @@ from orchestration.store import dead_letters
 from orchestration.store.dead_letters import DeadLetterRow
 
 MOST = 10_000
+
+
+class Settled(NamedTuple):
+    """What became of a letter.
+
+    Attributes:
+        outcome: In words.
+        died_as: The number under which it died again; None: it did not.
+    """
+
+    letter: int
+    outcome: str
+    died_as: int | None = None
 
 
 def wanted(
@@ -32,10 +45,10 @@ def wanted(
 
 def replay(
     engine: Engine, app: App, settings: Settings, rows: Sequence[DeadLetterRow], by: By
-) -> tuple[list[dict[str, Any]], list[OrchestrationError]]:
+) -> tuple[list[Settled], list[OrchestrationError]]:
     """Handle letters again, the oldest first: what became of each, and what was refused."""
     again = replaying.Replay(engine, app, settings)
-    outcomes, refused = [], list[OrchestrationError]()
+    settled, refused = list[Settled](), list[OrchestrationError]()
     for row in reversed(rows):
         try:
             died = again.again(row.id, by)
@@ -43,12 +56,17 @@ def replay(
             refused.append(error)
         else:
             said = "handled" if died is None else f"died again, as {died}"
-            outcomes.append({"id": row.id, "outcome": said, "died_as": died})
-    return outcomes, refused
+            settled.append(Settled(row.id, said, died))
+    return settled, refused
 
 
-def discard(engine: Engine, rows: Sequence[DeadLetterRow], by: By) -> list[dict[str, Any]]:
+def discard(engine: Engine, rows: Sequence[DeadLetterRow], by: By) -> list[Settled]:
     """Forget letters for good."""
     for row in rows:
         engine.commit(partial(replaying.discard, row=row, by=by))
-    return [{"id": row.id, "outcome": "discarded"} for row in rows]
+    return [Settled(row.id, "discarded") for row in rows]
+
+
+def as_json(settled: Settled) -> dict[str, Any]:
+    """What became of a letter, as people and programs see it."""
+    return {"id": settled.letter, "outcome": settled.outcome, "died_as": settled.died_as}

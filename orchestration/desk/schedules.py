@@ -9,7 +9,7 @@ from orchestration.engine import Engine
 from orchestration.engine.by import By
 from orchestration.engine.submit import validated, workflow_of
 from orchestration.engine.transaction import Transaction
-from orchestration.errors import RejectedError
+from orchestration.errors import ScheduleError
 from orchestration.runtime.schedule import OVERLAPS, Timetable, next_time
 from orchestration.store import audit, schedules
 from orchestration.store.schedules import ScheduleRow
@@ -18,7 +18,7 @@ LONGEST_NAME = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class Planned:
     """A schedule as somebody wants it; the words are those of `ScheduleRow`."""
 
     name: str
@@ -29,14 +29,14 @@ class Wish:
     overlap: str = OVERLAPS[0]
 
 
-def add(engine: Engine, app: App, wish: Wish, by: By) -> ScheduleRow:
+def add(engine: Engine, app: App, wish: Planned, by: By) -> ScheduleRow:
     """Write a schedule.
 
     Raises:
         RejectedError: Something of it is wrong, or the name is taken.
     """
     if not 0 < len(wish.name) <= LONGEST_NAME:
-        raise RejectedError(f"a schedule's name has 1 to {LONGEST_NAME} characters")
+        raise ScheduleError("name", f"a schedule's name has 1 to {LONGEST_NAME} characters")
     workflow, now = workflow_of(app, wish.command), engine.clock.now()
     row = ScheduleRow(
         name=wish.name,
@@ -54,9 +54,10 @@ def add(engine: Engine, app: App, wish: Wish, by: By) -> ScheduleRow:
 
     def write(tx: Transaction) -> ScheduleRow:
         if not schedules.insert(tx.session, row):
-            raise RejectedError(
+            raise ScheduleError(
+                "name",
                 f"there is a schedule {wish.name!r} already: take another name,"
-                f" or `orchestrate schedules remove {wish.name}` first"
+                f" or `orchestrate schedules remove {wish.name}` first",
             )
         audit.add(tx.session, tx.now, str(by), "add_schedule", wish.name)
         return schedules.get(tx.session, wish.name)

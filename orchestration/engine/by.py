@@ -1,5 +1,6 @@
 """Who does something, and why."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from typing_extensions import override
@@ -16,6 +17,14 @@ class By:
     actor: str
     reason: str = ""
     bound: bool = False
+
+    def owns(self, names: Collection[str]) -> bool:
+        """Whether a run is his, as far as a token tells who he is.
+
+        Args:
+            names: Everybody who has caused it.
+        """
+        return self.bound and self.actor in names
 
     @override
     def __str__(self) -> str:

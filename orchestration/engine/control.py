@@ -133,7 +133,7 @@ def refuse_own(session: Session, run_id: str, by: By) -> None:
     Raises:
         OwnRunError: He has started it, or has added or triggered the schedule that did.
     """
-    if by.bound and by.actor in causers.of_run(session, run_id):
+    if by.owns(causers.of_run(session, run_id)):
         raise OwnRunError(f"{by.actor} has started {run_id}: somebody else must answer for it")
 
 

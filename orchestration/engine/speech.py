@@ -25,6 +25,7 @@ CANCEL = ":cancel"
 LONGEST_MESSAGE = 1_000
 LARGEST_RESULTS = LARGEST_BODY // 2
 LARGEST_CONFIGURATION = LARGEST_BODY // 8
+LARGEST_ASKED = LARGEST_BODY - LARGEST_CONFIGURATION - 2**14  # parameters, item and results
 
 
 def acknowledge(tx: Transaction, run_id: str, command: str, asked: Envelope) -> None:
@@ -81,7 +82,8 @@ def command(tx: Transaction, row: StepRow, attempt: int, deadline: datetime) -> 
     run = runs.get(tx.session, row.run_id)
     command_id = command_id_of(tx, row, attempt)
     target = run.plan.step[row.step.removeprefix(UNDO)]
-    results, left_out = results_for(tx, run.plan, row)
+    taken = len(run.parameters) + len(row.item or "")
+    results, left_out = results_for(tx, run.plan, row, min(LARGEST_RESULTS, LARGEST_ASKED - taken))
     payload = {
         "command_id": command_id,
         "command": row.offer.removeprefix(f"{row.agent}.").rpartition("@")[0],
@@ -99,10 +101,12 @@ def command(tx: Transaction, row: StepRow, attempt: int, deadline: datetime) -> 
     say(tx, MessageType.COMMAND, row.agent, payload, command_id, run_id=row.run_id)
 
 
-def results_for(tx: Transaction, plan: Plan, row: StepRow) -> tuple[dict[str, Any], list[str]]:
-    """The results that a step may need, and the names of those too large for a message."""
+def results_for(
+    tx: Transaction, plan: Plan, row: StepRow, room: int
+) -> tuple[dict[str, Any], list[str]]:
+    """The results that a step may need, and the names of those that a message has no room for."""
     found: dict[str, Any] = {}
-    left_out, room = [], LARGEST_RESULTS
+    left_out = []
     for name in plan.known_to(row.step):
         values = artifacts.result(tx.session, row.run_id, name)
         value = values if plan.step[name].fans_out else next(iter(values), None)

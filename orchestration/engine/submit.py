@@ -16,6 +16,7 @@ from orchestration.engine.by import By
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import (
     DuplicateCommandError,
+    Fault,
     OverloadedError,
     RejectedError,
     UnknownCommandError,
@@ -116,8 +117,9 @@ def validated(workflow: Workflow, parameters: Mapping[str, Any]) -> str:
         values = in_order(model, model.model_dump(mode="json", by_alias=True))
         return json.dumps(values, sort_keys=True, allow_nan=False)
     except ValidationError as error:
-        problems = [describe(each, workflow) for each in error.errors(include_url=False)]
-        raise RejectedError(f"{workflow.name}: {'; '.join(problems)}", problems) from None
+        faults = [fault(each, workflow) for each in error.errors(include_url=False)]
+        told = "; ".join(map(str, faults))
+        raise RejectedError(f"{workflow.name}: {told}", faults=faults) from None
     except Exception as error:  # noqa: BLE001 - a model runs somebody's code, on anybody's input
         problem = traceback.format_exception_only(error)[-1].strip()
         raise RejectedError(f"{workflow.name}: its parameters are of no use: {problem}") from None
@@ -150,16 +152,15 @@ def in_order(value: Any, json_value: Any) -> Any:
     return json_value
 
 
-def describe(problem: Mapping[str, Any], workflow: Workflow) -> str:
-    """One problem that pydantic found in a workflow's parameters, in one line."""
+def fault(problem: Mapping[str, Any], workflow: Workflow) -> Fault:
+    """One thing that pydantic found wrong with a workflow's parameters."""
     if problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1:
         fields = workflow.parameters.model_fields.items()
         known = ", ".join(sorted(field.alias or name for name, field in fields)) or "none"
-        return f"unknown parameter {problem['loc'][0]!r}; this workflow takes: {known}"
-    place = ".".join(str(part) for part in problem["loc"]) or "parameters"
+        return Fault((), f"unknown parameter {problem['loc'][0]!r}; this workflow takes: {known}")
     given = repr(problem["input"])
     shown = given if len(given) <= 60 else given[:57] + "..."  # noqa: PLR2004 - one line
-    return f"{place}: {problem['msg'].removeprefix('Value error, ')} (got {shown})"
+    return Fault(problem["loc"], problem["msg"].removeprefix("Value error, "), shown)
 
 
 def submit(tx: Transaction, command: Command) -> str:

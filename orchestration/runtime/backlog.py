@@ -43,7 +43,7 @@ class Backlog:
 def waiting(session: Session) -> dict[str, int]:
     """How many steps wait for each agent, and how many runs for a slot."""
     found = {name: counts["ready"] for name, counts in steps.queues(session).items()}
-    return found | {PENDING: runs.counts(session).get(RunStatus.PENDING, 0)}
+    return found | {PENDING: runs.live_counts(session).get(RunStatus.PENDING, 0)}
 
 
 def tell(tx: Transaction, growing: dict[str, int]) -> None:

@@ -15,6 +15,7 @@ from orchestration import logs, settings
 from orchestration.bus.address import address_in
 from orchestration.definitions import App
 from orchestration.errors import ConfigurationError, OrchestrationError
+from orchestration.runtime import heaps
 from orchestration.runtime.acknowledgement import CurrentMessage
 from orchestration.runtime.broker import HardRabbitmqBroker, make_broker
 from orchestration.runtime.host import Host
@@ -67,6 +68,7 @@ def serve(app: App, found: settings.Settings) -> Host:
         raise SystemExit(_complain(message, EXIT_UNREACHABLE))
     # Not to Dramatiq's pipe: it fills when the master is dead, and blocks every thread that logs.
     logs.configure(found.log_level, found.log_format, found.mask, sys.__stderr__)
+    heaps.keep_few()
     lifecycle = Lifecycle()
     broker = make_broker(address, [CurrentMessage(), lifecycle], found.rabbitmq_queue_type)
     dramatiq.set_broker(broker)

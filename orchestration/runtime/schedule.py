@@ -15,7 +15,7 @@ from orchestration.engine import Engine
 from orchestration.engine.by import By
 from orchestration.engine.submit import Command, prepare, submit
 from orchestration.engine.transaction import Transaction
-from orchestration.errors import NotFoundError, OrchestrationError, RejectedError, StoreError
+from orchestration.errors import NotFoundError, OrchestrationError, ScheduleError, StoreError
 from orchestration.store import audit, causers, runs, schedules
 from orchestration.store.schedules import ScheduleRow
 
@@ -38,12 +38,17 @@ def next_time(cron: str, timezone: str, after: datetime) -> datetime | None:
         after: The moment to look from; the time found is later.
 
     Raises:
-        RejectedError: The expression or the time zone is wrong.
+        ScheduleError: The expression or the time zone is wrong.
     """
     try:
-        trigger = CronTrigger.from_crontab(named_days(cron), timezone=ZoneInfo(timezone))
-    except (ValueError, ZoneInfoNotFoundError) as error:
-        raise RejectedError(f"schedule {cron!r} in {timezone!r}: {error}") from None
+        zone = ZoneInfo(timezone)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        what = f"{timezone!r} is no time zone: write one such as America/New_York, or UTC"
+        raise ScheduleError("timezone", what) from None
+    try:
+        trigger = CronTrigger.from_crontab(named_days(cron), timezone=zone)
+    except ValueError as error:
+        raise ScheduleError("cron", f"{cron!r} is no cron expression: {error}") from None
     found: datetime | None = trigger.get_next_fire_time(None, after + timedelta(microseconds=1))
     return found
 

@@ -7,6 +7,7 @@ import dramatiq
 
 from orchestration.bus.address import Address
 from orchestration.definitions import App
+from orchestration.runtime import heaps
 from orchestration.runtime.acknowledgement import CurrentMessage
 from orchestration.runtime.broker import rabbitmq_broker
 from orchestration.runtime.embedded import embedded, hosted
@@ -25,6 +26,7 @@ def serving(app: App, settings: Settings) -> Iterator[Host]:
     Raises:
         StoreError: The store cannot be used.
     """
+    heaps.keep_few()
     with (
         embedded(app, settings) as host,
         ticking(dramatiq.get_broker(), settings),
@@ -41,6 +43,7 @@ def serving_on(address: Address, app: App, settings: Settings) -> Iterator[Host]
         BrokerError: RabbitMQ is away, or refuses us.
         StoreError: The store cannot be used.
     """
+    heaps.keep_few()
     prepare_broker(address)
     broker = rabbitmq_broker(address, [CurrentMessage()], settings.rabbitmq_queue_type)
     with (

@@ -25,6 +25,36 @@ class AttemptRow:
     error: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """An attempt that may still have effects: nobody has seen it stop.
+
+    Attributes:
+        worker: Who has it.
+    """
+
+    run_id: str
+    step: str
+    branch: int
+    attempt: int
+    agent: str
+    worker: str
+    since: datetime
+
+
+HELD = (
+    "SELECT a.run_id, a.step, a.branch, a.attempt, s.agent, a.holder, a.started_at AS since"
+    " FROM attempts a JOIN steps s ON s.run_id = a.run_id AND s.step = a.step"
+    " AND s.branch = a.branch JOIN runs r ON r.id = a.run_id"
+    " WHERE a.holder IS NOT NULL AND r.system = 0"
+)
+CLAIMED = (
+    "SELECT s.run_id, s.step, s.branch, s.attempt, s.agent, s.owner, s.claimed_at"
+    " FROM steps s JOIN runs r ON r.id = s.run_id"
+    " WHERE s.queue IS NOT NULL AND s.status = 'running' AND r.system = 0"
+)
+
+
 def archive(
     session: Session, row: StepRow, outcome: str, now: datetime, error: str, *, acting: bool
 ) -> None:
@@ -62,6 +92,16 @@ def acting(session: Session, run_id: str) -> list[tuple[str, int, str]]:
     """Step, branch and worker of each attempt of a run that may still act."""
     sql = "SELECT step, branch, holder FROM attempts WHERE run_id = ? AND holder IS NOT NULL"
     return [(row[0], row[1], row[2]) for row in session.all(sql, run_id)]
+
+
+def acting_anywhere(session: Session, limit: int) -> list[Acting]:
+    """Every attempt that may still act, also one that nobody has cut off; the oldest first.
+
+    Those of workflows of the system are left out.
+    """
+    rows = session.all(f"{HELD} UNION ALL {CLAIMED} ORDER BY since, 1, 2, 3 LIMIT ?", limit)
+    values = ([*row[:6], moment(float(row[6]))] for row in rows)
+    return [Acting(*each) for each in values]
 
 
 def acting_for(session: Session, agent: str) -> int:

@@ -37,6 +37,16 @@ def count(session: Session, since: datetime, until: datetime, most: int) -> dict
     return dict(rows)
 
 
+def newest(session: Session, most: int) -> dict[str, int]:
+    """How many of the runs that ended last ended in each status."""
+    rows = session.all(
+        "SELECT status, COUNT(*) FROM (SELECT status FROM runs WHERE ended_at IS NOT NULL"
+        " ORDER BY ended_at DESC LIMIT ?) AS ended GROUP BY status",
+        most,
+    )
+    return dict(rows)
+
+
 def failures(session: Session, since: datetime, limit: int) -> list[FailedBranch]:
     """Branches that failed since a moment, newest first."""
     rows = session.all(

@@ -240,9 +240,11 @@ def newest(
     return [read(row) for row in session.all(sql, *values, limit)]
 
 
-def counts(session: Session) -> dict[str, int]:
-    """How many runs are in each status."""
-    return dict(session.all("SELECT status, COUNT(*) FROM runs GROUP BY status"))
+def counts(session: Session, most: int) -> dict[str, int]:
+    """How many runs are in each status; of each in which they have ended at most `most`."""
+    sql = "SELECT COUNT(*) FROM (SELECT 1 FROM runs WHERE status = ? LIMIT ?) AS some_runs"
+    ended = {status.value: int(session.all(sql, status, most)[0][0]) for status in sorted(ENDED)}
+    return live_counts(session) | {status: number for status, number in ended.items() if number}
 
 
 def live_counts(session: Session) -> dict[str, int]:
@@ -260,7 +262,7 @@ def oldest_pending(session: Session) -> datetime | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SlotLine:
     """The runs that wait for a slot, at one look.
 
     Attributes:
@@ -272,10 +274,10 @@ class Line:
     stopped: bool
 
 
-def line(session: Session) -> Line:
+def line(session: Session) -> SlotLine:
     """Whether any run waits for a slot, or for its turn, and whether it may have it."""
     ((waits, stopped),) = session.all(LINE)
-    return Line(not waits, bool(stopped))
+    return SlotLine(not waits, bool(stopped))
 
 
 def slots_taken(session: Session) -> int:

@@ -1,23 +1,26 @@
-"""The emergency stop: whether one holds, what it ended, what it left, and who acknowledged it."""
+"""The emergency stop: whether one holds, what it ended, what may still act, who acknowledged it."""
 
 from typing import Any
 
 from orchestration.ports import Session
-from orchestration.store import configuration, runs, stops, workers
+from orchestration.store import attempts, configuration, runs, steps, stops, workers
 from orchestration.store.stops import Answer, Stop
 from orchestration.views.times import iso
+
+MOST_ACTING = 100
 
 
 def status(session: Session) -> dict[str, Any]:
     """The last stop as people and programs see it; `stopped` tells whether it holds."""
     found = stops.latest(session)
     if found is None:
-        return {"stopped": False, "epoch": 0, "configuration": configured(session)}
+        return {"stopped": False, "epoch": 0, "acting": [], "configuration": configured(session)}
+    holds = found.released_at is None
     answers = stops.answers(session, found.epoch)
     silent = [each for each in answers if not each.answered_at]
     gone = [each for each in silent if is_gone(session, each)]
     return {
-        "stopped": found.released_at is None,
+        "stopped": holds,
         "epoch": found.epoch,
         "since": iso(found.at),
         "by": found.actor,
@@ -25,12 +28,37 @@ def status(session: Session) -> dict[str, Any]:
         "released_at": iso(found.released_at),
         "released_by": found.released_by,
         "cancelled": found.cancelled,
-        "left": len(runs.to_stop(session, 1_000)) if found.released_at is None else 0,
+        "left": len(runs.to_stop(session, 1_000)) if holds else 0,
+        "acting": acting(session) if holds else [],
         "acknowledged": [as_json(found, each) for each in answers if each.answered_at],
         "silent": [as_json(found, each) for each in silent if each not in gone],
         "gone": [as_json(found, each) for each in gone],
         "configuration": configured(session),
     }
+
+
+def acting(session: Session) -> list[dict[str, Any]]:
+    """What a stop has not seen end: the first attempts that may still have effects."""
+    return [
+        {
+            "workflow_id": each.run_id,
+            "step": each.step,
+            "branch": each.branch,
+            "attempt": each.attempt,
+            "agent": each.agent,
+            "place": place(session, each.worker),
+            "since": iso(each.since),
+        }
+        for each in attempts.acting_anywhere(session, MOST_ACTING)
+    ]
+
+
+def place(session: Session, worker: str) -> str:
+    """Where an attempt is: a host and a process, or an agent that is not ours."""
+    if worker.startswith(steps.OUTSIDE):
+        return worker.removeprefix(steps.OUTSIDE)
+    row = workers.get(session, worker)
+    return f"{row.host}:{row.pid}" if row else worker
 
 
 def configured(session: Session) -> list[dict[str, Any]]:

@@ -1,17 +1,19 @@
 """What is known of the fleet, read from the store: agents, workflows, queues."""
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from orchestration.ports import Clock, Session, Store
 from orchestration.state import RunStatus
-from orchestration.store import agents, alerts, control, runs, steps, stops, workers
+from orchestration.store import agents, alerts, control, outcomes, runs, steps, stops, workers
 from orchestration.store.agents import AgentRow
 from orchestration.store.alerts import AlertRow
 from orchestration.views import emergency, error
 from orchestration.views.times import iso
 
 MOST_ALERTS = 10
+MOST_COUNTED = 10_000
 
 
 class FleetView:
@@ -28,29 +30,37 @@ class FleetView:
 
     def status(self) -> dict[str, Any]:
         """Agents, queues, workflows, success rate, uptime and the last alerts, as JSON values."""
-        return self._store.read(self._status)
+        now = self._clock.now()
+        return self._store.read(lambda s: status(s, now))
 
     def emergency(self) -> dict[str, Any]:
         """Whether an emergency stop holds, and who has acknowledged it."""
         return self._store.read(emergency.status)
 
-    def _status(self, session: Session) -> dict[str, Any]:
-        counts = runs.counts(session)
-        completed, failed = counts.get(RunStatus.COMPLETED, 0), counts.get(RunStatus.FAILED, 0)
-        present = workers.present(session)
-        now = self._clock.now()
-        started = min((worker.started_at for worker in present), default=now)
-        return {
-            "transport": control.transport(session),
-            "emergency_stop": stops.is_stopped(session),
-            "uptime_seconds": round((now - started).total_seconds(), 3),
-            "workflows": {status.value: counts.get(status, 0) for status in RunStatus},
-            "success_rate": completed / (completed + failed) if completed + failed else None,
-            "agents": [as_json(agent) for agent in agents.everyone(session)],
-            "workers": len(present),
-            "queues": steps.queues(session),
-            "alerts": [alert_as_json(alert) for alert in alerts.newest(session, MOST_ALERTS)],
-        }
+
+def status(session: Session, now: datetime) -> dict[str, Any]:
+    """The fleet as JSON values.
+
+    Runs that have not ended are all counted. Of those that ended, `counted_to` are counted in each
+    status, and the success rate is that of the `counted_to` that ended last.
+    """
+    counts = runs.counts(session, MOST_COUNTED)
+    ends = outcomes.newest(session, MOST_COUNTED)
+    completed, failed = ends.get(RunStatus.COMPLETED, 0), ends.get(RunStatus.FAILED, 0)
+    present = workers.present(session)
+    started = min((worker.started_at for worker in present), default=now)
+    return {
+        "transport": control.transport(session),
+        "emergency_stop": stops.is_stopped(session),
+        "uptime_seconds": round((now - started).total_seconds(), 3),
+        "workflows": {each.value: counts.get(each, 0) for each in RunStatus},
+        "counted_to": MOST_COUNTED,
+        "success_rate": completed / (completed + failed) if completed + failed else None,
+        "agents": [as_json(agent) for agent in agents.everyone(session)],
+        "workers": len(present),
+        "queues": steps.queues(session),
+        "alerts": [alert_as_json(alert) for alert in alerts.newest(session, MOST_ALERTS)],
+    }
 
 
 def as_json(agent: AgentRow) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestration.ports import Session
 from orchestration.state import StepStatus
-from orchestration.store import attempts, runs, steps, workers
+from orchestration.store import attempts, steps, workers
 from orchestration.store.attempts import AttemptRow
 from orchestration.store.runs import RunRow
 from orchestration.store.steps import OUTSIDE, StepRow
@@ -16,7 +16,7 @@ from orchestration.store.workers import WorkerRow
 from orchestration.views import error
 from orchestration.views.workflow import label
 
-MOST_LANES = 200
+MOST_TRACKS = 200
 SHORTEST = timedelta(milliseconds=100)
 WAITS = "waits"
 
@@ -45,7 +45,7 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class Track:
     """One branch.
 
     Attributes:
@@ -71,7 +71,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """All lanes of a run, or the first of them.
+    """All tracks of a run, or the first of them.
 
     Attributes:
         left_out: How many more branches there are.
@@ -79,7 +79,7 @@ class Timeline:
 
     begin: datetime
     end: datetime
-    lanes: tuple[Lane, ...]
+    tracks: tuple[Track, ...]
     left_out: int
 
 
@@ -87,14 +87,14 @@ def timeline(session: Session, run: RunRow, now: datetime) -> Timeline:
     """The timeline of a run until now, or until its end."""
     rows = steps.of_run(session, run.id)
     failed = attempts.of_run(session, run.id)
-    shown = rows[:MOST_LANES]
+    shown = rows[:MOST_TRACKS]
     begin = run.created_at
     end = max(run.ended_at or now, begin + SHORTEST)
     names = {row.worker for row in shown} | {each.worker for each in failed}
     known = {name: workers.get(session, name) for name in names if name}
     scale = Scale(begin, end, known)
-    lanes = tuple(lane(row, of(row, failed), scale) for row in shown)
-    return Timeline(begin, end, lanes, len(rows) - len(shown))
+    tracks = tuple(track(row, of(row, failed), scale) for row in shown)
+    return Timeline(begin, end, tracks, len(rows) - len(shown))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ def of(row: StepRow, failed: Iterable[AttemptRow]) -> list[AttemptRow]:
     return [each for each in failed if (each.step, each.branch) == (row.step, row.branch)]
 
 
-def lane(row: StepRow, failed: Sequence[AttemptRow], scale: Scale) -> Lane:
+def track(row: StepRow, failed: Sequence[AttemptRow], scale: Scale) -> Track:
     """One branch, with its bars in the order in which they began."""
     bars = []
     since = row.opened_at
@@ -148,7 +148,7 @@ def lane(row: StepRow, failed: Sequence[AttemptRow], scale: Scale) -> Lane:
         bars.append(scale.bar(row.status.value, (row.claimed_at, row.ended_at), **more))
     elif row.status.open:
         bars.append(scale.bar(WAITS, (since, None)))
-    return Lane(
+    return Track(
         step=row.step,
         branch=row.branch,
         name=label(row),
@@ -163,12 +163,3 @@ def lane(row: StepRow, failed: Sequence[AttemptRow], scale: Scale) -> Lane:
         error=json.loads(row.error) if row.error else None,
         place=scale.place(row.worker),
     )
-
-
-def of_run(session: Session, run_id: str, now: datetime) -> Timeline:
-    """The timeline of a run by its id.
-
-    Raises:
-        NotFoundError: There is no such run.
-    """
-    return timeline(session, runs.get(session, run_id), now)

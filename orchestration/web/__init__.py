@@ -23,6 +23,6 @@ How it hangs together, for whoever adds to it:
   cookie `csrf.SESSION_COOKIE`; set it by `csrf.set_cookie`. `log_out(cookie)` ends the session.
 * `guard.Guard` stands before everything: hosts and origins, request rate, size and time of bodies,
   and security headers: `script-src 'self'; style-src 'self'`, nothing inline.
-* `feed.Feed` reads what happens for all streams of a process: a listener, then what is written
-  already, then what it hears, so that nothing is missed; `api.events` makes the streams of it.
+* `broadcast.Broadcast` reads what happens for all streams of a process: a listener, then what is
+  written already, then what it hears, so that nothing is missed; `api.events` makes streams of it.
 """

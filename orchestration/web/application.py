@@ -4,8 +4,8 @@ from fastapi import FastAPI
 
 from orchestration.runtime.running import release
 from orchestration.web import api, health, metrics, pages, problems, reference
+from orchestration.web.broadcast import Broadcast
 from orchestration.web.console import Console
-from orchestration.web.feed import Feed
 from orchestration.web.guard import Guard
 from orchestration.web.limits import Shares
 from orchestration.web.openapi import describe
@@ -31,7 +31,7 @@ def create_app(console: Console) -> FastAPI:
     door = Door(console)
     app.state.console, app.state.door = console, door
     app.state.streams = Shares(console.limits.streams)
-    app.state.feed = Feed(console.opened.store, console.clock)
+    app.state.broadcast = Broadcast(console.opened.store, console.clock)
     problems.install(app, pages.render_problem)
     for router in (health.router, metrics.router, api.router, reference.router, pages.router):
         app.include_router(router)

@@ -133,7 +133,7 @@ def listening(console: Console, listener: socket.socket) -> Iterator[str]:
     try:
         yield f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
     finally:
-        app.state.feed.close()
+        app.state.broadcast.close()
         server.should_exit = True
         thread.join(END_S)
         listener.close()

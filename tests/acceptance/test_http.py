@@ -94,7 +94,7 @@ async def crowd(
 
 def asking() -> int:
     """How many threads ask the store for streams."""
-    return sum(each.name == "feed" for each in threading.enumerate())
+    return sum(each.name == "broadcast" for each in threading.enumerate())
 
 
 def happen(console: Console, run_id: str, number: int) -> None:

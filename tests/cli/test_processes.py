@@ -9,7 +9,7 @@ import pytest
 from orchestration.cli.stacks import answer
 from orchestration.client import Client
 from orchestration.clock import SystemClock
-from orchestration.desk.stacks import ask
+from orchestration.desk.workers import ask_stacks
 from orchestration.engine import By
 from orchestration.errors import StateError
 from orchestration.ports import Session
@@ -189,4 +189,4 @@ def test_a_worker_that_does_not_answer_is_named(client: Client) -> None:
 
     client.engine.store.write(stand)
     with pytest.raises(StateError, match="silent has not answered in 0 s"):
-        answer(client.engine, ask(client.engine, "silent", By("ann")), 0.0)
+        answer(client.engine, ask_stacks(client.engine, "silent", By("ann")), 0.0)

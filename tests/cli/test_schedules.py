@@ -34,7 +34,10 @@ def test_a_schedule_lives_through_all_its_verbs(cli: Cli, values: Values, client
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["schedules", "add", "x", "job", "--cron", "every day"], "schedule 'every day'"),
+        (
+            ["schedules", "add", "x", "job", "--cron", "every day"],
+            "'every day' is no cron expression",
+        ),
         (["schedules", "add", "x", "none", "--cron", "0 6 * * *"], "unknown command 'none'"),
         (["schedules", "add", "x", "job", "--cron", "0 6 * * *", "-p", "count=0"], "count: "),
         ([*ADD, "--timezone", "Mars/Base"], "Mars/Base"),

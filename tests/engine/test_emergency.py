@@ -39,6 +39,25 @@ def test_every_run_is_cancelled_and_says_why(fleet: Fleet) -> None:
     assert (found["stopped"], found["cancelled"], found["left"]) == (True, 3, 0)
 
 
+def test_a_stop_names_what_may_still_act_until_it_is_seen_to_stop(fleet: Fleet) -> None:
+    worker = fleet.worker()
+    run_id, system = fleet.start("trip"), fleet.start("look")
+    claims = {claim.key[0]: claim for claim in (worker.take(), worker.take())}
+    assert claims.keys() == {run_id, system}
+    since = fleet.clock.now()
+    fleet.clock.advance(MINUTE)
+    fleet.client.commit(lambda tx: stop(tx, ME))
+    told = {
+        "workflow_id": run_id, "step": "flight", "branch": 0, "attempt": 1, "agent": "warehouse",
+        "place": "here:7", "since": since.isoformat(timespec="milliseconds"),
+    }  # fmt: skip
+    assert fleet.read(emergency.status)["acting"] == [told], "claimed, and not cut off yet"
+    fleet.client.clear_stopped()
+    assert fleet.read(emergency.status)["acting"] == [told], "cut off, and not seen to stop"
+    worker.complete(claims[run_id])
+    assert fleet.read(emergency.status)["acting"] == []
+
+
 def test_more_runs_than_one_transaction_takes_are_cancelled(fleet: Fleet) -> None:
     fleet.worker()
     for _ in range(60):
@@ -161,7 +180,9 @@ def test_there_is_nothing_to_release_where_nothing_is_stopped(fleet: Fleet) -> N
 
 
 def test_before_the_first_one_there_is_no_stop(fleet: Fleet) -> None:
-    assert fleet.read(emergency.status) == {"stopped": False, "epoch": 0, "configuration": []}
+    assert fleet.read(emergency.status) == {
+        "stopped": False, "epoch": 0, "acting": [], "configuration": [],
+    }  # fmt: skip
 
 
 def test_a_stop_is_accepted_however_much_its_sender_has_pending(fleet_of: MakeFleet) -> None:

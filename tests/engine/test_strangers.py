@@ -8,11 +8,12 @@ import pytest
 
 from orchestration.engine import Engine, emergency, intake, outside, standby, strangers
 from orchestration.engine.by import By
-from orchestration.messages import Envelope
+from orchestration.messages import Envelope, parse
 from orchestration.store import agents
 from tests.engine.conftest import MakeFleet
 from tests.engine.fleet import MINUTE, Fleet, step, workflow
 
+ASK_LATER = workflow("later", step("first"), step("asking", "first", agent="partner"))
 ASK = workflow("ask", step("asking", agent="partner"))
 TRIP = workflow("trip", step("flight"))
 MANY = workflow("many", step("asking", agent="partner", for_each="parameters.items"))
@@ -21,7 +22,7 @@ MANY = workflow("many", step("asking", agent="partner", for_each="parameters.ite
 @pytest.fixture
 def fleet(fleet_of: MakeFleet, monkeypatch: pytest.MonkeyPatch) -> Fleet:
     monkeypatch.setattr(strangers, "MOST", 3)
-    found = fleet_of(ASK, TRIP, MANY)
+    found = fleet_of(ASK, ASK_LATER, TRIP, MANY)
     found.worker(queues={"warehouse": 4})
     return found
 
@@ -143,3 +144,15 @@ def test_progress_is_that_of_the_branch_whose_command_it_names(
     engine.commit(lambda tx: outside.report(tx, named_update))
     found = [fleet.row(run_id, "asking", branch).message for branch in (0, 1)]
     assert [each or None for each in found] == messages
+
+
+@pytest.mark.parametrize(("parameters", "left_out"), [(1_000, []), (600_000, ["first"])])
+def test_results_have_the_room_that_parameters_leave_in_a_command(
+    fleet: Fleet, parameters: int, left_out: list[str]
+) -> None:
+    worker = fleet.worker("w2", rules={"outside": frozenset({"partner"})})
+    fleet.start("later", {"items": "x" * parameters})
+    fleet.work_off(worker, lambda _: "y" * 400_000)
+    bodies = [body for (body,) in fleet.read(lambda s: s.all("SELECT body FROM outbox"))]
+    (told,) = [parse(body.encode()).payload for body in bodies if '"asking"' in body]
+    assert told["results_left_out"] == left_out

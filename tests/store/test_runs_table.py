@@ -7,7 +7,16 @@ import pytest
 from orchestration.errors import NotFoundError
 from orchestration.ports import Session, Store
 from orchestration.state import RunStatus, StepStatus
-from orchestration.store import artifacts, attempts, events, retention, runs, steps, timers
+from orchestration.store import (
+    artifacts,
+    attempts,
+    events,
+    outcomes,
+    retention,
+    runs,
+    steps,
+    timers,
+)
 from tests.store.rows import MINUTE, NOW, PLAN, add_run, add_step, move_run
 
 R, S = RunStatus, StepStatus
@@ -136,8 +145,24 @@ def test_slots_are_counted_from_the_runs(store: Store) -> None:
         assert runs.slot_holders(session) == ["early", "late"]
         assert runs.pending_of(session, "other") == 1
         assert runs.pending_of(session, "management") == 0
-        assert runs.counts(session) == {"running": 3, "pending": 1}
+        assert runs.counts(session, 10) == {"running": 3, "pending": 1}
         assert runs.status(session, "early") is R.RUNNING
+
+    store.write(operation)
+
+
+def test_of_ended_runs_some_are_counted_and_all_that_live(store: Store) -> None:
+    def operation(session: Session) -> None:
+        for number in range(5):
+            add_run(session, f"done {number}")
+            move_run(session, f"done {number}", R.COMPLETED)
+            add_run(session, f"open {number}")
+        add_run(session, "failed")
+        move_run(session, "failed", R.FAILED, NOW + MINUTE)
+        assert runs.counts(session, 3) == {"completed": 3, "failed": 1, "pending": 5}
+        assert runs.counts(session, 10) == {"completed": 5, "failed": 1, "pending": 5}
+        assert outcomes.newest(session, 10) == {"completed": 5, "failed": 1}
+        assert outcomes.newest(session, 1) == {"failed": 1}
 
     store.write(operation)
 

@@ -13,8 +13,9 @@ from orchestration.plans import Step
 from orchestration.ports import Store
 from orchestration.runtime.sampler import Sampler
 from orchestration.state import RunStatus
+from orchestration.store import runs
 from orchestration.views import curves, failures, graph, lanes, overview, progress, timeline
-from orchestration.views.timeline import WAITS
+from orchestration.views.timeline import WAITS, Timeline
 from tests.clock import FakeClock
 from tests.engine.fleet import HOUR, MINUTE, SECOND, Fleet, app_of, step, workflow
 from tests.shown import block
@@ -31,6 +32,13 @@ def fleet(store: Store, clock: FakeClock) -> Fleet:
     return Fleet(store, clock, APP)
 
 
+def line_of(fleet: Fleet, run_id: str, later: timedelta = timedelta(0)) -> Timeline:
+    """The timeline of a run, as it will be seen after a while."""
+    now = fleet.clock.now() + later
+    found: Timeline = fleet.read(lambda s: timeline.timeline(s, runs.get(s, run_id), now))
+    return found
+
+
 def test_a_timeline_has_a_bar_for_each_wait_and_each_attempt(fleet: Fleet) -> None:
     worker = fleet.worker()
     run_id = fleet.start("job")
@@ -42,9 +50,9 @@ def test_a_timeline_has_a_bar_for_each_wait_and_each_attempt(fleet: Fleet) -> No
     again = worker.take()
     fleet.clock.advance(SECOND)
 
-    found = fleet.read(lambda s: timeline.of_run(s, run_id, fleet.clock.now()))
+    found = line_of(fleet, run_id)
 
-    (lane,) = found.lanes
+    (lane,) = found.tracks
     assert [bar.kind for bar in lane.bars] == [WAITS, "failed", WAITS, "running"]
     assert [bar.attempt for bar in lane.bars] == [0, 1, 0, 2]
     assert lane.bars[1].note == "Oops: it broke"
@@ -55,16 +63,16 @@ def test_a_timeline_has_a_bar_for_each_wait_and_each_attempt(fleet: Fleet) -> No
 
     worker.complete(again)
     fleet.work_off(worker)
-    done = fleet.read(lambda s: timeline.of_run(s, run_id, fleet.clock.now() + HOUR))
+    done = line_of(fleet, run_id, HOUR)
     assert done.end == fleet.run(run_id).ended_at
-    assert [lane.name for lane in done.lanes] == ["first", "second"]
+    assert [lane.name for lane in done.tracks] == ["first", "second"]
 
 
 def test_a_timeline_leaves_out_what_nobody_could_read(fleet: Fleet) -> None:
     fleet.worker()
-    run_id = fleet.start("fan", {"items": list(range(timeline.MOST_LANES + 5))})
-    found = fleet.read(lambda s: timeline.of_run(s, run_id, fleet.clock.now()))
-    assert (len(found.lanes), found.left_out) == (timeline.MOST_LANES, 5)
+    run_id = fleet.start("fan", {"items": list(range(timeline.MOST_TRACKS + 5))})
+    found = line_of(fleet, run_id)
+    assert (len(found.tracks), found.left_out) == (timeline.MOST_TRACKS, 5)
 
 
 def diamond() -> list[Step]:

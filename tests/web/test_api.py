@@ -141,10 +141,18 @@ def test_several_runs_are_changed_after_a_preview(http: Browser) -> None:
     assert preview["count"] == 3
     assert {run["id"] for run in preview["workflows"]} == made
     start(http)
-    stale = http.post(f"{ALL}/bulk/workflows", json={**wish, "preview": False, "count": 3})
+    really = {**wish, "preview": False}
+    unseen = http.post(f"{ALL}/bulk/workflows", json=really)
+    assert unseen.status_code == 422
+    assert "`shown` of a preview" in unseen.json()["detail"]
+    stale = http.post(f"{ALL}/bulk/workflows", json={**really, "shown": preview["shown"]})
     assert stale.status_code == 409
-    done = http.post(f"{ALL}/bulk/workflows", json={**wish, "preview": False, "count": 4}).json()
-    assert (done["count"], done["refused"]) == (4, [])
+    http.post(f"{RUNS}/{made.pop()}/cancel")  # as many as were shown, and not the same ones
+    other = http.post(f"{ALL}/bulk/workflows", json={**really, "shown": preview["shown"]})
+    assert other.status_code == 409
+    seen = http.post(f"{ALL}/bulk/workflows", json=wish).json()["shown"]
+    done = http.post(f"{ALL}/bulk/workflows", json={**really, "shown": seen}).json()
+    assert (done["count"], done["refused"]) == (3, [])
     assert http.post(f"{ALL}/bulk/workflows", json=wish).json()["count"] == 0
     assert http.post(f"{ALL}/bulk/workflows", json={"change": "cancel"}).status_code == 422
 
@@ -169,6 +177,8 @@ def test_nobody_approves_his_own_run(closed: Browser, console: Console) -> None:
     run_id = start(closed, "asking", **alice)
     (waiting,) = closed.get(f"{ALL}/approvals", **bob).json()
     assert (waiting["workflow_id"], waiting["step"]) == (run_id, "asked")
+    assert waiting["own"] is False
+    assert closed.get(f"{ALL}/approvals", **alice).json()[0]["own"] is True
     seen = {"shown": waiting["shown"]}
     own = closed.post(f"{RUNS}/{run_id}/approve", json=seen, **alice)
     assert own.status_code == 403
@@ -297,7 +307,13 @@ def test_dead_letters_are_read_replayed_and_discarded(http: Browser, console: Co
     assert http.post(f"{ALL}/dead-letters/{first}/replay").status_code == 404
     wish = {"change": "discard", "sender": "a"}
     preview = http.post(f"{ALL}/bulk/dead-letters", json=wish).json()
-    done = http.post(f"{ALL}/bulk/dead-letters", json={**wish, "preview": False}).json()
+    really = {**wish, "preview": False}
+    assert http.post(f"{ALL}/bulk/dead-letters", json=really).status_code == 422
+    write(3)
+    stale = http.post(f"{ALL}/bulk/dead-letters", json={**really, "shown": preview["shown"]})
+    assert stale.status_code == 409
+    preview = http.post(f"{ALL}/bulk/dead-letters", json=wish).json()
+    done = http.post(f"{ALL}/bulk/dead-letters", json={**really, "shown": preview["shown"]}).json()
     assert done["count"] == preview["count"] > 0
 
 
@@ -369,4 +385,4 @@ def has_example(found: dict[str, Any], schema: dict[str, Any]) -> bool:
 
 def test_the_store_keeps_no_run_that_was_refused(http: Browser, console: Console) -> None:
     http.post(f"{ALL}/commands", json={"command": "job", "parameters": {"count": 0}})
-    assert console.read(runs.counts) == {}
+    assert console.read(lambda s: runs.counts(s, 10)) == {}

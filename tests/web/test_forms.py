@@ -1,14 +1,16 @@
 """Forms from JSON Schemas: what is filled in comes back as what the model wants."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 from starlette.datastructures import FormData, UploadFile
 
 from actors.parameters import IntegrateRealData, ValidateAlgorithms
-from orchestration.errors import RejectedError
-from orchestration.web.pages.form import fields_of, values_of
+from orchestration import Step, Workflow
+from orchestration.engine.submit import validated
+from orchestration.errors import Fault, RejectedError
+from orchestration.web.pages.form import apart, fields_of, values_of
 from orchestration.web.pages.value import Facts, Items, Table, Text, shown
 
 
@@ -32,6 +34,24 @@ class Model(BaseModel):
 
 
 SCHEMA = Model.model_json_schema()
+
+
+KNOWN = "high, inner, items, low"
+
+
+class Ranged(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    low: int = 0
+    high: int = 1
+    items: list[str] = []
+    inner: Inner = Inner()
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.low > self.high:
+            raise ValueError("low is above high")
+        return self
 
 
 def filled_in(schema: dict[str, Any], values: dict[str, Any] | None = None) -> FormData:
@@ -93,6 +113,58 @@ def test_what_is_no_number_or_no_json_is_named() -> None:
         "ratio: 'half' is not a number",
         "inner: '{' is not JSON",
     ]
+    marked = {f.name: f.problems for f in fields_of(SCHEMA, None, form, raised.value.faults)}
+    assert marked["count"] == ["'many' is not a whole number"]
+    assert marked["needed"] == []
+    assert apart(raised.value, fields_of(SCHEMA)) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"items": ["a", 2]}, {"items": ["item 2: Input should be a valid string"]}),
+        ({"inner": {"x": {}}}, {"inner": ["x: Input should be a valid integer"]}),
+        ({"low": 9, "high": 1}, {"": ["low is above high"]}),
+        ({"odd": 1}, {"": [f"unknown parameter 'odd'; this workflow takes: {KNOWN}"]}),
+    ],
+)  # fmt: skip
+def test_what_a_model_refuses_is_said_once_at_its_field_or_above_all(
+    given: dict[str, Any], said: dict[str, list[str]]
+) -> None:
+    workflow = Workflow("ranged", parameters=Ranged, steps=[Step("a", "b", "c")])
+    with pytest.raises(RejectedError) as raised:
+        validated(workflow, given)
+    fields = fields_of(Ranged.model_json_schema(), faults=raised.value.faults)
+    found = {field.name: list(field.problems) for field in fields if field.problems}
+    above = apart(raised.value, fields)
+    assert (found | ({"": above} if above else {})) == said
+
+
+def test_what_describes_a_field_is_named_by_it() -> None:
+    bad = [Fault(("low",), "is wrong")]
+    told_by = {
+        field.name: field.told_by for field in fields_of(Ranged.model_json_schema(), faults=bad)
+    }
+    assert told_by["low"] == "field-low-hint field-low-problem"
+    assert told_by["high"] == "field-high-hint"
+
+
+@pytest.mark.parametrize(
+    ("bounds", "said"),
+    [
+        ({"ge": 1, "le": 9}, "1 to 9"),
+        ({"gt": 0, "le": 1}, "more than 0, at most 1"),
+        ({"gt": 0, "lt": 1}, "more than 0, less than 1"),
+        ({"ge": 0, "lt": 2**63}, "at least 0"),
+        ({"le": 1e12}, "at most 1,000,000,000,000"),
+        ({"lt": 0.5}, "less than 0.5"),
+        ({}, ""),
+    ],
+)
+def test_a_hint_says_which_bounds_count(bounds: dict[str, Any], said: str) -> None:
+    model = create_model("Bounded", ratio=(Annotated[float, Field(**bounds)], ...))
+    (field,) = fields_of(model.model_json_schema())
+    assert field.hint == "; ".join(filter(None, [said, "required"]))
 
 
 def test_values_are_shown_as_texts_tables_and_facts() -> None:

@@ -150,7 +150,15 @@ def test_a_form_that_is_wrong_says_so_at_the_field_and_starts_nothing(
         answer = sent(pages, page, "/start/job", **{"p.items": items})
         assert answer.status_code == 422
         assert said in answer.text
-        assert 'aria-invalid="true"' in answer.text
+        assert answer.text.count(said) == 1
+        (field,) = [f for _, f in Page(answer.text).elements if f.get("id") == "field-items"]
+        assert field["aria-invalid"] == "true"
+        ids = {f.get("id") for _, f in Page(answer.text).elements}
+        assert field["aria-describedby"].split() == ["field-items-hint", "field-items-problem"]
+        assert ids.issuperset(field["aria-describedby"].split())
+        (summary,) = [f for _, f in Page(answer.text).elements if f.get("id") == "refused"]
+        assert "autofocus" in summary
+        assert 'href="#field-items"' in answer.text
     assert stock.fleet.rows("runs") == before
 
 
@@ -277,7 +285,13 @@ def test_dead_letters_are_discarded_and_replayed(pages: Browser, stock: Stock) -
 def test_schedules_are_added_paused_and_removed(pages: Browser, stock: Stock) -> None:
     url = "/schedules/new/job"
     page = opened(pages, url)
-    assert "number of fields" in sent(pages, page, url, name="daily", cron="never").text
+    for part, wrong in (("cron", "never"), ("timezone", "Mars/Base"), ("name", "x" * 101)):
+        fields = {"name": "daily", "cron": "0 6 * * *", part: wrong}
+        answer = sent(pages, page, url, **fields)
+        assert answer.status_code == 422
+        (field,) = [f for _, f in Page(answer.text).elements if f.get("id") == part]
+        assert field["aria-invalid"] == "true"
+        assert f"{part}-problem" in field["aria-describedby"].split()
     added = sent(pages, page, url, name="daily", cron="0 6 * * *")
     assert added.status_code == 303
     fields = {"name": "daily", "csrf_token": page.forms[url]["csrf_token"]}
@@ -293,6 +307,9 @@ def test_everything_is_stopped_and_released_by_two_buttons(pages: Browser, stock
     assert sent(pages, page, "/emergency/stop", reason="fire").status_code == 303
     assert "Everything is stopped" in pages.get("/", headers=HTML).text
     assert stock.fleet.status(stock.waiting) is R.CANCELLED
+    text = pages.get("/emergency", headers=HTML).text
+    assert "May still act" in text
+    assert f'href="/workflows/{stock.running}"' in text
     assert sent(pages, opened(pages, "/emergency"), "/emergency/release").status_code == 303
     assert "Everything is stopped" not in pages.get("/", headers=HTML).text
 
@@ -365,10 +382,32 @@ def test_nobody_answers_for_his_own_run(browse: Browse, console: Console, verb: 
     assert sent(browser, opened(browser, "/login"), "/login", token=made).status_code == 303
     started = sent(browser, opened(browser, "/start/asking"), "/start/asking")
     url = started.headers["location"].partition("?")[0]
-    own = sent(browser, opened(browser, url), f"{url}/{verb}")
+    page = opened(browser, url)
+    csrf = page.forms["/theme"]["csrf_token"]
+    data = {"step": "asked", "shown": "0" * 64, "csrf_token": csrf}
+    own = browser.post(f"{url}/{verb}", data=data, headers=HTML)
     assert own.status_code == 403
     assert "somebody else must answer" in own.text
     assert "asked" in console.read(lambda s: approvals.everything(s, 1))[0]
+
+
+def test_who_started_a_run_is_told_that_others_answer_and_has_no_button_for_it(
+    browse: Browse, console: Console
+) -> None:
+    seen = {}
+    for name in ("alice", "bob"):
+        seen[name] = browse()
+        made = tokens.add(console.engine, name, Role.APPROVER, By("test"))
+        login = opened(seen[name], "/login")
+        assert sent(seen[name], login, "/login", token=made).status_code == 303
+    started = sent(seen["alice"], opened(seen["alice"], "/start/asking"), "/start/asking")
+    url = started.headers["location"].partition("?")[0]
+    for name, others in (("alice", True), ("bob", False)):
+        for place in (url, "/approvals"):
+            text = seen[name].get(place, headers=HTML).text
+            forms = Page(text).forms
+            assert (f"{url}/approve" in forms, f"{url}/reject" in forms) == (not others,) * 2
+            assert ("somebody else must answer" in text) == others
 
 
 @pytest.mark.parametrize("after", ["//evil.example", "https://evil.example", "/\\evil", "x"])

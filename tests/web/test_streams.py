@@ -20,8 +20,17 @@ from orchestration.ports import Session
 from orchestration.store import events, fractions, steps
 from orchestration.store.events import EventRow
 from orchestration.store.fractions import Pace
+from orchestration.web.broadcast import (
+    BATCH,
+    GAP_S,
+    MOST_WAITING,
+    Broadcast,
+    End,
+    Listener,
+    Lookout,
+    Moved,
+)
 from orchestration.web.console import Console
-from orchestration.web.feed import BATCH, GAP_S, MOST_WAITING, End, Feed, Listener, Reading, Step
 from tests.clock import FakeClock
 from tests.eventually import eventually
 from tests.web.browsing import Browser
@@ -206,10 +215,10 @@ def test_who_does_not_take_what_he_hears_is_dropped() -> None:
 
 
 def test_one_thread_asks_for_all_who_listen_and_ends_with_them(console: Console) -> None:
-    feed = Feed(console.opened.store, console.clock)
+    feed = Broadcast(console.opened.store, console.clock)
 
     def threads() -> list[threading.Thread]:
-        return [each for each in threading.enumerate() if each.name == "feed"]
+        return [each for each in threading.enumerate() if each.name == "broadcast"]
 
     async def listen() -> int:
         with feed.listening(None), feed.listening("a"), feed.listening("b"):
@@ -223,7 +232,7 @@ def test_nothing_is_missed_between_what_is_written_and_what_is_heard(
     console: Console, run_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What happens after a stream has read what was written comes after its thread's first look."""
-    feed, gate = Feed(console.opened.store, console.clock), threading.Event()
+    feed, gate = Broadcast(console.opened.store, console.clock), threading.Event()
     last_id = events.last_id
 
     def late(session: Session) -> int:
@@ -252,7 +261,7 @@ def test_a_look_that_fails_is_made_again_and_misses_nothing(
     console: Console, run_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The store goes away between the events of a look and its paces, and nothing comes after."""
-    feed, paces = Feed(console.opened.store, console.clock), fractions.paces
+    feed, paces = Broadcast(console.opened.store, console.clock), fractions.paces
     failing, failed = threading.Event(), threading.Event()
 
     def sometimes(session: Session) -> dict[str, Pace]:
@@ -281,7 +290,7 @@ def test_a_look_that_fails_is_made_again_and_misses_nothing(
 def test_a_missing_number_is_waited_for_and_then_passed_over(
     console: Console, clock: FakeClock
 ) -> None:
-    store, reading = console.opened.store, Reading(clock)
+    store, reading = console.opened.store, Lookout(clock)
     insert = "INSERT INTO events (id, run_id, at, kind) VALUES (?, 'r', 0, 'test')"
 
     def look() -> list[int]:
@@ -302,12 +311,12 @@ def test_a_missing_number_is_waited_for_and_then_passed_over(
 
 
 def test_many_events_at_once_are_told_in_order(console: Console, clock: FakeClock) -> None:
-    store, reading = console.opened.store, Reading(clock)
+    store, reading = console.opened.store, Lookout(clock)
     store.read(reading.look)
     insert = "INSERT INTO events (run_id, at, kind) VALUES ('r', 0, 'test')"
     store.write(lambda s: [s.run(insert) for _ in range(BATCH * 2 + 1)])
     found = store.read(reading.look)
-    assert not any(isinstance(each, Step) for each in found)
+    assert not any(isinstance(each, Moved) for each in found)
     assert len(found) == BATCH * 2 + 1
 
 
@@ -316,6 +325,6 @@ def row(number: int) -> EventRow:
     return EventRow(number, "r", FakeClock().now(), "test", None, None, None)
 
 
-def is_behind(reading: Reading) -> bool:
+def is_behind(reading: Lookout) -> bool:
     """Whether something may be new though nothing was written."""
     return reading.is_behind

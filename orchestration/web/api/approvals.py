@@ -15,7 +15,7 @@ router = APIRouter(tags=["approvals"])
 WAITING = {
     "workflow_id": RUN, "command": "restock", "step": "shipping", "sender": "http:alice",
     "parameters": {"skus": ["A1"]}, "may_change": "no configuration", "builds_on": {},
-    "until": "2026-02-01T06:30:00.000+00:00", "shown": "9f86d081884c7d65",
+    "until": "2026-02-01T06:30:00.000+00:00", "shown": "9f86d081884c7d65", "own": False,
 }  # fmt: skip
 ANSWERED = {"id": RUN, "status": "pending"}
 UNSEEN = (
@@ -48,10 +48,10 @@ class Rejection(Body):
 
 
 @router.get("/approvals", summary="What waits for a person", responses=answers([WAITING]))
-def list_approvals(console: Desk, _: Viewer, limit: Limit = 50) -> list[dict[str, Any]]:
-    """The longest wait first, each with what an approval builds on."""
-    found = console.read(lambda s: approvals.waiting(s, limit))
-    return list(map(approvals.as_json, found))
+def list_approvals(console: Desk, actor: Viewer, limit: Limit = 50) -> list[dict[str, Any]]:
+    """The longest wait first, with what an approval builds on; `own` runs others must answer."""
+    found, by = console.read(lambda s: approvals.waiting(s, limit)), actor.by()
+    return [{**approvals.as_json(each), "own": by.owns(each.causers)} for each in found]
 
 
 @router.post(

@@ -3,10 +3,9 @@
 from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter
-from pydantic import Field, StrictBool, StrictInt, model_validator
+from pydantic import Field, StrictBool, model_validator
 
-from orchestration.desk import changes
-from orchestration.errors import StateError
+from orchestration.desk import changes, preview
 from orchestration.ports import Session
 from orchestration.state import RunStatus
 from orchestration.store.listings import Filter
@@ -19,6 +18,7 @@ router = APIRouter(prefix="/bulk", tags=["workflows"])
 
 MOST_IDS = 1_000
 MOST_SHOWN = 100
+SHOWN = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 EXAMPLE = {
     "change": "retry", "filter": {"status": ["failed"], "command": "restock"}, "preview": True,
 }  # fmt: skip
@@ -34,7 +34,7 @@ class Meant(Body):
     text: Text = ""
 
 
-class Wish(Body):
+class RunsChange(Body):
     """A change of several runs: `ids` or `filter`, and not both."""
 
     model_config = shown_as(EXAMPLE)
@@ -45,9 +45,12 @@ class Wish(Body):
     preview: Annotated[
         StrictBool, Field(description="Tell what it would touch, and change nothing.")
     ] = True
-    count: Annotated[
-        StrictInt | None,
-        Field(ge=0, description="How many the preview told: if they are others, nothing is done."),
+    shown: Annotated[
+        str | None,
+        Field(
+            max_length=100,
+            description="`shown` of the preview; needed with a filter: no other runs are changed.",
+        ),
     ] = None
     reason: Reason = ""
 
@@ -62,26 +65,33 @@ class Wish(Body):
     "/workflows",
     summary="Cancel, pause, resume or retry several runs",
     responses=answers(
-        {"preview": True, "count": 1, "workflows": [{"id": RUN, "status": "failed"}]}, 404, 409
+        {
+            "preview": True,
+            "count": 1,
+            "shown": SHOWN,
+            "workflows": [{"id": RUN, "status": "failed"}],
+        },
+        *(404, 409, 422),
     ),
 )
-def change_workflows(console: Desk, actor: Operator, wish: Wish) -> dict[str, Any]:
-    """By ids or by a filter; `preview` is true unless it is told otherwise."""
+def change_workflows(console: Desk, actor: Operator, wish: RunsChange) -> dict[str, Any]:
+    """By ids or by a filter; `preview` is true unless it is told otherwise, and gives `shown`."""
     change = changes.CHANGES[wish.change]
     found = console.read(lambda s: meant(s, wish))
     able = [run for run in found if run.status in change.allowed]
+    ids = [run.id for run in able]
+    told: dict[str, Any] = {"preview": wish.preview, "shown": preview.digest(ids)}
     if wish.preview:
         shown = list(map(summary, able[:MOST_SHOWN]))
-        return {"preview": True, "count": len(able), "workflows": shown, "refused": []}
-    if wish.count is not None and wish.count != len(able):
-        raise StateError(f"these are {len(able)} runs now, not {wish.count}: preview it again")
-    ids = [run.id for run in able]
-    outcomes, refused = changes.make_all(console.engine, change, ids, actor.by(wish.reason))
-    told = [str(each) for each in refused]
-    return {"preview": False, "count": len(outcomes), "workflows": outcomes, "refused": told}
+        return {**told, "count": len(able), "workflows": shown, "refused": []}
+    if wish.filter is not None or wish.shown is not None:
+        preview.check(wish.shown, ids)
+    changed, refused = changes.make_all(console.engine, change, ids, actor.by(wish.reason))
+    done = list(map(changes.as_json, changed))
+    return {**told, "count": len(done), "workflows": done, "refused": list(map(str, refused))}
 
 
-def meant(session: Session, wish: Wish) -> list[RunRow]:
+def meant(session: Session, wish: RunsChange) -> list[RunRow]:
     """The runs of a wish."""
     if wish.filter is None:
         return changes.named(session, wish.ids)

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal, Self
 from fastapi import APIRouter
 from pydantic import Field, StrictBool, StrictInt, model_validator
 
-from orchestration.desk import letters
+from orchestration.desk import letters, preview
+from orchestration.desk.letters import Settled
 from orchestration.errors import OrchestrationError
 from orchestration.store import dead_letters
 from orchestration.store.dead_letters import DeadLetterRow
@@ -33,12 +34,13 @@ LETTER = {
     "received_at": "2026-01-31T06:30:00.000+00:00",
 }  # fmt: skip
 MOST_SHOWN = 100
+SHOWN = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 EXAMPLE = {"change": "replay", "reason": "unknown_command", "preview": True}
 Id = Annotated[StrictInt, Field(ge=1, le=2**53)]
 Text = Annotated[str, Field(max_length=200, pattern=NO_CONTROLS)]
 
 
-class Wish(Body):
+class LettersChange(Body):
     """What is to become of several letters: `ids`, or those of a reason or sender."""
 
     model_config = shown_as(EXAMPLE)
@@ -50,6 +52,14 @@ class Wish(Body):
     preview: Annotated[
         StrictBool, Field(description="Tell what it would touch, and change nothing.")
     ] = True
+
+    shown: Annotated[
+        str | None,
+        Field(
+            max_length=100,
+            description="`shown` of the preview; needed with a filter: no others are changed.",
+        ),
+    ] = None
 
     @model_validator(mode="after")
     def _ids_or_filter(self) -> Self:
@@ -102,7 +112,7 @@ def replay_dead_letter(console: Desk, actor: Operator, letter: Number) -> dict[s
 @router.post(
     "/dead-letters/{letter}/discard",
     summary="Forget a message for good",
-    responses=answers({"id": 7, "outcome": "discarded"}, 404),
+    responses=answers({"id": 7, "outcome": "discarded", "died_as": None}, 404),
 )
 def discard_dead_letter(console: Desk, actor: Operator, letter: Number) -> dict[str, Any]:
     """Nothing keeps it afterwards."""
@@ -112,25 +122,31 @@ def discard_dead_letter(console: Desk, actor: Operator, letter: Number) -> dict[
 @router.post(
     "/bulk/dead-letters",
     summary="Replay or discard several messages",
-    responses=answers({"preview": True, "count": 1, "letters": [LETTER]}, 404),
+    responses=answers(
+        {"preview": True, "count": 1, "shown": SHOWN, "letters": [LETTER]}, 404, 409, 422
+    ),
 )
-def change_dead_letters(console: Desk, actor: Operator, wish: Wish) -> dict[str, Any]:
-    """By ids or by a filter; `preview` is true unless it is told otherwise."""
+def change_dead_letters(console: Desk, actor: Operator, wish: LettersChange) -> dict[str, Any]:
+    """By ids or by a filter; `preview` is true unless it is told otherwise, and gives `shown`."""
     rows = console.read(lambda s: letters.wanted(s, wish.ids, wish.reason, wish.sender))
+    numbers = [row.id for row in rows]
+    told: dict[str, Any] = {"preview": wish.preview, "shown": preview.digest(numbers)}
     if wish.preview:
         shown = [as_json(row) for row in rows[:MOST_SHOWN]]
-        return {"preview": True, "count": len(rows), "letters": shown, "refused": []}
-    outcomes, refused = act(console, actor, wish.change, rows)
-    told = [str(each) for each in refused]
-    return {"preview": False, "count": len(outcomes), "letters": outcomes, "refused": told}
+        return {**told, "count": len(rows), "letters": shown, "refused": []}
+    if not wish.ids or wish.shown is not None:
+        preview.check(wish.shown, numbers)
+    settled, refused = act(console, actor, wish.change, rows)
+    done = list(map(letters.as_json, settled))
+    return {**told, "count": len(done), "letters": done, "refused": list(map(str, refused))}
 
 
-Outcomes = tuple[list[dict[str, Any]], list[OrchestrationError]]
+Settlement = tuple[list[Settled], list[OrchestrationError]]
 
 
-def act(console: Console, actor: Actor, change: str, rows: Sequence[DeadLetterRow]) -> Outcomes:
+def act(console: Console, actor: Actor, change: str, rows: Sequence[DeadLetterRow]) -> Settlement:
     """Replay or discard letters."""
-    ways: dict[str, Callable[[], Outcomes]] = {
+    ways: dict[str, Callable[[], Settlement]] = {
         "replay": lambda: letters.replay(
             console.engine, console.app, console.settings, rows, actor.by()
         ),
@@ -148,13 +164,13 @@ def one(console: Console, letter: int) -> list[DeadLetterRow]:
     return console.read(lambda s: letters.wanted(s, [letter], None, None))
 
 
-def only(outcomes: Outcomes) -> dict[str, Any]:
+def only(settlement: Settlement) -> dict[str, Any]:
     """What became of one letter.
 
     Raises:
         OrchestrationError: It was refused.
     """
-    done, refused = outcomes
+    settled, refused = settlement
     if refused:
         raise refused[0]
-    return done[0]
+    return letters.as_json(settled[0])

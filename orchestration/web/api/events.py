@@ -14,9 +14,9 @@ from orchestration.store import events, runs
 from orchestration.store.events import EventRow
 from orchestration.views import error
 from orchestration.views.times import iso
+from orchestration.web.broadcast import Broadcast, End, Item, Listener, Moved
 from orchestration.web.console import Console
 from orchestration.web.described import RunId, told
-from orchestration.web.feed import End, Feed, Item, Listener, Step
 from orchestration.web.limits import Shares
 from orchestration.web.problems import Refusal
 from orchestration.web.who import Actor, Desk, Viewer, caller_of, console_of, door_of
@@ -75,7 +75,9 @@ async def stream_workflow_events(
     over = await run_in_threadpool(is_over, console, workflow_id, begin or 0)
     if over and begin is not None:
         return Response(status_code=204)
-    return streaming(request, actor, Stream(console, feed_of(request), workflow_id, begin or 0))
+    return streaming(
+        request, actor, Stream(console, broadcast_of(request), workflow_id, begin or 0)
+    )
 
 
 @router.get(
@@ -91,7 +93,7 @@ async def stream_events(
     begin = first_of(last, after)
     if begin is None:
         begin = await run_in_threadpool(console.read, events.last_id)
-    return streaming(request, actor, Stream(console, feed_of(request), None, begin))
+    return streaming(request, actor, Stream(console, broadcast_of(request), None, begin))
 
 
 def is_welcome(request: Request) -> bool:
@@ -130,10 +132,10 @@ def streaming(request: Request, actor: Actor, stream: "Stream") -> Response:
     return StreamingResponse(chunks(), media_type=MEDIA_TYPE)
 
 
-def feed_of(request: Request) -> Feed:
-    """The feed of the app that a request came to."""
-    feed: Feed = request.app.state.feed
-    return feed
+def broadcast_of(request: Request) -> Broadcast:
+    """The broadcast of the app that a request came to."""
+    broadcast: Broadcast = request.app.state.broadcast
+    return broadcast
 
 
 def first_of(last: int | None, after: int | None) -> int | None:
@@ -160,14 +162,16 @@ class Stream:
 
     Args:
         console: Where they are.
-        feed: Who tells of new ones.
+        broadcast: Who tells of new ones.
         run_id: The only run; None: all of them.
         last: The event after which it begins.
     """
 
-    def __init__(self, console: Console, feed: Feed, run_id: str | None, last: int) -> None:
+    def __init__(
+        self, console: Console, broadcast: Broadcast, run_id: str | None, last: int
+    ) -> None:
         self._console = console
-        self._feed = feed
+        self._broadcast = broadcast
         self._run_id = run_id
         self._last = last
 
@@ -175,9 +179,9 @@ class Stream:
         """The text of the stream."""
         limits, loop = self._console.limits, asyncio.get_running_loop()
         end = loop.time() + limits.stream_s
-        with self._feed.listening(self._run_id) as listener:
+        with self._broadcast.listening(self._run_id) as listener:
             yield "retry: 1000\n\n"
-            if not await self._in_thread(self._feed.begun):
+            if not await self._in_thread(self._broadcast.begun):
                 return
             async for text in self._written():
                 yield text
@@ -217,7 +221,7 @@ class Stream:
             case EventRow() if item.id > self._last:
                 self._last = item.id
                 return numbered(item)
-            case Step():
+            case Moved():
                 return progress_of(item)
             case _:
                 return ""
@@ -257,10 +261,10 @@ def numbered(row: EventRow) -> str:
     return f"id: {row.id}\ndata: {json.dumps(data)}\n\n"
 
 
-def progress_of(step: Step) -> str:
+def progress_of(moved: Moved) -> str:
     """How far a run is; without a number, as the next one replaces it."""
-    pace = step.pace
-    data = {"workflow_id": step.run_id, "status": pace.status, "progress": pace.progress}
+    pace = moved.pace
+    data = {"workflow_id": moved.run_id, "status": pace.status, "progress": pace.progress}
     return named("progress", data | {"branches": [each._asdict() for each in pace.branches]})
 
 

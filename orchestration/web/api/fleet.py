@@ -4,7 +4,8 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from orchestration.desk import draining, queues
+from orchestration.desk import queues
+from orchestration.desk import workers as desk
 from orchestration.store import agents, alerts
 from orchestration.views import fleet, workers
 from orchestration.web.described import Because, Limit, Name, answers, because_of
@@ -65,7 +66,7 @@ def drain_worker(
 ) -> dict[str, str]:
     """It takes nothing new; its supervisor starts another one in its place."""
     by = actor.by(because_of(because))
-    return {"draining": draining.drain(console.engine, name, by)}
+    return {"draining": desk.drain(console.engine, name, by)}
 
 
 @router.get("/queues", summary="Where messages and steps wait", responses=answers([QUEUE]))

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 from pydantic import Field, StrictBool
 
 from orchestration.clock import new_id
-from orchestration.desk.forks import as_row, made_of
+from orchestration.desk.forks import as_json, make
 from orchestration.engine.fork import Edits, propose
 from orchestration.web.described import RUN, Body, Reason, RunId, answers, shown_as
 from orchestration.web.who import Desk, Operator
@@ -56,7 +56,7 @@ def fork_workflow(
     )
     if wish.preview:
         response.status_code = 200
-        return {**as_row(proposal), "id": None, "forked_from": workflow_id, "status": None}
-    made = made_of(console.engine, proposal, actor.by(wish.reason))
-    response.headers["Location"] = f"/orchestration/workflows/{made['id']}"
-    return made
+        return as_json(proposal)
+    made = make(console.engine, proposal, actor.by(wish.reason))
+    response.headers["Location"] = f"/orchestration/workflows/{made.run_id}"
+    return as_json(proposal, made)

@@ -82,7 +82,7 @@ def list_schedules(console: Desk, _: Viewer) -> list[dict[str, Any]]:
 )
 def add_schedule(console: Desk, actor: Operator, new: NewSchedule) -> dict[str, Any]:
     """Parameters are checked now, and again at each start."""
-    wish = schedules.Wish(**new.model_dump())
+    wish = schedules.Planned(**new.model_dump())
     return as_json(schedules.add(console.engine, console.app, wish, actor.by()))
 
 

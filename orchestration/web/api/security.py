@@ -14,6 +14,7 @@ from orchestration.views.times import iso
 from orchestration.web.api import cursors
 from orchestration.web.described import (
     NO_CONTROLS,
+    RUN,
     Because,
     Body,
     Cursor,
@@ -29,10 +30,15 @@ from orchestration.web.who import Admin, Desk, Operator, Releaser, Viewer
 
 router = APIRouter(tags=["security"])
 
-STOPPED = {"stopped": True, "epoch": 1, "by": "http:alice", "reason": "wrong prices"}
+STOPPED = {
+    "stopped": True, "epoch": 1, "by": "http:alice", "reason": "wrong prices", "acting": [
+        {"workflow_id": RUN, "step": "reserving", "branch": 0, "attempt": 1,
+         "agent": "warehouse_agent", "place": "a:42", "since": "2026-01-31T06:30:00.000+00:00"},
+    ],
+}  # fmt: skip
 DEED = {
     "id": 7, "at": "2026-01-31T06:30:00.000+00:00", "actor": "http:alice: wrong prices",
-    "action": "cancel", "subject": "restock_0123456789ab",
+    "action": "cancel", "subject": RUN,
 }  # fmt: skip
 TOKEN = {"name": "alice", "role": "operator", "created_at": None, "created_by": "root"}
 
@@ -62,7 +68,7 @@ def who_am_i(actor: Viewer) -> dict[str, str]:
 
 @router.get("/emergency", summary="Whether a stop holds", responses=answers(STOPPED))
 def get_emergency(console: Desk, _: Viewer) -> dict[str, Any]:
-    """Why, who has acknowledged it, and who has not."""
+    """Why, what may still act, who has acknowledged it, and who has not."""
     return console.read(emergency.status)
 
 

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from orchestration.desk import draining
+from orchestration.desk import workers
 from orchestration.views import lanes
 from orchestration.web.pages.drawing import spark
 from orchestration.web.pages.visit import Filled, Looking, Operating, text_of
@@ -39,5 +39,5 @@ def resume(visit: Operating, form: Filled) -> Response:
 @router.post("/drain")
 def drain(visit: Operating, form: Filled) -> Response:
     """Let a worker finish what it has, and end."""
-    draining.drain(visit.console.engine, text_of(form, "worker"), visit.who.by())
+    workers.drain(visit.console.engine, text_of(form, "worker"), visit.who.by())
     return visit.go("/agents", "drain")

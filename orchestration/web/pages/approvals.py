@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from orchestration.web.pages import question
+from orchestration.desk import approvals as desk
 from orchestration.web.pages.visit import Looking
 
 router = APIRouter()
@@ -13,5 +13,5 @@ MOST = 50
 @router.get("/approvals")
 def approvals(visit: Looking) -> Response:
     """What waits, the longest wait first, with what it would change."""
-    found = visit.console.read(lambda s: question.everything(s, MOST))
+    found = visit.console.read(lambda s: desk.waiting(s, MOST))
     return visit.page("approvals.html", questions=found, most=MOST)

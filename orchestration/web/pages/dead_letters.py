@@ -56,8 +56,8 @@ def replay(visit: Operating, form: Filled) -> Response:
     if not (rows := meant(visit, form)):
         return visit.go("/dead-letters", "unmarked")
     told, errors = letters.replay(console.engine, console.app, console.settings, rows, by)
-    again = [each for each in told if each["died_as"] is not None]
-    refused = [f"dead letter {each['id']} {each['outcome']}" for each in again]
+    again = [each for each in told if each.died_as is not None]
+    refused = [f"dead letter {each.letter} {each.outcome}" for each in again]
     refused += map(str, errors)
     done = len(told) - len(again)
     return visit.page("letters_done.html", verb="handled again", done=done, refused=refused)

@@ -31,7 +31,7 @@ def retry(visit: Operating, form: Filled) -> Response:
     if group is None:
         raise NotFoundError("nothing of this kind fails any more: /failures shows what does")
     by = visit.who.by(f"every {kind.error} in {kind.step}")
-    outcomes, refused = changes.make_all(visit.console.engine, changes.RETRY, group.runs, by)
+    changed, refused = changes.make_all(visit.console.engine, changes.RETRY, group.runs, by)
     return visit.page(
-        "bulk_done.html", name="retry", done=len(outcomes), refused=list(map(str, refused))
+        "bulk_done.html", name="retry", done=len(changed), refused=list(map(str, refused))
     )

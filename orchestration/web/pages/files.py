@@ -1,6 +1,7 @@
 """The style and the script of the pages: files of this package, each under the name of its content.
 
-A page names them with a digest, so that a browser keeps them until they change.
+A page names them with a digest, so that a browser keeps them until they change. The style is
+written in several files, one a concern, and served as one.
 """
 
 import hashlib
@@ -18,10 +19,18 @@ TYPES = {
     "console.js": "text/javascript",
     "mark.svg": "image/svg+xml",
 }
+STYLES = (
+    "tokens", "ground", "frame", "blocks", "states", "tables", "forms", "drawings", "values",
+    "narrow",
+)  # fmt: skip
 FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+STATIC = resources.files("orchestration.web.pages").joinpath("static")
 CONTENTS = {
-    name: resources.files("orchestration.web.pages").joinpath("static", name).read_bytes()
-    for name in TYPES
+    "console.css": b"\n".join(
+        STATIC.joinpath("styles", f"{each}.css").read_bytes() for each in STYLES
+    ),
+    "console.js": STATIC.joinpath("console.js").read_bytes(),
+    "mark.svg": STATIC.joinpath("mark.svg").read_bytes(),
 }
 DIGESTS = {name: hashlib.sha256(body).hexdigest()[:12] for name, body in CONTENTS.items()}
 

@@ -11,7 +11,7 @@ from orchestration.errors import RejectedError, StateError
 from orchestration.ports import Session
 from orchestration.store import runs
 from orchestration.store.runs import RunRow
-from orchestration.web.pages.form import fields_of, values_of
+from orchestration.web.pages.form import apart, fields_of, values_of
 from orchestration.web.pages.visit import Filled, Operating, Visit, text_of
 
 router = APIRouter(prefix="/workflows")
@@ -36,7 +36,7 @@ def fork(visit: Operating, run_id: str, form: Filled) -> Response:
         edits = Edits(values_of(schema, form), (again,) if again else ())
         proposal = console.read(lambda s: proposed(s, visit, run_id, edits))
     except (RejectedError, StateError) as error:
-        return form_page(visit, run_id, form, getattr(error, "problems", ()) or (str(error),))
+        return form_page(visit, run_id, form, error)
     if text_of(form, "shown") != "yes":
         return form_page(visit, run_id, form, proposal=proposal)
     new = console.engine.fork(proposal, visit.who.by(text_of(form, "reason")))
@@ -59,7 +59,7 @@ def form_page(
     visit: Visit,
     run_id: str,
     filled: Filled | None = None,
-    problems: tuple[str, ...] = (),
+    error: Exception | None = None,
     proposal: Fork | None = None,
 ) -> Response:
     """The form, with what was filled in and what is wrong with it, or what it would do."""
@@ -67,13 +67,14 @@ def form_page(
     workflow = workflow_of(visit.console.app, run.command)
     schema = workflow.parameters.model_json_schema()
     values = json.loads(run.parameters)
+    fields = fields_of(schema, values, filled, getattr(error, "faults", ()))
     return visit.page(
         "fork.html",
-        422 if problems else 200,
+        200 if error is None else 422,
         run=run,
         steps=[step.name for step in workflow.steps],
         again=text_of(filled, "from") if filled is not None else WHOLE,
-        fields=fields_of(schema, values, filled, problems),
-        problems=problems,
+        fields=fields,
+        problems=[] if error is None else apart(error, fields),
         proposal=proposal,
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.datastructures import FormData
 
-from orchestration.errors import RejectedError
+from orchestration.errors import Fault, RejectedError
 
 PREFIX = "p."
 PRESENT = "has."
@@ -24,7 +24,7 @@ class Field:
         value: What stands there at first: a text, or several.
         hint: What its schema says about it.
         optional: Whether it may be left empty, and is null then.
-        problem: Why it was refused.
+        problems: Why it was refused.
     """
 
     name: str
@@ -34,19 +34,29 @@ class Field:
     hint: str
     optional: bool
     attributes: Mapping[str, str]
-    problem: str = ""
+    problems: Sequence[str] = ()
 
     @property
     def key(self) -> str:
         """Its name in the form."""
         return PREFIX + self.name
 
+    @property
+    def id(self) -> str:
+        """Its name in the page."""
+        return f"field-{self.name}"
+
+    @property
+    def told_by(self) -> str:
+        """What in the page describes it: its hint, and why it was refused."""
+        return f"{self.id}-hint {self.id}-problem" if self.problems else f"{self.id}-hint"
+
 
 def fields_of(
     schema: Mapping[str, Any],
     values: Mapping[str, Any] | None = None,
     filled: FormData | None = None,
-    problems: Sequence[str] = (),
+    faults: Sequence[Fault] = (),
 ) -> list[Field]:
     """The fields of a form.
 
@@ -54,7 +64,7 @@ def fields_of(
         schema: Of the parameters.
         values: What they are now; else their defaults.
         filled: What was filled in before, and refused.
-        problems: Why: one line each, that begins with a parameter's name.
+        faults: Why.
     """
     required = schema.get("required", ())
     found = []
@@ -68,13 +78,28 @@ def fields_of(
                 kind=kind,
                 value=shown if kind in {"choices", "lines"} or not isinstance(shown, list) else "",
                 options=options_of(kind, part, schema),
-                hint=hint_of(given, part, is_needed=name in required and not optional),
+                hint=hint_of(kind, given, part, is_needed=name in required and not optional),
                 optional=optional,
                 attributes=attributes_of(kind, part, is_needed=name in required),
-                problem=next((p for p in problems if p.startswith((f"{name}:", f"{name}."))), ""),
+                problems=[told(each) for each in faults if each.path[:1] == (name,)],
             )
         )
     return found
+
+
+def told(fault: Fault) -> str:
+    """What is wrong with a field, said beside it: neither its name nor what stands there."""
+    places = [f"item {each + 1}" if isinstance(each, int) else each for each in fault.path[1:]]
+    return f"{', '.join(places)}: {fault.text}" if places else fault.text
+
+
+def apart(error: Exception, fields: Sequence[Field]) -> list[str]:
+    """What is wrong with a form as a whole, and said above it: all that no field says."""
+    faults = error.faults if isinstance(error, RejectedError) else ()
+    if not faults:
+        return [str(error)]
+    names = {field.name for field in fields}
+    return [each.text for each in faults if not each.path or each.path[0] not in names]
 
 
 def resolved(part: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -119,23 +144,45 @@ def options_of(kind: str, part: Mapping[str, Any], schema: Mapping[str, Any]) ->
     return [str(each) for each in part.get("enum", ())]
 
 
-def hint_of(given: Mapping[str, Any], part: Mapping[str, Any], *, is_needed: bool) -> str:
+def hint_of(
+    kind: str, given: Mapping[str, Any], part: Mapping[str, Any], *, is_needed: bool
+) -> str:
     """What is known about a field, in one line."""
     notes = [str(part["description"])] if "description" in part else []
-    low = part.get("minimum", part.get("exclusiveMinimum"))
-    high = part.get("maximum", part.get("exclusiveMaximum"))
-    high = None if high is not None and high > LARGEST_TOLD else high
-    if low is not None and high is not None:
-        notes.append(f"{low:g} to {high:g}")
-    elif low is not None:
-        notes.append(f"{'at least' if 'minimum' in part else 'more than'} {low:g}")
-    elif high is not None:
-        notes.append(f"{'at most' if 'maximum' in part else 'less than'} {high:g}")
-    if "pattern" in part:
+    notes += filter(None, [bounds_of(part)])
+    if "pattern" in part and not notes:
         notes.append(f"matches {part['pattern']}")
-    if "default" in given:
-        notes.append(f"default {json.dumps(given['default'], ensure_ascii=False)}")
+    if given.get("default") is not None:
+        notes.append(f"default {in_words(kind, given['default'])}")
     return "; ".join([*notes, *(["required"] if is_needed else [])])
+
+
+def bounds_of(part: Mapping[str, Any]) -> str:
+    """Between which values a number is, or how many items a list has, in words."""
+    low, high = part.get("minimum"), part.get("maximum")
+    above, below = part.get("exclusiveMinimum"), part.get("exclusiveMaximum")
+    if low is not None and high is not None and high <= LARGEST_TOLD:
+        return f"{low:,.15g} to {high:,.15g}"
+    words = {"at least": low, "more than": above, "at most": high, "less than": below}
+    found = [
+        f"{word} {bound:,.15g}"
+        for word, bound in words.items()
+        if bound is not None and bound <= LARGEST_TOLD
+    ]
+    if part.get("maxItems") is not None:
+        found.append(f"at most {part['maxItems']:,}")
+    return ", ".join(found)
+
+
+def in_words(kind: str, value: Any) -> str:
+    """A value as people write it."""
+    match as_text(kind, value):
+        case list() as texts:
+            return ", ".join(texts) or "none"
+        case text if kind == "check":
+            return "yes" if text else "no"
+        case text:
+            return text or "empty"
 
 
 def attributes_of(kind: str, part: Mapping[str, Any], *, is_needed: bool) -> dict[str, str]:
@@ -174,7 +221,7 @@ def values_of(schema: Mapping[str, Any], filled: FormData) -> dict[str, Any]:
     Raises:
         RejectedError: A number is none, or JSON is none.
     """
-    values, problems = {}, []
+    values, faults = {}, []
     for field in fields_of(schema):
         texts = [str(each) for each in filled.getlist(field.key)]
         if not texts and PRESENT + field.name not in filled:
@@ -183,14 +230,14 @@ def values_of(schema: Mapping[str, Any], filled: FormData) -> dict[str, Any]:
             value = read(field, texts)
         except ValueError:
             what = TITLES.get(number_type(schema, field.name), "JSON")
-            problems.append(f"{field.name}: {texts[0]!r} is not {what}")
+            faults.append(Fault((field.name,), f"{texts[0]!r} is not {what}"))
             continue
         if value is not None:
             values[field.name] = value
         elif field.optional:
             values[field.name] = None
-    if problems:
-        raise RejectedError("; ".join(problems), problems)
+    if faults:
+        raise RejectedError("; ".join(map(str, faults)), faults=faults)
     return values
 
 

@@ -3,12 +3,12 @@
 from fastapi import APIRouter, Response
 
 from orchestration.desk import schedules as desk
-from orchestration.desk.schedules import Wish
+from orchestration.desk.schedules import Planned
 from orchestration.engine.submit import workflow_of
-from orchestration.errors import RejectedError
+from orchestration.errors import RejectedError, ScheduleError
 from orchestration.runtime.schedule import OVERLAPS
 from orchestration.store import schedules as rows
-from orchestration.web.pages.form import fields_of, values_of
+from orchestration.web.pages.form import apart, fields_of, values_of
 from orchestration.web.pages.visit import Filled, Looking, Operating, Visit, text_of
 
 router = APIRouter(prefix="/schedules")
@@ -33,7 +33,7 @@ def add(visit: Operating, command: str, form: Filled) -> Response:
     workflow = workflow_of(visit.console.app, command)
     schema = workflow.parameters.model_json_schema()
     try:
-        wish = Wish(
+        wish = Planned(
             name=text_of(form, "name"),
             command=command,
             cron=text_of(form, "cron"),
@@ -43,7 +43,7 @@ def add(visit: Operating, command: str, form: Filled) -> Response:
         )
         desk.add(visit.console.engine, visit.console.app, wish, visit.who.by())
     except RejectedError as error:
-        return form_page(visit, command, form, tuple(error.problems) or (str(error),))
+        return form_page(visit, command, form, error)
     return visit.go("/schedules", "add_schedule")
 
 
@@ -64,19 +64,22 @@ def change(visit: Operating, verb: str, form: Filled) -> Response:
 
 
 def form_page(
-    visit: Visit, command: str, filled: Filled | None = None, problems: tuple[str, ...] = ()
+    visit: Visit, command: str, filled: Filled | None = None, error: Exception | None = None
 ) -> Response:
     """The form, with what was filled in and what is wrong with it."""
     workflow = workflow_of(visit.console.app, command)
     schema = workflow.parameters.model_json_schema()
     names = ("name", "cron", "timezone", "overlap")
     kept = {name: text_of(filled, name) if filled is not None else "" for name in names}
+    fields = fields_of(schema, filled=filled, faults=getattr(error, "faults", ()))
+    part = error.part if isinstance(error, ScheduleError) else ""
     return visit.page(
         "schedule.html",
-        422 if problems else 200,
+        200 if error is None else 422,
         workflow=workflow,
-        fields=fields_of(schema, filled=filled, problems=problems),
-        problems=problems,
+        fields=fields,
+        own={name: str(error) if name == part else "" for name in names},
+        problems=[] if error is None or part else apart(error, fields),
         kept=kept,
         overlaps=OVERLAPS,
     )

@@ -6,8 +6,8 @@ from orchestration.clock import new_id
 from orchestration.desk.starting import command_of
 from orchestration.engine.submit import workflow_of
 from orchestration.errors import OverloadedError, RejectedError
-from orchestration.web.pages.form import fields_of, values_of
-from orchestration.web.pages.visit import Filled, Looking, Operating, text_of
+from orchestration.web.pages.form import apart, fields_of, values_of
+from orchestration.web.pages.visit import Filled, Looking, Operating, Visit, text_of
 
 router = APIRouter(prefix="/start")
 
@@ -23,18 +23,7 @@ def commands(visit: Looking) -> Response:
 @router.get("/{name}")
 def fill_in(visit: Operating, name: str) -> Response:
     """The form of a command, with its defaults."""
-    workflow = workflow_of(visit.console.app, name)
-    schema = workflow.parameters.model_json_schema()
-    return visit.page(
-        "start.html",
-        workflow=workflow,
-        about=schema.get("description", ""),
-        fields=fields_of(schema),
-        problems=(),
-        priorities=PRIORITIES,
-        priority=str(workflow.priority),
-        key=new_id(),
-    )
+    return form_page(visit, name)
 
 
 @router.post("/{name}")
@@ -50,16 +39,26 @@ def start(visit: Operating, name: str, form: Filled) -> Response:
         command = command_of(console.app, name, values, sender, key or None, rank)
         run_id = console.engine.submit(command)
     except (RejectedError, OverloadedError) as error:
-        problems = getattr(error, "problems", ()) or (str(error),)
-        return visit.page(
-            "start.html",
-            422,
-            workflow=workflow,
-            about=schema.get("description", ""),
-            fields=fields_of(schema, filled=form, problems=problems),
-            problems=problems,
-            priorities=PRIORITIES,
-            priority=priority,
-            key=new_id(),
-        )
+        return form_page(visit, name, form, error)
     return visit.go(f"/workflows/{run_id}", "start")
+
+
+def form_page(
+    visit: Visit, name: str, filled: Filled | None = None, error: Exception | None = None
+) -> Response:
+    """The form, with what was filled in and what is wrong with it."""
+    workflow = workflow_of(visit.console.app, name)
+    schema = workflow.parameters.model_json_schema()
+    fields = fields_of(schema, filled=filled, faults=getattr(error, "faults", ()))
+    chosen = "" if filled is None else text_of(filled, "priority")
+    return visit.page(
+        "start.html",
+        200 if error is None else 422,
+        workflow=workflow,
+        about=schema.get("description", ""),
+        fields=fields,
+        problems=[] if error is None else apart(error, fields),
+        priorities=PRIORITIES,
+        priority=chosen or str(workflow.priority),
+        key=new_id(),
+    )

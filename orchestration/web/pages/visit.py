@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.datastructures import FormData
 
+from orchestration.desk.approvals import Question
 from orchestration.desk.tokens import RELEASES, Role
 from orchestration.ports import Session
 from orchestration.store import approvals, control, stops
@@ -38,6 +39,7 @@ WORDS = (
     "count",
     "iso",
     "moment",
+    "parsed",
     "percent",
     "plural",
     "pretty",
@@ -66,6 +68,10 @@ class Visit:
     def may(self, role: str) -> bool:
         """Whether whoever asks may do what needs a role: nobody sees a button that is none."""
         return self.actor is not None and self.actor.role.covers(Role(role))
+
+    def owns(self, asked: Question) -> bool:
+        """Whether a run that waits is his who asks: then somebody else must answer."""
+        return self.actor is not None and self.actor.by().owns(asked.causers)
 
     @property
     def may_release(self) -> bool:

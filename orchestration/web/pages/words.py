@@ -23,6 +23,11 @@ def moment(at: datetime | None) -> str:
     return "never" if at is None else f"{at:%Y-%m-%d %H:%M:%S}"
 
 
+def parsed(text: str) -> datetime:
+    """The moment that a program was told."""
+    return datetime.fromisoformat(text)
+
+
 def iso(at: datetime) -> str:
     """A moment for programs."""
     return at.isoformat(timespec="milliseconds")

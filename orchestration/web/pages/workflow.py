@@ -7,8 +7,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
+from orchestration.desk import approvals
+from orchestration.desk.approvals import Question
 from orchestration.desk.changes import CHANGES, PAUSABLE, RETRYABLE
 from orchestration.desk.explaining import explain
+from orchestration.plans import UNDO
 from orchestration.ports import Session
 from orchestration.state import ENDED
 from orchestration.store import artifacts, events, runs
@@ -20,9 +23,7 @@ from orchestration.views.graph import Graph
 from orchestration.views.progress import Picture
 from orchestration.views.timeline import Timeline
 from orchestration.web.console import Console
-from orchestration.web.pages import question
 from orchestration.web.pages.drawing import marks
-from orchestration.web.pages.question import Question
 from orchestration.web.pages.visit import (
     Approving,
     Filled,
@@ -54,7 +55,7 @@ class Shown:
     @property
     def undone(self) -> bool:
         """Whether something was undone: then only a fork can go on."""
-        return any(lane.step.startswith("undo.") for lane in self.timeline.lanes)
+        return any(track.step.startswith(UNDO) for track in self.timeline.tracks)
 
 
 @router.get("/{run_id}")
@@ -159,7 +160,7 @@ def look(session: Session, visit: Visit, run_id: str) -> Shown:
         picture=picture,
         timeline=timeline.timeline(session, run, visit.now),
         graph=graph.graph(run.plan.steps, picture.steps),
-        questions=question.of_run(session, run),
+        questions=approvals.of_run(session, run),
         results=results,
         charts=[chart for chart in charts if chart is not None],
         events=events.newest(session, MOST_EVENTS, run_id),

@@ -1,14 +1,12 @@
 """`/workflows`: all runs, by filters that stand in the address; what is done to many at once."""
 
-import hashlib
-from collections.abc import Sequence
 from datetime import timedelta
 
 from fastapi import APIRouter, Response
 
-from orchestration.desk import changes
+from orchestration.desk import changes, preview
 from orchestration.desk.changes import CHANGES, Change
-from orchestration.errors import RejectedError, StateError
+from orchestration.errors import RejectedError
 from orchestration.ports import Session
 from orchestration.state import RunStatus
 from orchestration.store import listings
@@ -77,7 +75,7 @@ def bulk(visit: Operating, form: Filled) -> Response:
         ids=ids,
         query="" if ids else visit.request.url.query,
         total=len(found),
-        shown=digest(found),
+        shown=preview.digest(run.id for run in found),
     )
 
 
@@ -86,13 +84,12 @@ def apply(visit: Operating, form: Filled) -> Response:
     """Do to many runs what was shown and confirmed; what has changed meanwhile is told."""
     change = change_named(text_of(form, "verb"))
     found = chosen(visit, texts_of(form, "id"), change)
-    if text_of(form, "shown") != digest(found):
-        raise StateError(f"these are {len(found)} runs now, and others were shown: look again")
-    by = visit.who.by(text_of(form, "reason"))
     ids = [run.id for run in found]
-    outcomes, refused = changes.make_all(visit.console.engine, change, ids, by)
+    preview.check(text_of(form, "shown"), ids)
+    by = visit.who.by(text_of(form, "reason"))
+    changed, refused = changes.make_all(visit.console.engine, change, ids, by)
     return visit.page(
-        "bulk_done.html", name=change.name, done=len(outcomes), refused=list(map(str, refused))
+        "bulk_done.html", name=change.name, done=len(changed), refused=list(map(str, refused))
     )
 
 
@@ -117,11 +114,6 @@ def chosen(visit: Visit, ids: list[str], change: Change) -> list[RunRow]:
         return [run for run in named if run.status in change.allowed]
 
     return visit.console.read(look)
-
-
-def digest(found: Sequence[RunRow]) -> str:
-    """By which it is known again that these runs were shown, in whatever order."""
-    return hashlib.sha256("\n".join(sorted(run.id for run in found)).encode()).hexdigest()
 
 
 def filter_of(visit: Visit) -> Filter:

@@ -71,13 +71,13 @@ function exchange(old, next) {
   const fields = all("input:not([type=checkbox]), textarea", old);
   if (fields.some((each) => each === document.activeElement || each.value !== each.defaultValue)) return;
   const focused = old.contains(document.activeElement) && keyOf(document.activeElement);
-  const selected = find("tr[aria-selected=true] a", old)?.getAttribute("href");
+  const selected = find("tr[aria-current=true] a", old)?.getAttribute("href");
   const open = all("details[open][id]", old).map((each) => each.id);
   shown.set(old, next.innerHTML);
   old.replaceChildren(...next.childNodes);
   for (const id of open) document.getElementById(id)?.setAttribute("open", "");
   const row = selected && find(`a[href="${CSS.escape(selected)}"]`, old)?.closest("tr");
-  if (row) row.setAttribute("aria-selected", "true");
+  if (row) row.setAttribute("aria-current", "true");
   if (focused) all("a, button, summary, input, select", old).find((each) => keyOf(each) === focused)?.focus({ preventScroll: true });
 }
 
@@ -98,21 +98,28 @@ function follow() {
   if (run) followRun(run);
 }
 
-// One run: its events arrive as they happen
+// One run: its events arrive as they happen, as long as the page is seen. A browser has but a few
+// connections to one place for all of its tabs, so a page that nobody sees holds none.
 
 function followRun(run) {
-  const last = document.body.dataset.last || 0;
-  const path = `/orchestration/workflows/${encodeURIComponent(run)}/events?after=${last}`;
-  const stream = new EventSource(path);
+  const path = `/orchestration/workflows/${encodeURIComponent(run)}/events`;
+  let last = document.body.dataset.last || 0;
+  let stream = null;
   let timer = 0;
   const soon = () => { timer = timer || setTimeout(() => { timer = 0; refresh(); }, 250); };
-  stream.addEventListener("progress", (message) => showProgress(JSON.parse(message.data)));
-  stream.addEventListener("message", soon);
-  stream.addEventListener("end", () => { delete document.body.dataset.run; stream.close(); soon(); });
-  const ticking = setInterval(() => {
-    if (document.body.dataset.run) soon();
-    else { clearInterval(ticking); stream.close(); }
-  }, 5000);
+  const rest = () => { stream?.close(); stream = null; };
+  const listen = () => {
+    if (document.hidden || (stream && stream.readyState !== EventSource.CLOSED)) return;
+    stream = new EventSource(`${path}?after=${last}`);
+    stream.addEventListener("progress", (message) => showProgress(JSON.parse(message.data)));
+    stream.addEventListener("message", (message) => { last = message.lastEventId || last; soon(); });
+    stream.addEventListener("end", () => { clearInterval(ticking); stop(); soon(); });
+  };
+  const turn = () => { if (document.hidden) rest(); else { listen(); soon(); } };
+  const ticking = setInterval(turn, 5000);
+  const stop = () => { document.removeEventListener("visibilitychange", turn); rest(); };
+  document.addEventListener("visibilitychange", turn);
+  listen();
 }
 
 function showProgress(told) {
@@ -126,14 +133,36 @@ function showProgress(told) {
     const said = find(`[data-said="${CSS.escape(key)}"]`);
     if (said) said.textContent = step.message ? `${Math.round(step.fraction * 100)} % · ${step.message}` : "";
   }
-  document.body.dataset.told = String(Date.now());
 }
 
-// Keys: search, the views, rows
+// Keys: search, the views, rows; whoever types by voice or by chance can have none of them
 
 const VIEWS = { o: "/", w: "/workflows", n: "/start", f: "/failures", p: "/approvals", a: "/agents",
   q: "/queues", d: "/dead-letters", s: "/schedules", c: "/configuration", l: "/audit" };
+const KEYS = "orchestration.keys";
 let leading = 0;
+let silent = false;
+
+function kept() {
+  // a browser may keep nothing for pages
+  try { return localStorage.getItem(KEYS); } catch { return null; }
+}
+
+function useKeys(on) {
+  silent = !on;
+  find("[data-keys-on]").checked = on;
+  try {
+    if (on) localStorage.removeItem(KEYS); else localStorage.setItem(KEYS, "off");
+  } catch {
+    // for this page only, then
+  }
+}
+
+function offerKeys() {
+  useKeys(kept() !== "off");
+  const button = find("[data-keys]");
+  if (button) button.hidden = false;
+}
 
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -142,6 +171,7 @@ function onKey(event) {
     return;
   }
   if (event.key === "Escape") { for (const each of all("details.ask[open]")) each.open = false; return; }
+  if (silent) return;
   if (leading && Date.now() - leading < 1500 && VIEWS[event.key]) { location.href = VIEWS[event.key]; return; }
   leading = event.key === "g" ? Date.now() : 0;
   const act = { "/": search, "?": help, j: () => move(1), k: () => move(-1), t: theme, x: mark }[event.key];
@@ -158,13 +188,14 @@ function rows() { return all("tr[data-row]"); }
 function move(by) {
   const known = rows();
   if (!known.length) return;
-  const at = known.findIndex((row) => row.getAttribute("aria-selected") === "true");
+  const at = known.findIndex((row) => row.ariaCurrent === "true");
   const next = known[Math.min(Math.max(at + by, 0), known.length - 1)];
-  for (const row of known) row.setAttribute("aria-selected", String(row === next));
+  for (const row of known) row.removeAttribute("aria-current");
+  next.setAttribute("aria-current", "true");
   find("a", next)?.focus();
   next.scrollIntoView({ block: "nearest" });
 }
-function mark() { find("tr[aria-selected=true] input[type=checkbox]")?.click(); }
+function mark() { find("tr[aria-current=true] input[type=checkbox]")?.click(); }
 
 // Small things
 
@@ -174,6 +205,7 @@ function onClick(event) {
     navigator.clipboard?.writeText(button.dataset.copy);
     button.textContent = "copied";
   }
+  if (event.target.closest("[data-keys]")) help();
   const closing = event.target.closest("[data-close]");
   if (closing) closing.closest("dialog").close();
   for (const each of all("details.ask[open]")) if (!each.contains(event.target)) each.open = false;
@@ -183,12 +215,14 @@ function onChange(event) {
   if (event.target.matches("[data-all]")) {
     for (const box of all("input[type=checkbox][name=id]")) box.checked = event.target.checked;
   }
+  if (event.target.matches("[data-keys-on]")) useKeys(event.target.checked);
   if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
 }
 
 document.addEventListener("keydown", onKey);
 document.addEventListener("click", onClick);
 document.addEventListener("change", onChange);
+offerKeys();
 tellTimes();
 setInterval(tellTimes, 1000);
 follow();

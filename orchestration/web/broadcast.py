@@ -29,7 +29,7 @@ START_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Moved:
     """How far one run is now."""
 
     run_id: str
@@ -41,7 +41,7 @@ class End:
     """Nothing more comes: the process ends, or the listener was too slow."""
 
 
-Item = EventRow | Step | End
+Item = EventRow | Moved | End
 
 
 @dataclass(eq=False)
@@ -56,7 +56,7 @@ class Listener:
     items: asyncio.Queue[Item] = field(default_factory=lambda: asyncio.Queue(MOST_WAITING))
     dropped: bool = False
 
-    def hear(self, item: EventRow | Step) -> None:
+    def hear(self, item: EventRow | Moved) -> None:
         """Take what happened, if it is of interest; or be dropped."""
         if self.dropped or self.run_id not in (None, item.run_id):
             return
@@ -80,7 +80,7 @@ class Listener:
         self.items.put_nowait(End())
 
 
-class Feed:
+class Broadcast:
     """Tells listeners what happens.
 
     Args:
@@ -94,7 +94,7 @@ class Feed:
         self._lock = threading.Lock()
         self._listeners: set[Listener] = set()
         self._thread: threading.Thread | None = None
-        self._reading = Reading(clock)
+        self._lookout = Lookout(clock)
         self._begun = threading.Event()
         self._closed = False
 
@@ -108,13 +108,13 @@ class Feed:
                 listener.end()
             elif self._thread is None:
                 self._begun.clear()
-                self._reading = Reading(self._clock)
+                self._lookout = Lookout(self._clock)
                 self._thread = threading.Thread(
-                    target=self._serve, args=[loop], name="feed", daemon=True
+                    target=self._serve, args=[loop], name="broadcast", daemon=True
                 )
                 self._thread.start()
-        for each in self._reading.paces.items():
-            listener.hear(Step(*each))
+        for each in self._lookout.paces.items():
+            listener.hear(Moved(*each))
         try:
             yield listener
         finally:
@@ -135,7 +135,7 @@ class Feed:
 
     def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
         """Look until nobody listens any more, or the process ends."""
-        reading, changes, wake = self._reading, Changes(self._store), threading.Event()
+        lookout, changes, wake = self._lookout, Changes(self._store), threading.Event()
         failed = False
         while True:
             with self._lock:
@@ -143,9 +143,9 @@ class Feed:
                     self._thread = None
                     break
             try:
-                if changes.seen() or reading.is_behind or failed:
+                if changes.seen() or lookout.is_behind or failed:
                     failed = True
-                    found = self._store.read(reading.look)
+                    found = self._store.read(lookout.look)
                     failed = False
                     self._begun.set()
                     if found:
@@ -156,7 +156,7 @@ class Feed:
         if self._closed and not loop.is_closed():
             loop.call_soon_threadsafe(self._end_all)
 
-    def _tell(self, found: Sequence[EventRow | Step]) -> None:
+    def _tell(self, found: Sequence[EventRow | Moved]) -> None:
         for listener in list(self._listeners):
             for item in found:
                 listener.hear(item)
@@ -166,7 +166,7 @@ class Feed:
             listener.end()
 
 
-class Reading:
+class Lookout:
     """What is new since the last look.
 
     Numbers are given before a commit: where the store has several writers, a smaller one can come
@@ -191,17 +191,17 @@ class Reading:
         """Whether there may be something new though nothing was written since."""
         return self._missing_since is not None
 
-    def look(self, session: Session) -> list[EventRow | Step]:
+    def look(self, session: Session) -> list[EventRow | Moved]:
         """New events in order, then the runs that are further than before."""
         last = events.last_id(session) if self._last is None else self._last
-        found: list[EventRow | Step] = []
+        found: list[EventRow | Moved] = []
         while batch := self._ripe(events.after(session, last, BATCH), last):
             found += batch
             last = batch[-1].id
         before, paces = self.paces, fractions.paces(session)
         self._last, self.paces = last, paces  # only now: a look that fails is made again, whole
         moved = (each for each in self.paces.items() if before.get(each[0]) != each[1])
-        return found + [Step(run_id, pace) for run_id, pace in moved]
+        return found + [Moved(run_id, pace) for run_id, pace in moved]
 
     def _ripe(self, rows: Sequence[EventRow], last: int) -> Sequence[EventRow]:
         """The rows after `last` before the first number that is missing, while it is waited for."""

@@ -1,4 +1,6 @@
-"""Workers that are to go in good order."""
+"""What people ask of a worker, on whichever machine it is."""
+
+from collections.abc import Callable
 
 from orchestration.engine import Engine, membership
 from orchestration.engine.by import By
@@ -19,14 +21,34 @@ def drain(engine: Engine, name: str, by: By) -> str:
     Raises:
         NotFoundError: There is no such worker, or there are several.
     """
+    return ask(engine, name, by, "drain_worker", membership.drain)
 
-    def write(tx: Transaction) -> str:
+
+def ask_stacks(engine: Engine, name: str, by: By) -> str:
+    """Let a worker write where its threads stand, with its next beat; tells its whole id.
+
+    Raises:
+        NotFoundError: There is no such worker, or there are several.
+    """
+    return ask(engine, name, by, "ask_stacks", lambda tx, id_: workers.ask_stacks(tx.session, id_))
+
+
+def ask(
+    engine: Engine, name: str, by: By, action: str, write: Callable[[Transaction, str], object]
+) -> str:
+    """Write a wish for a worker, and who has it; tells the worker's whole id.
+
+    Raises:
+        NotFoundError: There is no such worker, or there are several.
+    """
+
+    def operation(tx: Transaction) -> str:
         worker = meant(tx.session, name)
-        membership.drain(tx, worker)
-        audit.add(tx.session, tx.now, str(by), "drain_worker", worker)
+        write(tx, worker)
+        audit.add(tx.session, tx.now, str(by), action, worker)
         return worker
 
-    return engine.commit(write)
+    return engine.commit(operation)
 
 
 def meant(session: Session, name: str) -> str:
