@@ -1,6 +1,7 @@
 """A workflow run as somebody holds it, wherever it is."""
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -15,7 +16,7 @@ from orchestration.store.events import EventRow
 NEAR_S, FAR_S = 0.05, 0.25
 
 
-class Handle:
+class Handle(ABC):
     """One workflow run.
 
     Attributes:
@@ -27,37 +28,37 @@ class Handle:
     def __init__(self, workflow_id: str) -> None:
         self.workflow_id = workflow_id
 
+    @abstractmethod
     def status(self) -> dict[str, Any]:
         """The run with its steps, attempts and events.
 
         Raises:
             NotFoundError: There is no such run.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def phase(self) -> RunStatus:
         """Where the run is, in one word.
 
         Raises:
             NotFoundError: There is no such run.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def final(self) -> dict[str, Any]:
         """How the run ended: status, result and error messages."""
-        raise NotImplementedError
 
+    @abstractmethod
     def cancel(self, reason: str = "") -> RunStatus:
         """End the run; what it has done and can undo is undone.
 
         Raises:
             StateError: It has ended.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def events(self) -> Iterator[EventRow]:
         """What happens to the run, from its beginning to its end."""
-        raise NotImplementedError
 
     def result(self, timeout: float | None = None) -> Any:
         """Wait for the end, and return the result.

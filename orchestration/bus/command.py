@@ -21,6 +21,7 @@ from orchestration.messages import AGENT_NAME, Envelope
 log = logging.getLogger("rabbitmq_orchestration")
 
 Tell = Callable[["Command", float, str], None]
+Place = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,3 +145,8 @@ async def called(handler: Handler, command: Command) -> Any:
         return await handler(command, command.parameters)
     found = await asyncio.to_thread(handler, command, command.parameters)
     return await found if inspect.isawaitable(found) else found
+
+
+def place_of(command: Command) -> Place:
+    """What tells a command from others that are worked on."""
+    return command.sender, command.id

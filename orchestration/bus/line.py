@@ -246,7 +246,7 @@ def unroutable(routing_key: str) -> UnroutableError:
         return UnroutableError(
             to,
             "no orchestrator has run on this vhost yet, so nobody would get the command: start one"
-            " (`dramatiq actors`), then send it again",
+            " (`dramatiq MODULE`, with the module of your app), then send it again",
         )
     return UnroutableError(
         to,

@@ -56,7 +56,7 @@ class Link:
         self._users += 1
         try:
             await self._tried.wait()
-        except BaseException:
+        except asyncio.CancelledError:
             await self.leave()
             raise
         if self._failure is not None:

@@ -157,8 +157,8 @@ class Publisher:
                 self._serve_connection()
             except (AMQPError, OSError, ConfigurationError) as error:
                 log.warning("publisher: %s", error)
-            except Exception:
-                log.exception("publisher: trying again")
+            except Exception:  # the thread's outermost frame
+                log.exception("publisher: a bug: trying again by a new connection")
             self._stopping.wait(PAUSE_S)
 
     def _serve_connection(self) -> None:

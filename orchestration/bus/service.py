@@ -3,71 +3,36 @@
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 
-from orchestration.bus.command import Command, Handler, called, command_of, text
-from orchestration.bus.letters import Letter
+from orchestration.bus.answers import Answers
+from orchestration.bus.command import (
+    Command,
+    Handler,
+    Place,
+    called,
+    command_of,
+    place_of,
+    text,
+)
 from orchestration.bus.line import Incoming
 from orchestration.bus.memory import Memory, body_of, used_before, writable
-from orchestration.clock import new_id
-from orchestration.errors import BrokerError, MalformedMessageError, RejectedError
+from orchestration.bus.mouth import Mouth, lenient
+from orchestration.bus.notes import Notes
+from orchestration.errors import MalformedMessageError, RejectedError
 from orchestration.logs import about
-from orchestration.messages import (
-    ORCHESTRATORS,
-    STOP_KEY,
-    Envelope,
-    MessagePriority,
-    MessageType,
-    parse,
-)
+from orchestration.messages import Envelope, MessageType, parse
 
 log = logging.getLogger("rabbitmq_orchestration")
 
 Listener = Callable[[Envelope], Any]
-Place = tuple[str, str]
 
 MOST_AT_ONCE = 16
-PROGRESS_EVERY_S = 0.1
 ENDING_S = 10.0
 BUILT_IN = ("cancel", "health_check", "emergency_stop")
-
-
-class Mouth(Protocol):
-    """How an agent speaks."""
-
-    name: str
-
-    async def send_message(
-        self,
-        recipient: str,
-        message_type: str | MessageType,
-        payload: Mapping[str, Any],
-        correlation_id: str | None = None,
-        priority: int = MessagePriority.NORMAL,
-    ) -> str:
-        """Send one message."""
-        ...
-
-    async def send_letters(self, letters: Sequence[Letter]) -> None:
-        """Send several messages as one."""
-        ...
-
-    async def send_heartbeat(
-        self,
-        status: str = "running",
-        metrics: Mapping[str, Any] | None = None,
-        capabilities: list[str] | None = None,
-    ) -> str:
-        """Say that it lives."""
-        ...
-
-    async def bind(self) -> None:
-        """See that what is meant for the agent reaches its queue."""
-        ...
 
 
 @dataclass(slots=True)
@@ -101,8 +66,9 @@ class Service:
         self._room = asyncio.Semaphore(MOST_AT_ONCE)
         self._jobs: dict[Place, _Job] = {}
         self._memory = Memory()
-        self._notes: dict[Place, tuple[Command, float, str]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._notes = Notes(bus, self._jobs, self._begin)
+        self._answers = Answers(bus)
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -160,16 +126,16 @@ class Service:
         What is built in is done each time: its ids begin again where the store is another one.
         It is acknowledged before the work: whoever asked decides whether it is tried again.
         """
-        command = command_of(envelope, self._note)
+        command = command_of(envelope, self._notes.take)
         if command.name in BUILT_IN:
             incoming.ack()
-            await self._respond(envelope, command, await self._work(command, self._obey))
+            await self._answers.give(envelope, command, await self._work(command, self._obey))
             return
         key, body = (envelope.sender, envelope.id), body_of(command)
         async with self._room:
             incoming.ack()
             if self._memory.differs(key, body):
-                await self._respond(envelope, command, used_before(command))
+                await self._answers.give(envelope, command, used_before(command))
                 return
             if self._memory.is_open(key):
                 log.info("%s: it works on %s already", self._bus.name, command.id)
@@ -180,9 +146,8 @@ class Service:
                 answer = writable(await self._work(command, self._handle))
                 # Before it is sent: who has heard it may ask again before the broker confirms it.
                 self._memory.end(key, body, answer)
-        if (note := self._notes.pop(place_of(command), None)) is not None:
-            await self._tell_progress(*note)
-        self._memory.end(key, body, await self._respond(envelope, command, answer))
+        await self._notes.tell(place_of(command))
+        self._memory.end(key, body, await self._answers.give(envelope, command, answer))
 
     async def _work(
         self, command: Command, act: Callable[[_Job], Awaitable[Any]]
@@ -246,97 +211,8 @@ class Service:
             return {"status": "failed", "error": f"{type(error).__name__}: {error}"}
         return {"status": "completed", "result": result, **job.command.configuration.answer()}
 
-    async def _respond(
-        self, envelope: Envelope, command: Command, answer: dict[str, Any]
-    ) -> dict[str, Any]:
-        """Send an answer; where it cannot be sent, one that says so. What was sent."""
-        same = {
-            "command_id": text(envelope.payload, "command_id") or command.id,
-            "command": command.name,
-            "workflow_id": command.workflow_id,
-        }
-        answer_on = answer_on_of(envelope, command)
-        with lenient(self._bus.name):
-            try:
-                if answer_on and await self._overtakes(command, {**same, **answer}, answer_on):
-                    return answer
-                await self._respond_with(command, {**same, **answer})
-            except RejectedError as error:
-                answer = {"status": "failed", "error": f"the result cannot be sent: {error}"}
-                await self._respond_with(command, {**same, **answer})
-        return answer
-
-    async def _respond_with(self, command: Command, payload: dict[str, Any]) -> None:
-        kind, priority = MessageType.RESPONSE, MessagePriority.HIGH
-        await self._bus.send_message(command.sender, kind, payload, command.id, priority)
-
-    async def _overtakes(self, command: Command, payload: dict[str, Any], key: str) -> bool:
-        """Answer on a key of its own, before all that others say; False if that is not allowed."""
-        letter = Letter(
-            recipient=command.sender,
-            message_type=MessageType.RESPONSE,
-            payload=payload,
-            message_id=new_id(),
-            correlation_id=command.id,
-            priority=MessagePriority.CRITICAL,
-            key=key,
-        )
-        try:
-            await self._bus.send_letters([letter])
-        except BrokerError as error:
-            log.warning("%s: answering on the usual key: %s", self._bus.name, error)
-            return False
-        return True
-
-    def _note(self, command: Command, fraction: float, message: str) -> None:
-        self._loop.call_soon_threadsafe(self._keep_note, command, fraction, message)
-
-    def _keep_note(self, command: Command, fraction: float, message: str) -> None:
-        """Tell progress, but of several reports in a short time the last one only."""
-        place = place_of(command)
-        if command.workflow_id is None or place not in self._jobs:
-            return
-        if place not in self._notes:
-            self._loop.call_later(PROGRESS_EVERY_S, self._send_note, place)
-        self._notes[place] = (command, fraction, message)
-
-    def _send_note(self, place: Place) -> None:
-        if (note := self._notes.pop(place, None)) is not None:
-            self._begin(self._tell_progress(*note))
-
-    async def _tell_progress(self, command: Command, fraction: float, message: str) -> None:
-        payload = {
-            "workflow_id": command.workflow_id,
-            "step": command.step,
-            "progress": fraction,
-            "message": message,
-        }
-        with lenient(self._bus.name):
-            kind = MessageType.STATUS_UPDATE
-            await self._bus.send_message(command.sender, kind, payload, command.id)
-
     def _begin(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def answer_on_of(envelope: Envelope, command: Command) -> str | None:
-    """The key on which an acknowledgement overtakes; None: there is none, or none for us."""
-    asked = envelope.payload.get("answer_on") == STOP_KEY and command.sender in ORCHESTRATORS
-    return STOP_KEY if asked and command.name == "emergency_stop" else None
-
-
-def place_of(command: Command) -> Place:
-    """What tells a command from others that are worked on."""
-    return command.sender, command.id
-
-
-@contextmanager
-def lenient(agent: str) -> Iterator[None]:
-    """Log what the broker refused, and go on: the next message may be another matter."""
-    try:
-        yield
-    except BrokerError as error:
-        log.warning("%s: %s", agent, error)

@@ -26,7 +26,7 @@ def serve(*, web: bool) -> None:
     found = settings.load()
     if found.broker_url is not None:
         raise ConfigurationError(
-            f"a broker is configured ({found.transport}): there `dramatiq actors` and"
+            f"a broker is configured ({found.transport}): there `dramatiq {found.app}` and"
             " `python scheduler.py` serve the fleet; unset RABBITMQ_URL, CLOUDAMQP_URL and"
             " RABBITMQ_HOST to serve it in this one process"
         )

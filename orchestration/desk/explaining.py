@@ -23,7 +23,7 @@ def explain(opened: Opened, settled: Settings, run_id: str) -> Blocker:
     now = SystemClock().now()
     slots = settled.max_concurrent_workflows
     found = opened.store.read(lambda s: facts.load(s, opened.locks, run_id, slots, now))
-    found = replace(found, writer=opened.store.writer_for(HELD_UP_S))
+    found = replace(found, writer=opened.store.writer_for(HELD_UP_S), app=settled.app)
     blocker, address = why.why(found), address_in(settled)
     if address is None or blocker.kind not in why.NEEDS_BROKER:
         return blocker

@@ -81,4 +81,4 @@ def _server(
 ) -> list[Finding]:
     if address is None:
         return [ok("broker", "none is configured: everything runs embedded")]
-    return server.examine(address, found.rabbitmq_management_url, store, fix=fix)
+    return server.examine(address, found, store, fix=fix)

@@ -23,12 +23,13 @@ def arguments(vhost: str, refusal: str | None) -> Finding:
     return problem(check, f"another client declared it differently: {refusal}", cure)
 
 
-def depth(before: QueueState, after: QueueState) -> Finding:
+def depth(before: QueueState, after: QueueState, app: str) -> Finding:
     """Whether the queue is consumed as fast as it fills.
 
     Args:
         before: At the beginning of the examination.
         after: A second or more later.
+        app: The module whose workers would consume it.
     """
     check, count = "queue depth", after.depth
     if count >= NEARLY_FULL * LIMIT:
@@ -36,7 +37,7 @@ def depth(before: QueueState, after: QueueState) -> Finding:
         return problem(check, what, "start more workers, or slow down those who send")
     if count and not after.consumers:
         what = f"{count} messages wait and nobody consumes; after 5 minutes they are dropped"
-        return problem(check, what, "start a worker: `dramatiq actors`")
+        return problem(check, what, f"start a worker: `dramatiq {app}`")
     if count > max(before.depth, MOST_AT_EASE):
         what = f"it grows: {before.depth} messages, then {count}"
         return warning(check, what, "start more workers, or slow down those who send")

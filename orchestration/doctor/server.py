@@ -17,6 +17,7 @@ from orchestration.doctor.dead_lettering import Administration
 from orchestration.doctor.finding import Finding, ok, problem
 from orchestration.errors import BrokerError, UnreachableError
 from orchestration.runtime.look import looking
+from orchestration.settings import Settings
 
 T = TypeVar("T")
 
@@ -25,26 +26,31 @@ RESOLUTION = timedelta(seconds=1)
 BETWEEN_LOOKS_S = 1.0
 
 
-def examine(
-    address: Address, management: str | None, store: str | None, *, fix: bool
-) -> list[Finding]:
+def examine(address: Address, found: Settings, store: str | None, *, fix: bool) -> list[Finding]:
     """Everything that is to be said of RabbitMQ.
 
     Args:
         address: Where it is.
-        management: Where its management API is; None: at the usual port of its host.
+        found: Where its management API is, and whose workers consume.
         store: The name of our store; None: it has none.
         fix: Whether to cure what can be cured without harm.
     """
     name = f"orchestrate doctor {new_id()}"
     try:
         with looking(address, name) as inspection:
-            ways, clock = ways_to(address, management, name)
-            found = [ok("broker", f"{address.place} can be used"), *clock]
-            found += _queue(inspection, address.vhost, ways, fix=fix)
+            ways, clock = ways_to(address, found.rabbitmq_management_url, name)
+            said = [ok("broker", f"{address.place} can be used"), *clock]
+            before, looked_at = inspection.queue(), time.monotonic()
+            if before is None:
+                what = f"{topology.QUEUE} is not there yet: the first worker declares it"
+                said.append(ok("queue", what))
+            else:
+                said += _arguments(inspection, address.vhost, ways, fix=fix)
+                time.sleep(max(0.0, looked_at + BETWEEN_LOOKS_S - time.monotonic()))
+                said.append(queue.depth(before, inspection.queue() or before, found.app))
             if store is not None:
-                found.append(_one_store(inspection, store))
-            return [*found, _policy(address.vhost, ways, fix=fix)]
+                said.append(_one_store(inspection, store))
+            return [*said, _policy(address.vhost, ways, fix=fix)]
     except UnreachableError as error:
         what = f"{address.place} cannot be used ({error.problem})"
         return [problem("broker", what, error.cure, unreachable=True)]
@@ -75,24 +81,15 @@ def ways_to(
     return [management, *others], clocks.skew(readings)
 
 
-def _queue(
+def _arguments(
     inspection: Inspection, vhost: str, ways: Sequence[Administration], *, fix: bool
 ) -> list[Finding]:
-    before, looked_at = inspection.queue(), time.monotonic()
-    if before is None:
-        return [ok("queue", f"{topology.QUEUE} is not there yet: the first worker declares it")]
     refusal = inspection.inequivalence()
     bound = first(ways, lambda way: way.bindings())
     if fix and refusal is None and bound is not None and not bound.issuperset(topology.BINDINGS):
         inspection.declare()
         bound = first(ways, lambda way: way.bindings())
-    time.sleep(max(0.0, looked_at + BETWEEN_LOOKS_S - time.monotonic()))
-    after = inspection.queue() or before
-    return [
-        queue.arguments(vhost, refusal),
-        queue.depth(before, after),
-        queue.bindings(bound),
-    ]
+    return [queue.arguments(vhost, refusal), queue.bindings(bound)]
 
 
 def _one_store(inspection: Inspection, store: str) -> Finding:

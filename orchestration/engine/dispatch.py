@@ -6,7 +6,7 @@ from orchestration.engine.advance import advance
 from orchestration.engine.room import FIRST_RESEND, LONGEST_RESEND, live_offers, look, room_in
 from orchestration.engine.transaction import Transaction
 from orchestration.ports import Dispatch
-from orchestration.store import runs, steps
+from orchestration.store import line, queues, runs, steps
 from orchestration.store.steps import StepRow
 
 BATCH = 64
@@ -24,17 +24,17 @@ def settle_queues(tx: Transaction) -> None:
 def admit(tx: Transaction) -> None:
     """Start pending runs: those that need no slot, and as many others as slots are free."""
     tx.slot_freed = False
-    line = runs.line(tx.session)
-    if line.is_empty:
+    seen = line.look(tx.session)
+    if seen.is_empty:
         return
     scope = tx.rules.scope
-    for run_id in runs.next_pending(tx.session, BATCH, needs_slot=False, scope=scope):
+    for run_id in line.next_pending(tx.session, BATCH, needs_slot=False, scope=scope):
         run = runs.load(tx.session, run_id)
-        if not line.stopped or run.system:
+        if not seen.stopped or run.system:
             advance(tx, run, facts.Admitted())
-    while not line.stopped and (free := tx.rules.slots - runs.slots_taken(tx.session)) > 0:
+    while not seen.stopped and (free := tx.rules.slots - line.slots_taken(tx.session)) > 0:
         wanted = min(free, BATCH)
-        batch = runs.next_pending(tx.session, wanted, needs_slot=True, scope=scope)
+        batch = line.next_pending(tx.session, wanted, needs_slot=True, scope=scope)
         for run_id in batch:
             advance(tx, run_id, facts.Admitted())
         if len(batch) < wanted:
@@ -45,7 +45,7 @@ def admit(tx: Transaction) -> None:
 def send_ready(tx: Transaction, queue: str) -> None:
     """Send the first ready branches of a queue, as far as there is room."""
     scope = tx.rules.scope
-    if not tx.rules.sends or not steps.is_any_ready(tx.session, queue):
+    if not tx.rules.sends or not queues.is_any_ready(tx.session, queue):
         return
     found = look(tx, queue)
     room = room_in(tx, queue, found)

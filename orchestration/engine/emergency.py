@@ -22,6 +22,7 @@ from orchestration.store import (
     configuration,
     control,
     events,
+    queues,
     runs,
     steps,
     stops,
@@ -109,7 +110,7 @@ def release(tx: Transaction, by: By) -> int:
     audit.add(tx.session, tx.now, str(by), "emergency_release", "fleet")
     events.add(tx.session, "", tx.now, "emergency.released", detail=str(by))
     tx.slot_freed = True
-    tx.queues.update(steps.ready_queues(tx.session))
+    tx.queues.update(queues.ready(tx.session))
     return stops.epoch(tx.session)
 
 

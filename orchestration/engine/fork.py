@@ -18,6 +18,7 @@ from orchestration.engine.submit import Command, prepare, submit
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import RejectedError, StateError
 from orchestration.ports import Session
+from orchestration.state import Run
 from orchestration.store import audit, events, forks, runs
 
 
@@ -71,20 +72,12 @@ def propose(
         StateError: It has not ended, it was an emergency stop, or nothing would run again.
         RejectedError: The parameters or a step's name are wrong.
     """
-    old, row = runs.load(session, run_id), runs.get(session, run_id)
-    if not old.status.ended:
-        raise StateError(
-            f"{run_id} is {old.status}: only a run that has ended is forked;"
-            f" `orchestrate workflows cancel {run_id}` ends it"
-        )
+    old, row = ended(session, run_id), runs.get(session, run_id)
     before = json.loads(row.parameters)
     given = {**before, **edits.parameters}
     command = prepare(app, row.command, given, sender=sender, run_hex=run_hex)
-    if command.stops:
-        raise StateError(f"{run_id} was an emergency stop: `orchestrate run {row.command}` for one")
     check(run_id, command, edits.again)
-    after = json.loads(command.parameters)
-    edited = differing(before, after)
+    edited = differing(before, json.loads(command.parameters))
     found = reuse(old, command.plan, edits.again, edited)
     if not found.again:
         raise StateError(
@@ -100,17 +93,37 @@ def propose(
     )
 
 
+def ended(session: Session, run_id: str) -> Run:
+    """A run that can be forked.
+
+    Raises:
+        NotFoundError: There is no such run.
+        StateError: It has not ended.
+    """
+    run = runs.load(session, run_id)
+    if not run.status.ended:
+        raise StateError(
+            f"{run_id} is {run.status}: only a run that has ended is forked;"
+            f" `orchestrate workflows cancel {run_id}` ends it"
+        )
+    return run
+
+
 def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
     """The parameters that are not what they were, by name."""
     return tuple(sorted(n for n in after if n not in before or before[n] != after[n]))
 
 
 def check(run_id: str, command: Command, again: tuple[str, ...]) -> None:
-    """Refuse steps that the workflow does not have.
+    """Refuse what is no workflow to go on with, and steps that it does not have.
 
     Raises:
-        RejectedError: There is one.
+        StateError: It was an emergency stop.
+        RejectedError: There is such a step.
     """
+    if command.stops:
+        stop = command.plan.name
+        raise StateError(f"{run_id} was an emergency stop: `orchestrate run {stop}` for one")
     for name in again:
         if name not in command.plan.step:
             known = ", ".join(command.plan.step)

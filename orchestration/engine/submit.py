@@ -22,7 +22,7 @@ from orchestration.errors import (
     UnknownCommandError,
 )
 from orchestration.plans import Plan
-from orchestration.store import commands, events, runs, traces
+from orchestration.store import commands, events, line, runs, traces
 from orchestration.store.commands import Seen
 from orchestration.traces import Trace, tracer
 
@@ -120,7 +120,7 @@ def validated(workflow: Workflow, parameters: Mapping[str, Any]) -> str:
         faults = [fault(each, workflow) for each in error.errors(include_url=False)]
         told = "; ".join(map(str, faults))
         raise RejectedError(f"{workflow.name}: {told}", faults=faults) from None
-    except Exception as error:  # noqa: BLE001 - a model runs somebody's code, on anybody's input
+    except Exception as error:  # noqa: BLE001 - outermost frame of somebody's model
         problem = traceback.format_exception_only(error)[-1].strip()
         raise RejectedError(f"{workflow.name}: its parameters are of no use: {problem}") from None
 
@@ -171,19 +171,40 @@ def submit(tx: Transaction, command: Command) -> str:
         StoppedError: An emergency stop holds.
         OverloadedError: The sender has too many pending runs.
     """
-    if command.key is not None:
-        seen = commands.find(tx.session, command.sender, command.key)
-        if seen is not None and seen.digest != command.digest:
-            key = commands.shown(command.key)
-            raise DuplicateCommandError(
-                f"{command.sender} used the key {key!r} for another command:"
-                " send a new command under a new key"
-            )
-        if seen is not None:
-            return seen.run_id
+    if (known := run_of(tx, command)) is not None:
+        return known
     if not command.system:
         emergency.check(tx, f"{command.plan.name} cannot be started")
         check_room(tx, command.sender)
+    write(tx, command)
+    events.add(tx.session, command.run_id, tx.now, "run.pending")
+    if command.stops:
+        reason = json.loads(command.parameters).get("reason") or command.run_id
+        emergency.stop(tx, By(command.sender, str(reason)))
+    tx.slot_freed = True
+    return command.run_id
+
+
+def run_of(tx: Transaction, command: Command) -> str | None:
+    """The run that a command got when it was seen before; None: it was not.
+
+    Raises:
+        DuplicateCommandError: The key was used for another command.
+    """
+    if command.key is None:
+        return None
+    seen = commands.find(tx.session, command.sender, command.key)
+    if seen is not None and seen.digest != command.digest:
+        key = commands.shown(command.key)
+        raise DuplicateCommandError(
+            f"{command.sender} used the key {key!r} for another command:"
+            " send a new command under a new key"
+        )
+    return None if seen is None else seen.run_id
+
+
+def write(tx: Transaction, command: Command) -> None:
+    """Write the run of a command, its trace, and what makes the command known again."""
     new = runs.NewRun(
         id=command.run_id,
         plan=command.plan,
@@ -202,12 +223,6 @@ def submit(tx: Transaction, command: Command) -> str:
     if command.key is not None:
         seen = Seen(command.digest, command.run_id)
         commands.remember(tx.session, command.sender, command.key, seen, tx.now)
-    events.add(tx.session, command.run_id, tx.now, "run.pending")
-    if command.stops:
-        reason = json.loads(command.parameters).get("reason") or command.run_id
-        emergency.stop(tx, By(command.sender, str(reason)))
-    tx.slot_freed = True
-    return command.run_id
 
 
 def check_room(tx: Transaction, sender: str) -> None:
@@ -218,7 +233,7 @@ def check_room(tx: Transaction, sender: str) -> None:
     """
     if tx.allowance.spend(sender, tx.now):
         return
-    pending = runs.pending_of(tx.session, sender)
+    pending = line.pending_of(tx.session, sender)
     if pending >= tx.rules.most_pending:
         raise OverloadedError(sender, pending, RETRY_AFTER_S)
     tx.allowance.grant(sender, tx.rules.most_pending - pending, tx.now)

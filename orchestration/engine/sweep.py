@@ -138,7 +138,7 @@ def take_over(tx: Transaction, worker: WorkerRow, *, dead: bool) -> int:
         work = partial(move_on, tx, row, worker, dead=dead)
         tx.contain(row.run_id, work, f"take-over of {row.key}")
     if dead and (settled := attempts.settle_all(tx.session, worker.id, tx.rules.scope)):
-        tx.queues.update(steps.ready_queues(tx.session))  # what acted may have filled a limit
+        tx.queues.update(queues.ready(tx.session))  # what acted may have filled a limit
         for run_id in settled:
             tx.contain(run_id, partial(nudge, tx, run_id), f"settling of {run_id}")
     if dead and (tx.rules.scope is None or holds_nothing(tx, worker.id)):
@@ -177,7 +177,7 @@ def refill(tx: Transaction) -> None:
     """See whether a run or a step could go that nobody let go: a safety net."""
     standby.end_with_runs(tx)
     tx.slot_freed = True
-    tx.queues.update(steps.ready_queues(tx.session))
+    tx.queues.update(queues.ready(tx.session))
 
 
 def forget(tx: Transaction, age: timedelta, keep: int) -> int:

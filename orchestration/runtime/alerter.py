@@ -1,15 +1,14 @@
 """The alerter: one elected thread that tells people what stands in the table `alerts`."""
 
 import logging
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol
 
 from orchestration.engine import Engine, Transaction
-from orchestration.errors import StoreError
 from orchestration.ports import Locks
 from orchestration.runtime.election import Election
+from orchestration.runtime.rounds import Rounds
 from orchestration.store import alerts
 from orchestration.store.alerts import AlertRow
 
@@ -77,35 +76,26 @@ class Alerter:
         self._level = level
         self._period_s = period.total_seconds()
         self._next_look = engine.clock.monotonic() + self._period_s
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="alerter", daemon=True)
+        self._rounds = Rounds(ELECTED, self._serve, lambda: self._rounds.stopping.wait(TICK_S))
 
     def start(self) -> None:
         """Begin to tell, once elected."""
-        self._thread.start()
+        self._rounds.start()
 
     def stop(self) -> None:
         """Tell what came up last, and end."""
-        self._stopping.set()
-        self._thread.join()
+        self._rounds.stop()
+        self._rounds.once()
         self._election.resign()
 
     def _serve(self) -> None:
-        going = True
-        while going:
-            going = not self._stopping.wait(TICK_S)
-            try:
-                if self._election.won():
-                    self.tick()
-            except StoreError as error:
-                log.warning("alerter: the store is away, trying again: %s", error)
-            except Exception:
-                log.exception("a bug: what was to be told is told again")
+        if self._election.won():
+            self.tick()
 
     def tick(self) -> None:
         """Look, if it is time for that, and tell what is due."""
         now = self._engine.clock.monotonic()
-        if now >= self._next_look and not self._stopping.is_set():
+        if now >= self._next_look and not self._rounds.stopping.is_set():
             self._next_look = now + self._period_s
             self._look()
         at = self._engine.clock.now()

@@ -8,7 +8,7 @@ from orchestration.engine.transaction import Transaction
 from orchestration.ports import Session
 from orchestration.runtime.look import rabbitmq_status
 from orchestration.state import RunStatus
-from orchestration.store import runs, steps
+from orchestration.store import queues, runs
 from orchestration.store.alerts import AlertKind
 
 PENDING = "pending workflows"
@@ -42,7 +42,7 @@ class Backlog:
 
 def waiting(session: Session) -> dict[str, int]:
     """How many steps wait for each agent, and how many runs for a slot."""
-    found = {name: counts["ready"] for name, counts in steps.queues(session).items()}
+    found = {name: counts["ready"] for name, counts in queues.counts(session).items()}
     return found | {PENDING: runs.live_counts(session).get(RunStatus.PENDING, 0)}
 
 

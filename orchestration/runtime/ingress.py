@@ -8,7 +8,6 @@ nothing large can fill.
 """
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -30,6 +29,7 @@ from orchestration.ports import Locks
 from orchestration.runtime.door import LONGEST_KEY, Delivery, Door, Operation
 from orchestration.runtime.election import Election
 from orchestration.runtime.meter import Meter
+from orchestration.runtime.rounds import Rounds
 from orchestration.settings import Settings
 from orchestration.store import counters
 from orchestration.traces import HEADER
@@ -79,7 +79,6 @@ class Ingress:
         self._door = Door(app, settings)
         self._connect = connect
         self._claim = claim
-        self._stopping = threading.Event()
         self._deliveries: list[Delivery] = []
         self._beats: dict[str, Beat] = {}
         self._unacknowledged = 0
@@ -88,38 +87,32 @@ class Ingress:
         self._commit_due = 0.0
         name = "control" if queues == URGENT else "ingress"
         self._election = Election(locks, f"{name}-0", f"{name}-1")
-        self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
+        self._rounds = Rounds(name, self._serve, lambda: self._stopping.wait(PAUSE_S))
+        self._stopping = self._rounds.stopping
 
     @property
     def is_dead(self) -> bool:
         """Whether its thread has ended though nobody has asked it to."""
-        began = self._thread.ident is not None
-        return began and not self._thread.is_alive() and not self._stopping.is_set()
+        return self._rounds.is_dead
 
     def start(self) -> None:
         """Begin to consume, once elected."""
-        self._thread.start()
+        self._rounds.start()
 
     def stop(self) -> None:
         """End; what is not acknowledged comes again, to somebody else."""
-        self._stopping.set()
-        self._thread.join()
+        self._rounds.stop()
         self._election.resign()
 
     def _serve(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                if self._election.won():
-                    self._consume()
-            except NO_CONNECTION as error:
-                log.warning("ingress: no connection to RabbitMQ, trying again: %s", error)
-            except OtherStoreError as error:
-                log.error("ingress: %s", error)  # noqa: TRY400 - the keeper ends this process
-            except StoreError as error:
-                log.warning("ingress: the store is away, trying again: %s", error)
-            except Exception:  # the thread's outermost frame
-                log.exception("ingress: starting again after an error that nobody thought of")
-            self._stopping.wait(PAUSE_S)
+        """Consume for as long as we are elected, and the connection lasts."""
+        try:
+            if self._election.won():
+                self._consume()
+        except NO_CONNECTION as error:
+            log.warning("ingress: no connection to RabbitMQ, trying again: %s", error)
+        except OtherStoreError as error:
+            log.error("ingress: %s", error)  # noqa: TRY400 - the keeper ends this process
 
     def _consume(self) -> None:
         self._deliveries.clear()

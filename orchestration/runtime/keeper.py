@@ -4,7 +4,6 @@ import logging
 import math
 import os
 import signal
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -15,6 +14,7 @@ from orchestration.engine import Engine
 from orchestration.errors import StoreError
 from orchestration.runtime import stacks
 from orchestration.runtime.frame import Frame
+from orchestration.runtime.rounds import Rounds
 from orchestration.runtime.sweeper import Sweeper
 from orchestration.store import migrate, steps, stops, workers
 from orchestration.store.workers import NewWorker
@@ -57,24 +57,22 @@ class Keeper:
         self._worker = worker
         self._heartbeat_s = heartbeat.total_seconds()
         self._watch = watch
-        self._stopping = threading.Event()
         self._process = psutil.Process()
         self._next: dict[str, float] = {}
         self._reason: str | None = None
         self._ending_since = math.inf
         self._epoch = 0
         self._is_asked_to_go = False
-        self._thread = threading.Thread(target=self._serve, name="keeper", daemon=True)
+        self._rounds = Rounds("keeper", self._serve, lambda: self._rounds.stopping.wait(TICK_S))
 
     def start(self) -> None:
         """Begin to beat."""
         self._process.cpu_percent()
-        self._thread.start()
+        self._rounds.start()
 
     def stop(self) -> None:
-        """Write the last progress, and end."""
-        self._stopping.set()
-        self._thread.join()
+        """Beat no more."""
+        self._rounds.stop()
 
     @property
     def reason(self) -> str | None:
@@ -82,14 +80,11 @@ class Keeper:
         return self._reason
 
     def _serve(self) -> None:
-        while not self._stopping.wait(TICK_S):
-            try:
-                self.tick()
-            except StoreError as error:
-                log.warning("the store is away: %s", error)
-                self._end_without_store()
-            except Exception:
-                log.exception("a bug: this beat is lost, the next one is due")
+        try:
+            self.tick()
+        except StoreError:
+            self._end_without_store()
+            raise
 
     def tick(self) -> None:
         """Do what is due, and nothing else."""
@@ -113,8 +108,10 @@ class Keeper:
             return
         if self._engine.store.read(migrate.is_beyond):
             self._end("the store was migrated by a newer release")
-        elif reason := self._watch() or self._drained():
+        elif reason := self._watch():
             self._end(reason)
+        elif self._is_drained():
+            self._end("it was drained", logging.INFO)
         self._frame.beaten_at = self._engine.clock.monotonic()
         self._tell_stacks()
         claimed = self._frame.claimed()
@@ -122,14 +119,14 @@ class Keeper:
         owned = {(row.key, row.attempt) for row in mine}
         self._frame.cancel([held for held in claimed if held not in owned])
 
-    def _drained(self) -> str | None:
-        """Why this process must end: a person wanted it to go, and it has finished what it had."""
+    def _is_drained(self) -> bool:
+        """Whether a person wants this process to go, and it has finished what it had."""
         if not self._is_asked_to_go:
             me = self._engine.store.read(lambda s: workers.get(s, self._worker.id))
             if self._frame.draining or me is None or not me.draining:
-                return None
+                return False
             self._is_asked_to_go = self._frame.draining = True
-        return None if self._frame.held() else "it was drained"
+        return not self._frame.held()
 
     def _tell_stacks(self) -> None:
         """Write where the threads of this process stand, if somebody has asked."""
@@ -163,7 +160,7 @@ class Keeper:
         self._next[what] = now + period_s
         return True
 
-    def _end(self, reason: str) -> None:
+    def _end(self, reason: str, level: int = logging.ERROR) -> None:
         """Ask this process to end; it beats on while its steps finish, but not for ever.
 
         Its main thread may hang, so that the signal changes nothing: then what is held is handed
@@ -174,7 +171,7 @@ class Keeper:
             self._reason, self._ending_since = reason, now
             self._frame.draining = True
             os.kill(os.getpid(), signal.SIGTERM)
-            log.error("this worker ends: %s", reason)
+            log.log(level, "this worker ends: %s", reason)
             self._engine.drain(self._worker.id)
         elif now - self._ending_since > LONGEST_END_S:
             os._exit(EXIT_HUNG)

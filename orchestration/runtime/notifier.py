@@ -28,6 +28,7 @@ from orchestration.runtime.echoes import Echoes
 from orchestration.runtime.election import Election
 from orchestration.runtime.lanes import LONGEST_S, PAUSE_S, Lanes
 from orchestration.runtime.refusals import alert, bury
+from orchestration.runtime.rounds import Rounds
 from orchestration.runtime.turns import Said, choose, routing_key_of, said_of
 from orchestration.state import RunStatus
 from orchestration.store import outbox, traces
@@ -91,43 +92,39 @@ class Notifier:
         self._confirmed: list[Said] = []
         self._dead: list[Refusal] = []
         self._quiet_ticks = 0
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="notifier", daemon=True)
+        self._pause_s = ELECTION_S
+        self._rounds = Rounds(ELECTED, self._serve, self._rest)
 
     @property
     def is_dead(self) -> bool:
         """Whether its thread has ended though nobody has asked it to."""
-        began = self._thread.ident is not None
-        return began and not self._thread.is_alive() and not self._stopping.is_set()
+        return self._rounds.is_dead
 
     def start(self) -> None:
         """Begin to speak, once elected."""
-        self._thread.start()
+        self._rounds.start()
 
     def stop(self) -> None:
         """End; what is not confirmed is said again by somebody else."""
-        self._stopping.set()
+        self._rounds.stopping.set()
         self._came.set()
-        self._thread.join()
+        self._rounds.stop()
         self._publisher.close()
         self._election.resign()
 
     def _serve(self) -> None:
-        while not self._stopping.is_set():
-            pause_s = ELECTION_S
-            try:
-                if self._election.won():
-                    self.tick()
-                    pause_s = TICK_S if self._quiet_ticks < QUIET_AFTER else QUIET_TICK_S
-                else:
-                    self.settle()
-            except StoreError as error:
-                log.warning("notifier: the store is away, trying again: %s", error)
-            except Exception:
-                log.exception("notifier: a bug: this tick is lost, the next one is due")
-            self._came.wait(pause_s)
-            self._came.clear()
-            self._stopping.wait(LINGER_S)
+        self._pause_s = ELECTION_S
+        if self._election.won():
+            self.tick()
+            self._pause_s = TICK_S if self._quiet_ticks < QUIET_AFTER else QUIET_TICK_S
+        else:
+            self.settle()
+
+    def _rest(self) -> None:
+        """Wait until something has become of what we said, or for the next look at the outbox."""
+        self._came.wait(self._pause_s)
+        self._came.clear()
+        self._rounds.stopping.wait(LINGER_S)
 
     def tick(self) -> None:
         """Forget what is confirmed, step back where it was refused, and say what came up."""
@@ -219,7 +216,7 @@ class Notifier:
             return row, row.body if row.body is not None else self._notice(session, row)
         except StoreError:
             raise
-        except Exception:
+        except Exception:  # the outermost frame of one row
             with about(workflow_id=row.run_id):
                 log.exception("notifier: a bug: nothing can be said about run %s", row.run_id)
             self._lanes.refuse(row.lane)

@@ -5,7 +5,7 @@ from datetime import datetime
 from orchestration.engine import Engine
 from orchestration.ports import Session
 from orchestration.state import RunStatus
-from orchestration.store import runs, samples, steps, workers
+from orchestration.store import queues, runs, samples, workers
 from orchestration.store.samples import Sample
 
 MOST_NAMES = 100
@@ -35,7 +35,7 @@ class Sampler:
 def sampled(session: Session, minute: datetime) -> list[Sample]:
     """What waits and runs now: for the agents that are served or asked, and for all runs."""
     nothing = {"ready": 0, "queued": 0, "running": 0}
-    counted = dict.fromkeys(workers.served(session), nothing) | steps.queues(session)
+    counted = dict.fromkeys(workers.served(session), nothing) | queues.counts(session)
     found = [
         Sample(name, minute, each["ready"] + each["queued"], each["running"])
         for name, each in counted.items()

@@ -173,7 +173,7 @@ class SharedLine:
                     feed.lose()
         except AMQPError as error:
             log.warning("the connection that consumes is lost: %s", error)
-        except Exception:
+        except Exception:  # the thread's outermost frame
             log.exception("a bug: the connection that consumes is given up")
         finally:
             self._end()

@@ -1,17 +1,13 @@
 """See at once what other processes wrote: a thread that looks whether the store has changed."""
 
-import logging
-import threading
 from types import TracebackType
 from typing import Self
 
 from orchestration.engine import Engine
-from orchestration.errors import StoreError
 from orchestration.ports import Session, Store
-from orchestration.store import runs, steps
+from orchestration.runtime.rounds import Rounds
+from orchestration.store import line, queues
 from orchestration.store.sqlite import SqliteStore
-
-log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 0.05
 
@@ -46,11 +42,13 @@ class Watch:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="watch", daemon=True)
+        changes = Changes(engine.store)
+        self._rounds = Rounds(
+            "watch", lambda: self.look(changes), lambda: self._rounds.stopping.wait(LOOK_EVERY_S)
+        )
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._rounds.start()
         return self
 
     def __exit__(
@@ -59,8 +57,7 @@ class Watch:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stopping.set()
-        self._thread.join()
+        self._rounds.stop()
 
     def look(self, changes: Changes) -> None:
         """Refill if the store has changed, and something could go."""
@@ -70,15 +67,7 @@ class Watch:
     def _could_go(self, session: Session) -> bool:
         scope = self._engine.rules.scope
         pending = any(
-            runs.next_pending(session, 1, needs_slot=needs_slot, scope=scope)
+            line.next_pending(session, 1, needs_slot=needs_slot, scope=scope)
             for needs_slot in (False, True)
         )
-        return pending or bool(steps.ready_queues(session))
-
-    def _serve(self) -> None:
-        changes = Changes(self._engine.store)
-        while not self._stopping.wait(LOOK_EVERY_S):
-            try:
-                self.look(changes)
-            except StoreError as error:
-                log.warning("the store is away: %s", error)
+        return pending or bool(queues.ready(session))

@@ -7,7 +7,7 @@ be put back on the other kind of store, too.
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -16,10 +16,21 @@ from orchestration.errors import StoreError
 from orchestration.ports import Row, Session, Store
 from orchestration.store import control, migrate
 from orchestration.store.sqlite import TABLES, TYPES
-from orchestration.store.sqlite_session import CURE, CURES, SqliteSession, connect, transaction
+from orchestration.store.sqlite_session import (
+    CURE,
+    CURES,
+    PRIMARY_CODE,
+    SqliteSession,
+    connect,
+    transaction,
+)
 
 PAGE = 50  # rows in memory at once; each may be a message of a MiB
 VERSIONS = "schema_versions"
+CURES_OF_A_FILE = {
+    sqlite3.SQLITE_NOTADB: "name a file that `backup` has made",
+    sqlite3.SQLITE_CORRUPT: "use another backup",
+}
 OURS = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
 
 
@@ -105,7 +116,7 @@ def check(connection: sqlite3.Connection, file: Path) -> None:
     Raises:
         StoreError: It is not.
     """
-    with explained(file):
+    with explained(file, CURES_OF_A_FILE):
         if connection.execute(TABLES, ("control",)).fetchone() is None:
             raise StoreError(f"{file} is no backup of a store: name a file that `backup` has made")
         (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
@@ -123,12 +134,17 @@ def sync(path: Path) -> None:
 
 
 @contextmanager
-def explained(file: Path) -> Iterator[None]:
-    """Turn what SQLite or the file system says into one sentence with a cure."""
+def explained(file: Path, cures: Mapping[int, str] = CURES) -> Iterator[None]:
+    """Turn what SQLite or the file system says into one sentence with a cure.
+
+    Args:
+        file: Which file it is said of.
+        cures: For SQLite's primary codes, what helps; all others are for the disk.
+    """
     try:
         yield
     except sqlite3.Error as error:
-        cure = CURES.get(getattr(error, "sqlite_errorcode", 0), CURE)
+        cure = cures.get(getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE, CURE)
         raise StoreError(f"{file}: {error}; {cure}") from error
     except OSError as error:
         raise StoreError(f"{file}: {error.strerror}; {CURE}") from error

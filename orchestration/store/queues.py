@@ -74,3 +74,24 @@ def look(session: Session, name: str, me: str = "") -> Queue:
     limit, paused, circuit, since, slots, queued, running, ready, sent, listed, stopped = row
     bounds = limit, bool(paused), CIRCUITS[circuit], moment(since), int(slots)
     return Queue(*bounds, queued, running, ready, sent, bool(listed), bool(stopped))
+
+
+def counts(session: Session) -> dict[str, dict[str, int]]:
+    """For each queue how many branches are ready, queued and running."""
+    sql = "SELECT queue, status, COUNT(*) FROM steps WHERE queue IS NOT NULL GROUP BY queue, status"
+    found: dict[str, dict[str, int]] = {}
+    for queue, status, count in session.all(sql):
+        found.setdefault(queue, {"ready": 0, "queued": 0, "running": 0})[status] = count
+    return found
+
+
+def ready(session: Session) -> list[str]:
+    """Queues that have something to send."""
+    sql = "SELECT DISTINCT queue FROM steps WHERE queue IS NOT NULL AND status = 'ready'"
+    return [row[0] for row in session.all(sql)]
+
+
+def is_any_ready(session: Session, queue: str) -> bool:
+    """Whether a branch waits for room in a queue."""
+    sql = "SELECT 1 FROM steps WHERE queue = ? AND status = 'ready' LIMIT 1"
+    return session.one(sql, queue) is not None

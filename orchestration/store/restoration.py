@@ -34,7 +34,10 @@ def prepared(
     """
     if not file.is_file():
         raise StoreError(f"there is no file {file}: name a file that `backup` has made")
-    with backup.explained(file), TemporaryDirectory(prefix=".restoring-", dir=beside) as directory:
+    with (
+        backup.explained(file, backup.CURES_OF_A_FILE),
+        TemporaryDirectory(prefix=".restoring-", dir=beside) as directory,
+    ):
         draft = Path(directory) / DRAFT
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as source:
             backup.check(source, file)

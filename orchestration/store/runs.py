@@ -13,8 +13,6 @@ from orchestration.state import ENDED, Run, RunStatus
 from orchestration.store import plans, tallies
 from orchestration.store.times import moment
 
-HEAD = 0.0
-
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
@@ -50,10 +48,6 @@ DECIDING = (
 )
 DECISION = f"SELECT {DECIDING} FROM runs r WHERE r.id = ?"
 FROM = "FROM runs r JOIN plans p ON p.digest = r.plan"
-LINE = (
-    "SELECT EXISTS (SELECT 1 FROM runs WHERE status = 'pending'),"
-    " COALESCE((SELECT stopped FROM control WHERE id = 1), 0)"
-)
 STATUSES = {status.value: status for status in RunStatus}
 RISE = "progress = CASE WHEN progress < ? THEN ? ELSE progress END"
 COUNT = f"UPDATE runs SET tallies = ?, {RISE} WHERE id = ?"
@@ -174,11 +168,6 @@ def set_reason(session: Session, run_id: str, reason: str) -> None:
     session.run("UPDATE runs SET reason = ? WHERE id = ?", reason, run_id)
 
 
-def move_to_head(session: Session, run_id: str) -> None:
-    """Let a pending run be the next to get a slot."""
-    session.run("UPDATE runs SET rank = ? WHERE id = ?", HEAD, run_id)
-
-
 def status(session: Session, run_id: str) -> RunStatus:
     """Where a run is.
 
@@ -255,56 +244,6 @@ def live_counts(session: Session) -> dict[str, int]:
     return dict(session.all(sql, *statuses))
 
 
-def oldest_pending(session: Session) -> datetime | None:
-    """When the run was accepted that has been pending for longest."""
-    row = session.one("SELECT MIN(created_at) FROM runs WHERE status = 'pending'")
-    return None if row is None else moment(row[0])
-
-
-@dataclass(frozen=True, slots=True)
-class SlotLine:
-    """The runs that wait for a slot, at one look.
-
-    Attributes:
-        is_empty: Whether there is none.
-        stopped: Whether an emergency stop holds.
-    """
-
-    is_empty: bool
-    stopped: bool
-
-
-def line(session: Session) -> SlotLine:
-    """Whether any run waits for a slot, or for its turn, and whether it may have it."""
-    ((waits, stopped),) = session.all(LINE)
-    return SlotLine(not waits, bool(stopped))
-
-
-def slots_taken(session: Session) -> int:
-    """How many runs hold a slot, counted from their states."""
-    row = session.one("SELECT COUNT(*) FROM runs WHERE status = 'running' AND needs_slot = 1")
-    return int(row[0]) if row else 0
-
-
-def slot_holders(session: Session) -> list[str]:
-    """The runs that hold a slot, the one that has held it longest first."""
-    held = "status = 'running' AND needs_slot = 1"
-    sql = f"SELECT id FROM runs WHERE {held} ORDER BY running_since, id"
-    return [row[0] for row in session.all(sql)]
-
-
-def next_pending(session: Session, limit: int, *, needs_slot: bool, scope: str | None) -> list[str]:
-    """The pending runs whose turn it is, in order."""
-    return [
-        row[0]
-        for row in session.all(
-            "SELECT id FROM runs WHERE status = 'pending' AND needs_slot = ?"
-            " AND (CAST(? AS TEXT) IS NULL OR id = ?) ORDER BY rank, id LIMIT ?",
-            *(int(needs_slot), scope, scope, limit),
-        )
-    ]
-
-
 def is_system(session: Session, run_id: str) -> bool:
     """Whether a run goes on during an emergency stop."""
     row = session.one("SELECT system FROM runs WHERE id = ?", run_id)
@@ -320,24 +259,26 @@ def to_stop(session: Session, limit: int) -> list[str]:
     return [row[0] for row in session.all(sql, limit)]
 
 
-def pending_of(session: Session, sender: str) -> int:
-    """How many runs of a sender wait for their first slot."""
-    row = session.one("SELECT COUNT(*) FROM runs WHERE status = 'pending' AND sender = ?", sender)
-    return int(row[0]) if row else 0
-
-
 def read(row: Row) -> RunRow:
     """One row of `COLUMNS`."""
-    ending = RunStatus(row[7]) if row[7] else None
-    times = map(moment, row[10:14])
-    values = [
-        *row[:6],
-        RunStatus(row[6]),
-        ending,
-        *row[8:10],
-        *times,
-        row[14],
-        parse(row[15]),
-        row[16],
-    ]
-    return RunRow(*values)
+    id_, command, parameters, sender, correlation_id, priority, status, ending, *since = row
+    generation, progress, created_at, started_at, ended_at, due_at, reason, plan, old = since
+    return RunRow(
+        id=id_,
+        command=command,
+        parameters=parameters,
+        sender=sender,
+        correlation_id=correlation_id,
+        priority=priority,
+        status=STATUSES[status],
+        ending=STATUSES[ending] if ending else None,
+        generation=generation,
+        progress=progress,
+        created_at=moment(created_at),
+        started_at=moment(started_at),
+        ended_at=moment(ended_at),
+        due_at=moment(due_at),
+        reason=reason,
+        plan=parse(plan),
+        forked_from=old,
+    )

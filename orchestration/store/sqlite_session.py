@@ -98,7 +98,7 @@ def run_all(connection: sqlite3.Connection, operations: Sequence[Operation]) -> 
     with transaction(connection):
         try:
             return [operation(SqliteSession(connection)) for operation in operations]
-        except Exception as error:
+        except Exception as error:  # whatever it is, it undoes what the operation wrote
             if is_the_stores(error):
                 raise
             connection.execute("ROLLBACK")
@@ -118,7 +118,7 @@ def run_one(connection: sqlite3.Connection, operation: Operation) -> Any:
     connection.execute("SAVEPOINT operation")
     try:
         outcome = operation(SqliteSession(connection))
-    except Exception as error:
+    except Exception as error:  # as above
         if is_the_stores(error):
             raise
         connection.execute("ROLLBACK TO operation")

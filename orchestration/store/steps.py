@@ -201,27 +201,6 @@ def ready(
     return [read(row) for row in session.all(sql, queue, scope, scope, *(offers or ()), limit)]
 
 
-def is_any_ready(session: Session, queue: str) -> bool:
-    """Whether a branch waits for room in a queue."""
-    sql = "SELECT 1 FROM steps WHERE queue = ? AND status = 'ready' LIMIT 1"
-    return session.one(sql, queue) is not None
-
-
-def ready_queues(session: Session) -> list[str]:
-    """Queues that have something to send."""
-    sql = "SELECT DISTINCT queue FROM steps WHERE queue IS NOT NULL AND status = 'ready'"
-    return [row[0] for row in session.all(sql)]
-
-
-def queues(session: Session) -> dict[str, dict[str, int]]:
-    """For each queue how many branches are ready, queued and running."""
-    sql = "SELECT queue, status, COUNT(*) FROM steps WHERE queue IS NOT NULL GROUP BY queue, status"
-    found: dict[str, dict[str, int]] = {}
-    for queue, status, count in session.all(sql):
-        found.setdefault(queue, {"ready": 0, "queued": 0, "running": 0})[status] = count
-    return found
-
-
 def mark_sent(session: Session, row: StepRow, sender: str, again_at: datetime, sends: int) -> None:
     """Write that a message for the branch leaves after this commit, and when the next one does.
 

@@ -169,13 +169,21 @@ def get(session: Session, worker: str) -> WorkerRow | None:
     return None if row is None else _read(row)
 
 
-def is_present(session: Session, worker: str) -> bool:
-    """Whether a worker is listed, so that others look after what it claims."""
-    sql = "SELECT 1 FROM workers WHERE id = ? AND left_at IS NULL"
-    return session.one(sql, worker) is not None
-
-
 def _read(row: Row) -> WorkerRow:
-    offers, (beat_at, started_at) = frozenset(json.loads(row[4])), map(moment, row[7:9])
-    values = [*row[:4], offers, *row[5:7], beat_at, started_at, bool(row[9]), moment(row[10])]
-    return WorkerRow(*values, *row[11:])
+    """One row of `COLUMNS`."""
+    id_, host, pid, release, offers, transport, *since = row
+    beats, beat_at, started_at, draining, left_at, scope = since
+    return WorkerRow(
+        id=id_,
+        host=host,
+        pid=pid,
+        release=release,
+        offers=frozenset(json.loads(offers)),
+        transport=transport,
+        beat=beats,
+        beat_at=moment(beat_at),
+        started_at=moment(started_at),
+        draining=bool(draining),
+        left_at=moment(left_at),
+        scope=scope,
+    )

@@ -12,6 +12,7 @@ from orchestration.store import (
     attempts,
     audit,
     control,
+    line,
     queues,
     runs,
     steps,
@@ -54,6 +55,7 @@ class Facts:
         stopped: Who has stopped everything, and why; None: no emergency stop holds up this run.
         broker: A broker that was found away; None: it was not, or nobody looked.
         writer: The process that has the store to itself for seconds; None: nobody was found.
+        app: The module whose workers would do it.
     """
 
     run: RunRow
@@ -75,6 +77,7 @@ class Facts:
     stopped: str | None = None
     broker: Away | None = None
     writer: int | None = None
+    app: str = "actors"
 
     def place(self, worker: str | None) -> str:
         """Where a worker is or was, for people."""
@@ -106,7 +109,7 @@ def load(session: Session, locks: Locks, run_id: str, slots: int, now: datetime)
         now=now,
         slots=slots,
         transport=control.transport(session),
-        holders=runs.slot_holders(session),
+        holders=line.slot_holders(session),
         live=live,
         dead=dead,
         silent=silent,

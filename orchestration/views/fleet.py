@@ -6,7 +6,7 @@ from typing import Any
 
 from orchestration.ports import Clock, Session, Store
 from orchestration.state import RunStatus
-from orchestration.store import agents, alerts, control, outcomes, runs, steps, stops, workers
+from orchestration.store import agents, alerts, control, outcomes, queues, runs, stops, workers
 from orchestration.store.agents import AgentRow
 from orchestration.store.alerts import AlertRow
 from orchestration.views import emergency, error
@@ -58,7 +58,7 @@ def status(session: Session, now: datetime) -> dict[str, Any]:
         "success_rate": completed / (completed + failed) if completed + failed else None,
         "agents": [as_json(agent) for agent in agents.everyone(session)],
         "workers": len(present),
-        "queues": steps.queues(session),
+        "queues": queues.counts(session),
         "alerts": [alert_as_json(alert) for alert in alerts.newest(session, MOST_ALERTS)],
     }
 

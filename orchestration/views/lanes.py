@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from orchestration.ports import Session
-from orchestration.store import agents, outcomes, steps, workers
+from orchestration.store import agents, outcomes, queues, workers
 from orchestration.store.agents import AgentRow
 from orchestration.store.workers import WorkerRow
 from orchestration.views import depths
@@ -65,7 +65,7 @@ def lanes(session: Session, now: datetime, history: Mapping[str, Depth] | None =
         now: When that is.
         history: The last day of each, where it is known already.
     """
-    served, waiting = workers.served(session), steps.queues(session)
+    served, waiting = workers.served(session), queues.counts(session)
     work = outcomes.running(session, MOST_RUNNING)
     present = sorted(workers.present(session), key=lambda row: (row.host, row.pid))
     history = depths.depths(session, now) if history is None else history

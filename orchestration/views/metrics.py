@@ -22,10 +22,11 @@ from orchestration.store import (
     control,
     counters,
     dead_letters,
+    line,
     outbox,
+    queues,
     runs,
     schedules,
-    steps,
     stops,
     workers,
 )
@@ -113,17 +114,17 @@ def of_runs(session: Session, _now: datetime) -> Iterator[Sample]:
     counts = runs.live_counts(session)
     for each in OPEN:
         yield Sample(metrics.RUNS, counts.get(each, 0), (each,))
-    yield Sample(metrics.SLOTS_USED, runs.slots_taken(session))
-    if oldest := runs.oldest_pending(session):
+    yield Sample(metrics.SLOTS_USED, line.slots_taken(session))
+    if oldest := line.oldest_pending(session):
         yield Sample(metrics.OLDEST_PENDING, oldest.timestamp())
 
 
 def of_queues(session: Session, app: App) -> Iterator[Sample]:
     """What waits for each agent, and how much of it can run at once."""
-    queues, served = steps.queues(session), workers.served(session)
-    for agent in sorted({each.name for each in app.agents} | set(queues)):
+    waiting, served = queues.counts(session), workers.served(session)
+    for agent in sorted({each.name for each in app.agents} | set(waiting)):
         for status in ("ready", "queued", "running"):
-            yield Sample(metrics.STEPS, queues.get(agent, {}).get(status, 0), (agent, status))
+            yield Sample(metrics.STEPS, waiting.get(agent, {}).get(status, 0), (agent, status))
         yield Sample(metrics.WORKER_SLOTS, served.get(agent, 0), (agent,))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestration.ports import Session
-from orchestration.store import steps
+from orchestration.store import queues
 
 NOTHING = {"ready": 0, "queued": 0, "running": 0}
 UNKNOWN = {"unacked": None, "in_per_second": None, "out_per_second": None}
@@ -28,7 +28,7 @@ def listing(
         depths: For each queue that is there its depth and its consumers.
         rates: What the management API says of each; nothing where it is off.
     """
-    waiting = steps.queues(session)
+    waiting = queues.counts(session)
     found: list[dict[str, Any]] = [
         {"queue": queue, "agent": agent, **waiting.get(agent, NOTHING)}
         for agent, queue in agents.items()

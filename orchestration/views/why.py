@@ -280,10 +280,10 @@ def no_worker(facts: Facts, what: str, agent: str | None = None) -> Blocker:
         return broker_away(facts, what)
     start = "start one with `orchestrate serve`"
     if facts.transport is None:
-        start += ", or on RabbitMQ with `dramatiq actors` (or your app's module)"
+        start += f", or on RabbitMQ with `dramatiq {facts.app}`"
     elif facts.transport != EMBEDDED:
         only = f" -Q {agent}" if agent else ""
-        start = f"start one with `dramatiq actors{only}` (or your app's module)"
+        start = f"start one with `dramatiq {facts.app}{only}`"
     there = [
         (id_, worker)
         for id_, worker in sorted(facts.workers.items())

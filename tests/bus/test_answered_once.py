@@ -172,7 +172,7 @@ def test_an_answer_goes_to_reply_to_where_that_is_a_name(
 @pytest.mark.parametrize(
     ("recipient", "cure"),
     [
-        ("orchestration_agent", "no orchestrator has run on this vhost yet.*`dramatiq actors`"),
+        ("orchestration_agent", "no orchestrator has run on this vhost yet.*`dramatiq MODULE`"),
         ("nobody", "nobody has no queue on this vhost.*start nobody"),
     ],
 )

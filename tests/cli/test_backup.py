@@ -103,7 +103,8 @@ def test_what_is_no_backup_is_refused_and_nothing_changes(
 ) -> None:
     assert "there is no file" in cli("restore", str(file), "--replace", "--yes", code=3).stderr
     file.write_bytes(b"not a database, but long enough to look like one" * 100)
-    assert "file is not a database" in cli("restore", str(file), "-y", "--replace", code=3).stderr
+    refusal = cli("restore", str(file), "--replace", "--yes", code=3).stderr
+    assert f"{file}: file is not a database; name a file that `backup` has made" in refusal
     file.unlink()
     sqlite3.connect(file).close()
     assert "is no backup" in cli("restore", str(file), "--replace", "--yes", code=3).stderr
@@ -117,6 +118,7 @@ def test_a_damaged_backup_is_refused(cli: Cli, values: Values, file: Path, run_i
     file.write_bytes(body)
     refusal = cli("restore", str(file), "--replace", "--yes", code=3).stderr
     assert "damaged" in refusal or "malformed" in refusal
+    assert "use another backup" in refusal
     assert status(values, run_id) == "running"
 
 

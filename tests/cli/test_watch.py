@@ -86,5 +86,5 @@ def test_a_store_that_is_away_is_asked_again(
     monkeypatch.setattr(Watch, "look", away)
     with caplog.at_level(logging.WARNING), Watch(Refills(store)):
         eventually(lambda: len(asked) > 1, within=5)
-    assert "the store is away: no disk" in caplog.text
+    assert "watch: the store is away, trying again: no disk" in caplog.text
     store.close()

@@ -56,7 +56,9 @@ def worker(beat: int, beat_at: datetime) -> WorkerRow:
 def test_a_queue_is_watched_for_its_depth_its_growth_and_its_consumers(
     before: QueueState, after: QueueState, level: Level
 ) -> None:
-    assert queue.depth(before, after).level is level
+    found = queue.depth(before, after, "myfleet")
+    assert found.level is level
+    assert not after.depth or after.consumers or found.cure == "start a worker: `dramatiq myfleet`"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from orchestration.engine import Engine, Rules, Transaction
 from orchestration.engine.submit import submit
 from orchestration.state import RunStatus, StepStatus
-from orchestration.store import runs, workers
+from orchestration.store import line, workers
 from tests.engine.conftest import MakeFleet
 from tests.engine.fleet import MINUTE, SECOND, Fleet, ListTransport, app_of, step, workflow
 
@@ -23,7 +23,7 @@ def fleet(fleet_of: MakeFleet) -> Fleet:
 
 
 def running(fleet: Fleet) -> list[str]:
-    held: list[str] = fleet.read(runs.slot_holders)
+    held: list[str] = fleet.read(line.slot_holders)
     return sorted(held)
 
 

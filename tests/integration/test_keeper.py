@@ -1,5 +1,6 @@
 """The keeper, the sweeper and the monitor of one worker, moment by moment."""
 
+import logging
 import os
 import signal
 from datetime import timedelta
@@ -7,7 +8,9 @@ from datetime import timedelta
 import pytest
 
 from orchestration.clock import BOOT_ID, boot_id
+from orchestration.desk import workers as desk
 from orchestration.engine import Engine
+from orchestration.engine.by import By
 from orchestration.errors import StoreError
 from orchestration.runtime import keeper as keepers
 from orchestration.runtime.monitor import Monitor
@@ -106,6 +109,17 @@ def test_an_orphan_ends_though_the_store_is_away(
     assert (signals, workshop.keeper.reason) == ([signal.SIGTERM], "its parent is gone")
 
 
+def test_a_worker_that_was_drained_ends_in_good_order(
+    workshop: Workshop, signals: list[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    desk.drain(workshop.engine, workshop.me, By("ann"))
+    workshop.tick(2 * SECOND)
+    assert signals == [signal.SIGTERM]
+    (said,) = [each for each in caplog.records if "it was drained" in each.message]
+    assert said.levelno == logging.INFO
+
+
 def test_a_worker_leaves_a_store_that_a_newer_release_migrated(
     workshop: Workshop, signals: list[int]
 ) -> None:
@@ -114,26 +128,6 @@ def test_a_worker_leaves_a_store_that_a_newer_release_migrated(
     )
     workshop.tick(2 * SECOND)
     assert signals == [signal.SIGTERM]
-
-
-def test_its_thread_goes_on_after_errors(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(keepers, "TICK_S", 0.001)
-    errors: list[Exception] = [StoreError("away"), RuntimeError("a bug")]
-    ticks: list[int] = []
-
-    def tick() -> None:
-        ticks.append(1)
-        if errors:
-            raise errors.pop(0)
-
-    monkeypatch.setattr(workshop.keeper, "tick", tick)
-    workshop.keeper.start()
-    eventually(lambda: len(ticks) > 3, within=5)
-    workshop.keeper.stop()
-    assert "the store is away: away" in caplog.text
-    assert "a bug" in caplog.text
 
 
 def test_a_dead_worker_is_buried_at_once_and_its_attempt_goes_elsewhere(

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -193,7 +194,7 @@ def test_a_process_whose_bus_thread_has_died_asks_to_end(
     environment(monkeypatch, vhost, tmp_path)
     signals = []
     monkeypatch.setattr("orchestration.runtime.keeper.os.kill", lambda *all_: signals.append(all_))
-    monkeypatch.setattr(Notifier, "_serve", lambda _: None)
+    monkeypatch.setattr(Notifier, "_serve", lambda _: sys.exit())
     found = settings.load()
     broker = make_broker(address_in(found), [])
     with hosted(Setup(app, found, broker)) as host:

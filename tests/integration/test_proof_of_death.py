@@ -53,7 +53,8 @@ def pass_time(clock: FakeClock, seconds: float, *who: Workshop) -> None:
 
 
 def is_present(workshop: Workshop) -> bool:
-    return workshop.store.read(lambda s: workers.is_present(s, workshop.me))
+    present = workshop.store.read(workers.present)
+    return workshop.me in [row.id for row in present]
 
 
 def test_a_live_worker_whose_lock_was_lost_takes_it_again_at_its_next_beat(

@@ -1,5 +1,6 @@
 """One simulated process: the real engine, frame, keeper, ingress and notifier behind it."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
@@ -164,7 +165,7 @@ class SimulatedKeeper(Keeper):
     asked_to_end = False
 
     @override
-    def _end(self, reason: str) -> None:
+    def _end(self, reason: str, _level: int = logging.ERROR) -> None:
         self._reason, self.asked_to_end = reason, True
 
 

@@ -11,6 +11,7 @@ from orchestration.store import (
     artifacts,
     attempts,
     events,
+    line,
     outcomes,
     retention,
     runs,
@@ -125,12 +126,12 @@ def test_the_next_run_is_the_oldest_where_a_minute_is_worth_one_priority(store: 
         add_run(session, "running", NOW - 9 * MINUTE)
         move_run(session, "running", R.RUNNING)
         add_run(session, "approved", NOW + 9 * MINUTE)
-        runs.move_to_head(session, "approved")
-        assert runs.load(session, "approved").rank == runs.HEAD
-        assert runs.next_pending(session, 1, needs_slot=True, scope=None) == ["approved"]
-        assert runs.next_pending(session, 9, needs_slot=True, scope="high") == ["high"]
-        assert runs.next_pending(session, 9, needs_slot=False, scope=None) == ["system"]
-        return runs.next_pending(session, 9, needs_slot=True, scope=None)
+        line.move_to_head(session, "approved")
+        assert runs.load(session, "approved").rank == line.HEAD
+        assert line.next_pending(session, 1, needs_slot=True, scope=None) == ["approved"]
+        assert line.next_pending(session, 9, needs_slot=True, scope="high") == ["high"]
+        assert line.next_pending(session, 9, needs_slot=False, scope=None) == ["system"]
+        return line.next_pending(session, 9, needs_slot=True, scope=None)
 
     assert store.write(operation) == ["approved", "low but old", "high", "normal"]
 
@@ -141,10 +142,10 @@ def test_slots_are_counted_from_the_runs(store: Store) -> None:
             add_run(session, name, needs_slot=needs_slot)
             move_run(session, name, R.RUNNING, NOW + since * MINUTE)
         add_run(session, "pending", sender="other")
-        assert runs.slots_taken(session) == 2
-        assert runs.slot_holders(session) == ["early", "late"]
-        assert runs.pending_of(session, "other") == 1
-        assert runs.pending_of(session, "management") == 0
+        assert line.slots_taken(session) == 2
+        assert line.slot_holders(session) == ["early", "late"]
+        assert line.pending_of(session, "other") == 1
+        assert line.pending_of(session, "management") == 0
         assert runs.counts(session, 10) == {"running": 3, "pending": 1}
         assert runs.status(session, "early") is R.RUNNING
 

@@ -52,7 +52,7 @@ def test_a_branch_begins_as_what_it_is(store: Store) -> None:
         steps.insert(session, held._replace(branch=6))
         steps.insert(session, held._replace(branch=7, status=S.QUEUED, attempt=0))
         assert row(session, branch=6, step="other") == held._replace(branch=6)
-        assert steps.queues(session) == {"warehouse": {"ready": 1, "queued": 1, "running": 1}}
+        assert queues.counts(session) == {"warehouse": {"ready": 1, "queued": 1, "running": 1}}
         found = steps.get_with_run(session, ("r1", "other", 6))
         assert found == (held._replace(branch=6), runs.load(session, "r1"))
         assert steps.get_with_run(session, ("r1", "other", 8)) is None
@@ -97,9 +97,9 @@ class TestQueue:
             ]
             assert [each.run_id for each in steps.ready(session, "warehouse", 1, None)] == ["r2"]
             assert [each.run_id for each in steps.ready(session, "warehouse", 9, "r1")] == ["r1"]
-            assert sorted(steps.ready_queues(session)) == ["elsewhere", "warehouse"]
-            assert steps.is_any_ready(session, "warehouse")
-            assert not steps.is_any_ready(session, "nobody")
+            assert sorted(queues.ready(session)) == ["elsewhere", "warehouse"]
+            assert queues.is_any_ready(session, "warehouse")
+            assert not queues.is_any_ready(session, "nobody")
 
         store.write(operation)
 
@@ -109,7 +109,7 @@ class TestQueue:
             steps.mark_sent(session, add_step(session, 1), "publisher", NOW, 0)
             add_step(session, 2)
             counted = {"ready": 1, "queued": 1, "running": 1}
-            assert steps.queues(session) == {"warehouse": counted}
+            assert queues.counts(session) == {"warehouse": counted}
 
         store.write(operation)
 
@@ -237,9 +237,9 @@ class TestAttempt:
             back = row(session)
             assert (back.status, back.owner, back.due_at) == (S.BACKOFF, None, NOW + MINUTE)
             assert steps.deadline(session, held) is None
-            assert steps.ready_queues(session) == []
+            assert queues.ready(session) == []
             steps.leave(session, held, S.READY, NOW)
-            assert steps.ready_queues(session) == ["warehouse"]
+            assert queues.ready(session) == ["warehouse"]
             steps.leave(session, held, S.CANCELLED, NOW)
             assert row(session).ended_at == NOW
 

@@ -134,10 +134,10 @@ CASES: dict[str, tuple[Facts, str, str, str]] = {
         "orchestrate serve",
     ),
     "pending, on RabbitMQ": (
-        facts(R.PENDING, **NOBODY, transport="amqp://h:5672/%2F"),
+        facts(R.PENDING, **NOBODY, transport="amqp://h:5672/%2F", app="myfleet"),
         "no_worker",
         "no worker is there for it",
-        "dramatiq actors",
+        "start one with `dramatiq myfleet`",
     ),
     "pending behind the limit": (
         facts(R.PENDING, holders=["a", "b", "c", "d"]),

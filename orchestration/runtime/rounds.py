@@ -1,0 +1,58 @@
+"""A thread that makes its rounds until it is stopped: the shell of what a worker does by itself."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from orchestration.errors import StoreError
+
+log = logging.getLogger("rabbitmq_orchestration")
+
+
+class Rounds:
+    """Does one thing again and again, in a thread of its own; no error in a round ends it.
+
+    Args:
+        name: Of the thread, and of what it logs.
+        act: One round.
+        rest: What lies between two rounds: a wait that `stopping` should end.
+
+    Attributes:
+        stopping: Set once it is to end.
+    """
+
+    def __init__(self, name: str, act: Callable[[], object], rest: Callable[[], object]) -> None:
+        self._name = name
+        self._act = act
+        self._rest = rest
+        self.stopping = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether its thread has ended though nobody has asked it to."""
+        began = self._thread.ident is not None
+        return began and not self._thread.is_alive() and not self.stopping.is_set()
+
+    def start(self) -> None:
+        """Begin the first round."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Begin no other round, and wait for the end of this one."""
+        self.stopping.set()
+        self._thread.join()
+
+    def once(self) -> None:
+        """Make one round here and now; what it raises is logged."""
+        try:
+            self._act()
+        except StoreError as error:
+            log.warning("%s: the store is away, trying again: %s", self._name, error)
+        except Exception:  # the thread's outermost frame
+            log.exception("%s: a bug: this round is lost, the next one is due", self._name)
+
+    def _serve(self) -> None:
+        while not self.stopping.is_set():
+            self.once()
+            self._rest()

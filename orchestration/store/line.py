@@ -1,0 +1,74 @@
+"""The line of runs: who waits for a slot, in which order, and who has one."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestration.ports import Session
+from orchestration.store.times import moment
+
+HEAD = 0.0
+LOOK = (
+    "SELECT EXISTS (SELECT 1 FROM runs WHERE status = 'pending'),"
+    " COALESCE((SELECT stopped FROM control WHERE id = 1), 0)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SlotLine:
+    """The runs that wait for a slot, at one look.
+
+    Attributes:
+        is_empty: Whether there is none.
+        stopped: Whether an emergency stop holds.
+    """
+
+    is_empty: bool
+    stopped: bool
+
+
+def look(session: Session) -> SlotLine:
+    """Whether any run waits for a slot, or for its turn, and whether it may have it."""
+    ((waits, stopped),) = session.all(LOOK)
+    return SlotLine(not waits, bool(stopped))
+
+
+def slots_taken(session: Session) -> int:
+    """How many runs hold a slot, counted from their states."""
+    row = session.one("SELECT COUNT(*) FROM runs WHERE status = 'running' AND needs_slot = 1")
+    return int(row[0]) if row else 0
+
+
+def slot_holders(session: Session) -> list[str]:
+    """The runs that hold a slot, the one that has held it longest first."""
+    held = "status = 'running' AND needs_slot = 1"
+    sql = f"SELECT id FROM runs WHERE {held} ORDER BY running_since, id"
+    return [row[0] for row in session.all(sql)]
+
+
+def next_pending(session: Session, limit: int, *, needs_slot: bool, scope: str | None) -> list[str]:
+    """The pending runs whose turn it is, in order."""
+    return [
+        row[0]
+        for row in session.all(
+            "SELECT id FROM runs WHERE status = 'pending' AND needs_slot = ?"
+            " AND (CAST(? AS TEXT) IS NULL OR id = ?) ORDER BY rank, id LIMIT ?",
+            *(int(needs_slot), scope, scope, limit),
+        )
+    ]
+
+
+def move_to_head(session: Session, run_id: str) -> None:
+    """Let a pending run be the next to get a slot."""
+    session.run("UPDATE runs SET rank = ? WHERE id = ?", HEAD, run_id)
+
+
+def pending_of(session: Session, sender: str) -> int:
+    """How many runs of a sender wait for their first slot."""
+    row = session.one("SELECT COUNT(*) FROM runs WHERE status = 'pending' AND sender = ?", sender)
+    return int(row[0]) if row else 0
+
+
+def oldest_pending(session: Session) -> datetime | None:
+    """When the run was accepted that has been pending for longest."""
+    row = session.one("SELECT MIN(created_at) FROM runs WHERE status = 'pending'")
+    return None if row is None else moment(row[0])
