@@ -40,7 +40,7 @@ class Fault:
 
     @override
     def __str__(self) -> str:
-        place = ".".join(map(str, self.path))
+        place = ".".join(map(str, self.path)) or ("parameters" if self.given else "")
         said = f"{place}: {self.text}" if place else self.text
         return f"{said} (got {self.given})" if self.given else said
 

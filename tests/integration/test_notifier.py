@@ -188,6 +188,7 @@ def test_files_of_an_encrypted_connection_are_read_at_each_connection(tmp_path: 
 
 
 @pytest.mark.rabbitmq
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_process_whose_bus_thread_has_died_asks_to_end(
     vhost: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
