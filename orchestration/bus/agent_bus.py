@@ -184,7 +184,8 @@ class AgentMessageBus:
         async, and what it returns is the result; what it raises is the answer's error.
         `command.results` has what the step builds on; `command.configuration` what the fleet goes
         by, and `command.configuration.set` sets it with the answer. A command that comes again
-        under its id is not done again: it gets the answer that it got.
+        under its id is not done again: it gets the answer that it got. One that is cancelled before
+        it begins, or came a minute after its deadline, is never begun.
         `cancel`, `health_check` and `emergency_stop` are answered without a handler; one of their
         name adds to the answer.
         """
@@ -219,7 +220,7 @@ class AgentMessageBus:
         if self._line is None or self._served is not None:
             raise BrokerError(f"{self.name} runs already: call `run` once")
         interval = settings.load().heartbeat_interval
-        self._service = Service(self, self._handlers, self._listeners, interval)
+        self._service = Service(self, self._handlers, self._listeners, interval, self._clock)
         self._served = asyncio.create_task(self._serve(self._line, self._service))
         try:
             await self._served

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from typing_extensions import override
@@ -23,6 +24,8 @@ log = logging.getLogger("rabbitmq_orchestration")
 Tell = Callable[["Command", float, str], None]
 Place = tuple[str, str]
 
+CLOCKS_DIFFER_BY = timedelta(minutes=1)
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -38,7 +41,7 @@ class Command:
         item: What this branch is about, where the step fans out.
         attempt: 1, and one more each time the same is tried again.
         idempotency_key: The same for every attempt: for effects in the outside world.
-        deadline: ISO 8601; a later answer changes nothing.
+        deadline: ISO 8601; a later answer changes nothing, and long after it nothing is begun.
         results: Results of the steps that it builds on, by name.
         configuration: What the fleet goes by; what is set here is set with the answer.
     """
@@ -145,6 +148,23 @@ async def called(handler: Handler, command: Command) -> Any:
         return await handler(command, command.parameters)
     found = await asyncio.to_thread(handler, command, command.parameters)
     return await found if inspect.isawaitable(found) else found
+
+
+def is_overdue(command: Command, now: datetime) -> bool:
+    """Whether its deadline has passed, by more than the clocks of two machines differ."""
+    try:
+        deadline = datetime.fromisoformat(command.deadline or "")
+    except ValueError:
+        return False
+    if deadline.tzinfo is None:
+        deadline = deadline.replace(tzinfo=UTC)
+    return now - deadline > CLOCKS_DIFFER_BY
+
+
+def too_late(command: Command) -> dict[str, Any]:
+    """The answer to a command that came after its deadline."""
+    error = f"its deadline, {command.deadline}, has passed: nothing was done"
+    return {"status": "failed", "error": error}
 
 
 def place_of(command: Command) -> Place:

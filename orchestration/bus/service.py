@@ -3,8 +3,7 @@
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -12,33 +11,29 @@ from orchestration.bus.answers import Answers
 from orchestration.bus.command import (
     Command,
     Handler,
-    Place,
     called,
     command_of,
+    is_overdue,
     place_of,
-    text,
+    too_late,
 )
+from orchestration.bus.jobs import Job, Jobs
 from orchestration.bus.line import Incoming
-from orchestration.bus.memory import Memory, body_of, used_before, writable
+from orchestration.bus.memory import Answer, Key, Memory, body_of, used_before, writable
 from orchestration.bus.mouth import Mouth, lenient
 from orchestration.bus.notes import Notes
 from orchestration.errors import MalformedMessageError, RejectedError
 from orchestration.logs import about
 from orchestration.messages import Envelope, MessageType, parse
+from orchestration.ports import Clock
 
 log = logging.getLogger("rabbitmq_orchestration")
 
 Listener = Callable[[Envelope], Any]
 
-MOST_AT_ONCE = 16
 ENDING_S = 10.0
-BUILT_IN = ("cancel", "health_check", "emergency_stop")
-
-
-@dataclass(slots=True)
-class _Job:
-    command: Command
-    work: "asyncio.Future[Any] | None" = None
+ORDERS = ("cancel", "emergency_stop")
+BUILT_IN = (*ORDERS, "health_check")
 
 
 class Service:
@@ -49,6 +44,7 @@ class Service:
         handlers: What it can do, by name.
         listeners: Who hears what is no command, by message type.
         heartbeat: How often it beats.
+        clock: Says whether a command has come in time.
     """
 
     def __init__(
@@ -57,14 +53,15 @@ class Service:
         handlers: Mapping[str, Handler],
         listeners: Mapping[MessageType, Listener],
         heartbeat: timedelta,
+        clock: Clock,
     ) -> None:
         self._bus = bus
         self._handlers = handlers
         self._listeners = listeners
         self._heartbeat_s = heartbeat.total_seconds()
+        self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._room = asyncio.Semaphore(MOST_AT_ONCE)
-        self._jobs: dict[Place, _Job] = {}
+        self._jobs = Jobs()
         self._memory = Memory()
         self._tasks: set[asyncio.Task[None]] = set()
         self._notes = Notes(bus, self._jobs, self._begin)
@@ -101,11 +98,24 @@ class Service:
             return
         log.debug("%s: %s %s", self._bus.name, incoming.routing_key, envelope.id)
         if envelope.message_type is MessageType.COMMAND:
-            self._begin(self._serve(incoming, envelope))
+            self._take(incoming, envelope)
         else:
             incoming.ack()
             if (listener := self._listeners.get(envelope.message_type)) is not None:
                 self._begin(self._tell_listener(listener, envelope))
+
+    def _take(self, incoming: Incoming, envelope: Envelope) -> None:
+        """Take a command; an order is obeyed at once, so that nothing begins after it.
+
+        What is built in is done each time: its ids begin again where the store is another one.
+        """
+        command = command_of(envelope, self._notes.take)
+        if command.name not in BUILT_IN:
+            self._begin(self._serve(incoming, envelope, self._jobs.receive(command)))
+            return
+        incoming.ack()
+        cancelled = self._jobs.cancel(command) if command.name in ORDERS else []
+        self._begin(self._answer(envelope, command, self._obey(command, cancelled)))
 
     async def _beat(self) -> None:
         with lenient(self._bus.name):
@@ -120,96 +130,78 @@ class Service:
         except Exception:  # the outermost frame of an agent's own code
             log.exception("%s: a listener failed", self._bus.name)
 
-    async def _serve(self, incoming: Incoming, envelope: Envelope) -> None:
+    async def _answer(
+        self, envelope: Envelope, command: Command, work: Coroutine[Any, Any, Any]
+    ) -> None:
+        await self._answers.give(envelope, command, await self._outcome(command, work))
+
+    async def _serve(self, incoming: Incoming, envelope: Envelope, job: Job) -> None:
         """Work on one command, and answer it; one that was answered is only answered again.
 
-        What is built in is done each time: its ids begin again where the store is another one.
         It is acknowledged before the work: whoever asked decides whether it is tried again.
         """
-        command = command_of(envelope, self._notes.take)
-        if command.name in BUILT_IN:
-            incoming.ack()
-            await self._answers.give(envelope, command, await self._work(command, self._obey))
-            return
+        command = job.command
         key, body = (envelope.sender, envelope.id), body_of(command)
-        async with self._room:
-            incoming.ack()
-            if self._memory.differs(key, body):
-                await self._answers.give(envelope, command, used_before(command))
-                return
-            if self._memory.is_open(key):
-                log.info("%s: it works on %s already", self._bus.name, command.id)
-                return
-            answer = self._memory.answer(key)
-            if answer is None:
-                self._memory.begin(key, body)
-                answer = writable(await self._work(command, self._handle))
-                # Before it is sent: who has heard it may ask again before the broker confirms it.
-                self._memory.end(key, body, answer)
+        try:
+            async with self._jobs.room(job):
+                incoming.ack()
+                if self._memory.is_open(key) and not self._memory.differs(key, body):
+                    log.info("%s: it works on %s already", self._bus.name, command.id)
+                    return
+                answer, lasts = await self._answer_to(job, key, body)
+        finally:
+            self._jobs.forget(job)
         await self._notes.tell(place_of(command))
-        self._memory.end(key, body, await self._answers.give(envelope, command, answer))
+        answer = await self._answers.give(envelope, command, answer)
+        if lasts:
+            self._memory.end(key, body, answer)
 
-    async def _work(
-        self, command: Command, act: Callable[[_Job], Awaitable[Any]]
-    ) -> dict[str, Any]:
-        with about(**command.subject):
-            return await self._outcome(_Job(command), act)
+    async def _answer_to(self, job: Job, key: Key, body: str) -> tuple[Answer, bool]:
+        """What to answer, and whether the same is answered to whoever asks again."""
+        if self._memory.differs(key, body):
+            return used_before(job.command), False
+        if (answer := self._memory.answer(key)) is not None:
+            return answer, True
+        if is_overdue(job.command, self._clock.now()):
+            log.warning("%s: %s came too late", self._bus.name, job.command.id)
+            return too_late(job.command), False
+        self._memory.begin(key, body)
+        answer = writable(await self._outcome(job.command, self._handle(job)))
+        # Before it is sent: who has heard it may ask again before the broker confirms it.
+        self._memory.end(key, body, answer)
+        return answer, True
 
-    async def _handle(self, job: _Job) -> Any:
+    async def _handle(self, job: Job) -> Any:
         handler = self._handlers.get(job.command.name)
         if handler is None:
             known = ", ".join(sorted(self._handlers)) or "none"
             raise RejectedError(f"unknown command {job.command.name!r}; known commands: {known}")
-        place = place_of(job.command)
-        self._jobs[place] = job
-        try:
-            job.work = asyncio.ensure_future(called(handler, job.command))
-            return await job.work
-        finally:
-            self._jobs.pop(place, None)
+        return await self._jobs.work(job, called(handler, job.command))
 
-    async def _obey(self, job: _Job) -> Any:
+    async def _obey(self, command: Command, cancelled: list[str]) -> Any:
         """Do what every agent can; a handler of its own adds to that."""
-        command = job.command
         found: dict[str, Any] = {"agent": self._bus.name}
-        if command.name == "health_check":
-            running = sorted(job.command.id for job in self._jobs.values())
-            found |= {"status": "healthy", "running": running}
+        if command.name in ORDERS:
+            found |= {"acknowledged": True, "cancelled": cancelled}
         else:
-            found |= {"acknowledged": True, "cancelled": self._cancel(command)}
+            found |= {"status": "healthy", "running": self._jobs.running}
         if (handler := self._handlers.get(command.name)) is not None:
             more = await called(handler, command)
             found |= more if isinstance(more, dict) else {}
         return found
 
-    def _cancel(self, order: Command) -> list[str]:
-        """Cancel what an order names: a command, a run, or everything."""
-        wanted = order.parameters if order.name == "cancel" else {}
-        cancelled = []
-        for job in list(self._jobs.values()):
-            command_id, run_id = text(wanted, "command_id"), text(wanted, "workflow_id")
-            named = command_id in (None, job.command.id) and run_id in (
-                None,
-                job.command.workflow_id,
-            )
-            if named:
-                job.command.cancel()
-                if job.work is not None:
-                    job.work.cancel()
-                cancelled.append(job.command.id)
-        return cancelled
-
-    async def _outcome(self, job: _Job, act: Callable[[_Job], Awaitable[Any]]) -> dict[str, Any]:
-        try:
-            result = await act(job)
-        except asyncio.CancelledError:
-            if not job.command.cancelled:
-                raise
-            return {"status": "failed", "error": "cancelled"}
-        except Exception as error:  # the outermost frame of an agent's own code
-            log.exception("%s: %s failed", self._bus.name, job.command.name)
-            return {"status": "failed", "error": f"{type(error).__name__}: {error}"}
-        return {"status": "completed", "result": result, **job.command.configuration.answer()}
+    async def _outcome(self, command: Command, work: Coroutine[Any, Any, Any]) -> Answer:
+        with about(**command.subject):
+            try:
+                result = await work
+            except asyncio.CancelledError:
+                if not command.cancelled:
+                    raise
+                return {"status": "failed", "error": "cancelled"}
+            except Exception as error:  # the outermost frame of an agent's own code
+                log.exception("%s: %s failed", self._bus.name, command.name)
+                return {"status": "failed", "error": f"{type(error).__name__}: {error}"}
+        return {"status": "completed", "result": result, **command.configuration.answer()}
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         task = self._loop.create_task(work)
