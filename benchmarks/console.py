@@ -155,6 +155,8 @@ def views(store: Store) -> Mapping[str, list[str]]:
         "emergency": ["/emergency"],
         "tokens": ["/tokens"],
         "start": ["/start/validate_algorithms"],
+        "status over HTTP": ["/orchestration/status"],
+        "metrics": ["/orchestration/metrics"],
     }
 
 

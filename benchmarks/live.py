@@ -1,8 +1,10 @@
 """`python -m benchmarks.live`: how soon a step's progress is in a browser after its agent told it.
 
 A hundred workflows run in one process and tell their progress with the time of day as their
-message; another process serves the console; fifty clients listen to a run each, as the page of a
-run does, and one real browser shows one. Everything is on one machine, so there is one clock.
+message; another process serves the console. Fifty clients listen to a run each, as the page of a
+run does; then fifty pages of a real browser show a run each. Everything is on one machine, so there
+is one clock. A page is loaded again while it is shown, which its server and the browser have to do
+beside the streams.
 """
 
 import argparse
@@ -32,14 +34,16 @@ from orchestration.web.console import opened_console
 from orchestration.web.serving import bound, listening
 from tests.acceptance.chromium import ARGUMENTS, chromium
 
-RUNS, LISTENERS = 100, 50
-PATIENCE_S = 60.0
+RUNS, LISTENERS, IN_A_PROFILE = 100, 50, 5
+PATIENCE_S, SETTLE_S = 60.0, 5.0
 WATCH_S = """
 () => { window.late = []; const seen = new Set();
-  new MutationObserver(() => { for (const each of document.querySelectorAll("[data-said]")) {
+  const look = () => { for (const each of document.querySelectorAll("[data-said]")) {
     const at = Number(each.textContent.split("·").pop());
-    if (at && !seen.has(at)) { seen.add(at); window.late.push(Date.now() / 1000 - at); } }
-  }).observe(document.body, { subtree: true, childList: true, characterData: true }); }
+    if (at && !seen.has(at)) { seen.add(at); window.late.push(Date.now() / 1000 - at); } } };
+  look(); window.late = [];
+  new MutationObserver(look).observe(
+    document.body, { subtree: true, childList: true, characterData: true }); }
 """
 
 
@@ -122,17 +126,24 @@ async def listen_all(url: str, ids: list[str], seconds: float) -> list[float]:
     return late
 
 
-def look(url: str, run_id: str, seconds: float) -> list[float]:
-    """One real browser: how late each report was in its document."""
+def look(url: str, ids: list[str], seconds: float) -> list[float]:
+    """Pages of a real browser, a run each: how late each report was in their documents.
+
+    A browser has six connections to one place: so many pages belong to several people.
+    """
     with sync_playwright() as tools:
         browser = tools.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
-        page = browser.new_page()
-        page.goto(f"{url}workflows/{run_id}")
-        page.evaluate(WATCH_S)
-        page.wait_for_timeout(seconds * 1000)
-        late: list[float] = page.evaluate("window.late")
+        profiles = [browser.new_context() for _ in range(0, len(ids), IN_A_PROFILE)]
+        pages = [profiles[number // IN_A_PROFILE].new_page() for number in range(len(ids))]
+        for page, run_id in zip(pages, ids, strict=True):
+            page.goto(f"{url}workflows/{run_id}")
+        pages[0].wait_for_timeout(SETTLE_S * 1000)
+        for page in pages:
+            page.evaluate(WATCH_S)
+        pages[0].wait_for_timeout(seconds * 1000)
+        late = [each for page in pages for each in page.evaluate("window.late")]
         browser.close()
-    return late[2:]
+    return late
 
 
 def started(every: float, seconds: float) -> list[str]:
@@ -176,27 +187,10 @@ def main() -> None:
         os.environ["MAX_CONCURRENT_WORKFLOWS"] = str(2 * RUNS)  # noqa: TID251 - as above
         with child("fleet"), child("web") as serving:
             url = serving.stdout.readline().strip() if serving.stdout else ""
-            ids = started(given.every, given.seconds * 3 + PATIENCE_S)
+            ids = started(given.every, given.seconds * 2 + 2 * PATIENCE_S)
             late = asyncio.run(listen_all(url, ids[:LISTENERS], given.seconds))
             show(f"{LISTENERS} streams", late)
-            background = [ids[number % RUNS] for number in range(LISTENERS - 1)]
-            with child_listening(url, background, given.seconds + 5):
-                show("a browser, beside 49", look(url, ids[-1], given.seconds))
-
-
-@contextmanager
-def child_listening(url: str, ids: list[str], seconds: float) -> Iterator[None]:
-    """The other clients, in a process of their own, so that they slow nobody here."""
-    code = (
-        "import asyncio, sys; from benchmarks import live;"
-        "asyncio.run(live.listen_all(sys.argv[1], sys.argv[3:], float(sys.argv[2])))"
-    )
-    command = [sys.executable, "-c", code, url, str(seconds), *ids]
-    with subprocess.Popen(command) as process:  # noqa: S603 - ourselves
-        try:
-            yield
-        finally:
-            process.kill()
+            show(f"{LISTENERS} pages of a browser", look(url, ids[:LISTENERS], given.seconds))
 
 
 if __name__ == "__main__":

@@ -40,7 +40,6 @@ class Group:
     agent: str
     message: str
     count: int
-    first_at: datetime
     last_at: datetime
     runs: tuple[str, ...]
 
@@ -77,7 +76,6 @@ def grouped(kind: Kind, members: Sequence[FailedBranch]) -> Group:
         agent=members[0].agent,
         message=message_of(members[0].error),
         count=len(members),
-        first_at=members[-1].ended_at,
         last_at=members[0].ended_at,
         runs=tuple(dict.fromkeys(retryable)),
     )

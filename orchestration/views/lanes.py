@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from orchestration.ports import Session
 from orchestration.store import agents, outcomes, queues, workers
@@ -35,16 +35,13 @@ class AgentLane:
         slots: How many steps the present workers can run at once; 0: nobody serves it.
         waiting: Branches that are ready or sent.
         running: Those that are worked on, the first of them in `work`.
-        beat_age: Since its last heartbeat; None: it never had one.
     """
 
     agent: AgentRow
-    workers: tuple[WorkerRow, ...]
     slots: int
     waiting: int
     running: int
     work: tuple[Work, ...]
-    beat_age: timedelta | None
     depth: Depth
 
 
@@ -77,12 +74,10 @@ def lanes(session: Session, now: datetime, history: Mapping[str, Depth] | None =
         found.append(
             AgentLane(
                 agent=row,
-                workers=tuple(worker for worker in present if worker.serves(row.name)),
                 slots=served.get(row.name, 0),
                 waiting=counts["ready"] + counts["queued"],
                 running=counts["running"],
                 work=tuple(Work(*each) for each in work.get(row.name, ())),
-                beat_age=now - row.last_heartbeat if row.last_heartbeat else None,
                 depth=history.get(row.name, depths.NOTHING),
             )
         )

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from orchestration.ports import Session
 from orchestration.state import RunStatus
@@ -10,7 +9,7 @@ from orchestration.store import alerts, approvals, listings, outcomes, runs, sam
 from orchestration.store.alerts import AlertRow
 from orchestration.store.listings import Filter
 from orchestration.store.runs import RunRow
-from orchestration.views import depths, emergency, lanes
+from orchestration.views import depths, lanes
 from orchestration.views.depths import Depth
 from orchestration.views.lanes import Lanes
 
@@ -49,7 +48,6 @@ class Overview:
         active: Runs that are at work, wait or rest, newest first.
         recent: Runs of any status, newest first.
         approvals: How many steps wait for a person, counted up to a limit.
-        stop: The emergency stop, as `emergency.status` tells it.
     """
 
     live: dict[str, int]
@@ -60,7 +58,6 @@ class Overview:
     pending: Depth
     alerts: tuple[AlertRow, ...]
     approvals: int
-    stop: dict[str, Any]
 
     @property
     def completed(self) -> int:
@@ -99,7 +96,6 @@ def overview(session: Session, now: datetime) -> Overview:
         pending=history.get(samples.RUNS, depths.NOTHING),
         alerts=tuple(alerts.newest(session, MOST_ALERTS)),
         approvals=len(approvals.everything(session, MOST_APPROVALS)),
-        stop=emergency.status(session),
     )
 
 

@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Page, Playwright, Route, expect, sync_playwright
 
 from orchestration.clock import SystemClock
-from orchestration.store import dead_letters
+from orchestration.store import dead_letters, events
 from orchestration.store.connect import open_store
 from orchestration.store.dead_letters import DeadLetter
 from tests.acceptance.chromium import ARGUMENTS, chromium
@@ -24,6 +24,19 @@ from tests.actors.stub_vendors import lively
 from tests.actors.stub_vendors import serving as vendors_serving
 from tests.eventually import eventually
 
+HEARD = """
+window.heard = []; window.streams = [];
+window.EventSource = class extends EventSource {
+  constructor(...given) { super(...given); streams.push(this);
+    this.addEventListener("message", (each) => heard.push(Number(each.lastEventId))); } };
+"""
+HIDE = """
+() => { window.unseen = true; Object.defineProperty(document, "hidden", { get: () => unseen });
+  document.dispatchEvent(new Event("visibilitychange"));
+  if (streams.at(-1).readyState !== EventSource.CLOSED) throw new Error("it holds a stream"); }
+"""
+SHOW = '() => { unseen = false; document.dispatchEvent(new Event("visibilitychange")); }'
+BREAK = "() => streams.at(-1).close()"  # as a server does that ends a stream, or refuses one
 WITHIN_MS = 90_000
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 400, "height": 860}
 LOOPBACK = re.compile(r"^(http://127\.0\.0\.1:\d+|data:|blob:)")
@@ -226,6 +239,59 @@ def test_it_is_used_by_keys_and_in_the_dark(site: Site) -> None:
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
 
 
+def test_single_keys_are_turned_off_and_stay_so(site: Site) -> None:
+    page = site.open("/")
+    page.click("[data-keys]")
+    page.uncheck("[data-keys-on]")
+    page.click("#keys button")
+    page = site.open("/workflows")
+    for key in ("j", "?", "/", "t"):
+        page.keyboard.press(key)
+    expect(page.locator("#keys")).to_be_hidden()
+    expect(page.locator("#q")).not_to_be_focused()
+    assert page.get_attribute("html", "data-theme") is None
+    page.click("[data-keys]")
+    page.check("[data-keys-on]")
+    page.click("#keys button")
+    page.keyboard.press("/")
+    expect(page.locator("#q")).to_be_focused()
+
+
+def test_a_form_that_is_refused_has_the_focus_on_what_is_wrong(site: Site) -> None:
+    page = site.open("/start/validate_algorithms")
+    page.fill('[name="p.validation_period"]', "a while")
+    page.click("text=Start validate_algorithms >> visible=true")
+    expect(page.locator("#refused")).to_be_focused()
+    page.click("#refused a")
+    field = page.locator('[name="p.validation_period"]')
+    expect(field).to_be_focused()
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(field).to_have_accessible_description(re.compile("D, W, M or Y.*6M", re.DOTALL))
+    site.complaints = [each for each in site.complaints if "422" not in each]
+
+
+def test_a_page_that_was_away_hears_each_event_once(site: Site) -> None:
+    """Nobody sees it for a while: it holds no stream then, and goes on where it was."""
+    page = site.page
+    page.add_init_script(HEARD)
+    run_id = site.start("integrate_real_data", symbols="AAPL")
+    expect(page.locator("#why")).to_contain_text("waits for an approval")
+    for away, back in ((HIDE, SHOW), (BREAK, "null")):
+        page.evaluate(away)
+        for verb in ("pause", "resume"):
+            site.post(f"workflows/{run_id}/{verb}", {"reason": "look"})
+        page.evaluate(back)
+        for verb in ("pause", "resume"):
+            site.post(f"workflows/{run_id}/{verb}", {"reason": "look"})
+    opened = open_store(f"sqlite:///{site.home / 'orchestration.db'}", create=False)
+    written = [row.id for row in opened.store.read(lambda s: events.after(s, 0, 1_000, run_id))]
+    opened.store.close()
+    eventually(lambda: page.evaluate("heard.at(-1)") == written[-1], within=20)
+    heard = page.evaluate("heard")
+    assert heard == written[written.index(heard[0]) :]
+    assert len(heard) >= 8
+
+
 def test_an_open_page_learns_of_a_stop_and_says_when_it_learns_nothing(site: Site) -> None:
     """Though a row of it has the focus."""
     run_id = site.start("health_check")
@@ -254,6 +320,13 @@ def test_nothing_is_wider_than_a_small_screen(site: Site) -> None:
     page = site.page
     expect(page.locator("[data-part=state] .pill")).to_have_text("completed")
     page.set_viewport_size(NARROW)  # type: ignore[arg-type]
+    page.click(".menu")
+    drawer = page.locator("#drawer")
+    expect(drawer.locator("a").last).to_be_visible()
+    assert drawer.evaluate("each => each.scrollWidth <= each.clientWidth")
+    page.click("#drawer a:has-text('Agents')")
+    page.wait_for_url("**/agents")
+    expect(drawer).to_be_hidden()
     wide = []
     for view in (*VIEWS, f"/workflows/{run_id}", f"/workflows/{run_id}/fork"):
         site.open(view)

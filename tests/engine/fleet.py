@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StrictBool
 
 from orchestration.context import Context
 from orchestration.definitions import Agent, App, Workflow
@@ -29,7 +29,7 @@ class Anything(BaseModel):
 
     model_config = ConfigDict(extra="allow")
     items: list[Any] = []
-    wanted: bool = True
+    wanted: StrictBool = True
 
 
 def act(_context: Context) -> None: ...

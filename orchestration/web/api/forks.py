@@ -39,7 +39,7 @@ class Changed(Body):
     "/{workflow_id}/fork",
     status_code=202,
     summary="Fork an ended run",
-    responses=answers(MADE, 404, 409, status=202),
+    responses=answers(MADE, 404, 409, status=202) | answers({**MADE, "id": None, "status": None}),
 )
 def fork_workflow(
     console: Desk,

@@ -92,10 +92,13 @@ function isBusy() {
 }
 
 function follow() {
+  const run = document.body.dataset.run;
+  if (run) followRun(run); else lookAgain();
+}
+
+function lookAgain() {
   const seconds = Number(document.body.dataset.every || 0);
   if (seconds) setInterval(refresh, seconds * 1000);
-  const run = document.body.dataset.run;
-  if (run) followRun(run);
 }
 
 // One run: its events arrive as they happen, as long as the page is seen. A browser has but a few
@@ -113,11 +116,20 @@ function followRun(run) {
     stream = new EventSource(`${path}?after=${last}`);
     stream.addEventListener("progress", (message) => showProgress(JSON.parse(message.data)));
     stream.addEventListener("message", (message) => { last = message.lastEventId || last; soon(); });
-    stream.addEventListener("end", () => { clearInterval(ticking); stop(); soon(); });
+    stream.addEventListener("end", () => { finish(); soon(); });
   };
-  const turn = () => { if (document.hidden) rest(); else { listen(); soon(); } };
-  const ticking = setInterval(turn, 5000);
-  const stop = () => { document.removeEventListener("visibilitychange", turn); rest(); };
+  const finish = () => {
+    clearInterval(ticking);
+    document.removeEventListener("visibilitychange", turn);
+    rest();
+    lookAgain();
+  };
+  const turn = () => {
+    if (find("#run-progress[data-ended]")) finish(); // it ended while nobody saw the page
+    else if (document.hidden) rest();
+    else { listen(); soon(); }
+  };
+  const ticking = setInterval(turn, 10000);
   document.addEventListener("visibilitychange", turn);
   listen();
 }
