@@ -42,7 +42,7 @@ DAY, HOUR = timedelta(hours=24), timedelta(hours=1)
 WIDE, NARROW = {"width": 1280, "height": 860}, {"width": 400, "height": 860}
 COLOURS = 128
 PATIENCE_S = 90.0
-OPTIMISING = 0.3
+OPTIMISING = 0.61
 
 
 @contextmanager
@@ -81,13 +81,14 @@ def furnish(host: Host) -> dict[str, str]:
         for handle in (done, failed):
             until(lambda h=handle: h.phase().ended)  # type: ignore[misc]
         until(lambda: real.phase() is RunStatus.WAITING)
-        engine.pause_agents(["caching_performance_agent"], By("desk", "new disks"))
-        blocked = client.start("restart_discovery_system")
-        until(lambda: blocked.status()["progress"] > 0)
         busy = client.start(
             "validate_algorithms", {"optimization_iterations": 10_000, "validation_period": "2Y"}
         )
         until(lambda: busy.status()["progress"] > OPTIMISING)
+        engine.pause_agents(["caching_performance_agent"], By("desk", "new disks"))
+        engine.pause_agents(["data_validation_agent"], By("desk", "new prices at noon"))
+        blocked = client.start("validate_algorithms", {"validation_period": "1Y"})
+        until(lambda: blocked.phase() is RunStatus.RUNNING)
     return {
         "run": done.workflow_id,
         "approval": real.workflow_id,

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from orchestration.plans import Step
 from orchestration.views.progress import StepPicture
 
-WIDTH, HEIGHT = 180, 48
+WIDTH, HEIGHT = 200, 48
 GAP_X, GAP_Y = 28, 18
 MARGIN = 2
-LONGEST_NAME, LONGEST_AGENT = 21, 26
+LONGEST_NAME, LONGEST_AGENT = 25, 30
 SEVERAL = "several agents"
 
 

@@ -78,7 +78,7 @@ def test_every_kind_of_parameter_has_its_field() -> None:
         "maybe": "text", "needed": "text", "inner": "json", "either": "json",
     }  # fmt: skip
     count = next(field for field in fields_of(SCHEMA) if field.name == "count")
-    assert count.hint == "How many; 1 to 9; default 2"
+    assert count.hint == "How many · 1 to 9 · default 2"
     assert dict(count.attributes) == {"step": "1", "min": "1", "max": "9"}
 
 
@@ -164,7 +164,7 @@ def test_what_describes_a_field_is_named_by_it() -> None:
 def test_a_hint_says_which_bounds_count(bounds: dict[str, Any], said: str) -> None:
     model = create_model("Bounded", ratio=(Annotated[float, Field(**bounds)], ...))
     (field,) = fields_of(model.model_json_schema())
-    assert field.hint == "; ".join(filter(None, [said, "required"]))
+    assert field.hint == " · ".join(filter(None, [said, "required"]))
 
 
 def test_values_are_shown_as_texts_tables_and_facts() -> None:

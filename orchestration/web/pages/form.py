@@ -12,6 +12,7 @@ from orchestration.errors import Fault, RejectedError
 PREFIX = "p."
 PRESENT = "has."
 LARGEST_TOLD = 1e15
+WAYS = {"lines": "one a line", "json": "JSON"}
 TITLES = {"integer": "a whole number", "number": "a number"}
 
 
@@ -150,11 +151,12 @@ def hint_of(
     """What is known about a field, in one line."""
     notes = [str(part["description"])] if "description" in part else []
     notes += filter(None, [bounds_of(part)])
+    notes += filter(None, [WAYS.get(kind)])
     if "pattern" in part and not notes:
         notes.append(f"matches {part['pattern']}")
     if given.get("default") is not None:
         notes.append(f"default {in_words(kind, given['default'])}")
-    return "; ".join([*notes, *(["required"] if is_needed else [])])
+    return " · ".join([*notes, *(["required"] if is_needed else [])])
 
 
 def bounds_of(part: Mapping[str, Any]) -> str:
@@ -181,6 +183,8 @@ def in_words(kind: str, value: Any) -> str:
             return ", ".join(texts) or "none"
         case text if kind == "check":
             return "yes" if text else "no"
+        case text if kind == "number" and isinstance(value, int | float):
+            return f"{value:,}".removesuffix(".0")
         case text:
             return text or "empty"
 
@@ -206,7 +210,8 @@ def as_text(kind: str, value: Any) -> str | list[str]:
         return "" if value is None else json.dumps(value, ensure_ascii=False)
     if kind == "check":
         return "on" if value else ""
-    return "" if value is None else str(value)
+    text = "" if value is None else str(value)
+    return text.removesuffix(".0") if kind == "number" else text
 
 
 def as_filled(filled: FormData, name: str) -> str | list[str]:

@@ -41,6 +41,7 @@ WORDS = (
     "moment",
     "parsed",
     "percent",
+    "plain",
     "plural",
     "pretty",
     "size",

@@ -114,6 +114,12 @@ def compact(value: Any) -> str:
     return text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]}…"
 
 
+def plain(text: str) -> str:
+    """What a branch is for, kept as JSON: a text as it is, anything else as JSON."""
+    value = json.loads(text)
+    return value if isinstance(value, str) else text
+
+
 def plural(number: int, noun: str) -> str:
     """How many of something."""
     return f"{count(number)} {noun}" if number == 1 else f"{count(number)} {noun}s"

@@ -125,7 +125,8 @@ function followRun(run) {
     lookAgain();
   };
   const turn = () => {
-    if (find("#run-progress[data-ended]")) finish(); // it ended while nobody saw the page
+    // it may have ended while nobody saw the page
+    if (find("#run-progress[data-ended]")) finish();
     else if (document.hidden) rest();
     else { listen(); soon(); }
   };
