@@ -33,11 +33,13 @@ class Backup:
         rows: Every row of every table.
         saved_at: When that was.
         seen: What had been seen by then.
+        undoes: Whether something was being undone.
     """
 
     rows: Mapping[str, Sequence[Row]]
     saved_at: datetime
     seen: Witness
+    undoes: bool
 
 
 def save(session: Session, *, sqlite: bool) -> dict[str, list[Row]]:
@@ -67,12 +69,13 @@ class Restores(Ground):
             rows = self.store.read(lambda s: save(s, sqlite=self.quick is not None))
             seen = self.witness.copy()
             seen.asked -= self.exchange.commands()  # not taken yet, and perhaps soon
-            self.backup = Backup(rows, self.clock.now(), seen)
+            undoes = bool(self.runs("undoing"))
+            self.backup = Backup(rows, self.clock.now(), seen, undoes)
 
     def the_store_is_put_back(self) -> None:
         """Stop the fleet and restore; some process may only have stood still, and goes on."""
         backup = self.backup
-        if backup is None or not self.chance(0.2):
+        if backup is None or not self.chance(0.6 if backup.undoes else 0.2):
             return
         for process in [*self.processes, self.client]:
             if process.works and self.chance(0.5):
