@@ -3,7 +3,9 @@
 from datetime import datetime
 
 from orchestration.ports import Session
+from orchestration.store.outbox import FINAL
 
+LOOKED_AT = 1_000
 CHILDREN = {
     "steps": "run_id, step, branch",
     "attempts": "run_id, step, branch, attempt",
@@ -25,16 +27,29 @@ OLD = {
 
 
 def ended_before(session: Session, moment_: datetime, keep: int, limit: int) -> list[str]:
-    """Ended runs that are too old, or beyond the newest `keep`, oldest first."""
+    """Ended runs that are too old, or beyond the newest `keep` and told, oldest first.
+
+    While RabbitMQ is away, or a requester's queue is full, many may wait to be told: only the
+    oldest are looked at, so that nobody waits long for the lock.
+    """
     first_beyond = session.one(
         "SELECT ended_at, id FROM runs WHERE ended_at IS NOT NULL"
         " ORDER BY ended_at DESC, id DESC LIMIT 1 OFFSET ?",
         keep,
     )
     ended_at, run_id = first_beyond or (0.0, "")
-    sql = "SELECT id FROM runs WHERE ended_at <= ? OR (ended_at, id) <= (?, ?)"
-    sql += " ORDER BY ended_at, id LIMIT ?"
-    return [row[0] for row in session.all(sql, moment_.timestamp(), ended_at, run_id, limit)]
+    oldest = (
+        "SELECT id, ended_at FROM runs WHERE ended_at <= ? OR (ended_at, id) <= (?, ?)"
+        " ORDER BY ended_at, id LIMIT ?"
+    )
+    sql = (
+        f"SELECT id FROM ({oldest}) AS old WHERE ended_at <= ?"
+        " OR NOT EXISTS (SELECT 1 FROM outbox WHERE topic = CAST(? AS TEXT) || ':' || old.id)"
+        " ORDER BY ended_at, id LIMIT ?"
+    )
+    before = moment_.timestamp()
+    values = before, ended_at, run_id, LOOKED_AT, before, FINAL, limit
+    return [row[0] for row in session.all(sql, *values)]
 
 
 def forget_run(session: Session, run_id: str, limit: int) -> int:

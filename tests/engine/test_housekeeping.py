@@ -8,7 +8,7 @@ from orchestration.definitions import App
 from orchestration.engine import sweep
 from orchestration.errors import StoreInUseError
 from orchestration.state import RunStatus, StepStatus
-from orchestration.store import agents, attempts, control, events, workers
+from orchestration.store import agents, attempts, control, events, outbox, workers
 from tests.engine.conftest import MakeFleet
 from tests.engine.fleet import HOUR, MINUTE, SECOND, Fleet, Worker, step, workflow
 
@@ -201,6 +201,28 @@ class TestForgetting:
         started = self.ended(fleet, 10)
         self.all_forgotten(fleet, HOUR, 4)
         assert [run_id for run_id in started if fleet.exists(run_id)] == started[-4:]
+
+    def test_a_run_whose_end_is_not_told_yet_is_kept_though_there_are_too_many(
+        self, fleet: Fleet
+    ) -> None:
+        asked = fleet.start("chain", requester="mgmt")
+        fleet.work_off(fleet.worker("first"))
+        others = self.ended(fleet, 3)
+        self.all_forgotten(fleet, HOUR, 0)
+        assert not any(fleet.exists(run_id) for run_id in others)
+        assert fleet.exists(asked)
+        fleet.store.write(lambda s: outbox.withdraw(s, outbox.FINAL, asked))
+        self.all_forgotten(fleet, HOUR, 0)
+        assert not fleet.exists(asked)
+
+    def test_a_run_whose_end_cannot_be_told_goes_once_it_is_too_old(self, fleet: Fleet) -> None:
+        worker = fleet.worker()
+        asked = fleet.start("chain", requester="mgmt")
+        fleet.work_off(worker)
+        fleet.clock.advance(HOUR)
+        self.all_forgotten(fleet, HOUR, 1_000)
+        assert not fleet.exists(asked)
+        assert fleet.rows("outbox") == 0
 
     def test_what_lives_is_never_forgotten(self, fleet: Fleet) -> None:
         run_id = fleet.start("chain")
