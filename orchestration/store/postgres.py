@@ -192,8 +192,8 @@ class PostgresStore:
 def transaction(link: Link, begin: LiteralString) -> "Iterator[psycopg.Connection[Row]]":
     """BEGIN … COMMIT on the session of a link, or ROLLBACK."""
     connection = link.ready()
-    connection.execute(begin)
     try:
+        connection.execute(begin)  # where the lock is not to be had, BEGIN has been done
         yield connection
         if begin is BEGIN_WRITE:
             failpoints.reach(Failpoint.COMMITTING)

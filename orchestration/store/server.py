@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from urllib.parse import unquote, urlsplit
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from orchestration.errors import StoreError
 from orchestration.ports import Row
@@ -19,6 +20,7 @@ from orchestration.ports import Row
 IDLE_S, INTERVAL_S, PROBES, UNHEARD_MS = 5, 2, 3, 10_000
 STORES_OWN = {  # classes of what the server or the way to it is to blame for, else the statement is
     "08",  # connection
+    "25",  # the state of the transaction: broken off, read only on a standby, idle for too long
     "28",  # login
     "3D",  # no such database
     "3F",  # no such schema
@@ -29,8 +31,6 @@ STORES_OWN = {  # classes of what the server or the way to it is to blame for, e
     "XX",  # corrupted, or a bug of the server
 }
 STORES_OWN_STATES = {
-    "25006",  # read only: a standby
-    "25P03",  # it idled in a transaction for too long
     "42501",  # no right to it
     "55P03",  # lock_timeout
 }
@@ -52,8 +52,9 @@ class Link:
         self._connection: psycopg.Connection[Row] | None = None
 
     def ready(self) -> "psycopg.Connection[Row]":
-        """The session, or a new one where that has ended; each statement is a transaction."""
-        if self._connection is None or not is_alive(self._connection):
+        """The session, or a new one where that has ended or is still in somebody's transaction."""
+        if self._connection is None or not is_alive(self._connection) or is_busy(self._connection):
+            self.close()
             self._connection = self._connect()
         return self._connection
 
@@ -100,6 +101,11 @@ def is_alive(connection: "psycopg.Connection[Row]") -> bool:
     except psycopg.OperationalError:
         connection.close()
     return not connection.closed
+
+
+def is_busy(connection: "psycopg.Connection[Row]") -> bool:
+    """Whether a session is in a transaction, which nobody who borrows it has begun."""
+    return connection.info.transaction_status is not TransactionStatus.IDLE
 
 
 def is_the_stores(error: psycopg.Error) -> bool:

@@ -3,13 +3,15 @@
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import LiteralString
 
 import psycopg
 import pytest
 
 from orchestration.errors import NotFoundError, StoreError
 from orchestration.ports import Session
-from orchestration.store.postgres import READERS, PostgresStore
+from orchestration.store.postgres import READERS, WRITERS, PostgresStore
+from orchestration.store.server import Link
 from tests import databases
 
 pytestmark = pytest.mark.postgres
@@ -18,6 +20,12 @@ ADD = "INSERT INTO audit (at, actor, action, subject) VALUES (0, ?, 'test', '')"
 NAMES = "SELECT actor FROM audit ORDER BY actor"
 ME = "SELECT pg_backend_pid()"
 TRANSACTION = "SELECT pg_current_xact_id()::text"
+LOCK: LiteralString = f"SELECT pg_advisory_lock({WRITERS}, hashtext(current_schema()))"
+UNLOCK: LiteralString = "SELECT pg_advisory_unlock_all()"
+CANCEL_WAITER = (
+    "SELECT pg_cancel_backend(pid) FROM pg_locks"
+    f" WHERE locktype = 'advisory' AND classid = {WRITERS} AND NOT granted"
+)
 
 
 @pytest.fixture
@@ -130,6 +138,51 @@ class TestSessions:
         assert len(set(pids)) == READERS
 
 
+class TestOtherWriters:
+    @pytest.fixture
+    def other(self, shared_schema: str) -> Iterator[psycopg.Connection]:
+        """A session of another process."""
+        with psycopg.connect(shared_schema, autocommit=True) as connection:
+            yield connection
+
+    def test_who_gave_up_waiting_for_them_writes_once_they_have_done(
+        self, store: PostgresStore, other: psycopg.Connection
+    ) -> None:
+        store.write(lambda s: s.run("SET lock_timeout = '200ms'"))
+        other.execute(LOCK)
+        with pytest.raises(StoreError, match="lock timeout"):
+            store.write(add("a"))
+        other.execute(UNLOCK)
+        assert store.write(add("b")) == 1
+        assert names(store) == ["b"]
+
+    def test_who_was_cancelled_while_it_waited_writes_once_they_have_done(
+        self, store: PostgresStore, other: psycopg.Connection
+    ) -> None:
+        other.execute(LOCK)
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(store.write, add("a"))
+            while other.execute(CANCEL_WAITER).fetchone() is None:
+                assert not waiting.done()
+            with pytest.raises(StoreError, match="canceling statement"):
+                waiting.result(20)
+        other.execute(UNLOCK)
+        assert store.write(add("b")) == 1
+        assert names(store) == ["b"]
+
+    def test_a_session_that_was_left_in_a_transaction_is_used_by_nobody(
+        self, shared_schema: str
+    ) -> None:
+        link = Link(shared_schema, "writer", "3s")
+        left = link.ready()
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            left.execute("BEGIN; SELECT 1 / 0")
+        assert link.ready() is not left
+        assert left.closed
+        assert link.ready() is link.ready()
+        link.close()
+
+
 class TestBatches:
     def test_what_comes_meanwhile_is_written_in_one_transaction(self, store: PostgresStore) -> None:
         found = together(store, *[one(TRANSACTION)] * 10)
@@ -182,7 +235,9 @@ class TestBlame:
             store.read(lambda s: s.all("SELECT nothing FROM audit"))
         assert names(store) == []
 
-    @pytest.mark.parametrize("code", ["53100", "57014", "40001", "55P03", "42501", "XX000"])
+    @pytest.mark.parametrize(
+        "code", ["53100", "57014", "40001", "55P03", "42501", "25P02", "25P04", "XX000"]
+    )
     def test_what_the_server_cannot_do_now_is_the_stores(
         self, store: PostgresStore, code: str
     ) -> None:
