@@ -180,8 +180,9 @@ class AgentMessageBus:
     def on_command(self, *names: str) -> Callable[[H], H]:
         """Let a function answer commands of these names.
 
-        It is called as `handler(command, parameters)`, is plain (then it runs in a thread) or
-        async, and what it returns is the result; what it raises is the answer's error.
+        It is called as `handler(command, parameters)`, is plain (then it runs in a thread, and asks
+        `command.cancelled` now and then) or async, and what it returns is the result; what it
+        raises is the answer's error.
         `command.results` has what the step builds on; `command.configuration` what the fleet goes
         by, and `command.configuration.set` sets it with the answer. A command that comes again
         under its id is not done again: it gets the answer that it got. One that is cancelled before

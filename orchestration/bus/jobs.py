@@ -1,13 +1,17 @@
 """The commands that an agent has and has not answered yet, and what cancels them."""
 
 import asyncio
+import inspect
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextvars import copy_context
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
-from orchestration.bus.command import Command, Place, place_of, text
+from orchestration.bus.command import Command, Handler, Place, place_of, text
 
 MOST_AT_ONCE = 16
 MOST_REMEMBERED = 1_000
@@ -21,9 +25,11 @@ class Job:
 
     Attributes:
         command: What is asked.
+        ended: Set once it acts no longer.
     """
 
     command: Command
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
     _wait: "asyncio.Future[Any] | None" = None
 
     async def until_cancelled(self, work: Awaitable[T]) -> T:
@@ -58,6 +64,7 @@ class Jobs:
         self._received: dict[Job, None] = {}
         self._at_work: dict[Place, Job] = {}
         self._room = asyncio.Semaphore(MOST_AT_ONCE)
+        self._threads = ThreadPoolExecutor(MOST_AT_ONCE, "rabbitmq-command")
         self._unwanted: OrderedDict[str, None] = OrderedDict()
 
     def __contains__(self, place: object) -> bool:
@@ -77,9 +84,10 @@ class Jobs:
             job.cancel()
         return job
 
-    def forget(self, job: Job) -> None:
-        """Drop what ended."""
+    def end(self, job: Job) -> None:
+        """Drop what acts no longer."""
         self._received.pop(job, None)
+        job.ended.set()
 
     @asynccontextmanager
     async def room(self, job: Job) -> AsyncIterator[None]:
@@ -96,31 +104,44 @@ class Jobs:
             if has_room:
                 self._room.release()
 
-    async def work(self, job: Job, work: Awaitable[T]) -> T:
-        """What a piece of work gives for a command.
+    async def work(self, job: Job, handler: Handler) -> Any:
+        """What a handler returns for a command; a plain function runs in a thread.
+
+        A thread cannot be ended: what runs in one sees `command.cancelled`, and has ended when it
+        returns, not before.
 
         Raises:
             asyncio.CancelledError: The command was cancelled before, or meanwhile.
         """
-        place = place_of(job.command)
+        command, place = job.command, place_of(job.command)
+        if command.cancelled:
+            raise asyncio.CancelledError
         self._at_work[place] = job
         try:
-            return await job.until_cancelled(work)
+            if inspect.iscoroutinefunction(handler):
+                return await job.until_cancelled(handler(command, command.parameters))
+            call = partial(copy_context().run, handler, command, command.parameters)
+            found = await asyncio.get_running_loop().run_in_executor(self._threads, call)
+            return await job.until_cancelled(found) if inspect.isawaitable(found) else found
         finally:
             self._at_work.pop(place, None)
 
-    def cancel(self, order: Command) -> list[str]:
-        """Cancel what an order names: a command, a run, or everything. The ids of what is."""
+    def close(self) -> None:
+        """Let threads end with what they do."""
+        self._threads.shutdown(wait=False)
+
+    def cancel(self, order: Command) -> list[Job]:
+        """Cancel what an order names: a command, a run, or everything; what that is."""
         wanted = order.parameters if order.name == "cancel" else {}
         command_id, run_id = text(wanted, "command_id"), text(wanted, "workflow_id")
         if command_id is not None:
             self._unwanted[command_id] = None
             while len(self._unwanted) > MOST_REMEMBERED:
                 self._unwanted.popitem(last=False)
-        cancelled: dict[str, None] = {}
+        cancelled = []
         for job in self._received:
             command = job.command
             if command_id in (None, command.id) and run_id in (None, command.workflow_id):
                 job.cancel()
-                cancelled[command.id] = None
-        return list(cancelled)
+                cancelled.append(job)
+        return cancelled

@@ -83,6 +83,7 @@ class Service:
             for task in (stopping, *self._tasks):
                 task.cancel()
             await asyncio.gather(stopping, *self._tasks, return_exceptions=True)
+            self._jobs.close()
 
     def stop(self) -> None:
         """Let `run` end."""
@@ -150,7 +151,7 @@ class Service:
                     return
                 answer, lasts = await self._answer_to(job, key, body)
         finally:
-            self._jobs.forget(job)
+            self._jobs.end(job)
         await self._notes.tell(place_of(command))
         answer = await self._answers.give(envelope, command, answer)
         if lasts:
@@ -176,18 +177,26 @@ class Service:
         if handler is None:
             known = ", ".join(sorted(self._handlers)) or "none"
             raise RejectedError(f"unknown command {job.command.name!r}; known commands: {known}")
-        return await self._jobs.work(job, called(handler, job.command))
+        return await self._jobs.work(job, handler)
 
-    async def _obey(self, command: Command, cancelled: list[str]) -> Any:
-        """Do what every agent can; a handler of its own adds to that."""
+    async def _obey(self, command: Command, cancelled: list[Job]) -> Any:
+        """Do what every agent can; a handler of its own adds to that.
+
+        The answer to a `cancel` says that nothing it names acts any more; a stop is acknowledged
+        at once.
+        """
         found: dict[str, Any] = {"agent": self._bus.name}
         if command.name in ORDERS:
-            found |= {"acknowledged": True, "cancelled": cancelled}
+            ids = list(dict.fromkeys(job.command.id for job in cancelled))
+            found |= {"acknowledged": True, "cancelled": ids}
         else:
             found |= {"status": "healthy", "running": self._jobs.running}
         if (handler := self._handlers.get(command.name)) is not None:
             more = await called(handler, command)
             found |= more if isinstance(more, dict) else {}
+        if command.name == "cancel":
+            for job in cancelled:
+                await job.ended.wait()
         return found
 
     async def _outcome(self, command: Command, work: Coroutine[Any, Any, Any]) -> Answer:

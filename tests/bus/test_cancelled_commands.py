@@ -1,6 +1,7 @@
 """What is cancelled, or came too late, is never begun, and whoever asked is told so."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -32,7 +33,8 @@ class Desk:
         self.begun: list[str] = []
         self.go_on = asyncio.Event()
         self._answers: dict[str, Message] = {}
-        trader.bus.on_command("trade")(self._trade)
+        self.trader = trader.bus
+        self.trader.on_command("trade")(self._trade)
 
     async def ask(self, message_id: str, command: str = "trade", **fields: object) -> None:
         payload = {"command": command, **fields}
@@ -56,6 +58,10 @@ class Desk:
             envelope = await self.asker.heard.get()
             self._answers[str(envelope.correlation_id)] = envelope.payload
         return self._answers.pop(message_id)
+
+    def is_answered(self, message_id: str) -> bool:
+        """Whether the answer to a message has come."""
+        return message_id in self._answers
 
     async def _trade(self, command: Command, _parameters: Message) -> str:
         self.begun.append(command.id)
@@ -159,5 +165,65 @@ def test_what_comes_in_time_is_done(deadline: timedelta | str | None) -> None:
                 at = (datetime.now(UTC) + at).isoformat()
             await desk.ask("work", deadline=at)
             assert (await desk.answer("work"))["result"] == "traded"
+
+    play(scenario)
+
+
+def test_a_plain_function_that_was_cancelled_is_answered_when_it_has_returned() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def ship(command: Command, _parameters: Message) -> Message:
+        begun.set()
+        go_on.wait(10)
+        return {"cancelled": command.cancelled}
+
+    async def scenario() -> None:
+        async with trading() as desk:
+            desk.trader.on_command("ship")(ship)
+            await desk.ask("work", "ship")
+            await asyncio.to_thread(begun.wait)
+            order = {"command_id": "work"}
+            await desk.ask("order", "cancel", parameters=order)
+            await desk.ask("health", "health_check")
+            assert (await desk.answer("health"))["result"]["running"] == ["work"]
+            assert not desk.is_answered("work"), "it may still act"
+            assert not desk.is_answered("order"), "that would let an undo begin"
+            go_on.set()
+            assert (await desk.answer("work"))["result"] == {"cancelled": True}
+            assert (await desk.answer("order"))["result"]["cancelled"] == ["work"]
+
+    play(scenario)
+
+
+def test_what_a_plain_function_returns_to_be_awaited_can_be_cancelled() -> None:
+    async def scenario() -> None:
+        async with trading() as desk:
+            begun = asyncio.Event()
+
+            async def ship() -> None:
+                begun.set()
+                await asyncio.Event().wait()
+
+            desk.trader.on_command("ship")(lambda _command, _parameters: ship())
+            await desk.ask("work", "ship")
+            await begun.wait()
+            await desk.cancel("work")
+            assert (await desk.answer("work"))["error"] == "cancelled"
+
+    play(scenario)
+
+
+def test_plain_functions_wait_for_room_and_not_for_a_thread_as_well() -> None:
+    together = threading.Barrier(MOST_AT_ONCE)
+
+    def trade(_command: Command, _parameters: Message) -> str:
+        together.wait(10)
+        return "traded"
+
+    async def scenario() -> None:
+        async with trading() as desk:
+            desk.trader.on_command("trade")(trade)
+            ids = await desk.fill()
+            assert {(await desk.answer(each)).get("result") for each in ids} == {"traded"}
 
     play(scenario)
