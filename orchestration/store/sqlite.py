@@ -33,6 +33,9 @@ T = TypeVar("T")
 TABLES = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
 TYPES = {"serial": "INTEGER PRIMARY KEY AUTOINCREMENT", "object": "json_group_object"}
 COMMITS_PER_CHECKPOINT = 256
+COMMITS_TO_A_LOOK = 32
+LONG_LOG = 4_096  # pages of 4 KiB
+MOST_WAIT_MS = 50
 WRITER_CACHE_KIB = 16_384  # the inner pages of every index of a million runs
 MEMORY = Path(":memory:")
 
@@ -59,6 +62,7 @@ class SqliteStore:
         self._group = Group(self._commit)
         self._closed = threading.Event()
         self._commits = 0
+        self._next_checkpoint = COMMITS_TO_A_LOOK
         with explained(path, OSError), ExitStack() as undo:
             self._lock = WriteLock(path.with_name(path.name + ".lock"))
             undo.callback(self._lock.close)
@@ -208,7 +212,7 @@ class SqliteStore:
         for work, outcome in zip(batch, outcomes, strict=True):
             work.outcome = outcome
         self._commits += 1
-        if self._commits % COMMITS_PER_CHECKPOINT == 0:
+        if self._commits >= self._next_checkpoint:
             self._checkpoint()
 
     def _attempt(self, batch: Sequence[Work]) -> list[Any]:
@@ -216,9 +220,22 @@ class SqliteStore:
             return run_all(self._connection, [work.operation for work in batch])
 
     def _checkpoint(self) -> None:
-        """Move the log into the file; where the disk has no room for it now, the next one will."""
+        """Move the log into the file; where the disk has no room for it now, the next one will.
+
+        Where somebody reads at every moment the log is never begun anew by itself, and grows: once
+        it is long, those who read now are waited for; who comes meanwhile reads the file. What
+        others have written is only seen here, so the first time comes soon, as does the one after
+        a long log.
+        """
+        self._next_checkpoint = self._commits + COMMITS_TO_A_LOOK
         with suppress(StoreError), self._locked(), explained(self._path):
-            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            _, long, _ = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            if long < LONG_LOG:
+                self._next_checkpoint = self._commits + COMMITS_PER_CHECKPOINT
+            else:
+                self._connection.execute(f"PRAGMA busy_timeout={MOST_WAIT_MS}")
+                self._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
+                self._connection.execute(f"PRAGMA busy_timeout={1_000 * PATIENCE_S:.0f}")
 
 
 class MemoryStore:
