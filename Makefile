@@ -12,6 +12,7 @@ WORKFLOWS ?= 500
 SEED ?= 1
 STORE ?= sqlite
 REPORT ?= chaos.jsonl
+MINUTES ?= 30
 ARGS ?=
 
 ifndef PYTHON
@@ -19,7 +20,7 @@ PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 /
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 endif
 
-.PHONY: help setup run check format test acceptance test-all bench bench-peers chaos simulate docs screenshots site lock clean
+.PHONY: help setup run check format test acceptance test-all bench bench-peers chaos soak simulate docs screenshots site lock clean
 .DEFAULT_GOAL := help
 
 help: ## these lines
@@ -70,6 +71,9 @@ chaos: setup ## the fleet under a killer: KILLS=… WORKFLOWS=… SEED=… STORE
 	CHAOS_KILLS=$(KILLS) CHAOS_WORKFLOWS=$(WORKFLOWS) CHAOS_SEED=$(SEED) CHAOS_STORE=$(STORE) CHAOS_OUTAGES=$(OUTAGES) \
 		CHAOS_REPORT=$(REPORT) \
 		$(BIN)/python -m pytest -n 0 -q tests/acceptance/test_chaos.py $(ARGS)
+
+soak: setup ## mixed work and faults for MINUTES=…, and nothing that grows
+	@$(BIN)/python -m tests.soak --minutes $(MINUTES) --seed $(SEED)
 
 simulate: setup ## the engine among faults, SEEDS=… of them from FIRST=…
 	$(BIN)/python -m tests.simulate --seeds $(SEEDS) --first $(FIRST) --jobs $(JOBS)

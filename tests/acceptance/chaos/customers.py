@@ -41,6 +41,7 @@ class Customers:
 
     def begin(self) -> None:
         """Let them come, from now on until it is enough."""
+        self._began_at = time.monotonic()
         self._threads = [threading.Thread(target=self._come, args=[each]) for each in self.places]
         for thread in self._threads:
             thread.start()
@@ -64,6 +65,8 @@ class Customers:
         for number in self._numbers:
             if number >= self.plan.workflows and self.enough.is_set():
                 break
+            early_s = self._began_at + number * self.plan.order_s - time.monotonic()
+            self.enough.wait(max(early_s, 0.0))
             open_orders.append(insisting(lambda n=number: self._start(client, n)))  # type: ignore[misc]
             if len(open_orders) >= OPEN_ORDERS:
                 self._collect(open_orders.pop(0))

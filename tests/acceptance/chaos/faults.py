@@ -31,6 +31,7 @@ LOCKED_S = 3.0
 FULL_S = 3.0
 SILENT_S = 20.0
 HUNT_S = 1.5
+FILLING = (2**24, 2**20, 2**16, 2**12)  # pieces, of which ever smaller ones still fit
 QUEUES = ("courier", "backtesting_agent", "data_validation_agent", "orchestrator")
 LOCK = "SELECT pg_advisory_lock(7205417, hashtext(current_schema())), pg_sleep(%s)"
 
@@ -63,7 +64,7 @@ class Killer:
 
     def kill_container(self) -> None:
         """Kill a master and its workers together."""
-        for name in self.chance.sample(sorted(CONTAINERS), len(CONTAINERS)):
+        for name in self._containers():
             at_work = self.fleet.workers()
             forks = [pid for pid, container in at_work.items() if container == name]
             if not forks or len(at_work) - len(forks) < ENOUGH - 1:
@@ -75,7 +76,7 @@ class Killer:
 
     def kill_master(self) -> None:
         """Kill a master alone: its orphans finish what they hold, and end themselves."""
-        for name in self.chance.sample(sorted(CONTAINERS), len(CONTAINERS)):
+        for name in self._containers():
             at_work = self.fleet.workers()
             forks = [pid for pid, container in at_work.items() if container == name]
             if not forks or len(at_work) - len(forks) < ENOUGH - 1:
@@ -103,6 +104,7 @@ class Killer:
                 return
 
     def _release(self, victim: psutil.Process, kills: bool) -> None:  # noqa: FBT001
+        self.fleet.still.discard(victim.pid)
         with suppress(psutil.NoSuchProcess):
             if kills:
                 victim.kill()
@@ -110,13 +112,19 @@ class Killer:
                 self.fleet.witness.write(Line(RESUMED, pid=victim.pid))
                 victim.resume()
 
+    def _containers(self) -> list[str]:
+        """Those that may be harmed, in any order."""
+        found = sorted(CONTAINERS.keys() - self.fleet.spared)
+        self.chance.shuffle(found)
+        return found
+
     def _shuffled(self, spare: int) -> list[tuple[int, str]]:
-        """The workers, in any order; none where too few would be left."""
+        """The workers that may be harmed, in any order; none where too few would be left."""
         found = list(self.fleet.workers().items())
         if len(found) - spare < ENOUGH - 1:
             return []
         self.chance.shuffle(found)
-        return found
+        return [(pid, name) for pid, name in found if name not in self.fleet.spared]
 
     def _kill(self, pids: list[int], kind: str) -> int:
         """Kill those of some workers that hold something, all at once; how many that was."""
@@ -226,7 +234,7 @@ class Killer:
     @property
     def kinds(self) -> dict[Callable[[], None], int]:
         """Every fault but the rare ones, and how often it comes among the others."""
-        workers = {self.kill_worker: 20, self.kill_container: 10, self.kill_master: 4}
+        workers = {self.kill_worker: 16, self.kill_container: 18, self.kill_master: 3}
         return {
             **workers,
             self.stop_worker: 1,
@@ -261,11 +269,12 @@ def full(disk: Path) -> Iterator[None]:
     """A file system without room."""
     filler = disk / "filler"
     try:
-        with filler.open("wb") as file, suppress(OSError):
-            while True:  # others may free a little meanwhile
-                found = os.statvfs(disk)
-                room = found.f_bavail * found.f_frsize
-                os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), max(room, 1))
+        with filler.open("wb") as file:
+            for size in FILLING:
+                with suppress(OSError):
+                    while True:
+                        end = file.seek(0, os.SEEK_END)
+                        os.posix_fallocate(file.fileno(), end, size)
         yield
     finally:
         filler.unlink(missing_ok=True)

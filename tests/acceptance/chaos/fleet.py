@@ -1,7 +1,8 @@
 """The Procfile's processes at one workplace, kept running, and who of them is there."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,19 +10,22 @@ import psutil
 
 from orchestration.store.connect import open_store
 from tests.acceptance import victims
-from tests.acceptance.cluster import Cluster
-from tests.acceptance.node import Node
+from tests.acceptance.cluster import Cluster, cluster
+from tests.acceptance.disk import small_disk
+from tests.acceptance.node import Node, free_port, node_in
 from tests.acceptance.processes import Process, Processes, Workplace
 from tests.acceptance.promises import MODULE
 from tests.acceptance.supervisor import Supervisor
 from tests.acceptance.victims import Place
-from tests.acceptance.witness import Witness
+from tests.acceptance.witness import VARIABLE, Witness
 
-CONTAINERS = {"workers 1": 2, "workers 2": 2, "workers 3": 1, "workers 4": 1}
+CONTAINERS = {"workers 1": 2, "workers 2": 2, "workers 3": 2, "workers 4": 1}
 CLOCKS = ("clock 1", "clock 2")
 WEB = "web"
 THREADS = 6
 ENOUGH = 4
+DISK_MB = {"sqlite": 512, "postgresql": 1_024}
+CONSUMER_TIMEOUT = "consumer_timeout = 60000\n"
 
 
 @dataclass
@@ -31,6 +35,7 @@ class Fleet:
     Attributes:
         disk: The file system that is filled; None: nobody could make one.
         still: Workers that were stopped.
+        spared: Containers that nobody harms.
     """
 
     workplace: Workplace
@@ -41,8 +46,16 @@ class Fleet:
     witness: Witness
     disk: Path | None
     still: set[int] = field(default_factory=set)
+    spared: frozenset[str] = frozenset()
 
-    def start(self) -> None:
+    @property
+    def web(self) -> str:
+        """Where its web server is."""
+        return f"http://127.0.0.1:{self.workplace.more['PORT']}"
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """All of it started, and whatever ends started again, until the block has ended."""
         home = None if self.cluster else self.workplace.home
         self.place = Place(open_store(self.store_url).store, home, self.cluster)
         starters: dict[str, Callable[[], Process]] = {
@@ -51,10 +64,12 @@ class Fleet:
         starters |= dict.fromkeys(CLOCKS, lambda: self.processes.scheduler(self.workplace))
         starters[WEB] = lambda: self.processes.orchestrate(self.workplace, "web")
         self.supervisor = Supervisor(starters)
-
-    def stop(self) -> None:
-        self.supervisor.stop()
-        self.place.store.close()
+        try:
+            yield
+        finally:
+            self.supervisor.stop()
+            self.processes.close()
+            self.place.store.close()
 
     def _container(self, count: int) -> Callable[[], Process]:
         words = (MODULE, "-p", str(count), "-t", str(THREADS))
@@ -83,3 +98,28 @@ class Fleet:
 
     def has_disk(self) -> bool:
         return self.disk is not None and os.path.ismount(self.disk)
+
+
+@contextmanager
+def fleet_in(
+    directory: Path, store: str, processes: Processes, witness: Witness, more: Mapping[str, str]
+) -> Iterator[Fleet]:
+    """A fleet that may be started, with servers and a disk of its own, gone with the block."""
+    home = directory / "home"
+    with ExitStack() as stack:
+        node = stack.enter_context(node_in(directory / "node", CONSUMER_TIMEOUT))
+        port = str(free_port())
+        settings = {VARIABLE: str(witness.path), "PORT": port, "ORCHESTRATION_HOST": "127.0.0.1"}
+        url, disk = f"sqlite:///{home / 'orchestration.db'}", home
+        server: Cluster | None = None
+        if store == "postgresql":
+            settings["RABBITMQ_QUEUE_TYPE"] = "quorum"
+            server = stack.enter_context(cluster(DISK_MB[store]))
+            url, disk = server.url("postgres"), server.directory
+            settings["DATABASE_URL"] = url
+        else:
+            stack.enter_context(small_disk(home, DISK_MB[store]))
+        workplace = Workplace(home, node.url, MODULE, settings | dict(more), measured=False)
+        open_store(url).store.close()
+        node.wait()
+        yield Fleet(workplace, url, node, server, processes, witness, disk)

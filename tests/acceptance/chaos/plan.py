@@ -1,5 +1,6 @@
 """How large a run of chaos is, and what is written down while it goes on."""
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -11,13 +12,18 @@ class Plan:
     Attributes:
         kills: How many faults must have hit somebody who held something.
         gap_s: Shortest and longest pause between two strikes, in seconds.
+        order_s: Shortest time between two orders, in seconds, so that what is measured is not how
+            long one waits in a crowd.
+        most_s: After so long nothing more is broken, however few faults have hit.
         outages: How often RabbitMQ, and PostgreSQL, is killed on the way.
     """
 
     workflows: int
     kills: int
     seed: int
-    gap_s: tuple[float, float] = (0.6, 1.4)
+    gap_s: tuple[float, float] = (0.3, 0.9)
+    order_s: float = 0.1
+    most_s: float = math.inf
     outages: int = 1
 
 
