@@ -3,8 +3,9 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from importlib import import_module
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel
 from typing_extensions import override
@@ -18,12 +19,14 @@ from orchestration.engine import Engine
 from orchestration.engine.by import By
 from orchestration.engine.fork import Edits, propose
 from orchestration.handles import Handle, RemoteHandle
-from orchestration.remote import Remote
 from orchestration.settings import Settings
 from orchestration.state import RunStatus
 from orchestration.store import events, runs
 from orchestration.store.events import EventRow
 from orchestration.views import workflow
+
+if TYPE_CHECKING:
+    from orchestration.remote import Remote
 
 BATCH = 500
 
@@ -143,12 +146,14 @@ class Client:
         self.close()
 
 
-def remote_at(address: str, found: Settings) -> Remote | None:
+def remote_at(address: str, found: Settings) -> "Remote | None":
     """The server at an address; None: it is a store's."""
     if not address.startswith(("http://", "https://")):
         return None
     token = found.orchestration_api_token
-    return Remote(address, None if token is None else token.get_secret_value())
+    remote = import_module("orchestration.remote")  # a slow import, and seldom needed
+    server: Remote = remote.Remote(address, None if token is None else token.get_secret_value())
+    return server
 
 
 def jsonable(parameters: Mapping[str, Any] | BaseModel | None) -> dict[str, Any]:

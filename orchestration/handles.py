@@ -4,14 +4,16 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
 from orchestration.errors import WorkflowFailedError
-from orchestration.remote import Remote
 from orchestration.state import RunStatus
 from orchestration.store.events import EventRow
+
+if TYPE_CHECKING:
+    from orchestration.remote import Remote
 
 NEAR_S, FAR_S = 0.05, 0.25
 
@@ -86,7 +88,7 @@ class RemoteHandle(Handle):
 
     look_every_s = FAR_S
 
-    def __init__(self, remote: Remote, workflow_id: str) -> None:
+    def __init__(self, remote: "Remote", workflow_id: str) -> None:
         super().__init__(workflow_id)
         self._remote = remote
         self._path = f"/workflows/{workflow_id}"

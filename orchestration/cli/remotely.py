@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
@@ -15,10 +15,12 @@ from orchestration.cli.following import Display
 from orchestration.cli.starting import say_detached
 from orchestration.client import remote_at
 from orchestration.errors import UnknownCommandError
-from orchestration.remote import Remote
 from orchestration.settings import Settings
 from orchestration.views.progress import Picture
 from orchestration.views.why import Blocker
+
+if TYPE_CHECKING:
+    from orchestration.remote import Remote
 
 LOOK_EVERY_S = 0.2
 EXPLAIN_EVERY_S = 2.0
@@ -26,13 +28,13 @@ PICTURE = TypeAdapter(Picture)
 Json = dict[str, Any]
 
 
-def server_of(found: Settings) -> Remote | None:
+def server_of(found: Settings) -> "Remote | None":
     """The server that is configured; None: this machine's own store is meant."""
     return remote_at(found.orchestration_url, found) if found.orchestration_url else None
 
 
 def start(
-    remote: Remote,
+    remote: "Remote",
     command: str,
     pairs: Sequence[str],
     file: IO[bytes] | None,
@@ -55,7 +57,7 @@ def start(
     return started
 
 
-def follow(remote: Remote, run_id: str, display: Display) -> None:
+def follow(remote: "Remote", run_id: str, display: Display) -> None:
     """Show a run until it has ended.
 
     Raises:
@@ -75,7 +77,7 @@ def follow(remote: Remote, run_id: str, display: Display) -> None:
         display.show(picture)
 
 
-def follow_to_end(remote: Remote, run_id: str, display: Display, form: str, *, full: bool) -> int:
+def follow_to_end(remote: "Remote", run_id: str, display: Display, form: str, *, full: bool) -> int:
     """Show a run until it has ended, and then its result; the exit code tells how it ended."""
     try:
         follow(remote, run_id, display)
@@ -87,7 +89,9 @@ def follow_to_end(remote: Remote, run_id: str, display: Display, form: str, *, f
     return code_of(final["status"])
 
 
-def listed(remote: Remote, statuses: Sequence[str], command: str | None, limit: int) -> list[Json]:
+def listed(
+    remote: "Remote", statuses: Sequence[str], command: str | None, limit: int
+) -> list[Json]:
     """Runs, newest first, page by page."""
     found, cursor = list[Json](), None
     while len(found) < limit:
@@ -105,7 +109,7 @@ def listed(remote: Remote, statuses: Sequence[str], command: str | None, limit: 
     return found
 
 
-def picture_of(remote: Remote, path: str) -> Picture:
+def picture_of(remote: "Remote", path: str) -> Picture:
     """A run as it is there now."""
     return PICTURE.validate_json(json.dumps(remote.get(f"{path}/picture")))
 
