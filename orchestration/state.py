@@ -1,8 +1,9 @@
 """A run and its steps as values, and the tables by which their statuses may move."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple
 
 from orchestration.errors import IllegalTransitionError
 from orchestration.plans import UNDO, Plan, Step
@@ -79,8 +80,7 @@ STEP_TRANSITIONS: Mapping[StepStatus, frozenset[StepStatus]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """All that a decision needs to know of a run: statuses and counts, never results.
 
     Attributes:
@@ -101,7 +101,7 @@ class Run:
     status: RunStatus = RunStatus.PENDING
     generation: int = 1
     ending: RunStatus | None = None
-    tallies: Mapping[str, Mapping[StepStatus, int]] = field(default_factory=dict)
+    tallies: Mapping[str, Mapping[StepStatus, int]] = MappingProxyType({})
     parameters: str = "{}"
     rank: float = 0.0
     requester: str | None = None
@@ -117,14 +117,14 @@ class Run:
         """
         if status not in RUN_TRANSITIONS[self.status]:
             raise IllegalTransitionError(f"{self.id}: {self.status} → {status} is not allowed")
-        return replace(self, status=status)
+        return self._replace(status=status)
 
     def with_branches(self, step: str, status: StepStatus, count: int) -> "Run":
         """This run with so many new branches of a step."""
         tally = dict(self.tallies.get(step, {}))
         if count:
             tally[status] = tally.get(status, 0) + count
-        return replace(self, tallies={**self.tallies, step: tally})
+        return self._replace(tallies={**self.tallies, step: tally})
 
     def moved(self, step: str, source: StepStatus, target: StepStatus, count: int = 1) -> "Run":
         """This run with branches of a step in another status.
@@ -136,14 +136,19 @@ class Run:
         if target not in STEP_TRANSITIONS[source] or tally.get(source, 0) < count:
             raise IllegalTransitionError(f"{self.id}, {step}: {source} → {target} is not allowed")
         tally[source] -= count
+        if not tally[source]:
+            del tally[source]
         tally[target] = tally.get(target, 0) + count
-        kept = {status: n for status, n in tally.items() if n}
-        return replace(self, tallies={**self.tallies, step: kept})
+        return self._replace(tallies={**self.tallies, step: tally})
 
-    def count(self, *statuses: StepStatus, step: str | None = None) -> int:
-        """How many branches, of one step or of all, are in one of these statuses."""
-        tallies = self.tallies.values() if step is None else (self.tallies.get(step, {}),)
-        return sum(tally.get(status, 0) for tally in tallies for status in statuses)
+    def branches(self, *statuses: StepStatus) -> int:
+        """How many branches are in one of these statuses."""
+        found = 0
+        for tally in self.tallies.values():
+            for status in statuses:
+                if status in tally:
+                    found += tally[status]
+        return found
 
     def finished(self, step: Step) -> bool:
         """Whether all branches are done, so that what needs the step may begin."""
@@ -187,6 +192,9 @@ def progress(run: Run, fractions: Mapping[str, float]) -> float:
         if tally is None:
             continue
         branches, ends = sum(tally.values()), finishing(step)
-        finished = sum(count for status, count in tally.items() if status in ends)
-        total += (finished + fractions.get(step.name, 0.0)) / branches if branches else 1.0
+        finished = fractions.get(step.name, 0.0)
+        for status, count in tally.items():
+            if status in ends:
+                finished += count
+        total += finished / branches if branches else 1.0
     return min(total / len(run.plan.steps), 1.0)

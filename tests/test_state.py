@@ -77,11 +77,10 @@ class TestTallies:
         run = run_with(first={S.READY: 1}).with_branches("first", S.READY, 2)
         assert run.tallies == {"first": {S.READY: 3}}
 
-    def test_branches_are_counted_in_one_step_or_in_all(self) -> None:
+    def test_branches_are_counted_over_all_steps(self) -> None:
         run = run_with(first={S.READY: 1, S.QUEUED: 2}, optional={S.READY: 4})
-        assert run.count(S.READY) == 5
-        assert run.count(S.READY, S.QUEUED, step="first") == 3
-        assert run.count(S.READY, step="unknown") == 0
+        assert run.branches(S.READY) == 5
+        assert run.branches(S.READY, S.QUEUED) == 7
 
 
 class TestFinished:

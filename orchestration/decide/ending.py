@@ -1,7 +1,5 @@
 """How runs end: stop dispatching, wait until nothing acts, undo in reverse, end."""
 
-from dataclasses import replace
-
 from orchestration.decide.effects import Decision, MoveAll, Open, Settle
 from orchestration.decide.facts import (
     AttemptSettled,
@@ -26,8 +24,8 @@ def end(run: Run, status: RunStatus) -> Decision:
     begun = any(step.undo and step.name in run.tallies for step in run.plan.steps)
     run, moves = cancel_open(run)
     if begun:
-        return Decision(replace(run.to(RunStatus.UNDOING), ending=status), (*moves, Settle()))
-    return Decision(replace(run.to(status), ending=None), moves)
+        return Decision(run.to(RunStatus.UNDOING)._replace(ending=status), (*moves, Settle()))
+    return Decision(run.to(status)._replace(ending=None), moves)
 
 
 def cancel_open(run: Run) -> tuple[Run, tuple[MoveAll, ...]]:
@@ -47,10 +45,10 @@ def attempt_settled(run: Run, _fact: AttemptSettled) -> Decision:
 
 def settled(run: Run, fact: Settled) -> Decision:
     """Undo the latest branch that is left, or end where nothing is; one undo at a time."""
-    if run.status is not RunStatus.UNDOING or run.ending is None or run.count(*OPEN):
+    if run.status is not RunStatus.UNDOING or run.ending is None or run.branches(*OPEN):
         return Decision(run)
     if not fact.undoable:
-        return Decision(replace(run.to(run.ending), ending=None))
+        return Decision(run.to(run.ending)._replace(ending=None))
     step, branch = fact.undoable[0]
     undo = UNDO + step
     opened = run.with_branches(undo, StepStatus.READY, 1)

@@ -105,7 +105,7 @@ def resume_requested(run: Run, _fact: ResumeRequested) -> Decision:
 
 def retry_requested(run: Run, _fact: RetryRequested) -> Decision:
     """A new generation goes on from what failed; what is finished stays finished."""
-    run = replace(run.to(RunStatus.PENDING), generation=run.generation + 1, ending=None)
+    run = run.to(RunStatus.PENDING)._replace(generation=run.generation + 1, ending=None)
     effects: list[Effect] = []
     for step in run.plan.steps:
         if run.finished(step):
@@ -132,20 +132,21 @@ def _give_up(run: Run, step: str, branch: int, source: StepStatus = StepStatus.R
     run = run.moved(step, source, target)
     move = Move(step, branch, source, target)
     if run.undoing:
-        return Decision(replace(run.to(RunStatus.FAILED), ending=None), (move,))
+        return Decision(run.to(RunStatus.FAILED)._replace(ending=None), (move,))
     ended = end(run, RunStatus.FAILED)
     return Decision(ended.run, (move, *ended.effects))
 
 
 def _go_on(run: Run, effects: tuple[Effect, ...], after: str | None = None) -> Decision:
     """Begin every step that needed `after` and nothing else; rest or end where there is none."""
-    if run.done:
+    steps = run.plan.steps
+    begin = [s for s in steps if (after is None or after in s.needs) and _is_due(run, s)]
+    if not begin and run.done:
         return Decision(run.to(RunStatus.COMPLETED), effects)
-    due = [step for step in run.plan.steps if _is_due(run, step)]
-    if run.status is RunStatus.RUNNING and not due and not run.count(*MOVING):
-        run = run.to(RunStatus.WAITING)
-    begin = (Resolve(step.name) for step in due if after is None or after in step.needs)
-    return Decision(run, (*effects, *begin))
+    if run.status is RunStatus.RUNNING and not begin and not run.branches(*MOVING):
+        others = any(_is_due(run, step) for step in steps)  # they are being begun already
+        run = run if others else run.to(RunStatus.WAITING)
+    return Decision(run, (*effects, *(Resolve(step.name) for step in begin)))
 
 
 def _is_due(run: Run, step: Step) -> bool:

@@ -49,6 +49,7 @@ __all__ = [
 
 T = TypeVar("T")
 NO_ONE = By("orchestration")
+ENCODER = json.JSONEncoder(sort_keys=True, allow_nan=False, separators=(",", ":"))
 
 
 class Engine:
@@ -340,6 +341,6 @@ def encoded(value: Any) -> str:
         ValueError: It is not JSON.
     """
     try:
-        return json.dumps(value, sort_keys=True, allow_nan=False, separators=(",", ":"))
+        return ENCODER.encode(value)
     except (TypeError, RecursionError) as error:
         raise ValueError(f"the result is not JSON: {error}") from None

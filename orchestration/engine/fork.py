@@ -144,7 +144,7 @@ def fork(tx: Transaction, proposal: Fork, by: By) -> str:
     submit(tx, proposal.command)
     forks.take_over(tx.session, proposal.old, new, proposal.reuse.reused)
     tallies = {name: old.tallies[name] for name in proposal.reuse.reused}
-    runs.recount(tx.session, replace(runs.load(tx.session, new), tallies=tallies))
+    runs.recount(tx.session, runs.load(tx.session, new)._replace(tallies=tallies))
     for name in proposal.reuse.reused:
         events.add(tx.session, new, tx.now, "step.reused", (name, 0), proposal.old)
     events.add(tx.session, proposal.old, tx.now, "run.forked", detail=new)

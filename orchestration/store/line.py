@@ -4,37 +4,49 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orchestration.ports import Session
+from orchestration.state import Run
+from orchestration.store import runs
 from orchestration.store.times import moment
 
 HEAD = 0.0
+TAKEN = "SELECT COUNT(*) FROM runs WHERE status = 'running' AND needs_slot = 1"
+WAITS = "EXISTS (SELECT 1 FROM runs WHERE status = 'pending' AND needs_slot = {})"
 LOOK = (
-    "SELECT EXISTS (SELECT 1 FROM runs WHERE status = 'pending'),"
+    f"SELECT {WAITS.format(1)}, {WAITS.format(0)}, ({TAKEN}),"
     " COALESCE((SELECT stopped FROM control WHERE id = 1), 0)"
+)
+PENDING = (
+    f"SELECT {runs.DECIDING} FROM runs r WHERE status = 'pending' AND needs_slot = ?"
+    " AND (CAST(? AS TEXT) IS NULL OR id = ?) ORDER BY rank, id LIMIT ?"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class SlotLine:
-    """The runs that wait for a slot, at one look.
+    """The runs that wait for their turn, at one look.
 
     Attributes:
-        is_empty: Whether there is none.
+        for_slots: Whether any waits for a slot.
+        without: Whether any needs none.
+        taken: How many runs hold a slot.
         stopped: Whether an emergency stop holds.
     """
 
-    is_empty: bool
+    for_slots: bool
+    without: bool
+    taken: int
     stopped: bool
 
 
 def look(session: Session) -> SlotLine:
     """Whether any run waits for a slot, or for its turn, and whether it may have it."""
-    ((waits, stopped),) = session.all(LOOK)
-    return SlotLine(not waits, bool(stopped))
+    ((for_slots, without, taken, stopped),) = session.all(LOOK)
+    return SlotLine(bool(for_slots), bool(without), int(taken), bool(stopped))
 
 
 def slots_taken(session: Session) -> int:
     """How many runs hold a slot, counted from their states."""
-    row = session.one("SELECT COUNT(*) FROM runs WHERE status = 'running' AND needs_slot = 1")
+    row = session.one(TAKEN)
     return int(row[0]) if row else 0
 
 
@@ -45,16 +57,10 @@ def slot_holders(session: Session) -> list[str]:
     return [row[0] for row in session.all(sql)]
 
 
-def next_pending(session: Session, limit: int, *, needs_slot: bool, scope: str | None) -> list[str]:
+def next_pending(session: Session, limit: int, *, needs_slot: bool, scope: str | None) -> list[Run]:
     """The pending runs whose turn it is, in order."""
-    return [
-        row[0]
-        for row in session.all(
-            "SELECT id FROM runs WHERE status = 'pending' AND needs_slot = ?"
-            " AND (CAST(? AS TEXT) IS NULL OR id = ?) ORDER BY rank, id LIMIT ?",
-            *(int(needs_slot), scope, scope, limit),
-        )
-    ]
+    rows = session.all(PENDING, int(needs_slot), scope, scope, limit)
+    return [runs.deciding(session, row) for row in rows]
 
 
 def move_to_head(session: Session, run_id: str) -> None:

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -45,7 +44,7 @@ def test_a_run_is_loaded_with_its_tallies(store: Store) -> None:
         run = runs.load(session, "r1")
         assert (run.plan, run.status, run.ending, run.tallies) == (PLAN, R.PENDING, None, {})
         tallies = {"packing": {S.READY: 1, S.SKIPPED: 9}, "undo.packing": {S.RUNNING: 1}, "e": {}}
-        runs.recount(session, replace(run, tallies=tallies))
+        runs.recount(session, run._replace(tallies=tallies))
         assert runs.load(session, "r1").tallies == tallies
 
     store.write(operation)
@@ -128,10 +127,16 @@ def test_the_next_run_is_the_oldest_where_a_minute_is_worth_one_priority(store: 
         add_run(session, "approved", NOW + 9 * MINUTE)
         line.move_to_head(session, "approved")
         assert runs.load(session, "approved").rank == line.HEAD
-        assert line.next_pending(session, 1, needs_slot=True, scope=None) == ["approved"]
-        assert line.next_pending(session, 9, needs_slot=True, scope="high") == ["high"]
-        assert line.next_pending(session, 9, needs_slot=False, scope=None) == ["system"]
-        return line.next_pending(session, 9, needs_slot=True, scope=None)
+
+        def pending(limit: int, scope: str | None = None, *, needs_slot: bool = True) -> list[str]:
+            found = line.next_pending(session, limit, needs_slot=needs_slot, scope=scope)
+            assert found == [runs.load(session, run.id) for run in found]
+            return [run.id for run in found]
+
+        assert pending(1) == ["approved"]
+        assert pending(9, "high") == ["high"]
+        assert pending(9, needs_slot=False) == ["system"]
+        return pending(9)
 
     assert store.write(operation) == ["approved", "low but old", "high", "normal"]
 
