@@ -2,6 +2,7 @@
 
 import faulthandler
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TextIO
@@ -68,6 +69,13 @@ def store(request: pytest.FixtureRequest, quick_path: Path) -> Iterator[Store]:
             opened = databases.emptied(PostgresStore(request.getfixturevalue("shared_schema")))
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def memory() -> Iterator[MemoryStore]:
+    """A store in memory, where no other kind will do."""
+    with closing(MemoryStore()) as opened:
+        yield opened
 
 
 @pytest.fixture

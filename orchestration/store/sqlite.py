@@ -191,8 +191,11 @@ class SqliteStore:
     def _new_reader(self) -> sqlite3.Connection:
         self._require_open()
         connection = connect(self._path)
-        connection.execute("PRAGMA query_only=ON")
         self._open_readers.append(connection)
+        if self._closed.is_set():  # it may not have been seen by who closes them
+            connection.close()
+        self._require_open()
+        connection.execute("PRAGMA query_only=ON")
         return connection
 
     def _require_open(self) -> None:

@@ -10,8 +10,10 @@ from tests.clock import FakeClock
 from tests.engine.fleet import Fleet
 
 
-def test_an_agent_that_is_down_is_reported_and_not_waited_for(clock: FakeClock) -> None:
-    fleet = Fleet(MemoryStore(), clock, app)
+def test_an_agent_that_is_down_is_reported_and_not_waited_for(
+    clock: FakeClock, memory: MemoryStore
+) -> None:
+    fleet = Fleet(memory, clock, app)
     up = {name: 2 for name in ALL_AGENT_NAMES if name != DISCOVERY_ALGORITHM}
     worker = fleet.worker(queues=up)
     run_id = fleet.start("health_check", {"detailed": False})

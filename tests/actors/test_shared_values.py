@@ -14,10 +14,10 @@ from tests.engine.fleet import Fleet
 
 
 @pytest.fixture(params=["test", "real"])
-def values(request: pytest.FixtureRequest, clock: FakeClock) -> Shared:
+def values(request: pytest.FixtureRequest, clock: FakeClock, memory: MemoryStore) -> Shared:
     if request.param == "test":
         return MemoryShared()
-    return SharedValues(Fleet(MemoryStore(), clock, app).engine("me"))
+    return SharedValues(Fleet(memory, clock, app).engine("me"))
 
 
 def test_a_value_is_replaced_listed_and_deleted(values: Shared) -> None:

@@ -46,7 +46,12 @@ def test_only_a_changed_store_is_looked_at(tmp_path: Path) -> None:
     assert changes.seen()
     ours.close()
     theirs.close()
-    assert Changes(MemoryStore()).seen()
+
+
+def test_a_store_that_does_not_know_has_always_changed(memory: MemoryStore) -> None:
+    changes = Changes(memory)
+    assert changes.seen()
+    assert changes.seen()
 
 
 def test_an_engine_refills_when_something_could_go(

@@ -1,5 +1,6 @@
 """What work costs, counted and not timed: it is the same on every machine, and must not grow."""
 
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -14,11 +15,13 @@ from tests.engine.fleet import Fleet, Worker, app_of, step, workflow
 R = RunStatus
 
 
-def test_a_run_of_five_steps_costs_seven_transactions_and_46_statements(clock: FakeClock) -> None:
+def test_a_run_of_five_steps_costs_seven_transactions_and_46_statements(
+    clock: FakeClock, memory: MemoryStore
+) -> None:
     """Its command, its first claim, and five completions that each go on with the next step."""
     names = ["one", "two", "three", "four", "five"]
     line = workflow("line", *(step(n, *names[max(i - 1, 0) : i]) for i, n in enumerate(names)))
-    store = Counting(MemoryStore())
+    store = Counting(memory)
     fleet = Fleet(store, clock, app_of(line))
     worker = fleet.worker()
     walk(fleet, worker)  # which also reads the plan, once for this process
@@ -94,19 +97,20 @@ def test_work_per_branch_does_not_grow_with_their_number(clock: FakeClock, end: 
     wide = workflow("wide", step("pack", for_each="parameters.items", undo="unpack"))
 
     def cost(branches: int) -> tuple[float, float]:
-        store = Counting(MemoryStore())
-        fleet = Fleet(store, clock, app_of(wide))
-        worker = fleet.worker(slots=8)
-        run_id = fleet.start("wide", {"items": ["x" * 100] * branches})
-        claims = [worker.take() for _ in range(branches)]
-        for claim in claims[1:]:
-            worker.complete(claim)
-        if end == "undone":
-            fleet.client.cancel(run_id)
-        worker.complete(claims[0])
-        fleet.work_off(worker)
-        assert fleet.status(run_id).ended
-        return store.statements / branches, store.rows / branches
+        with closing(MemoryStore()) as memory:
+            store = Counting(memory)
+            fleet = Fleet(store, clock, app_of(wide))
+            worker = fleet.worker(slots=8)
+            run_id = fleet.start("wide", {"items": ["x" * 100] * branches})
+            claims = [worker.take() for _ in range(branches)]
+            for claim in claims[1:]:
+                worker.complete(claim)
+            if end == "undone":
+                fleet.client.cancel(run_id)
+            worker.complete(claims[0])
+            fleet.work_off(worker)
+            assert fleet.status(run_id).ended
+            return store.statements / branches, store.rows / branches
 
     few, many = cost(250), cost(500)
     assert many[0] <= few[0] * 1.05

@@ -1,9 +1,11 @@
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
+from orchestration.store.sqlite import MemoryStore
 from tests.clock import FakeClock
-from tests.integration.workshop import Anvil, Workshop
+from tests.integration.workshop import Anvil, MoodyStore, Workshop
 
 
 @pytest.fixture
@@ -14,5 +16,12 @@ def anvil() -> Iterator[Anvil]:
 
 
 @pytest.fixture
-def workshop(anvil: Anvil, clock: FakeClock) -> Workshop:
-    return Workshop(anvil.app, clock)
+def moody() -> Iterator[MoodyStore]:
+    """A store that can be away."""
+    with closing(MoodyStore()) as opened:
+        yield opened
+
+
+@pytest.fixture
+def workshop(anvil: Anvil, clock: FakeClock, memory: MemoryStore) -> Workshop:
+    return Workshop(anvil.app, clock, memory)

@@ -252,17 +252,16 @@ def test_it_looks_once_a_period(workshop: Workshop) -> None:
 
 
 def test_neither_a_bug_nor_a_store_that_is_away_ends_it(
-    anvil: Anvil, clock: FakeClock, caplog: pytest.LogCaptureFixture
+    anvil: Anvil, clock: FakeClock, moody: MoodyStore, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store = MoodyStore()
-    workshop = Workshop(anvil.app, clock, store)
+    workshop = Workshop(anvil.app, clock, moody)
     telling = running(workshop)
     clock.advance(PERIOD)
     telling.start()
     eventually(lambda: "a bug" in caplog.text, within=20)
     sound(workshop)
-    store.error = StoreError("it is out")
+    moody.error = StoreError("it is out")
     eventually(lambda: "the store is away" in caplog.text, within=20)
-    store.error = None
+    moody.error = None
     eventually(lambda: kept(workshop).due_at is None, within=20)
     telling.stop()

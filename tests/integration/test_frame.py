@@ -54,49 +54,46 @@ def test_a_draining_worker_leaves_messages_to_others(workshop: Workshop) -> None
 
 
 def test_a_result_is_kept_in_memory_while_the_store_is_away(
-    anvil: Anvil, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    anvil: Anvil, clock: FakeClock, moody: MoodyStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orchestration.runtime.frame.STORE_PAUSE_S", 0.01)
-    store = MoodyStore()
-    workshop = Workshop(anvil.app, clock, store)
+    workshop = Workshop(anvil.app, clock, moody)
     run = workshop.start()
     working = workshop.work()
     anvil.wait()
-    store.error = StoreError("the disk is full")
+    moody.error = StoreError("the disk is full")
     anvil.free.set()
     working.join(0.1)
     assert working.is_alive()
-    store.error = None
+    moody.error = None
     working.join(5)
     assert workshop.status(run) is RunStatus.COMPLETED
 
 
 def test_a_result_that_nobody_can_take_is_given_up_when_the_process_ends(
-    anvil: Anvil, clock: FakeClock
+    anvil: Anvil, clock: FakeClock, moody: MoodyStore
 ) -> None:
-    store = MoodyStore()
-    workshop = Workshop(anvil.app, clock, store)
+    workshop = Workshop(anvil.app, clock, moody)
     run = workshop.start()
     working = workshop.work()
     anvil.wait()
-    store.error = StoreError("the disk is full")
+    moody.error = StoreError("the disk is full")
     workshop.frame.stop()
     anvil.free.set()
     working.join(5)
     assert not working.is_alive()
-    store.error = None
+    moody.error = None
     assert workshop.branch(run).status is StepStatus.RUNNING
 
 
 def test_a_claim_that_the_store_refuses_is_left_to_the_next_message(
-    anvil: Anvil, clock: FakeClock
+    anvil: Anvil, clock: FakeClock, moody: MoodyStore
 ) -> None:
-    store = MoodyStore()
-    workshop = Workshop(anvil.app, clock, store)
+    workshop = Workshop(anvil.app, clock, moody)
     run = workshop.start()
-    store.error = StoreError("away")
+    moody.error = StoreError("away")
     assert workshop.frame.work(workshop.shelf.sent[0], pytest.fail)
-    store.error = None
+    moody.error = None
     assert not workshop.frame.held()
     assert workshop.branch(run).status is StepStatus.QUEUED
 

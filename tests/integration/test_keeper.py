@@ -16,6 +16,7 @@ from orchestration.runtime import keeper as keepers
 from orchestration.runtime.monitor import Monitor
 from orchestration.state import RunStatus, StepStatus
 from orchestration.store import agents, alerts, workers
+from orchestration.store.sqlite import MemoryStore
 from tests.clock import FakeClock
 from tests.eventually import eventually
 from tests.integration.workshop import AGENT, Anvil, MoodyStore, Workshop
@@ -58,15 +59,14 @@ def test_it_writes_progress_for_others_to_see(workshop: Workshop, anvil: Anvil) 
 
 
 def test_a_worker_that_cannot_beat_tells_its_steps_and_takes_nothing(
-    anvil: Anvil, clock: FakeClock
+    anvil: Anvil, clock: FakeClock, moody: MoodyStore
 ) -> None:
-    store = MoodyStore()
-    workshop = Workshop(anvil.app, clock, store)
+    workshop = Workshop(anvil.app, clock, moody)
     workshop.start({"pieces": [1, 2]})
     working = workshop.work()
     context = anvil.wait()
     workshop.tick(2 * SECOND)
-    store.error = StoreError("away")
+    moody.error = StoreError("away")
     clock.advance(6 * SECOND)
     states = [context.cancelled]
     clock.advance(2 * SECOND)
@@ -74,7 +74,7 @@ def test_a_worker_that_cannot_beat_tells_its_steps_and_takes_nothing(
     assert states == [False, True]
     assert workshop.frame.work(workshop.shelf.sent[0], lambda: None)
     assert len(anvil.calls) == 1
-    store.error = None
+    moody.error = None
     working.join(5)
     workshop.tick(2 * SECOND)
     assert not workshop.frame.cut_off
@@ -89,20 +89,23 @@ def test_a_worker_that_was_buried_ends(workshop: Workshop, signals: list[int]) -
 
 
 def test_a_worker_ends_for_the_reasons_of_its_process(
-    anvil: Anvil, clock: FakeClock, signals: list[int]
+    anvil: Anvil, clock: FakeClock, memory: MemoryStore, signals: list[int]
 ) -> None:
-    workshop = Workshop(anvil.app, clock, watch=lambda: "its parent is gone")
+    workshop = Workshop(anvil.app, clock, memory, watch=lambda: "its parent is gone")
     workshop.tick(2 * SECOND)
     assert signals == [signal.SIGTERM]
 
 
 def test_an_orphan_ends_though_the_store_is_away(
-    anvil: Anvil, clock: FakeClock, signals: list[int], monkeypatch: pytest.MonkeyPatch
+    anvil: Anvil,
+    clock: FakeClock,
+    moody: MoodyStore,
+    signals: list[int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(keepers, "TICK_S", 0.001)
-    store = MoodyStore()
-    workshop = Workshop(anvil.app, clock, store, watch=lambda: "its parent is gone")
-    store.error = StoreError("away")
+    workshop = Workshop(anvil.app, clock, moody, watch=lambda: "its parent is gone")
+    moody.error = StoreError("away")
     workshop.keeper.start()
     eventually(lambda: signals, within=5)
     workshop.keeper.stop()
@@ -290,9 +293,9 @@ def test_an_agent_with_a_status_of_its_own_falls_silent_too(workshop: Workshop) 
 
 
 def test_a_worker_that_ends_beats_on_while_its_steps_finish(
-    anvil: Anvil, clock: FakeClock, signals: list[int]
+    anvil: Anvil, clock: FakeClock, memory: MemoryStore, signals: list[int]
 ) -> None:
-    workshop = Workshop(anvil.app, clock, watch=lambda: "a reason")
+    workshop = Workshop(anvil.app, clock, memory, watch=lambda: "a reason")
     workshop.tick(2 * SECOND)
     workshop.tick(2 * SECOND)
     assert signals == [signal.SIGTERM]
@@ -302,11 +305,15 @@ def test_a_worker_that_ends_beats_on_while_its_steps_finish(
 
 
 def test_a_worker_whose_main_thread_hangs_ends_all_the_same(
-    anvil: Anvil, clock: FakeClock, signals: list[int], monkeypatch: pytest.MonkeyPatch
+    anvil: Anvil,
+    clock: FakeClock,
+    memory: MemoryStore,
+    signals: list[int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     codes: list[int] = []
     monkeypatch.setattr(os, "_exit", codes.append)
-    workshop = Workshop(anvil.app, clock, watch=lambda: "its parent is gone")
+    workshop = Workshop(anvil.app, clock, memory, watch=lambda: "its parent is gone")
     workshop.tick(2 * SECOND)
     (row,) = workshop.store.read(workers.present)
     assert row.draining

@@ -72,8 +72,8 @@ class Post:
 class Office:
     """A notifier that has been elected, its post and its store."""
 
-    def __init__(self) -> None:
-        self.clock, self.store, self.post = FakeClock(), MemoryStore(), Post()
+    def __init__(self, store: MemoryStore) -> None:
+        self.clock, self.store, self.post = FakeClock(), store, Post()
         engine = Engine(self.store, NoRelay(), self.clock, Rules(me="a test", jitter=jitter))
 
         def post(confirm: Any, refuse: Any) -> Post:
@@ -95,8 +95,8 @@ class Office:
 
 
 @pytest.fixture
-def office() -> Office:
-    return Office()
+def office(memory: MemoryStore) -> Office:
+    return Office(memory)
 
 
 def test_what_is_refused_for_good_becomes_a_dead_letter_and_is_never_said_again(

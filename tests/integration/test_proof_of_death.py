@@ -12,6 +12,7 @@ from orchestration.runtime.sweeper import Sweeper
 from orchestration.state import StepStatus
 from orchestration.store import attempts, workers
 from orchestration.store.presence import FileLocks, MemoryLocks
+from orchestration.store.sqlite import MemoryStore
 from tests.clock import FakeClock
 from tests.integration.workshop import Anvil, Workshop
 
@@ -40,8 +41,8 @@ def locks() -> SessionLocks:
 
 
 @pytest.fixture
-def workshop(anvil: Anvil, clock: FakeClock, locks: SessionLocks) -> Workshop:
-    return Workshop(anvil.app, clock, locks=locks)
+def workshop(anvil: Anvil, clock: FakeClock, memory: MemoryStore, locks: SessionLocks) -> Workshop:
+    return Workshop(anvil.app, clock, memory, locks)
 
 
 def pass_time(clock: FakeClock, seconds: float, *who: Workshop) -> None:

@@ -96,12 +96,12 @@ class Workshop:
         self,
         app: App,
         clock: FakeClock,
-        store: Store | None = None,
+        store: Store,
         locks: MemoryLocks | None = None,
         watch: Callable[[], str | None] = lambda: None,
     ) -> None:
         self.app, self.clock, self.shelf = app, clock, Shelf()
-        self.store = store or MemoryStore()
+        self.store = store
         self.locks = locks or MemoryLocks()
         self.store.write(lambda s: control.ensure(s, new_id()))
         offers = sorted(agent.offer(action) for agent in app.agents for action in agent.actions)

@@ -1,5 +1,6 @@
 """What goes wrong: a store that fails now and then, and processes that die where it hurts."""
 
+import atexit
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -71,6 +72,7 @@ def quick_store() -> QuickStore:
     """The one of this process, which is watched."""
     store = QuickStore()
     coverage.watch(store)
+    atexit.register(store.close)
     return store
 
 

@@ -6,7 +6,7 @@ from orchestration.ports import Session, Store
 from orchestration.store import agents, circuits, control, pauses, queues, steps, stops, workers
 from orchestration.store.queues import Queue
 from tests.store.rows import MINUTE, NOW, add_run, add_step, taken
-from tests.store.test_other_tables import worker
+from tests.store.test_agents_and_workers import worker
 
 
 def test_a_queue_is_seen_whole(store: Store) -> None:
