@@ -259,9 +259,18 @@ class AgentMessageBus:
             log.debug("%s sent %s", self.name, message.routing_key)
 
     async def _serve(self, line: Line, service: Service) -> None:
-        await line.consume(service.receive)
-        self._ready.set()
-        await service.run()
+        """Consume, however long the broker is away, and serve; a stop ends either."""
+        consuming = asyncio.create_task(line.consume(service.receive))
+        stopped = asyncio.create_task(service.stopped())
+        try:
+            await asyncio.wait((consuming, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if consuming.done():
+                consuming.result()
+                self._ready.set()
+                await service.run()
+        finally:
+            consuming.cancel()
+            stopped.cancel()
 
     async def __aenter__(self) -> Self:
         await self.connect()

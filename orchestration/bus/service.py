@@ -89,6 +89,10 @@ class Service:
         """Let `run` end."""
         self._stopping.set()
 
+    async def stopped(self) -> None:
+        """Wait until it is stopped."""
+        await self._stopping.wait()
+
     def receive(self, incoming: Incoming) -> None:
         """Take one message from the agent's queue."""
         try:

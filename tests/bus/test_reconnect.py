@@ -16,7 +16,7 @@ from orchestration.runtime import ingress
 from tests.bus.orchestra import environment, playing
 from tests.bus.test_agent_bus import Hearing, play
 from tests.eventually import eventually
-from tests.rabbitmq import control
+from tests.rabbitmq import control, fresh_vhost
 
 pytestmark = pytest.mark.rabbitmq
 
@@ -170,3 +170,23 @@ async def the_end(asker: Hearing) -> dict[str, Any]:
         heard = await asker.heard.get()
         if "error_messages" in heard.payload:
             return heard.payload
+
+
+def test_who_disconnects_before_it_could_consume_does_not_wait_for_the_broker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario() -> None:
+        with fresh_vhost() as url:
+            monkeypatch.setenv("RABBITMQ_URL", url)
+            bus = AgentMessageBus("early")
+            await bus.connect()
+        await asyncio.to_thread(lambda: eventually(lambda: not bus.is_connected, within=10))
+        running = asyncio.create_task(bus.run())
+        waiting = asyncio.create_task(bus.ready())
+        await asyncio.sleep(0)  # it begins to wait for the broker
+        await bus.disconnect()
+        await running
+        assert not waiting.done(), "it never consumed"
+        waiting.cancel()
+
+    play(scenario)
