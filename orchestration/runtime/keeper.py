@@ -85,6 +85,10 @@ class Keeper:
         except StoreError:
             self._end_without_store()
             raise
+        except Exception:
+            raise
+        except BaseException as error:  # noqa: BLE001 - without it this process would be buried alive
+            self._end(f"its keeper met {error!r}")
 
     def tick(self) -> None:
         """Do what is due, and nothing else."""

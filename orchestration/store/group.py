@@ -22,6 +22,18 @@ BROKEN_OFF = "the commit that this was a part of was broken off: repeat it"
 Operation = Callable[[Session], Any]
 
 
+class EndedError(Exception):
+    """An operation raised what ends a thread: the one it came from, not the one that commits it.
+
+    Attributes:
+        error: What it raised.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(repr(error))
+        self.error = error
+
+
 class Work:
     """One operation in line, and what came of it.
 
@@ -34,7 +46,7 @@ class Work:
     __slots__ = ("leads", "operation", "outcome", "turn")
 
     def __init__(self, operation: Operation) -> None:
-        self.operation = operation
+        self.operation = partial(contained, operation)
         self.outcome: Any = StoreError(BROKEN_OFF)
         self.leads = False
         self.turn = threading.Lock()
@@ -64,13 +76,18 @@ class Group:
 
         Raises:
             StoreError: It is closed.
+            BaseException: One of them raised what ends its thread; all of them are seen through.
         """
         works = [Work(operation) for operation in operations]
         if threading.current_thread() is threading.main_thread():
             stand_in(partial(self._see_through, works))
         else:
             self._see_through(works)
-        return [work.outcome for work in works]
+        outcomes = [work.outcome for work in works]
+        for outcome in outcomes:
+            if isinstance(outcome, EndedError):
+                raise outcome.error
+        return outcomes
 
     def close(self) -> None:
         """Let nobody join any more, and return when everybody is done."""
@@ -108,6 +125,16 @@ class Group:
             for work in batch:
                 if not work.leads:
                     work.turn.release()
+
+
+def contained(operation: Operation, session: Session) -> Any:
+    """What an operation returns; whatever it raises is a refusal to whoever runs it for others."""
+    try:
+        return operation(session)
+    except Exception:
+        raise
+    except BaseException as error:  # SystemExit in an action's change of a shared value, say
+        raise EndedError(error) from error
 
 
 def stand_in(task: Callable[[], None]) -> None:

@@ -96,6 +96,31 @@ def test_a_worker_ends_for_the_reasons_of_its_process(
     assert signals == [signal.SIGTERM]
 
 
+def test_a_worker_whose_keeper_was_to_end_ends_and_beats_until_then(
+    anvil: Anvil,
+    clock: FakeClock,
+    moody: MoodyStore,
+    signals: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(keepers, "TICK_S", 0.001)
+    told: list[BaseException] = [SystemExit(3)]
+
+    def watch() -> str | None:
+        if told:
+            raise told.pop()
+        return None
+
+    workshop = Workshop(anvil.app, clock, moody, watch=watch)
+    workshop.keeper.start()
+    eventually(lambda: signals, within=5)
+    before = beats(workshop)
+    clock.advance(3 * SECOND)
+    eventually(lambda: beats(workshop) > before, within=5)
+    workshop.keeper.stop()
+    assert (signals, workshop.keeper.reason) == ([signal.SIGTERM], "its keeper met SystemExit(3)")
+
+
 def test_an_orphan_ends_though_the_store_is_away(
     anvil: Anvil,
     clock: FakeClock,

@@ -2,6 +2,7 @@
 
 import secrets
 import sqlite3
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -110,6 +111,31 @@ class TestWriting:
         assert isinstance(refusal, NotFoundError)
         assert isinstance(mistake, WRONG)
         assert names(store) == [f"{number:02}" for number in range(20)]
+
+    def test_who_ends_its_thread_ends_no_other_one(self, store: Store) -> None:
+        def end(session: Session) -> None:
+            add("ended")(session)
+            raise SystemExit("no configuration")
+
+        held, go = threading.Event(), threading.Event()
+
+        def hold(session: Session) -> None:
+            add("held")(session)
+            held.set()
+            assert go.wait(20)
+
+        with ThreadPoolExecutor(9) as pool:
+            first = pool.submit(store.write, hold)
+            assert held.wait(20)
+            others = [pool.submit(store.write, add(f"{number}")) for number in range(4)]
+            ended = pool.submit(store.write, end)
+            others += [pool.submit(store.write, add(f"{number}")) for number in range(4, 7)]
+            go.set()
+            assert first.exception(20) is None
+            assert [other.result(20) for other in others] == [1] * 7
+            with pytest.raises(SystemExit, match="no configuration"):
+                ended.result(20)
+        assert names(store) == [*(f"{number}" for number in range(7)), "held"]
 
     def test_no_update_is_lost_between_threads(self, store: Store) -> None:
         def count(session: Session) -> None:

@@ -13,6 +13,7 @@ import pytest
 from orchestration.errors import StoreError
 from orchestration.ports import Session
 from orchestration.store.group import MOST_OPERATIONS, Group, Operation, Work
+from orchestration.store.outcome import outcome_of
 
 
 class Ledger:
@@ -146,6 +147,31 @@ def test_nobody_is_told_of_a_success_where_a_commit_was_broken_off() -> None:
         for other in others:  # who led is interrupted, who was led is told
             if not isinstance(other.exception(10), SystemExit):
                 assert "repeat it" in str(other.result()[0])
+
+
+def test_what_ends_a_thread_is_told_to_the_one_it_came_from() -> None:
+    begun, free = threading.Event(), threading.Event()
+
+    def commit(batch: Sequence[Work]) -> None:
+        begun.set()
+        assert free.wait(10)
+        for work in batch:
+            work.outcome = outcome_of(lambda work=work: work.operation(None))  # type: ignore[misc]
+
+    def end(_session: Session) -> None:
+        raise SystemExit(7)
+
+    group, lines = Group(commit), [Line(1) for _ in range(3)]
+    with ThreadPoolExecutor(5) as pool:
+        first = pool.submit(group.do, [nothing])
+        assert begun.wait(10)
+        others = [pool.submit(group.do, line) for line in lines]
+        assert all(line.joined.wait(10) for line in lines)
+        guilty = pool.submit(group.do, [nothing, end])
+        free.set()
+        assert [each.result(10) for each in (first, *others)] == [[None]] * 4
+        with pytest.raises(SystemExit, match="7"):
+            guilty.result(10)
 
 
 def test_who_is_called_away_keeps_nobody_waiting(called: threading.Event) -> None:
