@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from orchestration import metrics
 from orchestration.ports import Row, Session
-from orchestration.store import counters
+from orchestration.store import counters, retention
 from orchestration.store.times import moment
 
 
@@ -144,11 +144,7 @@ def newest(session: Session, limit: int) -> list[AlertRow]:
 
 def forget(session: Session, before: datetime, keep: int, limit: int) -> int:
     """Drop so many of those that are too old, or beyond the newest `keep`."""
-    return session.run(
-        "DELETE FROM alerts WHERE id IN (SELECT id FROM alerts WHERE raised_at < ?"
-        " OR id <= (SELECT COALESCE(MAX(id), 0) FROM alerts) - ? ORDER BY id LIMIT ?)",
-        *(before.timestamp(), keep, limit),
-    )
+    return retention.forget_aged(session, "alerts", "raised_at", before, keep, limit)
 
 
 def _read(row: Row) -> AlertRow:

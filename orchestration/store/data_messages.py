@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from orchestration.ports import Session
+from orchestration.store import retention
 
 
 def add(session: Session, data_type: str, sender: str, body: str, now: datetime) -> None:
@@ -15,8 +16,4 @@ def add(session: Session, data_type: str, sender: str, body: str, now: datetime)
 
 def forget(session: Session, before: datetime, keep: int, limit: int) -> int:
     """Drop so many of those that are too old, or beyond the newest `keep`."""
-    return session.run(
-        "DELETE FROM data_messages WHERE id IN (SELECT id FROM data_messages WHERE received_at < ?"
-        " OR id <= (SELECT COALESCE(MAX(id), 0) FROM data_messages) - ? ORDER BY id LIMIT ?)",
-        *(before.timestamp(), keep, limit),
-    )
+    return retention.forget_aged(session, "data_messages", "received_at", before, keep, limit)

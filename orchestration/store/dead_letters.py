@@ -7,7 +7,7 @@ from datetime import datetime
 from orchestration import metrics
 from orchestration.errors import NotFoundError
 from orchestration.ports import Row, Session
-from orchestration.store import counters
+from orchestration.store import counters, retention
 from orchestration.store.times import moment
 
 LARGEST_BODY = 2**20
@@ -141,11 +141,7 @@ def answered_since(session: Session, sender: str, since: datetime) -> int:
 
 def forget(session: Session, before: datetime, keep: int, limit: int) -> int:
     """Drop so many of those that are too old, or beyond the newest `keep`."""
-    return session.run(
-        "DELETE FROM dead_letters WHERE id IN (SELECT id FROM dead_letters WHERE received_at < ?"
-        " OR id <= (SELECT COALESCE(MAX(id), 0) FROM dead_letters) - ? ORDER BY id LIMIT ?)",
-        *(before.timestamp(), keep, limit),
-    )
+    return retention.forget_aged(session, "dead_letters", "received_at", before, keep, limit)
 
 
 def _read(row: Row) -> DeadLetterRow:

@@ -69,6 +69,21 @@ def forget_run(session: Session, run_id: str, limit: int) -> int:
     return deleted
 
 
+def forget_aged(
+    session: Session, table: str, at: str, before: datetime, keep: int, limit: int
+) -> int:
+    """Delete so many rows of a table that are too old, or beyond the newest `keep`, oldest first.
+
+    Rows are counted, not numbers: a restore lets those jump.
+    """
+    beyond = f"SELECT {at}, id FROM {table} ORDER BY {at} DESC, id DESC LIMIT 1 OFFSET ?"
+    return session.run(
+        f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table}"
+        f" WHERE {at} < ? OR ({at}, id) <= ({beyond}) ORDER BY {at}, id LIMIT ?)",
+        *(before.timestamp(), keep, limit),
+    )
+
+
 def forget_old(session: Session, before: datetime, limit: int) -> int:
     """Delete what belongs to no run, of each table so many rows at most; how many there were.
 

@@ -10,9 +10,18 @@ from orchestration.engine.control import fingerprint
 from orchestration.engine.outside import answer
 from orchestration.engine.revival import Revived
 from orchestration.errors import StateError
-from orchestration.ports import Store
+from orchestration.ports import Session, Store
 from orchestration.state import RunStatus, StepStatus
-from orchestration.store import control, outbox, runs, schedules, steps
+from orchestration.store import (
+    control,
+    data_messages,
+    dead_letters,
+    outbox,
+    runs,
+    schedules,
+    steps,
+)
+from orchestration.store.dead_letters import DeadLetter
 from orchestration.store.schedules import ScheduleRow
 from tests.clock import FakeClock
 from tests.engine.fleet import HOUR, MINUTE, Fleet, Worker, app_of, step, workflow
@@ -236,3 +245,34 @@ def test_it_is_another_store_from_then_on(fleet: Fleet) -> None:
     assert fleet.read(control.store_id) == "another"
     assert fleet.read(control.name) == "another there"
     assert fleet.events("")[-1] == "store.restored"
+
+
+def test_what_died_and_came_before_is_kept_beside_what_comes_after(fleet: Fleet) -> None:
+    def arrive(session: Session) -> None:
+        now = fleet.clock.now()
+        letter = DeadLetter(reason="bad_json", detail="", routing_key="x", body=b"{")
+        dead_letters.add(session, letter, now)
+        data_messages.add(session, "prices", "smith", "{}", now)
+
+    def kept() -> tuple[int, int]:
+        messages = fleet.read(lambda s: s.all("SELECT id FROM data_messages"))
+        return fleet.read(dead_letters.count), len(messages)
+
+    for _ in range(3):
+        fleet.store.write(arrive)
+    last = fleet.read(dead_letters.last_id)
+    revive(fleet)
+    fleet.store.write(arrive)
+    while fleet.client.forget(HOUR, 4):
+        pass
+    assert kept() == (4, 4)
+    while fleet.client.forget(HOUR, 2):
+        pass
+    assert kept() == (2, 2)
+    new, old = (each.id for each in fleet.read(lambda s: dead_letters.newest(s, 9)))
+    assert new > old + 1_000
+    assert old == last
+    fleet.clock.advance(2 * HOUR)
+    while fleet.client.forget(HOUR, 4):
+        pass
+    assert kept() == (0, 0)
