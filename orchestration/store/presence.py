@@ -28,11 +28,8 @@ class FileLocks:
         """Take a lock until this process ends or lets go; False if it is taken, here too."""
         if self._path(name) in _mine:
             return False
-        descriptor = os.open(self._path(name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
+        descriptor = locked(self._path(name), os.O_CREAT)
+        if descriptor is None:
             return False
         _mine[self._path(name)] = descriptor
         return True
@@ -51,16 +48,13 @@ class FileLocks:
         if self._path(name) in _mine:
             return False
         try:
-            descriptor = os.open(self._path(name), os.O_RDWR | os.O_CLOEXEC)
+            descriptor = locked(self._path(name))
         except FileNotFoundError:
             return True
-        try:
-            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._path(name).unlink(missing_ok=True)
-        except BlockingIOError:
+        if descriptor is None:
             return False
-        finally:
-            os.close(descriptor)
+        self._path(name).unlink(missing_ok=True)
+        os.close(descriptor)
         return True
 
     def shows_death(self, name: str) -> bool:
@@ -72,6 +66,39 @@ class FileLocks:
 
     def _path(self, name: str) -> Path:
         return self._directory / f"{name}.lock"
+
+
+def locked(path: Path, flags: int = 0) -> int | None:
+    """A descriptor of a file that is locked by it; None: somebody else has the lock.
+
+    Who lets go removes the file, so a lock is only worth something on the one that is there still;
+    and only who has that lock may remove it.
+
+    Args:
+        path: The file.
+        flags: What else it is opened with.
+
+    Raises:
+        FileNotFoundError: There is none, and it is not to be made.
+    """
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | flags, 0o600)
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        if is_of(descriptor, path):
+            return descriptor
+        os.close(descriptor)
+
+
+def is_of(descriptor: int, path: Path) -> bool:
+    """Whether a descriptor is of the file that is there now."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 class MemoryLocks:

@@ -1,7 +1,9 @@
 """What every proof of life promises."""
 
+import fcntl
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
@@ -19,8 +21,7 @@ from pathlib import Path
 from orchestration.store.presence import FileLocks
 
 locks = FileLocks(Path(sys.argv[1]))
-locks.hold("theirs")
-print("holding", flush=True)
+print("holding" if locks.hold("theirs") else "taken", flush=True)
 sys.stdin.readline()
 locks.release("theirs")
 print("released", flush=True)
@@ -28,6 +29,7 @@ sys.stdin.readline()
 """
 
 Two = tuple[Locks, Locks]
+Meanwhile = Callable[[Callable[[], object]], None]
 
 
 @pytest.fixture(params=["memory", "file", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -83,6 +85,20 @@ class TestContract:
 
 
 class TestFiles:
+    @pytest.fixture
+    def before_locking(self, monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
+        """Lets something happen once between the opening of a file and its locking."""
+
+        def let_happen(act: Callable[[], object]) -> None:
+            def lock(descriptor: int, operation: int) -> None:
+                monkeypatch.undo()
+                act()
+                fcntl.lockf(descriptor, operation)
+
+            monkeypatch.setattr(fcntl, "lockf", lock)
+
+        return let_happen
+
     def test_another_process_is_alive_until_it_lets_go(self, tmp_path: Path) -> None:
         ours = FileLocks(tmp_path)
         with process(HOLDER, tmp_path) as holder:
@@ -111,6 +127,31 @@ class TestFiles:
             os._exit(0 if sees_life else 1)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         locks.release("parent")
+
+    def test_a_file_that_was_removed_before_it_was_locked_is_no_lock(
+        self, tmp_path: Path, before_locking: Meanwhile
+    ) -> None:
+        locks = FileLocks(tmp_path)
+        before_locking((tmp_path / "theirs.lock").unlink)  # its holder has let go
+        assert locks.hold("theirs")
+        with process(HOLDER, tmp_path) as other:
+            assert line(other) == "taken"
+        locks.release("theirs")
+
+    def test_who_buries_a_dead_holder_removes_no_file_of_its_successor(
+        self, tmp_path: Path, before_locking: Meanwhile
+    ) -> None:
+        locks, file = FileLocks(tmp_path), tmp_path / "theirs.lock"
+        file.touch()
+        with ExitStack() as stack:
+
+            def succeed() -> None:
+                file.unlink()
+                assert line(stack.enter_context(process(HOLDER, tmp_path))) == "holding"
+
+            before_locking(succeed)
+            assert not locks.is_free("theirs")
+            assert not locks.hold("theirs")
 
     def test_only_the_owner_may_look_inside(self, tmp_path: Path) -> None:
         FileLocks(tmp_path / "workers")
