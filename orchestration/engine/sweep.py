@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 from functools import partial
+from itertools import chain
 
 from orchestration.circuit import CircuitState
 from orchestration.decide import facts
@@ -186,8 +187,9 @@ def forget(tx: Transaction, age: timedelta, keep: int) -> int:
     A run of which something is not counted yet stays until it is.
     """
     before, rows = tx.now - age, 0
+    begun = retention.remains(tx.session, BATCH)
     old = retention.ended_before(tx.session, before, keep, BATCH)
-    for run_id in filter(partial(counting.is_counted, tx.session), old):
+    for run_id in chain(begun, filter(partial(counting.is_counted, tx.session), old)):
         rows += retention.forget_run(tx.session, run_id, ROWS_AT_ONCE - rows)
         if rows >= ROWS_AT_ONCE:
             return rows

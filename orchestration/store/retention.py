@@ -7,13 +7,15 @@ from orchestration.store.outbox import FINAL
 
 LOOKED_AT = 1_000
 CHILDREN = {
+    "outbox": "id",
     "steps": "run_id, step, branch",
     "attempts": "run_id, step, branch, attempt",
     "events": "id",
     "artifacts": "run_id, digest, chunk",
-    "outbox": "id",
     "traces": "run_id",
 }
+KEPT_IN_MIND = "INSERT INTO remains (run_id) VALUES (?) ON CONFLICT DO NOTHING"
+LAID_TO_REST = "DELETE FROM remains WHERE run_id = ?"
 UNUSED_PLANS = "DELETE FROM plans WHERE NOT EXISTS (SELECT 1 FROM runs WHERE plan = digest)"
 SILENT_AGENTS = (
     "DELETE FROM agents WHERE last_heartbeat < ? AND paused = 0"
@@ -53,20 +55,26 @@ def ended_before(session: Session, moment_: datetime, keep: int, limit: int) -> 
 
 
 def forget_run(session: Session, run_id: str, limit: int) -> int:
-    """Delete so many rows of a run, its own the last of all; how many there were.
+    """Delete a run and so many rows in all; how many there were.
 
-    The key of its command stays, so that a late repetition is still known.
+    Its own row goes first, so that nobody sees, forks or retries a run of which something is
+    missing; what is left is among the `remains`. The key of its command stays, so that a late
+    repetition is still known.
     """
-    deleted = 0
+    deleted = session.run("DELETE FROM runs WHERE id = ?", run_id)
     for table, key in CHILDREN.items():
         deleted += session.run(
             f"DELETE FROM {table} WHERE ({key}) IN"
             f" (SELECT {key} FROM {table} WHERE run_id = ? LIMIT ?)",
             *(run_id, limit - deleted),
         )
-    if deleted < limit:
-        deleted += session.run("DELETE FROM runs WHERE id = ?", run_id)
+    session.run(KEPT_IN_MIND if deleted >= limit else LAID_TO_REST, run_id)
     return deleted
+
+
+def remains(session: Session, limit: int) -> list[str]:
+    """Runs that are forgotten, and of which rows may be left."""
+    return [row[0] for row in session.all("SELECT run_id FROM remains LIMIT ?", limit)]
 
 
 def forget_aged(

@@ -6,7 +6,8 @@ import pytest
 
 from orchestration.definitions import App
 from orchestration.engine import sweep
-from orchestration.errors import StoreInUseError
+from orchestration.engine.fork import Edits, Fork, propose
+from orchestration.errors import NotFoundError, StoreInUseError
 from orchestration.state import RunStatus, StepStatus
 from orchestration.store import agents, attempts, control, events, outbox, workers
 from tests.engine.conftest import MakeFleet
@@ -169,16 +170,37 @@ class TestForgetting:
             assert fleet.rows(table) == 0
 
     @pytest.mark.usefixtures("few")
-    def test_a_large_run_goes_in_several_batches_its_own_row_the_last(self, fleet: Fleet) -> None:
+    def test_a_large_run_is_gone_with_the_first_of_the_batches_that_its_rows_take(
+        self, fleet: Fleet
+    ) -> None:
         worker = fleet.worker()
         run_id = fleet.start("wide", {"items": list(range(20))})
         fleet.work_off(worker)
         fleet.clock.advance(HOUR)
         while fleet.read(lambda s: s.one("SELECT 1 FROM steps")):
-            assert fleet.exists(run_id)
             assert fleet.client.forget(HOUR, 1_000) == 7
+            assert not fleet.exists(run_id)
         self.all_forgotten(fleet, HOUR, 1_000)
-        assert not fleet.exists(run_id)
+        for table in ("steps", "attempts", "events", "plans", "remains"):
+            assert fleet.rows(table) == 0
+
+    @pytest.mark.usefixtures("few")
+    def test_a_run_of_which_something_is_missing_is_neither_forked_nor_retried(
+        self, fleet: Fleet
+    ) -> None:
+        run_id = fleet.start("wide", {"items": list(range(20))})
+        fleet.client.cancel(run_id)
+        edits, run_hex = Edits(), "f" * 12
+        proposal: Fork = fleet.read(
+            lambda s: propose(s, fleet.app, run_id, edits, sender="tests", run_hex=run_hex)
+        )
+        fleet.clock.advance(HOUR)
+        assert fleet.client.forget(HOUR, 1_000) == 7
+        assert fleet.rows("steps") > 0
+        with pytest.raises(NotFoundError):
+            fleet.client.fork(proposal)
+        with pytest.raises(NotFoundError):
+            fleet.client.retry(run_id)
 
     def test_what_belongs_to_no_run_goes_with_its_age(self, fleet: Fleet) -> None:
         worker = fleet.worker()

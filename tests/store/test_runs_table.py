@@ -226,7 +226,11 @@ class TestForgetting:
             attempts.archive(session, row, "lost", NOW, "null", acting=False)
             events.add(session, "r1", NOW, "run.pending")
             artifacts.put(session, "r1", "name", 0, b"body")
-            assert [retention.forget_run(session, "r1", 3) for _ in range(3)] == [3, 2, 0]
+            assert retention.forget_run(session, "r1", 3) == 3
+            assert [each.id for each in runs.newest(session, 9)] == ["r2"]
+            assert retention.remains(session, 9) == ["r1"]
+            assert [retention.forget_run(session, "r1", 3) for _ in range(2)] == [2, 0]
+            assert retention.remains(session, 9) == []
             assert steps.of_run(session, "r1") == []
             assert attempts.of_run(session, "r1") == []
             assert events.after(session, 0, 9) == []
