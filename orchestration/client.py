@@ -79,6 +79,7 @@ class Client:
                 stored.
             OverloadedError: Too many runs of this sender are pending.
             StoreError: Nothing was stored.
+            InDoubtError: It is not known whether it was stored, and the message names the run.
             ServerError: The server cannot be reached; with a key, repeat it.
         """
         if self._remote is not None:
@@ -117,6 +118,7 @@ class Client:
             RejectedError: The parameters or a step's name are wrong; nothing was stored.
             OverloadedError: Too many runs of this sender are pending.
             StoreError: Nothing was stored.
+            InDoubtError: It is not known whether it was stored, and the message names the run.
         """
         if self._remote is not None:
             body = {"parameters": dict(parameters or {}), "again": list(again)}

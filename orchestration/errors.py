@@ -211,6 +211,10 @@ class StoreError(OrchestrationError):
     """The store could not do it now: nothing was written; cure the cause and repeat."""
 
 
+class InDoubtError(StoreError):
+    """The answer to a commit was lost: look whether it was written before you repeat it."""
+
+
 class StoreTooNewError(StoreError):
     """The store was migrated by a newer release: run that release."""
 

@@ -67,7 +67,8 @@ class Store(Protocol):
         The operation may be run more than once, so it must only touch the session.
 
         Raises:
-            StoreError: Nothing was written, or it could not be known; repeat it later.
+            StoreError: Nothing was written; repeat it later.
+            InDoubtError: It is not known whether it was written.
         """
         ...
 

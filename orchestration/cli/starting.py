@@ -85,6 +85,7 @@ def started(wish: Wish, opened: Opened) -> Iterator[str]:
 
     Raises:
         StoreError: Nothing was stored.
+        InDoubtError: It is not known whether it was stored.
     """
     if wish.settings.broker_url is not None or is_served(opened, wish.settings):
         with Client(wish.settings.store_url, app=wish.app, sender=SENDER) as client:

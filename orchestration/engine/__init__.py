@@ -34,10 +34,11 @@ from orchestration.engine.strangers import Strangers
 from orchestration.engine.submit import Command
 from orchestration.engine.transaction import Rules, Transaction
 from orchestration.engine.yields import NOTHING, Value, Yield
+from orchestration.errors import InDoubtError, StoreError
 from orchestration.failpoints import Failpoint
 from orchestration.ports import Clock, Dispatch, Session, Store, Transport
 from orchestration.state import RunStatus
-from orchestration.store import artifacts, counting, shared, traces
+from orchestration.store import artifacts, counting, runs, shared, traces
 from orchestration.store.revival import Replaced
 from orchestration.store.workers import NewWorker, WorkerRow
 from orchestration.traces import tracer
@@ -75,6 +76,7 @@ class Engine:
 
         Raises:
             StoreError: Nothing was written.
+            InDoubtError: It is not known whether it was written.
         """
         value, outgoing, self._offset = self.store.write(self._attempt(operation))
         failpoints.reach(Failpoint.TOLD, operation)
@@ -82,6 +84,31 @@ class Engine:
             self._transport.send(outgoing)
             failpoints.reach(Failpoint.SENT, operation)
         return value
+
+    def begin(self, run_id: str, operation: Callable[[Transaction], str]) -> str:
+        """Commit what begins a run; where the answer was lost, repeat it if it is missing.
+
+        To look is a commit, too: it waits for the lock that the lost session may still have.
+
+        Args:
+            run_id: The run, if no other one is found for it.
+            operation: Begins it, and tells its id.
+
+        Raises:
+            StoreError: Nothing was written.
+            InDoubtError: It is not known whether the run has begun.
+        """
+        try:
+            return self.commit(operation)
+        except InDoubtError as doubt:
+            try:
+                return self.commit(
+                    lambda tx: run_id if runs.has(tx.session, run_id) else operation(tx)
+                )
+            except StoreError:
+                raise InDoubtError(
+                    f"{run_id} may have begun: look for it first. {doubt}"
+                ) from doubt
 
     def commit_many(self, operations: Sequence[Callable[[Transaction], T]]) -> list[T | Exception]:
         """Run each operation as `commit` would, in as few commits as can be."""
@@ -101,8 +128,9 @@ class Engine:
         Raises:
             DuplicateCommandError: The key was used for another command.
             OverloadedError: The sender has too many pending runs.
+            InDoubtError: It is not known whether it has begun.
         """
-        return self.commit(lambda tx: submit.submit(tx, command))
+        return self.begin(command.run_id, lambda tx: submit.submit(tx, command))
 
     def claim(self, message: Dispatch) -> Claim | None:
         """Take an attempt; None where it is no longer to be had."""
@@ -254,7 +282,7 @@ class Engine:
 
     def fork(self, proposal: Fork, by: By = NO_ONE) -> str:
         """Start a run that takes over results of an ended one; see `fork.fork`."""
-        return self.commit(lambda tx: fork.fork(tx, proposal, by))
+        return self.begin(proposal.command.run_id, lambda tx: fork.fork(tx, proposal, by))
 
     def shown(self, run_id: str, step: str) -> str:
         """What an approval now would be of; see `control.shown`."""

@@ -14,7 +14,7 @@ from typing import Any
 from orchestration.decide.reuse import Reuse, reuse
 from orchestration.definitions import App
 from orchestration.engine.by import By
-from orchestration.engine.submit import Command, prepare, submit
+from orchestration.engine.submit import Command, prepare, run_of, submit
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import RejectedError, StateError
 from orchestration.ports import Session
@@ -93,6 +93,12 @@ def propose(
     )
 
 
+def keyed(proposal: Fork, key: str) -> Fork:
+    """The same fork under a key: the same one of a sender is never made twice under it."""
+    key = " ".join([key, proposal.old, *proposal.reuse.again])
+    return replace(proposal, command=replace(proposal.command, key=key))
+
+
 def ended(session: Session, run_id: str) -> Run:
     """A run that can be forked.
 
@@ -131,13 +137,16 @@ def check(run_id: str, command: Command, again: tuple[str, ...]) -> None:
 
 
 def fork(tx: Transaction, proposal: Fork, by: By) -> str:
-    """Make a fork as it was proposed, and tell its id.
+    """Make a fork as it was proposed, and tell its id; or that of the one that its key has made.
 
     Raises:
+        DuplicateCommandError: The key was used for another command.
         NotFoundError: The old run is gone.
         StateError: The old run went on since the proposal.
         OverloadedError: The sender has too many pending runs.
     """
+    if (known := run_of(tx, proposal.command)) is not None:
+        return known
     old, new = runs.load(tx.session, proposal.old), proposal.command.run_id
     if not old.status.ended or old.generation != proposal.generation:
         raise StateError(f"{proposal.old} was retried since it was looked at: look again")

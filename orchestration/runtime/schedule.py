@@ -97,7 +97,8 @@ class Timetable:
             NotFoundError: There is no such schedule.
         """
         row = self._engine.store.read(lambda s: schedules.get(s, name))
-        return self._engine.commit(lambda tx: self._start_now(tx, row, by))
+        command = self._command(row)
+        return self._engine.begin(command.run_id, lambda tx: self._start_now(tx, row, command, by))
 
     def _fire(self, row: ScheduleRow, now: datetime) -> str | None:
         following: datetime | None = None
@@ -117,8 +118,8 @@ class Timetable:
         if self._engine.commit(lambda tx: schedules.fire(tx.session, row, following, None)):
             log.error("schedule %s did not start: %s", row.name, error)
 
-    def _start_now(self, tx: Transaction, row: ScheduleRow, by: By) -> str:
-        run_id = submit(tx, self._command(row))
+    def _start_now(self, tx: Transaction, row: ScheduleRow, command: Command, by: By) -> str:
+        run_id = submit(tx, command)
         causers.write(tx.session, run_id, {row.created_by or by.actor, by.actor})
         schedules.record(tx.session, row.name, run_id)
         audit.add(tx.session, tx.now, str(by), "trigger_schedule", f"{row.name} → {run_id}")

@@ -12,12 +12,14 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from orchestration.errors import StoreError
+from orchestration.errors import InDoubtError, StoreError
 from orchestration.ports import Session
 
 MOST_OPERATIONS = 64
 CLOSED = "the store is closed: open it again"
-BROKEN_OFF = "the commit that this was a part of was broken off: repeat it"
+BROKEN_OFF = (
+    "the commit that this was a part of was broken off: look, and repeat it if it is missing"
+)
 
 Operation = Callable[[Session], Any]
 
@@ -47,7 +49,7 @@ class Work:
 
     def __init__(self, operation: Operation) -> None:
         self.operation = partial(contained, operation)
-        self.outcome: Any = StoreError(BROKEN_OFF)
+        self.outcome: Any = InDoubtError(BROKEN_OFF)
         self.leads = False
         self.turn = threading.Lock()
         self.turn.acquire()

@@ -13,12 +13,12 @@ from typing import Any, LiteralString, TypeVar
 import psycopg
 
 from orchestration import failpoints
-from orchestration.errors import StoreError
+from orchestration.errors import InDoubtError, StoreError
 from orchestration.failpoints import Failpoint
 from orchestration.ports import Row, Session, Size
 from orchestration.store import migrate
 from orchestration.store.group import CLOSED, Group, Operation, Work
-from orchestration.store.server import Link, explained, is_the_stores
+from orchestration.store.server import Link, explained, is_alive, is_the_stores
 
 T = TypeVar("T")
 TABLES = "SELECT 1 FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = ?"  # noqa: E501
@@ -36,6 +36,7 @@ TAKEN = (
     "SELECT SUM(pg_total_relation_size(c.oid)) FROM pg_class c"
     " WHERE c.relnamespace = to_regnamespace(current_schema()) AND c.relkind = 'r'"
 )
+IN_DOUBT = "PostgreSQL: the answer to a COMMIT was lost: look whether it was done; check the server"
 READERS = 2
 WRITER_IDLE, READER_IDLE = "3s", "60s"
 
@@ -101,7 +102,8 @@ class PostgresStore:
         """Run the operation in a transaction; durable when it returns.
 
         Raises:
-            StoreError: It is not known to be written; repeat it.
+            StoreError: Nothing was written; repeat it later.
+            InDoubtError: It is not known whether it was written.
         """
         (outcome,) = self._group.do([operation])
         if isinstance(outcome, BaseException):
@@ -197,7 +199,9 @@ def transaction(link: Link, begin: LiteralString) -> "Iterator[psycopg.Connectio
         yield connection
         if begin is BEGIN_WRITE:
             failpoints.reach(Failpoint.COMMITTING)
-        connection.execute("COMMIT")
+            commit(connection)
+        else:
+            connection.execute("COMMIT")
     except BaseException:
         if link.is_up():
             connection.execute("ROLLBACK")
@@ -206,9 +210,25 @@ def transaction(link: Link, begin: LiteralString) -> "Iterator[psycopg.Connectio
         failpoints.reach(Failpoint.COMMITTED)
 
 
+def commit(connection: "psycopg.Connection[Row]") -> None:
+    """COMMIT what was written.
+
+    Raises:
+        InDoubtError: The session has ended before the server's answer came.
+    """
+    try:
+        connection.execute("COMMIT")
+    except psycopg.Error as error:
+        if is_alive(connection):
+            raise
+        raise InDoubtError(IN_DOUBT) from error
+
+
 def is_to_blame(error: Exception) -> bool:
     """Whether the server or the way to it is."""
-    return isinstance(error, psycopg.Error) and is_the_stores(error)
+    return isinstance(error, InDoubtError) or (
+        isinstance(error, psycopg.Error) and is_the_stores(error)
+    )
 
 
 def run_one(connection: "psycopg.Connection[Row]", operation: Operation) -> Any:

@@ -168,6 +168,11 @@ def set_reason(session: Session, run_id: str, reason: str) -> None:
     session.run("UPDATE runs SET reason = ? WHERE id = ?", reason, run_id)
 
 
+def has(session: Session, run_id: str) -> bool:
+    """Whether there is such a run."""
+    return session.one("SELECT 1 FROM runs WHERE id = ?", run_id) is not None
+
+
 def status(session: Session, run_id: str) -> RunStatus:
     """Where a run is.
 

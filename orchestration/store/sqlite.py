@@ -78,6 +78,7 @@ class SqliteStore:
 
         Raises:
             StoreError: Nothing was written; repeat it later.
+            InDoubtError: It is not known whether it was written.
         """
         (outcome,) = self._group.do([operation])
         if isinstance(outcome, BaseException):

@@ -3,12 +3,12 @@
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import LiteralString
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
 
-from orchestration.errors import NotFoundError, StoreError
+from orchestration.errors import InDoubtError, NotFoundError, StoreError
 from orchestration.ports import Session
 from orchestration.store.postgres import READERS, WRITERS, PostgresStore
 from orchestration.store.server import Link
@@ -136,6 +136,40 @@ class TestSessions:
         with ThreadPoolExecutor(READERS) as pool:
             pids = list(pool.map(lambda _: store.read(meet), range(READERS)))
         assert len(set(pids)) == READERS
+
+
+class TestLostAnswers:
+    @pytest.fixture
+    def lost_answer(self, store: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let each session of a store that writes end once the server has committed."""
+        assert names(store) == []
+        execute = psycopg.Connection.execute
+
+        def lossy(connection: Any, query: Any, *more: Any) -> Any:
+            cursor = execute(connection, query, *more)
+            if query == "COMMIT" and "writer" in connection.info.dsn:
+                connection.close()
+                raise psycopg.OperationalError("server closed the connection unexpectedly")
+            return cursor
+
+        monkeypatch.setattr(psycopg.Connection, "execute", lossy)
+
+    @pytest.mark.usefixtures("lost_answer")
+    def test_a_commit_of_which_no_answer_comes_is_in_doubt_and_never_made_twice(
+        self, store: PostgresStore
+    ) -> None:
+        found = together(store, add("a"), add("b"))
+        assert [type(each) for each in found] == [InDoubtError] * 2
+        assert names(store) == ["a", "b"]
+
+    def test_a_commit_that_the_server_refuses_is_not_in_doubt(self, store: PostgresStore) -> None:
+        def write(session: Session) -> None:
+            session.run("CREATE TEMPORARY TABLE late (a INT UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+            session.run("INSERT INTO late VALUES (1), (1)")
+
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            store.write(write)
+        assert store.write(add("a")) == 1
 
 
 class TestOtherWriters:

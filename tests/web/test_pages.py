@@ -215,6 +215,18 @@ def test_a_fork_is_shown_before_it_is_made(pages: Browser, stock: Stock) -> None
     assert stock.fleet.rows("runs") == before + 1
 
 
+def test_a_fork_that_is_sent_twice_is_made_once(pages: Browser, stock: Stock) -> None:
+    path, confirmed = f"/workflows/{stock.done}/fork", {"from": "second", "shown": "yes"}
+    shown = sent(pages, opened(pages, path), path, **{"p.wanted": "", "from": "second"})
+    before = stock.fleet.rows("runs")
+    page = Page(shown.text)
+    first, again = (sent(pages, page, path, **confirmed) for _ in range(2))
+    assert first.headers["location"] == again.headers["location"]
+    assert stock.fleet.rows("runs") == before + 1
+    other = sent(pages, page, path, **{**confirmed, "from": "first"})
+    assert other.headers["location"] != first.headers["location"]
+
+
 def test_many_runs_are_changed_as_they_were_counted(pages: Browser, stock: Stock) -> None:
     for _ in range(3):
         stock.fleet.start("job", {"items": ["more"]})

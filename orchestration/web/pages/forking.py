@@ -5,7 +5,8 @@ import json
 from fastapi import APIRouter, Response
 
 from orchestration.clock import new_id
-from orchestration.engine.fork import Edits, Fork, propose
+from orchestration.desk.starting import LONGEST_KEY
+from orchestration.engine.fork import Edits, Fork, keyed, propose
 from orchestration.engine.submit import workflow_of
 from orchestration.errors import RejectedError, StateError
 from orchestration.ports import Session
@@ -27,7 +28,7 @@ def fill_in(visit: Operating, run_id: str) -> Response:
 
 @router.post("/{run_id}/fork")
 def fork(visit: Operating, run_id: str, form: Filled) -> Response:
-    """Show what a fork would do, or make it once that was shown."""
+    """Show what a fork would do, or make it once that was shown; sent twice, it is made once."""
     console = visit.console
     run = console.read(lambda s: runs.get(s, run_id))
     schema = workflow_of(console.app, run.command).parameters.model_json_schema()
@@ -39,6 +40,7 @@ def fork(visit: Operating, run_id: str, form: Filled) -> Response:
         return form_page(visit, run_id, form, error)
     if text_of(form, "shown") != "yes":
         return form_page(visit, run_id, form, proposal=proposal)
+    proposal = keyed(proposal, text_of(form, "key")[:LONGEST_KEY] or new_id())
     new = console.engine.fork(proposal, visit.who.by(text_of(form, "reason")))
     return visit.go(f"/workflows/{new}", "fork")
 
@@ -77,4 +79,5 @@ def form_page(
         fields=fields,
         problems=[] if error is None else apart(error, fields),
         proposal=proposal,
+        key=new_id(),
     )
