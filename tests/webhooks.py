@@ -1,4 +1,7 @@
-"""A receiver of webhooks that works, fails, hangs, dribbles or redirects, as its path says."""
+"""A receiver of webhooks that works, fails, hangs, dribbles or redirects, as its path says.
+
+Of alerts about `poison` it refuses each one (`picky`), or fails with it (`chokes`).
+"""
 
 import json
 import threading
@@ -17,10 +20,16 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.heard.append((self.path, json.loads(body)))
+        content = json.loads(body)
+        self.heard.append((self.path, content))
+        bad = content.get("subject") == "poison"
         match self.path.split("/")[1]:
             case "fails":
                 self.send_response(500)
+            case "picky" if bad:
+                self.send_response(400)
+            case "chokes" if bad:
+                self.send_response(503)
             case "redirects":
                 self.send_response(307)
                 self.send_header("Location", f"/elsewhere/{SECRET}")

@@ -8,6 +8,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -20,6 +21,21 @@ from orchestration.store.alerts import AlertRow
 TRY_S = 5.0
 ROUND_S = 10.0
 WEB = ("http", "https")
+CLIENT_ERRORS = range(400, 500)
+LATER = (408, 425, 429)  # of these, what is not about the alert, but about the moment
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why an address has not taken an alert.
+
+    Attributes:
+        why: In a few words.
+        is_refusal: It answered, and does not want this one: it may want others.
+    """
+
+    why: str
+    is_refusal: bool = False
 
 
 class Target(Protocol):
@@ -28,7 +44,7 @@ class Target(Protocol):
     name: str
     place: str
 
-    async def send(self, content: Mapping[str, Any]) -> str | None:
+    async def send(self, content: Mapping[str, Any]) -> Problem | None:
         """Send one alert; why that failed, or None."""
         ...
 
@@ -52,7 +68,8 @@ class Addresses:
     def tell(self, found: Sequence[AlertRow]) -> dict[int, dict[str, str | None]]:
         """Tell each alert to each address that has not got it, within `ROUND_S`.
 
-        An address that fails is left alone for the rest of the round.
+        An address that fails is left alone for the rest of the round: what it was not asked for
+        is not among the answers. One that refuses an alert is told the next.
         """
         problems: dict[int, dict[str, str | None]] = {alert.id: {} for alert in found}
         asyncio.run(self._tell(found, problems))
@@ -74,18 +91,19 @@ class Addresses:
             if target.name in alert.told_to:
                 continue
             problem = await self._try(target, alert)
-            problems[alert.id][target.name] = problem
-            if problem is not None or asyncio.get_running_loop().time() > end:
+            why = None if problem is None else f"{target.place}: {problem.why}"
+            problems[alert.id][target.name] = why
+            is_away = problem is not None and not problem.is_refusal
+            if is_away or asyncio.get_running_loop().time() > end:
                 return
 
-    async def _try(self, target: Target, alert: AlertRow) -> str | None:
+    async def _try(self, target: Target, alert: AlertRow) -> Problem | None:
         content = json.loads(self._mask(json.dumps(content_of(alert)).encode()))
         try:
             async with asyncio.timeout(TRY_S):
-                problem = await target.send(content)
+                return await target.send(content)
         except TimeoutError:
-            problem = f"no answer within {TRY_S:g} s"
-        return problem and f"{target.place}: {problem}"
+            return Problem(f"no answer within {TRY_S:g} s")
 
 
 class Webhook:
@@ -102,7 +120,7 @@ class Webhook:
         self._url = url
         self._trust = httpx.create_ssl_context()  # slow: not for each alert
 
-    async def send(self, content: Mapping[str, Any]) -> str | None:
+    async def send(self, content: Mapping[str, Any]) -> Problem | None:
         """Send one alert; a redirect is not followed, and of the answer only the status is read."""
         try:
             async with (
@@ -111,10 +129,12 @@ class Webhook:
             ):
                 status = response.status_code
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            return type(error).__name__
+            return Problem(type(error).__name__)
+        if httpx.codes.is_success(status):
+            return None
         if httpx.codes.is_redirect(status):
-            return f"status {status}: it redirects, give the address that it leads to"
-        return None if httpx.codes.is_success(status) else f"status {status}"
+            return Problem(f"status {status}: it redirects, give the address that it leads to")
+        return Problem(f"status {status}", status in CLIENT_ERRORS and status not in LATER)
 
 
 def target_of(url: str, number: int) -> Target:

@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 from orchestration.engine import Engine, Transaction
@@ -20,6 +21,7 @@ MOST_TRIES = 12
 FIRST_PAUSE = timedelta(seconds=10)
 LONGEST_PAUSE = timedelta(hours=1)
 ELECTED = "alerter"
+NO_TURN = "it was not its turn yet: an address failed, or was slow, before it"
 
 Problems = Mapping[int, Mapping[str, str | None]]
 
@@ -33,7 +35,7 @@ class Targets(Protocol):
         """Tell each alert to each target that has not got it; returns in bounded time.
 
         Returns:
-            For each alert, and each target it was told to, None or why that failed.
+            For each alert, and each target that was asked to take it, None or why that failed.
         """
         ...
 
@@ -107,20 +109,33 @@ class Alerter:
         at = self._engine.clock.now()
         found = self._engine.store.write(lambda s: alerts.take(s, at, BATCH))
         for alert in found:
-            if not alert.tries:
+            if not alert.tries and alert.problem is None:
                 times = f" ({alert.times} times)" if alert.times > 1 else ""
                 log.log(self._level, "alert %s: %s%s", alert.kind, alert.message, times)
         problems = self._targets.tell(found)
+        told_at = self._engine.clock.now()  # of all: what was not tried is due before what failed
         self._engine.commit_many(
-            [lambda tx, a=each: self._settle(tx, a, problems.get(a.id, {})) for each in found]  # type: ignore[misc]
+            [partial(self._settle, each, problems.get(each.id, {}), told_at) for each in found]
         )
 
-    def _settle(self, tx: Transaction, alert: AlertRow, problems: Mapping[str, str | None]) -> None:
-        """Write who has it now, and when the others are tried again."""
+    def _settle(
+        self,
+        alert: AlertRow,
+        problems: Mapping[str, str | None],
+        told_at: datetime,
+        tx: Transaction,
+    ) -> None:
+        """Write who has it now, and when the others are tried again.
+
+        Only what an address was asked to take, and did not, is a try.
+        """
         told_to = alert.told_to | {name for name, problem in problems.items() if problem is None}
         left = self._targets.names - told_to
-        again_at = None
-        if left and alert.tries + 1 < MOST_TRIES:
-            again_at = tx.now + min(FIRST_PAUSE * 2**alert.tries, LONGEST_PAUSE)
-        reasons = sorted({problem for problem in problems.values() if problem is not None})
-        alerts.settle(tx.session, alert.id, told_to, "; ".join(reasons) or None, again_at)
+        reasons = "; ".join(sorted({problem for problem in problems.values() if problem}))
+        if left and not reasons:
+            again_at = told_at + FIRST_PAUSE
+            alerts.put_off(tx.session, alert.id, told_to, alert.problem or NO_TURN, again_at)
+            return
+        next_at = told_at + min(FIRST_PAUSE * 2 ** min(alert.tries, MOST_TRIES), LONGEST_PAUSE)
+        is_over = not left or (alert.tries + 1 >= MOST_TRIES and left <= problems.keys())
+        alerts.settle(tx.session, alert.id, told_to, reasons or None, None if is_over else next_at)

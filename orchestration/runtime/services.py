@@ -7,6 +7,8 @@ from typing import Any
 
 import apprise
 
+from orchestration.runtime.addresses import Problem
+
 
 class Service:
     """An address of Apprise.
@@ -22,12 +24,12 @@ class Service:
         self.place = f"{scheme}://…"
         self._notifier = notifier
 
-    async def send(self, content: Mapping[str, Any]) -> str | None:
+    async def send(self, content: Mapping[str, Any]) -> Problem | None:
         """Send one alert; Apprise bounds each of its requests, and tells no reason."""
         sent = await asyncio.to_thread(
             self._notifier.notify, body=content["text"], title=f"orchestration: {content['kind']}"
         )
-        return None if sent else "the service did not take it"
+        return None if sent else Problem("the service did not take it")
 
 
 def service_of(url: str, name: str) -> Service | None:

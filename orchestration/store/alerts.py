@@ -52,7 +52,7 @@ class AlertRow:
         times: For how many it stands.
         due_at: When it is told next; None: it is told, or given up.
         told_to: Digests of the addresses that have it.
-        problem: Why the last try failed.
+        problem: Why the last try failed, or none was made yet.
     """
 
     id: int
@@ -107,10 +107,17 @@ def is_any_due(session: Session, now: datetime) -> bool:
 
 
 def take(session: Session, now: datetime, limit: int) -> list[AlertRow]:
-    """What is to be told now, the oldest first; from here on a repetition is another alert."""
+    """What is to be told now; from here on a repetition is another alert.
+
+    An emergency stop comes first, then what is due for longest, and of that what was tried least:
+    nothing that is not taken stands before the others again and again.
+    """
     at = now.timestamp()
-    sql = f"SELECT {COLUMNS} FROM alerts WHERE due_at <= ? ORDER BY raised_at, id LIMIT ?"
-    found = [_read(row) for row in session.all(sql, at, limit)]
+    sql = (
+        f"SELECT {COLUMNS} FROM alerts WHERE due_at <= ?"
+        " ORDER BY CASE kind WHEN ? THEN 0 ELSE 1 END, due_at, tries, raised_at, id LIMIT ?"
+    )
+    found = [_read(row) for row in session.all(sql, at, AlertKind.EMERGENCY_STOP, limit)]
     for alert in found:
         session.run("UPDATE alerts SET told_at = COALESCE(told_at, ?) WHERE id = ?", at, alert.id)
     return found
@@ -127,6 +134,16 @@ def settle(
     session.run(
         "UPDATE alerts SET told_to = ?, problem = ?, due_at = ?, tries = tries + 1 WHERE id = ?",
         *(json.dumps(sorted(told_to)), problem, again_at and again_at.timestamp(), id_),
+    )
+
+
+def put_off(
+    session: Session, id_: int, told_to: Collection[str], problem: str, again_at: datetime
+) -> None:
+    """Let an alert come again that not every address was asked to take; that is no try."""
+    session.run(
+        "UPDATE alerts SET told_to = ?, problem = ?, due_at = ? WHERE id = ?",
+        *(json.dumps(sorted(told_to)), problem, again_at.timestamp(), id_),
     )
 
 

@@ -20,6 +20,7 @@ from orchestration.runtime.alerter import (
     MOST_TRIES,
     Alerter,
     Nowhere,
+    Problems,
     Targets,
 )
 from orchestration.store import alerts
@@ -53,8 +54,12 @@ def alerter(workshop: Workshop, *urls: str) -> Alerter:
     return Alerter(workshop.engine, workshop.locks, targets, lambda: None, PERIOD)
 
 
-def sound(workshop: Workshop, message: str = "gone", subject: str = "smith") -> None:
-    kind = AlertKind.AGENT_SILENT
+def sound(
+    workshop: Workshop,
+    message: str = "gone",
+    subject: str = "smith",
+    kind: AlertKind = AlertKind.AGENT_SILENT,
+) -> None:
     workshop.engine.commit(lambda tx: engine_alerts.alert(tx, kind, subject, message))
 
 
@@ -204,6 +209,78 @@ def test_a_round_ends_in_time_and_the_rest_is_told_later(
     workshop.clock.advance(FIRST_PAUSE)
     telling.tick()
     assert len(server.heard("works")) == 2
+
+
+def tries(workshop: Workshop) -> dict[str, int]:
+    return {row.subject: row.tries for row in workshop.store.read(lambda s: alerts.newest(s, 9))}
+
+
+def told(server: Server, path: str) -> list[str]:
+    return [body["subject"] for body in server.heard(path)]
+
+
+def test_an_alert_that_an_address_refuses_keeps_no_other_from_it(
+    workshop: Workshop, server: Server
+) -> None:
+    telling = alerter(workshop, server.url("picky"))
+    for subject in ("poison", "smith", "baker"):
+        sound(workshop, subject=subject)
+    telling.tick()
+    assert told(server, "picky") == ["poison", "smith", "baker"]
+    assert tries(workshop)["poison"] == 1
+    workshop.clock.advance(FIRST_PAUSE)
+    telling.tick()
+    assert told(server, "picky")[3:] == ["poison"], "the others have it"
+
+
+def test_an_alert_at_which_an_address_fails_is_tried_after_those_that_were_not(
+    workshop: Workshop, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    telling = alerter(workshop, server.url("chokes"))
+    for subject in ("poison", "smith", "baker"):
+        sound(workshop, subject=subject)
+    telling.tick()
+    assert tries(workshop) == {"poison": 1, "smith": 0, "baker": 0}
+    (left, *_) = workshop.store.read(lambda s: alerts.newest(s, 1))
+    assert left.problem == "it was not its turn yet: an address failed, or was slow, before it"
+    workshop.clock.advance(FIRST_PAUSE)
+    telling.tick()
+    assert told(server, "chokes") == ["poison", "smith", "baker", "poison"]
+    assert caplog.text.count("alert agent_silent: gone") == 3
+
+
+def test_an_emergency_stop_is_told_before_what_waits(workshop: Workshop, server: Server) -> None:
+    telling = alerter(workshop, server.url("chokes"))
+    sound(workshop, subject="poison")
+    sound(workshop, subject="fleet", kind=AlertKind.EMERGENCY_STOP)
+    telling.tick()
+    assert told(server, "chokes") == ["fleet", "poison"]
+
+
+class Busy:
+    """Two addresses: one refuses whatever it is told, the other one's turn comes late."""
+
+    names = frozenset({"refuses", "late"})
+
+    def __init__(self) -> None:
+        self.has_turn = False
+
+    def tell(self, found: Sequence[AlertRow]) -> Problems:
+        turn = {"late": "it is away"} if self.has_turn else {}
+        return {alert.id: {"refuses": "it does not like it", **turn} for alert in found}
+
+
+def test_nothing_is_given_up_before_each_address_was_asked(workshop: Workshop) -> None:
+    targets = Busy()
+    telling = Alerter(workshop.engine, workshop.locks, targets, lambda: None, PERIOD)
+    sound(workshop)
+    for _ in range(2 * MOST_TRIES):
+        telling.tick()
+        workshop.clock.advance(LONGEST_PAUSE)
+    assert kept(workshop).due_at is not None
+    targets.has_turn = True
+    telling.tick()
+    assert kept(workshop).due_at is None
 
 
 def running(workshop: Workshop, looks: Sequence[Any] = ()) -> Alerter:
