@@ -5,6 +5,7 @@ import binascii
 import json
 from typing import Any
 
+from orchestration.context import storable
 from orchestration.errors import NotFoundError
 from orchestration.store.listings import Place
 
@@ -25,10 +26,15 @@ def place_in(cursor: str | None) -> Place | None:
     if cursor is None:
         return None
     match read(cursor):
-        case [float() | int() as at, str() as run_id]:
+        case [float() | int() as at, str() as run_id] if is_place(at, run_id):
             return Place(float(at), run_id)
         case _:
             raise unknown()
+
+
+def is_place(at: float, run_id: str) -> bool:
+    """Whether a store can be asked for what is older than that: it is a moment, and a text."""
+    return abs(at) < LAST and run_id == storable(run_id)
 
 
 def number_in(cursor: str | None) -> int | None:

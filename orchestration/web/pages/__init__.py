@@ -1,6 +1,6 @@
 """The dashboard: pages for people, rendered here, without any request to another site."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
 from orchestration.web.pages import (
     agents,
@@ -21,10 +21,11 @@ from orchestration.web.pages import (
     workflows,
 )
 from orchestration.web.pages.trouble import render_problem
+from orchestration.web.pages.visit import named
 
 __all__ = ["render_problem", "router"]
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, dependencies=[Depends(named)])
 for part in (
     overview,
     starting,

@@ -10,7 +10,15 @@ from orchestration.errors import NotFoundError
 from orchestration.ports import Session
 from orchestration.store import dead_letters
 from orchestration.store.dead_letters import DeadLetterRow
-from orchestration.web.pages.visit import Filled, Looking, Operating, Visit, text_of, texts_of
+from orchestration.web.pages.visit import (
+    Asked,
+    Filled,
+    Looking,
+    Operating,
+    Visit,
+    text_of,
+    texts_of,
+)
 
 router = APIRouter(prefix="/dead-letters")
 
@@ -23,7 +31,7 @@ LARGEST_ID = 2**63 - 1
 @router.get("")
 def listing(
     visit: Looking,
-    reason: str = "",
+    reason: Asked = "",
     before: Annotated[int | None, Query(ge=1, le=LARGEST_ID)] = None,
 ) -> Response:
     """A page of them, newest first."""

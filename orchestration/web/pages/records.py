@@ -8,7 +8,7 @@ from orchestration.ports import Session
 from orchestration.store import audit as deeds
 from orchestration.store import configuration as versions
 from orchestration.store.configuration import Version
-from orchestration.web.pages.visit import Looking
+from orchestration.web.pages.visit import Asked, Looking
 
 router = APIRouter()
 
@@ -17,7 +17,7 @@ LARGEST_ID = 2**63 - 1
 
 
 @router.get("/configuration")
-def configuration(visit: Looking, name: str = "") -> Response:
+def configuration(visit: Looking, name: Asked = "") -> Response:
     """What the fleet goes by now, and every version before."""
 
     def look(session: Session) -> tuple[list[Version], list[Version]]:
@@ -30,7 +30,7 @@ def configuration(visit: Looking, name: str = "") -> Response:
 @router.get("/audit")
 def audit(
     visit: Looking,
-    q: str = "",
+    q: Asked = "",
     before: Annotated[int | None, Query(ge=1, le=LARGEST_ID)] = None,
 ) -> Response:
     """What people did, newest first."""

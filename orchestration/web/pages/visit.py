@@ -7,8 +7,10 @@ from urllib.parse import urlencode, urlsplit
 from fastapi import Depends, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from starlette.datastructures import FormData
+from pydantic import AfterValidator
+from starlette.datastructures import FormData, QueryParams
 
+from orchestration.context import storable
 from orchestration.desk.approvals import Question
 from orchestration.desk.tokens import RELEASES, Role
 from orchestration.ports import Session
@@ -18,6 +20,7 @@ from orchestration.web import csrf
 from orchestration.web.console import Console
 from orchestration.web.pages import words
 from orchestration.web.pages.value import shown
+from orchestration.web.problems import NOWHERE, Refusal
 from orchestration.web.who import Actor, Desk, console_of, needs
 
 THEME_COOKIE = "orchestration_theme"
@@ -93,6 +96,11 @@ class Visit:
         return f"{self.request.url.path}?{query}" if query else self.request.url.path
 
     @property
+    def query(self) -> QueryParams:
+        """What the address asks for, in texts that every store takes."""
+        return QueryParams([(k, storable(v)) for k, v in self.request.query_params.multi_items()])
+
+    @property
     def theme(self) -> str:
         """The colours that were chosen; empty: those of the system."""
         chosen = self.request.cookies.get(THEME_COOKIE, "")
@@ -162,8 +170,19 @@ def passing(request: Request) -> Visit:
 
 
 async def form_of(request: Request) -> FormData:
-    """A dependency: what was filled in."""
-    return await request.form()
+    """A dependency: what was filled in, in texts that every store takes."""
+    found = (await request.form()).multi_items()
+    return FormData([(k, storable(v) if isinstance(v, str) else v) for k, v in found])
+
+
+def named(request: Request) -> None:
+    """A dependency: nothing has a name with a character that no store takes.
+
+    Raises:
+        Refusal: The address has one.
+    """
+    if request.url.path != storable(request.url.path):
+        raise Refusal(404, NOWHERE)
 
 
 def text_of(form: FormData, name: str, longest: int = 1_000) -> str:
@@ -184,3 +203,4 @@ Releasing = Annotated[Visit, Depends(visiting(RELEASES))]
 Administering = Annotated[Visit, Depends(visiting(Role.ADMIN))]
 Passing = Annotated[Visit, Depends(passing)]
 Filled = Annotated[FormData, Depends(form_of)]
+Asked = Annotated[str, AfterValidator(storable)]

@@ -1,5 +1,6 @@
 """`/workflows`: all runs, by filters that stand in the address; what is done to many at once."""
 
+import math
 from datetime import timedelta
 
 from fastapi import APIRouter, Response
@@ -33,7 +34,7 @@ MEANS = {
 @router.get("/workflows")
 def workflows(visit: Looking) -> Response:
     """A page of runs."""
-    wanted, than = filter_of(visit), place_of(visit.request.query_params.get("after", ""))
+    wanted, than = filter_of(visit), place_of(visit.query.get("after", ""))
 
     def look(session: Session) -> tuple[list[RunRow], int, list[str]]:
         found = listings.page(session, wanted, PAGE + 1, than)
@@ -50,7 +51,7 @@ def workflows(visit: Looking) -> Response:
         most=MOST_COUNTED,
         commands=sorted({*commands, *visit.console.app.workflow}),
         wanted=wanted,
-        span=visit.request.query_params.get("span", ""),
+        span=visit.query.get("span", ""),
         spans=SPANS,
         statuses=list(RunStatus),
         verbs=CHANGES,
@@ -118,7 +119,7 @@ def chosen(visit: Visit, ids: list[str], change: Change) -> list[RunRow]:
 
 def filter_of(visit: Visit) -> Filter:
     """The filter that stands in an address; what is no filter changes nothing."""
-    query = visit.request.query_params
+    query = visit.query
     known = {status.value for status in RunStatus}
     span = SPANS.get(query.get("span", ""))
     return Filter(
@@ -138,6 +139,7 @@ def place_of(text: str) -> Place | None:
     """Where a page ended; None: it is the first one."""
     at, _, run_id = text.partition("~")
     try:
-        return Place(float(at), run_id) if run_id else None
+        moment = float(at)
     except ValueError:
         return None
+    return Place(moment, run_id) if run_id and math.isfinite(moment) else None
