@@ -4,7 +4,7 @@ import json
 import logging
 import re
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from apscheduler.triggers.cron import CronTrigger
@@ -21,7 +21,9 @@ from orchestration.store.schedules import ScheduleRow
 
 log = logging.getLogger(__name__)
 
-FIELDS = 5
+FIELDS, HOUR = 5, 1
+EVERY = "*"
+INSTANT = timedelta(microseconds=1)
 DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 SATURDAY, SUNDAY_AGAIN = 6, 7
 WEEKDAYS = re.compile(r"(?P<first>\d)(-(?P<last>\d))?(/(?P<step>\d+))?")
@@ -31,6 +33,9 @@ SENDER = "scheduler"
 
 def next_time(cron: str, timezone: str, after: datetime) -> datetime | None:
     """When a cron expression comes next.
+
+    Where clocks go back, an hour comes twice: what is due in every hour is due then, too; what
+    names its hours was due the first time.
 
     Args:
         cron: Five fields: minute, hour, day of month, month, day of week.
@@ -49,7 +54,10 @@ def next_time(cron: str, timezone: str, after: datetime) -> datetime | None:
         trigger = CronTrigger.from_crontab(named_days(cron), timezone=zone)
     except ValueError as error:
         raise ScheduleError("cron", f"{cron!r} is no cron expression: {error}") from None
-    found: datetime | None = trigger.get_next_fire_time(None, after + timedelta(microseconds=1))
+    hours = cron.split()[HOUR]
+    found: datetime | None = trigger.get_next_fire_time(None, after + INSTANT)
+    while found is not None and found.fold and EVERY not in hours:
+        found = trigger.get_next_fire_time(None, found.astimezone(UTC) + INSTANT)
     return found
 
 

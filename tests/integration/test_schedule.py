@@ -65,6 +65,33 @@ def test_the_time_zone_decides_summer_time_and_weekends(after: str, expected: st
 
 
 @pytest.mark.parametrize(
+    ("cron", "zone", "after", "expected"),
+    [
+        ("30 1 * * *", NEW_YORK, "2026-11-01T04:00", ["2026-11-01T05:30", "2026-11-02T06:30"]),
+        ("30 1 * * *", NEW_YORK, "2026-11-01T06:10", ["2026-11-02T06:30", "2026-11-03T06:30"]),
+        ("15 1,2 * * *", NEW_YORK, "2026-11-01T04:00", ["2026-11-01T05:15", "2026-11-01T07:15"]),
+        (
+            "45 1 * * *",
+            "Australia/Lord_Howe",
+            "2026-04-04T14:00",
+            ["2026-04-04T14:45", "2026-04-05T15:15"],
+        ),
+        ("0 * * * *", NEW_YORK, "2026-11-01T04:30", ["2026-11-01T05:00", "2026-11-01T06:00"]),
+        ("30 */1 * * *", NEW_YORK, "2026-11-01T05:00", ["2026-11-01T05:30", "2026-11-01T06:30"]),
+    ],
+)
+def test_what_has_an_hour_comes_once_where_clocks_go_back(
+    cron: str, zone: str, after: str, expected: list[str]
+) -> None:
+    moment = at(f"{after}+00:00")
+    for text in expected:
+        found = next_time(cron, zone, moment)
+        assert found is not None
+        moment = found.astimezone(UTC)
+        assert moment == at(f"{text}+00:00")
+
+
+@pytest.mark.parametrize(
     ("days", "named"),
     [
         ("1-5", "mon-fri"),
