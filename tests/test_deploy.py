@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,13 @@ def test_a_platform_has_a_token_and_no_sqlite() -> None:
         "cloudamqp",
         "heroku-postgresql",
     ]
+
+
+def test_behind_the_router_of_a_platform_addresses_are_those_of_its_clients() -> None:
+    """Else ten wrong tokens of one client shut out everybody, and one crowd slows all."""
+    trusted = ip_network(app_json()["env"]["ORCHESTRATION_TRUSTED_PROXIES"]["value"])
+    assert trusted.is_private
+    assert ip_address("10.1.38.91") in trusted
 
 
 def test_services_wait_for_what_they_need_and_have_time_to_end() -> None:
