@@ -39,13 +39,19 @@ def made_of(cookie: str) -> str:
     return hmac.new(cookie.encode(), b"csrf", hashlib.sha256).hexdigest()
 
 
+def bearer_of(request: Request) -> str | None:
+    """The token that a request brings along; no browser sends one by itself, as it does a login."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
+
+
 async def check(request: Request) -> None:
     """Refuse a change that a person was tricked into.
 
     Raises:
         Refusal: It came by a form or with a session's cookie, and without the right token.
     """
-    if request.headers.get("authorization"):
+    if bearer_of(request) is not None:
         return
     is_form = request.headers.get("content-type", "").partition(";")[0].strip().lower() in FORMS
     if not is_form and SESSION_COOKIE not in request.cookies:

@@ -78,9 +78,8 @@ class Door:
         Raises:
             Refusal: It cannot be known, or he has been guessing.
         """
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if token and scheme.lower() == "bearer":
-            return self.by_token(token.strip(), caller_of(request))
+        if token := csrf.bearer_of(request):
+            return self.by_token(token, caller_of(request))
         if (cookie := request.cookies.get(SESSION_COOKIE)) and (found := self.by_session(cookie)):
             return found
         if self.is_open and is_here(request):

@@ -113,6 +113,22 @@ def test_a_session_changes_nothing_without_its_csrf_token(
 
 
 @pytest.mark.usefixtures("pages_too")
+@pytest.mark.parametrize("login", ["Basic YW5uOnNlc2FtZQ==", "Bearer", "Bearer ", "Negotiate x"])
+def test_a_login_at_a_proxy_stands_for_no_csrf_token(
+    browse: Browse, environ: dict[str, str], login: str
+) -> None:
+    http = elsewhere(browse, environ)
+    http.post("/test/login", headers={"X-Token": TOKEN})
+    proxied = {"Authorization": login}
+    assert http.get("/orchestration/whoami", headers=proxied).json()["name"] == "environment"
+    assert http.post(COMMANDS, headers=proxied, **START).status_code == 403
+    assert http.post("/test/form", data={"x": "1"}, headers=proxied).status_code == 403
+    token = http.get("/test/form").json()["token"]
+    allowed = {"X-CSRF-Token": token, **proxied}
+    assert http.post(COMMANDS, headers=allowed, **START).status_code == 202
+
+
+@pytest.mark.usefixtures("pages_too")
 def test_a_session_ends_with_its_token(
     browse: Browse, environ: dict[str, str], console: Console
 ) -> None:
