@@ -171,6 +171,13 @@ class HardRabbitmqBroker(RabbitmqBroker):
                 self._line = SharedLine(self.parameters, claim)
             return self._line
 
+    def give_back(self) -> None:
+        """Let the messages that this process has not settled go to others, and take no more."""
+        with self._line_guard:
+            line = self._line
+        if line is not None:
+            line.give_back()
+
     @property
     @override
     def consumer_class(self) -> type[_RabbitmqConsumer]:

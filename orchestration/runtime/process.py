@@ -114,6 +114,10 @@ class Lifecycle(Middleware):
     def before_worker_shutdown(self, broker: dramatiq.Broker, worker: Worker) -> None:
         self._watchdog.rest()
         self.host.drain()
+        if isinstance(broker, HardRabbitmqBroker):  # Dramatiq consumes until the last step ends
+            for consumer in worker.consumers.values():
+                consumer.stop()
+            broker.give_back()
 
     @override
     def after_worker_shutdown(self, broker: dramatiq.Broker, worker: Worker) -> None:

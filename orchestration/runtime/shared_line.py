@@ -126,6 +126,16 @@ class SharedLine:
         if self._is_left:
             self._thread.join(END_WITHIN_S)
 
+    def give_back(self) -> None:
+        """Let all that came and is not settled go to others, and take nothing more."""
+        with suppress(AMQPError, TimeoutError):
+            self._call(self._close_channels)
+
+    def _close_channels(self) -> None:
+        for feed in self._feeds:
+            if feed.channel.is_open:
+                feed.channel.close()
+
     def _open(self, queue: str, prefetch: int, timeout_s: float) -> Feed:
         channel = self.connection.channel()
         channel.basic_qos(prefetch_count=prefetch)

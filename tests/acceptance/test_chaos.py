@@ -25,8 +25,8 @@ from tests.eventually import eventually
 
 ENVIRONMENT = os.environ
 PLAN = Plan(
-    int(ENVIRONMENT.get("CHAOS_WORKFLOWS", "60")),
-    int(ENVIRONMENT.get("CHAOS_KILLS", "8")),
+    int(ENVIRONMENT.get("CHAOS_WORKFLOWS", "40")),
+    int(ENVIRONMENT.get("CHAOS_KILLS", "6")),
     int(ENVIRONMENT.get("CHAOS_SEED", "1")),
     most_s=60 * float(ENVIRONMENT.get("CHAOS_MINUTES") or "inf"),
     outages=int(ENVIRONMENT.get("CHAOS_OUTAGES", "1")),

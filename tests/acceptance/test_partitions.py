@@ -26,7 +26,7 @@ from tests.eventually import eventually
 
 POSTGRES_PORT = 5432
 PATIENCE_S = 60.0
-DWELL_S = 0.8
+DWELL_S = 0.5
 CUT_OFF = ("no broker", "no store", "neither")
 
 

@@ -14,13 +14,18 @@ from dramatiq import Message, Worker
 from dramatiq.brokers.stub import StubBroker
 from dramatiq.errors import BrokerConnectionError
 
+from orchestration import settings
 from orchestration.bus.address import parameters
+from orchestration.definitions import App
 from orchestration.errors import BrokerError
 from orchestration.runtime import acknowledgement, shared_line
 from orchestration.runtime.acknowledgement import CurrentMessage
 from orchestration.runtime.broker import HardRabbitmqBroker, make_broker
+from orchestration.runtime.host import Host
 from orchestration.runtime.names import ORCHESTRATOR
+from orchestration.runtime.process import Lifecycle
 from orchestration.runtime.reach import require_broker
+from orchestration.runtime.running import Setup
 from orchestration.runtime.shared_line import Feed, SharedLine
 from tests.eventually import eventually
 from tests.rabbitmq import control, fresh_vhost
@@ -167,6 +172,40 @@ def test_what_is_given_back_comes_again(broker: dramatiq.Broker) -> None:
         eventually(lambda: unsettled(broker) == 0, within=10)
         worker.join()
     assert done == [7, 7]
+
+
+@pytest.mark.rabbitmq
+def test_a_worker_that_is_told_to_end_gives_back_at_once_what_it_has_not_begun(
+    module_vhost: str,
+) -> None:
+    free, begun = threading.Event(), threading.Semaphore(0)
+
+    def work(_number: int) -> None:
+        acknowledgement.settle()
+        begun.release()
+        free.wait(20)
+
+    lifecycle = Lifecycle()
+    broker = make_broker(module_vhost, [CurrentMessage()])
+    assert isinstance(broker, HardRabbitmqBroker)
+    lifecycle.host = Host(Setup(App(agents=[], workflows=[]), settings.load({}), broker))
+    actor(broker, work)
+    broker.ensure_queues()
+    other = make_broker(module_vhost, [])
+    with working(broker) as worker:
+        for number in range(5):
+            broker.enqueue(good(number))
+        for _ in range(worker.worker_threads):
+            assert begun.acquire(timeout=10)
+        lifecycle.before_worker_shutdown(broker, worker)
+        consumer = other.consume(QUEUE, prefetch=5, timeout=100)
+        assert sorted(take(consumer).args[0] for _ in range(3)) == [2, 3, 4]
+        free.set()
+        worker.join()
+    consumer.close()
+    broker.flush(QUEUE)
+    broker.close()
+    other.close()
 
 
 @pytest.mark.rabbitmq

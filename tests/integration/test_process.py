@@ -44,6 +44,7 @@ class FakeWorker:
     consumer_whitelist: set[str] | None = None
     queue_prefetch: int = 0
     workers: list[threading.Thread] = field(default_factory=list)
+    consumers: dict[str, Any] = field(default_factory=dict)
 
 
 def lifecycle(host: Host) -> tuple[Lifecycle, Any, Any]:
