@@ -68,7 +68,10 @@ def complaints(lines: Sequence[Line], promises: Mapping[str, Promise]) -> list[s
     """Everything that is wrong; nothing if all rules hold."""
     lines = list(without_afterlife(lines))
     runs: dict[str, list[Line]] = defaultdict(list)
-    killed = {line.pid: at for at, line in enumerate(lines) if line.what == KILLED}
+    killed: dict[int, list[int]] = defaultdict(list)  # in a long story a number is used again
+    for at, line in enumerate(lines):
+        if line.what == KILLED:
+            killed[line.pid].append(at)
     places = {id(line): at for at, line in enumerate(lines)}
     for line in lines:
         if line.what not in OF_PROCESSES:
@@ -131,7 +134,7 @@ def order(story: Sequence[Line], promise: Promise) -> Iterator[str]:
 
 
 def repetition(
-    story: Sequence[Line], killed: Mapping[int, int], places: Mapping[int, int]
+    story: Sequence[Line], killed: Mapping[int, Sequence[int]], places: Mapping[int, int]
 ) -> Iterator[str]:
     """Whether any branch was done twice without need, or twice at once."""
     last: dict[tuple[str, str, int], Line] = {}
@@ -150,8 +153,8 @@ def repetition(
                 yield f"{name}: attempt number {line.attempt} was used again"
             attempts[line.key] = line.attempt
             if before is not None and before.what != FAIL:
-                at = killed.get(before.pid)
-                if at is None or not began[line.key] < at < places[id(line)]:
+                span = began[line.key], places[id(line)]
+                if not any(span[0] < at < span[1] for at in killed.get(before.pid, ())):
                     state = "had ended" if before.what == END else "still acted"
                     yield f"{name}: started again though attempt {before.attempt} {state}"
             began[line.key] = places[id(line)]

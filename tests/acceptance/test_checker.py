@@ -57,6 +57,7 @@ UNDOING = [
 def test_a_true_story_is_believed() -> None:
     assert complaints(TRUE_STORY, {"run": CHAIN}) == []
     assert complaints(UNDOING, {"run": UNDONE}) == []
+    assert complaints([*TRUE_STORY, kill(8), kill(7)], {"run": CHAIN}) == [], "numbers come again"
 
 
 def without(story: list[Line], at: int) -> list[Line]:
