@@ -182,9 +182,17 @@ def is_gone(process: psutil.Process) -> bool:
 
 
 def freeze(process: psutil.Process) -> None:
-    """Stop a process, and return once it stands still, which is at once but under great load."""
+    """Stop a process, and return once it stands still, which is at once but under great load.
+
+    Raises:
+        psutil.NoSuchProcess: It has ended meanwhile.
+    """
     process.suspend()
-    for _ in range(AT_ONCE):
-        if process.status() == psutil.STATUS_STOPPED:
-            return
-    eventually(lambda: process.status() == psutil.STATUS_STOPPED, within=30)
+    eventually(lambda: is_gone(process) or stands_still(process), within=30)
+    if is_gone(process):
+        raise psutil.NoSuchProcess(process.pid)
+
+
+def stands_still(process: psutil.Process) -> bool:
+    """Whether a process is stopped; a few looks, since that hardly ever takes longer."""
+    return any(process.status() == psutil.STATUS_STOPPED for _ in range(AT_ONCE))
