@@ -132,9 +132,11 @@ class SharedLine:
             self._call(self._close_channels)
 
     def _close_channels(self) -> None:
-        for feed in self._feeds:
-            if feed.channel.is_open:
-                feed.channel.close()
+        """Close each, without a word to its consumer: nothing was lost."""
+        while self._feeds:
+            channel = self._feeds.pop().channel
+            if channel.is_open:
+                channel.close()
 
     def _open(self, queue: str, prefetch: int, timeout_s: float) -> Feed:
         channel = self.connection.channel()

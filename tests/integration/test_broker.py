@@ -176,7 +176,7 @@ def test_what_is_given_back_comes_again(broker: dramatiq.Broker) -> None:
 
 @pytest.mark.rabbitmq
 def test_a_worker_that_is_told_to_end_gives_back_at_once_what_it_has_not_begun(
-    module_vhost: str,
+    module_vhost: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     free, begun = threading.Event(), threading.Semaphore(0)
 
@@ -202,6 +202,7 @@ def test_a_worker_that_is_told_to_end_gives_back_at_once_what_it_has_not_begun(
         assert sorted(take(consumer).args[0] for _ in range(3)) == [2, 3, 4]
         free.set()
         worker.join()
+    assert "connection" not in caplog.text
     consumer.close()
     broker.flush(QUEUE)
     broker.close()
