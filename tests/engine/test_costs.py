@@ -122,13 +122,13 @@ def test_the_database_works_as_little_for_each_of_many_branches(clock: FakeClock
     wide = workflow("wide", step("pack", for_each="parameters.items"))
 
     def cost(branches: int) -> float:
-        store = Instructions()
-        fleet = Fleet(store, clock, app_of(wide))
-        worker = fleet.worker(slots=8)
-        run_id = fleet.start("wide", {"items": [1] * branches})
-        assert len(fleet.work_off(worker)) == branches
-        assert fleet.status(run_id) is R.COMPLETED
-        return store.hundreds / branches
+        with closing(Instructions()) as store:
+            fleet = Fleet(store, clock, app_of(wide))
+            worker = fleet.worker(slots=8)
+            run_id = fleet.start("wide", {"items": [1] * branches})
+            assert len(fleet.work_off(worker)) == branches
+            assert fleet.status(run_id) is R.COMPLETED
+            return store.hundreds / branches
 
     assert cost(4_000) <= cost(500) * 1.1
 

@@ -137,6 +137,7 @@ def test_on_a_broker_all_five_pass_and_nothing_is_left(
     assert not home.exists()
 
 
+@pytest.mark.acceptance
 @pytest.mark.rabbitmq
 def test_a_live_installation_notices_nothing(
     verify: Verify, monkeypatch: pytest.MonkeyPatch, vhost: str, tmp_path: Path
@@ -154,6 +155,7 @@ def test_a_live_installation_notices_nothing(
         assert {each.name for each in live.read(agents.everyone)} == known
 
 
+@pytest.mark.acceptance
 @pytest.mark.rabbitmq
 def test_a_queue_that_refuses_agents_is_failed_with_its_cure(
     verify: Verify, monkeypatch: pytest.MonkeyPatch, vhost: str
