@@ -41,7 +41,8 @@ class Period:
         month = last.astype("datetime64[M]")
         day_of_month = last - month.astype("datetime64[D]")
         target = month - np.timedelta64(self.count * _MONTHS[self.unit], "M")
-        last_of_target = (target + 1).astype("datetime64[D]") - np.timedelta64(1, "D")
+        after_target = (target + np.timedelta64(1, "M")).astype("datetime64[D]")
+        last_of_target = after_target - np.timedelta64(1, "D")
         return min(target.astype("datetime64[D]") + day_of_month, last_of_target)
 
     @property

@@ -120,7 +120,7 @@ def test_an_unreachable_broker_is_named_before_anything_is_written(
 
 def test_serve_is_for_stores_without_a_broker(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RABBITMQ_URL", "amqp://guest:guest@127.0.0.1:1/")
-    assert "`dramatiq actors` and `python scheduler.py`" in cli("serve", code=2).stderr
+    assert "`dramatiq tests.cli.sample` and `python scheduler.py`" in cli("serve", code=2).stderr
 
 
 def test_a_lone_run_keeps_the_store_within_its_bounds(

@@ -98,7 +98,7 @@ def test_a_bar_on_a_holiday_is_told_of(bars: Bars) -> None:
 
 
 def test_a_series_that_ends_early_is_stale(bars: Bars) -> None:
-    (finding,) = warnings_about(bars, bars.dates[-1] + 20)
+    (finding,) = warnings_about(bars, bars.dates[-1] + np.timedelta64(20, "D"))
     assert finding.rule == "stale_series"
     assert finding.date == str(bars.dates[-1])
 
