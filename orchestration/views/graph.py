@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from orchestration.plans import Step
 from orchestration.views.progress import StepPicture
 
-WIDTH, HEIGHT = 200, 48
+WIDTH, HEIGHT = 216, 48
 GAP_X, GAP_Y = 28, 18
 MARGIN = 2
-LONGEST_NAME, LONGEST_AGENT = 25, 30
+LONGEST_NAME, LONGEST_AGENT = 26, 32
 SEVERAL = "several agents"
 
 
