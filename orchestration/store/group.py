@@ -1,10 +1,12 @@
 """Group commit: who comes first commits, for itself and for all who came in the meantime.
 
 There is no thread that does it for everybody: where nobody else is there, nothing is handed over,
-and where many are, each commit takes with it what queued up during the one before.
+and where many are, each commit takes with it what queued up during the one before. Whom that one
+let go comes back at once, most of the time: where fewer are in line, a moment is given to them.
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -16,6 +18,7 @@ from orchestration.errors import InDoubtError, StoreError
 from orchestration.ports import Session
 
 MOST_OPERATIONS = 64
+MOMENT_S = 0.0003  # less than a commit takes, and more than a short step does
 CLOSED = "the store is closed: open it again"
 BROKEN_OFF = (
     "the commit that this was a part of was broken off: look, and repeat it if it is missing"
@@ -34,6 +37,11 @@ class EndedError(Exception):
     def __init__(self, error: BaseException) -> None:
         super().__init__(repr(error))
         self.error = error
+
+
+def wait_a_moment() -> None:
+    """Let those get in line again who were let go."""
+    time.sleep(MOMENT_S)
 
 
 class Work:
@@ -64,10 +72,17 @@ class Group:
     Args:
         commit: Writes a batch, and each of its outcomes; raises nothing; it need not be safe for
             threads.
+        gather: Waits a moment for more to come.
     """
 
-    def __init__(self, commit: Callable[[Sequence[Work]], None]) -> None:
+    def __init__(
+        self,
+        commit: Callable[[Sequence[Work]], None],
+        gather: Callable[[], None] = wait_a_moment,
+    ) -> None:
         self._commit = commit
+        self._gather = gather
+        self._size = 0  # of the last batch
         self._door = threading.Lock()
         self._line: deque[Work] = deque()
         self._busy = False
@@ -113,9 +128,11 @@ class Group:
 
     def _lead(self) -> None:
         """Commit what is in line, and leave the rest to the first of those who came since."""
+        if len(self._line) < self._size:
+            self._gather()
         with self._door:
-            count = min(len(self._line), MOST_OPERATIONS)
-            batch = [self._line.popleft() for _ in range(count)]
+            self._size = min(len(self._line), MOST_OPERATIONS)
+            batch = [self._line.popleft() for _ in range(self._size)]
         try:
             self._commit(batch)
         finally:

@@ -203,3 +203,13 @@ def test_a_signal_never_meets_the_main_thread_in_a_commit() -> None:
     Group(lambda _: threads.append(threading.current_thread())).do([nothing])
     assert threads
     assert threading.main_thread() not in threads
+
+
+def test_who_leads_waits_a_moment_where_fewer_are_in_line_than_were_let_go() -> None:
+    waits: list[int] = []
+    sizes: list[int] = []
+    group = Group(lambda batch: sizes.append(len(batch)), gather=lambda: waits.append(len(sizes)))
+    for count in (1, 1, 3, 3, 2, 2, 1, 1):
+        group.do([lambda _: None] * count)
+    assert sizes == [1, 1, 3, 3, 2, 2, 1, 1]
+    assert waits == [4, 6]
