@@ -19,7 +19,7 @@ RUNS = 100
 Point = tuple[float, float]
 OLD = "'chain_' || printf('%012x', (i * 5666512183571) % 281474976710656)"  # anywhere among the new
 COPY_RUNS = (
-    "INSERT INTO runs (id, command, plan, parameters, sender, priority, rank, needs_slot, status,"
+    "INSERT INTO runs (id, command, plan, parameters, sender, priority, rank, needs_slot, status,"  # noqa: S608 - constants
     " generation, progress, created_at, started_at, ended_at, tallies)"
     " WITH RECURSIVE n(i) AS (SELECT ? UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?)"
     f" SELECT {OLD}, command, plan, parameters, sender, priority, rank - i, 1, 'completed', 1,"
@@ -27,14 +27,14 @@ COPY_RUNS = (
     " FROM n, (SELECT * FROM runs ORDER BY created_at LIMIT 1) r ORDER BY 1"
 )
 COPY_STEPS = (
-    "INSERT INTO steps (run_id, step, branch, agent, offer, status, rank, attempt, result,"
+    "INSERT INTO steps (run_id, step, branch, agent, offer, status, rank, attempt, result,"  # noqa: S608 - constants
     " opened_at, ended_at, ended_order)"
     " WITH RECURSIVE n(i) AS (SELECT ? UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?)"
     f" SELECT {OLD}, step, branch, agent, offer, status, rank, 1, result, opened_at, ended_at,"
     " ended_order FROM n, (SELECT * FROM steps WHERE run_id = ?) s ORDER BY 1"
 )
 COPY_EVENTS = (
-    "INSERT INTO events (run_id, at, kind, step, branch)"
+    "INSERT INTO events (run_id, at, kind, step, branch)"  # noqa: S608 - constants
     " WITH RECURSIVE n(i) AS (SELECT ? UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?)"
     f" SELECT {OLD}, at, kind, step, branch FROM n, (SELECT * FROM events WHERE run_id = ?) e"
 )
