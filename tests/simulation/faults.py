@@ -53,6 +53,10 @@ class QuickStore(MemoryStore):
         written: T = outcome
         return written
 
+    def write_many(self, operations: Sequence[Callable[[Session], T]]) -> list[T | Exception]:
+        """Run a batch in one transaction."""
+        return run_all(self._connection, operations)
+
     def read(self, operation: Callable[[Session], T]) -> T:
         """Run the operation between two transactions."""
         return operation(SqliteSession(self._connection))
@@ -146,6 +150,16 @@ class FaultyStore:
         return self._store.read(operation)
 
     def write(self, operation: Callable[[Session], T]) -> T:
+        return self._tried(lambda: self._store.write(operation))
+
+    def write_many(self, operations: Sequence[Callable[[Session], T]]) -> list[T | Exception]:
+        """Write a batch; where nobody knows what came of it, each alone, as real stores do."""
+        try:
+            return self._tried(lambda: self._store.write_many(operations))
+        except StoreError:
+            return [outcome_of(lambda o=each: self.write(o)) for each in operations]  # type: ignore[misc]
+
+    def _tried(self, writing: Callable[[], T]) -> T:
         self._live()
         self._meanwhile()
         faults = self._faults
@@ -155,15 +169,12 @@ class FaultyStore:
         self.is_writing = True
         try:
             faults.writes += 1
-            value = self._store.write(operation)
+            value = writing()
         finally:
             self.is_writing = False
         if drawn < 2 * faults.store:
             raise StoreError("it was written, but nobody knows")
         return value
-
-    def write_many(self, operations: Sequence[Callable[[Session], T]]) -> list[T | Exception]:
-        return [outcome_of(lambda o=each: self.write(o)) for each in operations]  # type: ignore[misc]
 
     def _live(self) -> None:
         if self._is_dead():

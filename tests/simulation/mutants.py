@@ -24,6 +24,7 @@ from orchestration.store import (
     attempts,
     commands,
     outbox,
+    retention,
     revival,
     runs,
     schedules,
@@ -246,4 +247,11 @@ def time_of_a_schedule_not_taken() -> Iterator[None]:
 def path_that_leads_nowhere_taken_for_done() -> Iterator[None]:
     """A step whose path leads nowhere never begins, and its run never ends."""
     with patch.dict(ANSWERS, {Unresolvable: lambda run, _fact: Decision(run)}):
+        yield
+
+
+@mutant
+def forgotten_before_it_is_told() -> Iterator[None]:
+    """Retention asks how many runs are kept, and not whether their requesters know the end."""
+    with patch.object(retention, "FINAL", "nothing"):
         yield

@@ -32,6 +32,7 @@ from tests.simulation.stage import Stage
 if TYPE_CHECKING:
     from tests.simulation.ground import Ground
 
+DAYS = timedelta(days=9)
 SELDOM, OFTEN = 0.03, 0.3
 HEARTBEAT = timedelta(seconds=15)
 SETTINGS = Settings.model_validate({"OUTSIDE_AGENTS": STRANGER})
@@ -262,6 +263,8 @@ class Process:
         with self.acting():
             self.sweeper.sweep()
             self.timetable.fire()
+            while self.engine.forget(DAYS, self.world.kept):
+                pass
 
     def join(self) -> None:
         """Do what a worker does first; where that fails it ends, and another one is started."""

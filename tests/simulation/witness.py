@@ -26,6 +26,7 @@ class Witness:
         undone: Undos that have begun, in order.
         ended: How each generation of a run ended.
         scheduled: For which time a run was started by the clock.
+        forgotten: Runs that there are no more: they had ended.
         stop: The emergency stop that held at the last look, if one did.
         running: What it could have held up and was running then.
         told: What a requester was told of each run, in order.
@@ -40,6 +41,7 @@ class Witness:
     progress: dict[str, float] = field(default_factory=dict)
     payers: set[str] = field(default_factory=set)
     scheduled: dict[str, datetime | None] = field(default_factory=dict)
+    forgotten: set[str] = field(default_factory=set)
     stop: int | None = None
     running: set[str] = field(default_factory=set)
     told: dict[str, list[Json]] = field(default_factory=lambda: defaultdict(list))
