@@ -33,9 +33,6 @@ LOAD = [
     """INSERT INTO steps (run_id, step, branch, agent, offer, status, rank, attempt, opened_at,
     ended_at, result) SELECT 'run_' || i, s.name, 0, 'agent', 'agent.act@1', 'completed', i, 1,
     ? + i, ? + i, '{}' FROM n, (SELECT 'a' AS name UNION SELECT 'b') s""",
-    """INSERT INTO tallies (run_id, step, status, branches)
-    SELECT 'run_' || i, s.name, 'completed', 1 + 0 * ? * ? FROM n,
-    (SELECT 'a' AS name UNION SELECT 'b') s""",
     """INSERT INTO events (run_id, at, kind) SELECT 'run_' || i, ? + i * 0 + ? * 0, s.kind FROM n,
     (SELECT 'run.pending' AS kind UNION SELECT 'step.completed' UNION SELECT 'run.completed') s""",
 ]
