@@ -12,11 +12,13 @@ class By:
 
     Attributes:
         bound: Whether a token tells him from others: then he answers for no run of his own.
+        also: Every other name under which a run would be his own.
     """
 
     actor: str
     reason: str = ""
     bound: bool = False
+    also: frozenset[str] = frozenset()
 
     def owns(self, names: Collection[str]) -> bool:
         """Whether a run is his, as far as a token tells who he is.
@@ -24,7 +26,7 @@ class By:
         Args:
             names: Everybody who has caused it.
         """
-        return self.bound and self.actor in names
+        return self.bound and not {self.actor, *self.also}.isdisjoint(names)
 
     @override
     def __str__(self) -> str:

@@ -101,9 +101,9 @@ def approve(tx: Transaction, run_id: str, step: str, shown: str, by: By) -> RunS
     rows = waiting(tx.session, run_id, step)
     if shown != fingerprint(tx.session, runs.get(tx.session, run_id), rows):
         raise StateError(f"{run_id}: what waits at {step} is not what was shown: look again")
+    if any(row.deadline is not None and row.deadline <= tx.now for row in rows):
+        raise StateError(f"{run_id}: the approval of {step} has expired; retry the run")
     for row in rows:
-        if row.deadline is not None and row.deadline <= tx.now:
-            raise StateError(f"{run_id}: the approval of {step} has expired; retry the run")
         audit.add(tx.session, tx.now, str(by), "approve", f"{run_id}:{step}[{row.branch}]")
         outcome = Outcome(kind="approved", row=row)
         after = advance(tx, run_id, facts.Approved(row.step, row.branch), outcome).status

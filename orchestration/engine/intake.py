@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from orchestration.engine import alerts, data, outside, speech
+from orchestration.engine import alerts, data, outside, speech, verdicts
 from orchestration.engine.submit import Command, submit
 from orchestration.engine.transaction import Transaction
+from orchestration.engine.verdicts import Verdict
 from orchestration.errors import (
     DeadLetterError,
     OrchestrationError,
@@ -14,6 +15,7 @@ from orchestration.errors import (
     RejectedError,
 )
 from orchestration.messages import NEVER_ANSWERED, ORCHESTRATORS, Envelope, MessageType, plain
+from orchestration.state import RunStatus
 from orchestration.store import agents, commands, dead_letters
 from orchestration.store.alerts import AlertKind
 from orchestration.store.dead_letters import DeadLetter
@@ -34,6 +36,7 @@ class Received:
 
     Attributes:
         command: What a command asks for, validated.
+        verdict: What it answers to what waits for a person; then there is no command.
         refusal: Why it cannot be done; then there is no command.
         masked: Whether a secret was taken out of the body.
         queue: By which queue it came.
@@ -45,6 +48,7 @@ class Received:
     routing_key: str
     queue: str
     command: Command | None = None
+    verdict: Verdict | None = None
     refusal: OrchestrationError | None = None
     masked: bool = False
     copied: bool = False
@@ -72,19 +76,22 @@ def take(tx: Transaction, received: Received) -> None:
 
 
 def accept(tx: Transaction, received: Received) -> None:
-    """Start what a command asks for, and acknowledge it; its copy from another queue is silent.
+    """Do what a command asks for, and acknowledge it; its copy from another queue is silent.
 
     Raises:
         RejectedError: It cannot be done.
         OverloadedError: The sender has too many pending runs.
     """
-    if received.command is None:
+    asked: Command | Verdict | None = received.verdict or received.command
+    if asked is None:
         raise received.refusal or RejectedError("the command could not be read")
-    command = received.command
-    run_id = submit(tx, command)
-    key = command.key or received.envelope.id
-    if not received.copied or commands.is_first(tx.session, command.sender, key, received.queue):
-        speech.acknowledge(tx, run_id, command.plan.name, received.envelope)
+    if isinstance(asked, Verdict):
+        status, run_id, name = verdicts.settle(tx, asked), asked.run_id, asked.name
+    else:
+        status, run_id, name = RunStatus.PENDING, submit(tx, asked), asked.plan.name
+    key = asked.key or received.envelope.id
+    if not received.copied or commands.is_first(tx.session, asked.sender, key, received.queue):
+        speech.acknowledge(tx, run_id, name, received.envelope, status.value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,13 +28,15 @@ LARGEST_CONFIGURATION = LARGEST_BODY // 8
 LARGEST_ASKED = LARGEST_BODY - LARGEST_CONFIGURATION - 2**14  # parameters, item and results
 
 
-def acknowledge(tx: Transaction, run_id: str, command: str, asked: Envelope) -> None:
-    """Tell the sender of a command which run it has started."""
+def acknowledge(
+    tx: Transaction, run_id: str, command: str, asked: Envelope, status: str = "pending"
+) -> None:
+    """Tell the sender of a command which run it has started, or has answered for."""
     payload = {
         "command_received": True,
         "workflow_id": run_id,
         "command_type": command,
-        "status": "pending",
+        "status": status,
         "original_message_id": asked.id,
     }
     to, topic = (

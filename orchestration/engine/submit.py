@@ -42,6 +42,7 @@ class Command:
         stops: Whether it is an emergency stop, in effect with its acceptance.
         forked_from: The run whose results it takes over; None: it does everything itself.
         trace: Where it is in a trace; None: nobody traces.
+        causers: Who else than its sender has caused it, as far as can be said.
     """
 
     run_id: str
@@ -57,6 +58,7 @@ class Command:
     stops: bool = False
     forked_from: str | None = None
     trace: Trace | None = None
+    causers: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -216,6 +218,7 @@ def write(tx: Transaction, command: Command) -> None:
         system=command.system,
         requester=command.requester,
         forked_from=command.forked_from,
+        causers=command.causers,
     )
     runs.insert(tx.session, new, tx.now)
     if command.trace is not None:

@@ -10,10 +10,11 @@ from typing import Any
 from orchestration.bus import topology
 from orchestration.clock import new_id
 from orchestration.definitions import App
-from orchestration.engine import intake
+from orchestration.engine import intake, verdicts
 from orchestration.engine.intake import Received
 from orchestration.engine.submit import Command, prepare
 from orchestration.engine.transaction import Transaction
+from orchestration.engine.verdicts import Verdict
 from orchestration.errors import MalformedMessageError, OrchestrationError, RejectedError
 from orchestration.logs import about
 from orchestration.messages import (
@@ -27,6 +28,7 @@ from orchestration.messages import (
     plain,
     readable,
 )
+from orchestration.runtime.approving import actor_of, verdict_of
 from orchestration.settings import Settings
 from orchestration.store import commands
 from orchestration.store.dead_letters import DeadLetter
@@ -130,24 +132,32 @@ class Door:
             return received
         try:
             with tracer().within(delivery.traceparent):
-                return replace(received, command=self._command(envelope))
+                found = self._meant(envelope, delivery.user)
         except OrchestrationError as error:
             return replace(received, refusal=error.as_value())
+        if isinstance(found, Verdict):
+            return replace(received, verdict=found)
+        return replace(received, command=found)
 
-    def _command(self, envelope: Envelope) -> Command:
+    def _meant(self, envelope: Envelope, user: str | None) -> Command | Verdict:
+        """What a command asks for; who has published it, where RabbitMQ says, has caused it."""
         payload = envelope.payload
         name = payload.get("command_type", payload.get("command"))
         parameters = payload.get("parameters")
         parameters = {} if parameters is None else parameters
         if not isinstance(name, str) or not isinstance(parameters, dict):
             raise RejectedError("payload: command_type is a text and parameters an object")
+        key = commands.key_of(envelope.id, key_in(payload))
+        if name in verdicts.NAMES and name not in self._app.workflow:
+            return verdict_of(envelope, name, key, user, self._settings)
         command = prepare(self._app, name, parameters, sender=envelope.sender, run_hex=new_id())
         return replace(
             command,
-            key=commands.key_of(envelope.id, key_in(payload)),
+            key=key,
             correlation_id=envelope.id,
             priority=int(envelope.priority),
             requester=envelope.answer_to,
+            causers=() if user is None else (actor_of(user),),
         )
 
     def bury(self, delivery: Delivery, error: MalformedMessageError) -> Operation:

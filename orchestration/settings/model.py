@@ -68,6 +68,7 @@ class Settings(BaseModel):
     alert_urls: AlertUrls | None = None
     require_user_id: bool = False
     user_agents: Pairs = frozenset()
+    approvers: Names = ()
     retention_days: float = Field(30.0, gt=0, le=LONGEST.days)
     retention_runs: int = Field(100_000, ge=1)
     database_url: StoreUrl | None = None

@@ -1,4 +1,4 @@
-"""Who has caused a run that the clock, or somebody out of turn, has started from a schedule."""
+"""Who has caused a run besides its sender: whose schedule it was, which user of RabbitMQ."""
 
 import json
 from collections.abc import Iterable
@@ -8,8 +8,12 @@ from orchestration.ports import Session
 
 def write(session: Session, run_id: str, names: Iterable[str]) -> None:
     """Write who it is, besides the run's sender."""
-    text = json.dumps(sorted(names))
-    session.run("UPDATE runs SET caused_by = ? WHERE id = ?", text, run_id)
+    session.run("UPDATE runs SET caused_by = ? WHERE id = ?", text(names), run_id)
+
+
+def text(names: Iterable[str]) -> str:
+    """Who it is, as it is kept."""
+    return json.dumps(sorted(names))
 
 
 def of_run(session: Session, run_id: str) -> list[str]:

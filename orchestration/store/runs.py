@@ -10,7 +10,7 @@ from orchestration.plans import Plan
 from orchestration.plans import load as parse
 from orchestration.ports import Row, Session
 from orchestration.state import ENDED, Run, RunStatus
-from orchestration.store import plans, tallies
+from orchestration.store import causers, plans, tallies
 from orchestration.store.times import moment
 
 
@@ -63,7 +63,11 @@ MOVE = (  # on the right of each `=` stands what was before
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRun:
-    """What a run begins with."""
+    """What a run begins with.
+
+    Attributes:
+        causers: Who else than its sender has caused it.
+    """
 
     id: str
     plan: Plan
@@ -75,6 +79,7 @@ class NewRun:
     system: bool = False
     requester: str | None = None
     forked_from: str | None = None
+    causers: tuple[str, ...] = ()
 
 
 def insert(session: Session, new: NewRun, now: datetime) -> None:
@@ -84,11 +89,12 @@ def insert(session: Session, new: NewRun, now: datetime) -> None:
     session.run(
         "INSERT INTO runs (id, command, plan, parameters, sender, correlation_id, priority, rank,"
         " needs_slot, status, generation, created_at, requester, system,"
-        " forked_from)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " forked_from, caused_by)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         *(new.id, new.plan.name, new.plan.digest, new.parameters, new.sender, new.correlation_id),
         *(new.priority, rank, int(new.needs_slot), RunStatus.PENDING, 1, now.timestamp()),
         *(new.requester, int(new.system), new.forked_from),
+        causers.text(new.causers) if new.causers else None,
     )
 
 

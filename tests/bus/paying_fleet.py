@@ -1,0 +1,17 @@
+"""One workflow whose only step waits for a person."""
+
+from datetime import timedelta
+
+from orchestration import Agent, App, Context, Step, Workflow
+
+
+def pay(_context: Context) -> str:
+    return "paid"
+
+
+app = App(
+    agents=[Agent("cashier", actions={"pay": pay})],
+    workflows=[
+        Workflow("pay_out", steps=[Step("paying", "cashier", "pay", approval=timedelta(hours=1))]),
+    ],
+)
