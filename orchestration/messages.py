@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import from_json
 
 from orchestration.errors import MalformedMessageError
+from orchestration.text import printable
 
 EXCHANGE = "amc_trader_exchange"
 STOP_KEY = "orchestration.emergency_stop"
@@ -270,8 +271,8 @@ def schema() -> dict[str, Any]:
 
 
 def plain(value: Any, longest: int) -> str:
-    """A value of somebody's payload as text that every store can keep."""
-    return str(value).replace("\0", "")[:longest]
+    """A value of somebody's payload as text that every store can keep, and that steers nothing."""
+    return printable(str(value).replace("\0", ""))[:longest]
 
 
 def readable(value: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import click
 from typing_extensions import override
 
 from orchestration.cli.following import Display
+from orchestration.text import printable
 from orchestration.views.progress import TO_COME, Picture, StepPicture
 from orchestration.views.why import Blocker
 
@@ -80,7 +81,7 @@ class Lines(Nothing):
         """Print what the run waits for, once."""
         if blocker.kind != "running" and self._note != str(blocker):
             self._note = str(blocker)
-            click.echo(f"  {blocker}")
+            click.echo(f"  {printable(str(blocker))}")
 
     def _show_run(self, picture: Picture) -> None:
         run = f"{picture.run_id}  {picture.status}"
@@ -95,7 +96,7 @@ class Lines(Nothing):
         chatter = step.message != said.message and now - said.at >= CHATTER_EVERY_S
         if news or chatter:
             self._said[step.name] = Said(state, step.message, now)
-            click.echo(f"  {step.name}  {state}  {step.message}".rstrip())
+            click.echo(f"  {step.name}  {state}  {printable(step.message)}".rstrip())
 
 
 def state_of(step: StepPicture) -> str:

@@ -10,6 +10,7 @@ from orchestration.cli.opening import load_app
 from orchestration.cli.output import emit
 from orchestration.doctor.examination import examine
 from orchestration.doctor.finding import Finding, Level
+from orchestration.text import printable
 
 SHOWN = ("check", "level", "what", "cure")
 
@@ -34,9 +35,9 @@ def doctor(*, fix: bool, form: str) -> int:
 
 def tell(finding: Finding) -> None:
     """Print one finding."""
-    click.echo(f"{finding.level.value:8} {finding.check}: {finding.what}")
+    click.echo(f"{finding.level.value:8} {finding.check}: {printable(finding.what)}")
     if finding.cure:
-        click.echo(f"{'':8} cure: {finding.cure}")
+        click.echo(f"{'':8} cure: {printable(finding.cure)}")
 
 
 def code_of(found: Sequence[Finding]) -> int:

@@ -8,6 +8,7 @@ from orchestration.cli import exits
 from orchestration.cli.output import emit, without
 from orchestration.ports import Store
 from orchestration.state import RunStatus
+from orchestration.text import printable
 from orchestration.views import workflow
 
 LONG = frozenset({"trade_list", "equity_curve"})
@@ -44,5 +45,5 @@ def tell_people(final: dict[str, Any]) -> None:
     run_id = final["workflow_id"]
     click.echo(f"{run_id} {final['status']}")
     for message in final["error_messages"]:
-        click.echo(f"  {message}")
+        click.echo(f"  {printable(message)}")
     click.echo(f"next: `orchestrate workflows show {run_id}`")

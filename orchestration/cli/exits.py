@@ -13,6 +13,7 @@ from orchestration.errors import (
     StoreError,
     WorkflowFailedError,
 )
+from orchestration.text import printable
 
 COMPLETED = 0
 FAILED = 1
@@ -65,5 +66,5 @@ def is_broken_pipe(error: BaseException) -> bool:
 
 
 def one_line(text: str) -> str:
-    """Text without line breaks."""
-    return " ".join(text.split())
+    """Text without line breaks, and without what steers a terminal."""
+    return printable(" ".join(text.split()))

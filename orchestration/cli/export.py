@@ -7,6 +7,7 @@ import click
 
 from orchestration.cli import selecting
 from orchestration.cli.opening import opened_store
+from orchestration.text import escaped
 from orchestration.views import export as records
 
 
@@ -31,4 +32,4 @@ def export(*, ids: Sequence[str], statuses: Sequence[str], command: str | None) 
 def tell(found: Iterable[records.Record]) -> None:
     """Print one line a record."""
     for each in found:
-        click.echo(json.dumps(each, ensure_ascii=False))
+        click.echo(escaped(json.dumps(each, ensure_ascii=False)))

@@ -16,6 +16,7 @@ from orchestration.cli.displays import state_of
 from orchestration.cli.following import Display
 from orchestration.clock import SystemClock
 from orchestration.state import StepStatus
+from orchestration.text import printable
 from orchestration.views.progress import Branch, Picture, StepPicture, remaining
 from orchestration.views.why import Blocker
 
@@ -83,7 +84,7 @@ def draw(picture: Picture, now: datetime, note: Blocker | None = None) -> Render
                 grid.add_row(*branch_line(branch))
     parts: list[RenderableType] = [head(picture, now), grid]
     if note is not None and note.kind != "running" and not picture.status.ended:
-        parts.append(Text(f"  {note}", style="yellow"))
+        parts.append(Text(printable(f"  {note}"), style="yellow"))
     return Group(*parts)
 
 
@@ -117,7 +118,7 @@ def step_line(step: StepPicture, now: datetime) -> list[RenderableType]:
         ProgressBar(total=1.0, completed=step.fraction, width=BAR) if begun else Text(""),
         Text(f"{step.fraction:4.0%}" if begun else ""),
         Text(times(step.fraction, elapsed, going=going), style="dim", no_wrap=True),
-        Text(step.message, style="dim", no_wrap=True, overflow="ellipsis"),
+        Text(printable(step.message), style="dim", no_wrap=True, overflow="ellipsis"),
     ]
 
 
@@ -127,12 +128,12 @@ def branch_line(branch: Branch) -> list[RenderableType]:
     item = json.loads(branch.item) if branch.item else branch.number
     return [
         Text(""),
-        Text(f"  {mark} {item}", style=style, no_wrap=True, overflow="ellipsis"),
+        Text(printable(f"  {mark} {item}"), style=style, no_wrap=True, overflow="ellipsis"),
         Text(branch.status, style="dim"),
         ProgressBar(total=1.0, completed=branch.fraction, width=BAR),
         Text(f"{branch.fraction:4.0%}"),
         Text(""),
-        Text(branch.message, style="dim", no_wrap=True, overflow="ellipsis"),
+        Text(printable(branch.message), style="dim", no_wrap=True, overflow="ellipsis"),
     ]
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from orchestration.text import all_printable, escaped
+
 UNBOUNDED = 10_000
 
 
@@ -22,6 +24,7 @@ def emit(form: str, value: Any, columns: Sequence[str] = ()) -> None:
     if form == "json":
         click.echo(as_json(value))
         return
+    value = all_printable(value)
     tables = import_module("orchestration.cli.tables")
     console = import_module("rich.console").Console(
         width=None if sys.stdout.isatty() else UNBOUNDED
@@ -33,7 +36,7 @@ def emit(form: str, value: Any, columns: Sequence[str] = ()) -> None:
 
 def as_json(value: Any) -> str:
     """JSON for programs."""
-    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    return escaped(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def without(value: Any, keys: frozenset[str]) -> Any:

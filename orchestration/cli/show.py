@@ -13,6 +13,7 @@ from orchestration.cli import options, remotely
 from orchestration.cli.opening import opened_store
 from orchestration.cli.output import emit
 from orchestration.desk.explaining import explain
+from orchestration.text import all_printable, printable
 from orchestration.views import error, workflow
 from orchestration.views.why import Blocker
 
@@ -37,7 +38,7 @@ def show(run_id: str, form: str) -> None:
     if form == "json":
         emit(form, {**story, "next": blocker.cure})
     else:
-        for line in tell(story, blocker):
+        for line in tell(all_printable(story), blocker):
             click.echo(line)
 
 
@@ -56,8 +57,8 @@ def tell(story: Json, blocker: Blocker) -> Iterator[str]:
         yield f"  {click.style(story['reason'], fg='red')}"
     for step in story["steps"]:
         yield from tell_step(step)
-    yield f"{blocker.what}"
-    yield f"next: {blocker.cure}"
+    yield printable(blocker.what)
+    yield f"next: {printable(blocker.cure)}"
 
 
 def tell_step(step: Json) -> Iterator[str]:

@@ -11,6 +11,7 @@ from orchestration.desk.workers import ask_stacks
 from orchestration.engine import Engine
 from orchestration.errors import StateError
 from orchestration.store import workers
+from orchestration.text import printable
 
 POLL_S = 0.1
 
@@ -37,7 +38,7 @@ def stacks(*, worker: str, seconds: float, form: str) -> None:
     if form == "json":
         emit(form, {"worker": found, "stacks": text})
     else:
-        click.echo(text)
+        click.echo(printable(text))
 
 
 def answer(engine: Engine, worker: str, seconds: float) -> str:

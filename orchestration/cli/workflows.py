@@ -15,6 +15,7 @@ from orchestration.cli.selecting import STATUSES
 from orchestration.desk.explaining import explain
 from orchestration.state import RunStatus
 from orchestration.store import runs
+from orchestration.text import printable
 from orchestration.views.workflow import summary
 
 COLUMNS = ("id", "status", "progress", "priority", "sender", "created_at", "ended_at")
@@ -65,4 +66,4 @@ def why(run_id: str, form: str) -> None:
             found = {"workflow_id": run_id, "status": status.value}
             emit(form, found | {"kind": blocker.kind, "what": blocker.what, "cure": blocker.cure})
         else:
-            click.echo(str(blocker))
+            click.echo(printable(str(blocker)))

@@ -21,6 +21,7 @@ from orchestration.plans import UNDO
 from orchestration.state import StepStatus
 from orchestration.store import agents, artifacts, attempts, runs, steps
 from orchestration.store.steps import StepRow
+from orchestration.text import printable
 
 COMMAND_ID = re.compile(
     r"(?P<run>[^:\0]+):(?P<step>[^:\[\0]+)(\[(?P<branch>\d{1,6})\])?:(?P<attempt>\d{1,9})(:cancel)?"
@@ -252,7 +253,7 @@ def new_values(payload: Mapping[str, Any]) -> dict[str, Value]:
 
 def fail(tx: Transaction, row: StepRow, kind: str, message: str, *, retryable: bool = True) -> None:
     """Write that an attempt failed, and retry or fail."""
-    error = json.dumps(as_error(kind, tx.rules.mask(message)))
+    error = json.dumps(as_error(kind, printable(tx.rules.mask(message))))
     fact = facts.Failed(row.step, row.branch, row.failures + 1, retryable)
     advance(tx, row.run_id, fact, Outcome(kind="failed", row=row, error=error, blames=True))
 

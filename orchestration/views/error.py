@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from orchestration.text import printable
+
 
 def one_line(kept: str | None) -> str | None:
     """`Type: message` of an error that is kept as JSON; any other text as it is, without breaks."""
@@ -15,9 +17,9 @@ def one_line(kept: str | None) -> str | None:
         error = None
     if isinstance(error, Mapping) and {"type", "message"} <= error.keys():
         return flat(error)
-    return " ".join(kept.split())
+    return printable(" ".join(kept.split()))
 
 
 def flat(error: Mapping[str, Any]) -> str:
     """`Type: message` without line breaks."""
-    return " ".join(f"{error['type']}: {error['message']}".split())
+    return printable(" ".join(f"{error['type']}: {error['message']}".split()))

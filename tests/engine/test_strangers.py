@@ -1,5 +1,6 @@
 """Agents that nobody serves and no setting names: only so many of them count."""
 
+import json
 import logging
 from datetime import datetime, timedelta
 from typing import Any
@@ -156,3 +157,16 @@ def test_results_have_the_room_that_parameters_leave_in_a_command(
     bodies = [body for (body,) in fleet.read(lambda s: s.all("SELECT body FROM outbox"))]
     (told,) = [parse(body.encode()).payload for body in bodies if '"asking"' in body]
     assert told["results_left_out"] == left_out
+
+
+def test_what_an_agent_says_moves_no_cursor(fleet: Fleet, engine: Engine) -> None:
+    run_id = fleet.start("ask")
+    hostile = "disk\x1b[2K full\x9b\r\u202e\nand more"
+    row = fleet.row(run_id, "asking")
+    envelope = said(
+        "partner", "response", command_id=f"{run_id}:asking:{row.attempt}", status="failed"
+    )
+    envelope.payload["error"] = hostile
+    engine.commit(lambda tx: outside.answer(tx, envelope))
+    (kept,) = [each.error for each in fleet.attempts(run_id)]
+    assert json.loads(str(kept))["message"] == "disk\ufffd[2K full\ufffd\ufffd\ufffd\nand more"

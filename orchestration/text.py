@@ -1,0 +1,32 @@
+"""Texts of others, made fit for a terminal: they move no cursor, ring no bell, and hide nothing."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+STEERING = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\r(?!\n)")
+SHOWN_AS = "\N{REPLACEMENT CHARACTER}"
+
+
+def printable(text: str) -> str:
+    """A text with a mark in the place of whatever would steer the terminal that shows it.
+
+    Line breaks and tabs stay; what changes the direction of writing does not.
+    """
+    return STEERING.sub(SHOWN_AS, text)
+
+
+def all_printable(value: Any) -> Any:
+    """A JSON value with every text in it `printable`, names included."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, Mapping):
+        return {printable(str(name)): all_printable(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [all_printable(each) for each in value]
+    return value
+
+
+def escaped(json_text: str) -> str:
+    """JSON text that says the same, and steers nothing."""
+    return STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", json_text)
