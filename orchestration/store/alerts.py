@@ -161,7 +161,7 @@ def newest(session: Session, limit: int) -> list[AlertRow]:
 
 def forget(session: Session, before: datetime, keep: int, limit: int) -> int:
     """Drop so many of those that are too old, or beyond the newest `keep`."""
-    return retention.forget_aged(session, "alerts", "raised_at", before, keep, limit)
+    return retention.forget_aged(session, "alerts", before, keep, limit)
 
 
 def _read(row: Row) -> AlertRow:

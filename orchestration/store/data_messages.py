@@ -16,4 +16,4 @@ def add(session: Session, data_type: str, sender: str, body: str, now: datetime)
 
 def forget(session: Session, before: datetime, keep: int, limit: int) -> int:
     """Drop so many of those that are too old, or beyond the newest `keep`."""
-    return retention.forget_aged(session, "data_messages", "received_at", before, keep, limit)
+    return retention.forget_aged(session, "data_messages", before, keep, limit)

@@ -141,7 +141,7 @@ def answered_since(session: Session, sender: str, since: datetime) -> int:
 
 def forget(session: Session, before: datetime, keep: int, limit: int) -> int:
     """Drop so many of those that are too old, or beyond the newest `keep`."""
-    return retention.forget_aged(session, "dead_letters", "received_at", before, keep, limit)
+    return retention.forget_aged(session, "dead_letters", before, keep, limit)
 
 
 def _read(row: Row) -> DeadLetterRow:

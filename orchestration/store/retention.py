@@ -26,6 +26,16 @@ OLD = {
     "audit": "at < ?",
     "workers": "left_at < ? AND id NOT IN (SELECT worker FROM attempts)",
 }
+AGED = {
+    table: f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE {at} < ?"
+    f" OR ({at}, id) <= (SELECT {at}, id FROM {table} ORDER BY {at} DESC, id DESC LIMIT 1 OFFSET ?)"
+    f" ORDER BY {at}, id LIMIT ?)"
+    for table, at in {
+        "alerts": "raised_at",
+        "data_messages": "received_at",
+        "dead_letters": "received_at",
+    }.items()
+}
 
 
 def ended_before(session: Session, moment_: datetime, keep: int, limit: int) -> list[str]:
@@ -77,19 +87,12 @@ def remains(session: Session, limit: int) -> list[str]:
     return [row[0] for row in session.all("SELECT run_id FROM remains LIMIT ?", limit)]
 
 
-def forget_aged(
-    session: Session, table: str, at: str, before: datetime, keep: int, limit: int
-) -> int:
+def forget_aged(session: Session, table: str, before: datetime, keep: int, limit: int) -> int:
     """Delete so many rows of a table that are too old, or beyond the newest `keep`, oldest first.
 
     Rows are counted, not numbers: a restore lets those jump.
     """
-    beyond = f"SELECT {at}, id FROM {table} ORDER BY {at} DESC, id DESC LIMIT 1 OFFSET ?"
-    return session.run(
-        f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table}"
-        f" WHERE {at} < ? OR ({at}, id) <= ({beyond}) ORDER BY {at}, id LIMIT ?)",
-        *(before.timestamp(), keep, limit),
-    )
+    return session.run(AGED[table], before.timestamp(), keep, limit)
 
 
 def forget_old(session: Session, before: datetime, limit: int) -> int:
