@@ -25,6 +25,7 @@ UNLOCK: LiteralString = "SELECT pg_advisory_unlock_all()"
 CANCEL_WAITER = (
     "SELECT pg_cancel_backend(pid) FROM pg_locks"
     f" WHERE locktype = 'advisory' AND classid = {WRITERS} AND NOT granted"
+    " AND objid::bigint = hashtext(current_schema())::bigint & 4294967295"
 )
 
 
