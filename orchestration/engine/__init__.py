@@ -115,9 +115,9 @@ class Engine:
         outcomes = self.store.write_many([self._attempt(each) for each in operations])
         failpoints.reach(Failpoint.TOLD, self.commit_many)
         good = [outcome for outcome in outcomes if not isinstance(outcome, Exception)]
-        for _, _, self._offset in good:
-            pass
-        if outgoing := [dispatch for _, dispatches, _ in good for dispatch in dispatches]:
+        if good:
+            *_, self._offset = good[-1]
+        if outgoing := [each for _, dispatches, _ in good for each in dispatches]:
             self._transport.send(outgoing)
             failpoints.reach(Failpoint.SENT, self.commit_many)
         return [o if isinstance(o, Exception) else o[0] for o in outcomes]

@@ -125,7 +125,7 @@ def check(run_id: str, command: Command, again: tuple[str, ...]) -> None:
 
     Raises:
         StateError: It was an emergency stop.
-        RejectedError: There is such a step.
+        RejectedError: There is no such step.
     """
     if command.stops:
         stop = command.plan.name

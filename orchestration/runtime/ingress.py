@@ -204,7 +204,9 @@ class Ingress:
         operations = [partial(intake.beat_all, beats=[each]) for each in beats]
         for each, outcome in zip(beats, self._engine.commit_many(operations), strict=True):
             if outcome is not None:
-                log.error("ingress: a heartbeat of %s failed: %r", each.envelope.sender, outcome)
+                log.error(
+                    "ingress: a heartbeat of %s failed", each.envelope.sender, exc_info=outcome
+                )
 
     def _settle(self, delivery: Delivery, outcome: Exception | None) -> None:
         """Go on after a message; one that nothing can be done with must not come again for ever."""

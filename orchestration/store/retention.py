@@ -5,7 +5,7 @@ from datetime import datetime
 from orchestration.ports import Session
 from orchestration.store.outbox import FINAL
 
-LOOKED_AT = 1_000
+MOST_LOOKED_AT = 1_000
 CHILDREN = {
     "outbox": "id",
     "steps": "run_id, step, branch",
@@ -38,7 +38,7 @@ AGED = {
 }
 
 
-def ended_before(session: Session, moment_: datetime, keep: int, limit: int) -> list[str]:
+def ended_before(session: Session, before: datetime, keep: int, limit: int) -> list[str]:
     """Ended runs that are too old, or beyond the newest `keep` and told, oldest first.
 
     While RabbitMQ is away, or a requester's queue is full, many may wait to be told: only the
@@ -59,8 +59,8 @@ def ended_before(session: Session, moment_: datetime, keep: int, limit: int) -> 
         " OR NOT EXISTS (SELECT 1 FROM outbox WHERE topic = CAST(? AS TEXT) || ':' || old.id)"
         " ORDER BY ended_at, id LIMIT ?"
     )
-    before = moment_.timestamp()
-    values = before, ended_at, run_id, LOOKED_AT, before, FINAL, limit
+    at = before.timestamp()
+    values = at, ended_at, run_id, MOST_LOOKED_AT, at, FINAL, limit
     return [row[0] for row in session.all(sql, *values)]
 
 

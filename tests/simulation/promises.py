@@ -1,4 +1,4 @@
-"""What must hold after everything that happens: DESIGN 5, asked of the rows."""
+"""What must hold after everything that happens, asked of the rows."""
 
 from datetime import datetime
 

@@ -17,7 +17,7 @@ from orchestration.runtime import door, frame, ingress, schedule
 from orchestration.state import RunStatus, StepStatus
 from orchestration.store import outbox, schedules, steps
 from tests.simulation import coverage, promises
-from tests.simulation.fates import Fates
+from tests.simulation.fates import LONG_TICKS, Fates
 from tests.simulation.flows import STRANGER
 from tests.simulation.ground import FEW, Idle
 from tests.simulation.people import People
@@ -25,8 +25,8 @@ from tests.simulation.restores import Restores
 from tests.simulation.witness import is_acknowledgement, is_final
 
 BUG = "a bug was logged, and is hidden from whoever asks: "
+LOGS = ("orchestration", "rabbitmq_orchestration")
 EVERY = 8
-LONG_TICKS = 8
 ROUNDS = 60
 TURNS = 20
 PAUSES_S = (9, 70)
@@ -64,18 +64,18 @@ class Simulation(People, Fates, Restores):
     @contextmanager
     def at_work(self) -> Iterator[None]:
         """No real time goes by, and all that is random comes from the seed."""
-        log = logging.getLogger("orchestration")
         with ExitStack() as stack:
             stack.enter_context(patch.object(frame, "STORE_PAUSE_S", 0.0))
             stack.enter_context(patch.object(ingress, "LINGER_S", 0.0))
             stack.enter_context(patch.object(door, "new_id", self.hex))
             stack.enter_context(patch.object(schedule, "new_id", self.hex))
             stack.enter_context(patch.object(psutil, "Process", Idle))
-            stack.enter_context(patch.object(log, "propagate", False))  # noqa: FBT003
             stack.enter_context(failpoints.listening(self.reach))
             stack.enter_context(coverage.runs_counted(self.moves))
-            log.addHandler(self.bugs)
-            stack.callback(log.removeHandler, self.bugs)
+            for log in map(logging.getLogger, LOGS):
+                stack.enter_context(patch.object(log, "propagate", False))  # noqa: FBT003
+                log.addHandler(self.bugs)
+                stack.callback(log.removeHandler, self.bugs)
             try:
                 yield
             finally:
