@@ -21,6 +21,7 @@ from orchestration.engine import (
     emergency,
     fork,
     membership,
+    results,
     revival,
     standby,
     submit,
@@ -38,7 +39,7 @@ from orchestration.errors import InDoubtError, StoreError
 from orchestration.failpoints import Failpoint
 from orchestration.ports import Clock, Dispatch, Session, Store, Transport
 from orchestration.state import RunStatus
-from orchestration.store import artifacts, counting, runs, shared, traces
+from orchestration.store import counting, runs, shared, traces
 from orchestration.store.revival import Replaced
 from orchestration.store.workers import NewWorker, WorkerRow
 from orchestration.traces import tracer
@@ -50,7 +51,6 @@ __all__ = [
 
 T = TypeVar("T")
 NO_ONE = By("orchestration")
-ENCODER = json.JSONEncoder(sort_keys=True, allow_nan=False, separators=(",", ":"))
 
 
 class Engine:
@@ -146,6 +146,8 @@ class Engine:
     ) -> bool:
         """Write a result and what else was yielded; False if the claim was lost, and all with it.
 
+        What is too large for a row is written ahead, in short transactions.
+
         Args:
             key: The branch.
             attempt: The attempt that was claimed.
@@ -156,10 +158,11 @@ class Engine:
         Raises:
             ValueError: The result is not JSON.
         """
-        text = encoded(value)
-        large = len(text) > artifacts.LARGEST_IN_ROW
-        name = self._keep_large(key, attempt, text) if large else None
-        result = (None if large else text, name)
+
+        def put(name: str, piece: tuple[int, bytes]) -> None:
+            self.commit(partial(claim.keep, key=key, attempt=attempt, name=name, piece=piece))
+
+        result = results.keep(results.encoded(value), put)
         return self.commit(lambda tx: claim.complete(tx, key, attempt, result, also, take_on))
 
     def fail(self, key: Key, attempt: int, error: Mapping[str, Any], *, retryable: bool) -> bool:
@@ -352,23 +355,3 @@ class Engine:
         if sweep.is_jump(self._offset, offset):
             return sweep.follow_clock(tx, self.clock.boot, offset)
         return self._offset
-
-    def _keep_large(self, key: Key, attempt: int, text: str) -> str:
-        """Write a large result ahead of its completion, in short transactions."""
-        body = text.encode()
-        name = artifacts.digest(body)
-        for piece in artifacts.chunks(body):
-            self.commit(partial(claim.keep, key=key, attempt=attempt, name=name, piece=piece))
-        return name
-
-
-def encoded(value: Any) -> str:
-    """A result as JSON text.
-
-    Raises:
-        ValueError: It is not JSON.
-    """
-    try:
-        return ENCODER.encode(value)
-    except (TypeError, RecursionError) as error:
-        raise ValueError(f"the result is not JSON: {error}") from None

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestration.decide import facts
-from orchestration.engine import emergency, pace, speech, yields
+from orchestration.engine import emergency, pace, results, speech, yields
 from orchestration.engine.advance import Outcome, advance, measure
 from orchestration.engine.transaction import Transaction
 from orchestration.engine.yields import Value, Yield
@@ -207,12 +207,10 @@ def abandon(tx: Transaction, row: StepRow) -> None:
 def complete(tx: Transaction, row: StepRow, result: Any) -> None:
     """Write the result of an attempt, and go on with its run."""
     text = json.dumps(result, sort_keys=True, separators=(",", ":"))
-    name = None
-    if len(text) > artifacts.LARGEST_IN_ROW:
-        name = artifacts.digest(text.encode())
-        for number, chunk in artifacts.chunks(text.encode()):
-            artifacts.put(tx.session, row.run_id, name, number, chunk)
-    outcome = Outcome(kind="completed", row=row, result=None if name else text, artifact=name)
+    kept, name = results.keep(
+        text, lambda name, piece: artifacts.put(tx.session, row.run_id, name, *piece)
+    )
+    outcome = Outcome(kind="completed", row=row, result=kept, artifact=name)
     advance(tx, row.run_id, facts.Completed(row.step, row.branch), outcome)
 
 

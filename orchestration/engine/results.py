@@ -1,0 +1,39 @@
+"""Results as they are kept: as JSON text in their step's row, or in pieces beside it."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from orchestration.store import artifacts
+
+ENCODER = json.JSONEncoder(sort_keys=True, allow_nan=False, separators=(",", ":"))
+
+Kept = tuple[str | None, str | None]
+
+
+def encoded(value: Any) -> str:
+    """A result as JSON text.
+
+    Raises:
+        ValueError: It is not JSON.
+    """
+    try:
+        return ENCODER.encode(value)
+    except (TypeError, RecursionError) as error:
+        raise ValueError(f"the result is not JSON: {error}") from None
+
+
+def keep(text: str, put: Callable[[str, tuple[int, bytes]], object]) -> Kept:
+    """A result as its row has it: its text, or the name under which it was put.
+
+    Args:
+        text: The result as JSON text.
+        put: Writes one numbered piece of what is too large for a row, under a name.
+    """
+    if len(text) <= artifacts.LARGEST_IN_ROW:
+        return text, None
+    body = text.encode()
+    name = artifacts.digest(body)
+    for piece in artifacts.chunks(body):
+        put(name, piece)
+    return None, name
