@@ -78,7 +78,7 @@ class Alerter:
         self._level = level
         self._period_s = period.total_seconds()
         self._next_look = engine.clock.monotonic() + self._period_s
-        self._rounds = Rounds(ELECTED, self._serve, lambda: self._rounds.stopping.wait(TICK_S))
+        self._rounds = Rounds(ELECTED, self._serve, lambda stopping: stopping.wait(TICK_S))
 
     def start(self) -> None:
         """Begin to tell, once elected."""

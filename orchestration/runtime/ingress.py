@@ -8,7 +8,6 @@ nothing large can fill.
 """
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -85,9 +84,9 @@ class Ingress:
         self._tag = 0
         self._meter = Meter(engine.clock.monotonic)
         self._commit_due = 0.0
-        name = "control" if queues == URGENT else "ingress"
-        self._election = Election(locks, f"{name}-0", f"{name}-1")
-        self._rounds = Rounds(name, self._serve, lambda: self._stopping.wait(PAUSE_S))
+        self._name = "control" if queues == URGENT else "ingress"
+        self._election = Election(locks, f"{self._name}-0", f"{self._name}-1")
+        self._rounds = Rounds(self._name, self._serve, lambda stopping: stopping.wait(PAUSE_S))
         self._stopping = self._rounds.stopping
 
     @property
@@ -110,9 +109,9 @@ class Ingress:
             if self._election.won():
                 self._consume()
         except NO_CONNECTION as error:
-            log.warning("ingress: no connection to RabbitMQ, trying again: %s", error)
+            log.warning("%s: no connection to RabbitMQ, trying again: %s", self._name, error)
         except OtherStoreError as error:
-            log.error("ingress: %s", error)  # noqa: TRY400 - the keeper ends this process
+            log.error("%s: %s", self._name, error)  # noqa: TRY400 - the keeper ends this process
 
     def _consume(self) -> None:
         self._deliveries.clear()
@@ -126,11 +125,11 @@ class Ingress:
             channel.basic_qos(prefetch_count=PREFETCH)
             for queue in self._queues:
                 channel.basic_consume(queue, self._receiver(queue))
-            bound_at = time.monotonic()
+            bound_at = self._engine.clock.monotonic()
             while not self._stopping.is_set() and self._election.stands:
-                if time.monotonic() - bound_at >= BIND_EVERY_S:
+                if self._engine.clock.monotonic() - bound_at >= BIND_EVERY_S:
                     topology.declare(channel)  # who deletes the exchange takes its bindings along
-                    bound_at = time.monotonic()
+                    bound_at = self._engine.clock.monotonic()
                 connection.process_data_events(time_limit=0 if self._deliveries else WAIT_S)
                 if self._handle(channel):
                     self._stopping.wait(LINGER_S)
@@ -180,7 +179,7 @@ class Ingress:
     def _is_commit_due(self) -> bool:
         waiting = self._unacknowledged
         return waiting >= MOST_UNACKNOWLEDGED or (
-            waiting > 0 and time.monotonic() >= self._commit_due
+            waiting > 0 and self._engine.clock.monotonic() >= self._commit_due
         )
 
     def _commit(self, pairs: Sequence[tuple[Delivery, Operation]]) -> None:
@@ -195,7 +194,7 @@ class Ingress:
         if beats and (error := outcomes[len(pairs)]) is not None:
             self._write_each(beats, error)
         self._beats.clear()
-        self._commit_due = time.monotonic() + COMMIT_EVERY_S
+        self._commit_due = self._engine.clock.monotonic() + COMMIT_EVERY_S
 
     def _write_each(self, beats: Sequence[Beat], error: Exception) -> None:
         """Write one heartbeat at a time, where one of them has spoilt it for all."""
@@ -204,9 +203,8 @@ class Ingress:
         operations = [partial(intake.beat_all, beats=[each]) for each in beats]
         for each, outcome in zip(beats, self._engine.commit_many(operations), strict=True):
             if outcome is not None:
-                log.error(
-                    "ingress: a heartbeat of %s failed", each.envelope.sender, exc_info=outcome
-                )
+                sender = each.envelope.sender
+                log.error("%s: a heartbeat of %s failed", self._name, sender, exc_info=outcome)
 
     def _settle(self, delivery: Delivery, outcome: Exception | None) -> None:
         """Go on after a message; one that nothing can be done with must not come again for ever."""

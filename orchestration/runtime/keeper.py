@@ -63,7 +63,7 @@ class Keeper:
         self._ending_since = math.inf
         self._epoch = 0
         self._is_asked_to_go = False
-        self._rounds = Rounds("keeper", self._serve, lambda: self._rounds.stopping.wait(TICK_S))
+        self._rounds = Rounds("keeper", self._serve, lambda stopping: stopping.wait(TICK_S))
 
     def start(self) -> None:
         """Begin to beat."""
@@ -110,6 +110,7 @@ class Keeper:
         if not self._engine.beat(self._worker, self._frame.held, metrics):
             self._end("it was declared dead, and others have taken over")
             return
+        self._heed_drain()
         if self._engine.store.read(migrate.is_beyond):
             self._end("the store was migrated by a newer release")
         elif reason := self._watch():
@@ -123,14 +124,17 @@ class Keeper:
         owned = {(row.key, row.attempt) for row in mine}
         self._frame.cancel([held for held in claimed if held not in owned])
 
+    def _heed_drain(self) -> None:
+        """Take nothing new, once a person wants this process to go."""
+        if self._frame.draining:
+            return
+        me = self._engine.store.read(lambda s: workers.get(s, self._worker.id))
+        if me is not None and me.draining:
+            self._is_asked_to_go = self._frame.draining = True
+
     def _is_drained(self) -> bool:
         """Whether a person wants this process to go, and it has finished what it had."""
-        if not self._is_asked_to_go:
-            me = self._engine.store.read(lambda s: workers.get(s, self._worker.id))
-            if self._frame.draining or me is None or not me.draining:
-                return False
-            self._is_asked_to_go = self._frame.draining = True
-        return not self._frame.held()
+        return self._is_asked_to_go and not self._frame.held()
 
     def _tell_stacks(self) -> None:
         """Write where the threads of this process stand, if somebody has asked."""

@@ -120,11 +120,11 @@ class Notifier:
         else:
             self.settle()
 
-    def _rest(self) -> None:
+    def _rest(self, stopping: threading.Event) -> None:
         """Wait until something has become of what we said, or for the next look at the outbox."""
         self._came.wait(self._pause_s)
         self._came.clear()
-        self._rounds.stopping.wait(LINGER_S)
+        stopping.wait(LINGER_S)
 
     def tick(self) -> None:
         """Forget what is confirmed, step back where it was refused, and say what came up."""

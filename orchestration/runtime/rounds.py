@@ -15,13 +15,15 @@ class Rounds:
     Args:
         name: Of the thread, and of what it logs.
         act: One round.
-        rest: What lies between two rounds: a wait that `stopping` should end.
+        rest: What lies between two rounds: given `stopping`, which should end the wait.
 
     Attributes:
         stopping: Set once it is to end.
     """
 
-    def __init__(self, name: str, act: Callable[[], object], rest: Callable[[], object]) -> None:
+    def __init__(
+        self, name: str, act: Callable[[], object], rest: Callable[[threading.Event], object]
+    ) -> None:
         self._name = name
         self._act = act
         self._rest = rest
@@ -55,4 +57,4 @@ class Rounds:
     def _serve(self) -> None:
         while not self.stopping.is_set():
             self.once()
-            self._rest()
+            self._rest(self.stopping)

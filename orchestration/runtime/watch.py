@@ -44,7 +44,7 @@ class Watch:
         self._engine = engine
         changes = Changes(engine.store)
         self._rounds = Rounds(
-            "watch", lambda: self.look(changes), lambda: self._rounds.stopping.wait(LOOK_EVERY_S)
+            "watch", lambda: self.look(changes), lambda stopping: stopping.wait(LOOK_EVERY_S)
         )
 
     def __enter__(self) -> Self:

@@ -16,7 +16,7 @@ def test_it_goes_on_after_errors(caplog: pytest.LogCaptureFixture) -> None:
         if errors:
             raise errors.pop(0)
 
-    rounds = Rounds("guard", act, lambda: rounds.stopping.wait(0.001))
+    rounds = Rounds("guard", act, lambda stopping: stopping.wait(0.001))
     rounds.start()
     eventually(lambda: len(made) > 3, within=5)
     assert not rounds.is_dead
@@ -33,7 +33,7 @@ def test_one_that_is_stopped_begins_no_other_round() -> None:
         made.append(1)
         rounds.stopping.set()
 
-    rounds = Rounds("guard", act, lambda: None)
+    rounds = Rounds("guard", act, lambda _: None)
     rounds.start()
     rounds.stop()
     assert made == [1]
@@ -44,7 +44,7 @@ def test_one_that_something_worse_has_ended_is_dead() -> None:
     def act() -> None:
         raise SystemExit
 
-    rounds = Rounds("guard", act, lambda: None)
+    rounds = Rounds("guard", act, lambda _: None)
     assert not rounds.is_dead
     rounds.start()
     eventually(lambda: rounds.is_dead, within=5)
