@@ -18,13 +18,13 @@ class Notes:
 
     Args:
         bus: How the agent speaks.
-        open_: The places of those commands; of others nothing is told.
+        at_work: The places of those commands; of others nothing is told.
         begin: Begins what is to be done besides.
     """
 
-    def __init__(self, bus: Mouth, open_: Container[Place], begin: Begin) -> None:
+    def __init__(self, bus: Mouth, at_work: Container[Place], begin: Begin) -> None:
         self._bus = bus
-        self._open = open_
+        self._at_work = at_work
         self._begin = begin
         self._loop = asyncio.get_running_loop()
         self._kept: dict[Place, tuple[Command, float, str]] = {}
@@ -50,7 +50,7 @@ class Notes:
 
     def _keep(self, command: Command, fraction: float, message: str) -> None:
         place = place_of(command)
-        if command.workflow_id is None or place not in self._open:
+        if command.workflow_id is None or place not in self._at_work:
             return
         if place not in self._kept:
             self._loop.call_later(EVERY_S, lambda: self._begin(self.tell(place)))

@@ -28,7 +28,7 @@ from orchestration.messages import (
     plain,
     readable,
 )
-from orchestration.runtime.approving import actor_of, verdict_of
+from orchestration.runtime.approvers import actor_of, verdict_of
 from orchestration.settings import Settings
 from orchestration.store import commands
 from orchestration.store.dead_letters import DeadLetter
@@ -188,7 +188,7 @@ class Door:
         except MalformedMessageError:
             known = {}
         with about(correlation_id=known.get("message_id")):
-            log.error("ingress: a message on %s failed", delivery.routing_key, exc_info=error)
+            log.error("a message on %s failed", delivery.routing_key, exc_info=error)
         return self.bury(delivery, MalformedMessageError("failed", problem, **known))
 
     def _lost(self, delivery: Delivery, envelope: Envelope, reason: str) -> Operation | None:
