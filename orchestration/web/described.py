@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import Path, Query
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 
 from orchestration.web.problems import MEDIA_TYPE
 
@@ -14,6 +14,8 @@ Responses = dict[int | str, dict[str, Any]]
 
 NO_CONTROLS = r"^[^\x00-\x1f]*$"
 RUN = "restock_0123456789ab"
+SHOWN = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+MOST_SHOWN = 100
 EVERYWHERE = (400, 401, 403, 408, 413, 421, 422, 429, 503)
 MEANINGS: Mapping[int, str] = {
     400: "The body cannot be read: send JSON in UTF-8.",
@@ -48,8 +50,19 @@ Cursor = Annotated[
     Query(max_length=500, pattern=NO_CONTROLS, description="`next` of the page before this one."),
 ]
 Word = Annotated[str, Query(max_length=200, pattern=NO_CONTROLS)]
+Text = Annotated[str, Field(max_length=200, pattern=NO_CONTROLS)]
 Reason = Annotated[
     str, Field(max_length=1_000, pattern=NO_CONTROLS, description="Why, for the audit.")
+]
+Previewed = Annotated[
+    StrictBool, Field(description="Tell what it would touch, and change nothing.")
+]
+Seen = Annotated[
+    str | None,
+    Field(
+        max_length=100,
+        description="`shown` of the preview; needed with a filter: no others are changed.",
+    ),
 ]
 
 

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from orchestration.desk import approvals
 from orchestration.errors import RejectedError
-from orchestration.web.described import RUN, Body, Limit, Reason, RunId, answers, shown_as
+from orchestration.web.described import RUN, SHOWN, Body, Limit, Reason, RunId, answers, shown_as
 from orchestration.web.who import Approver, Desk, Viewer
 
 router = APIRouter(tags=["approvals"])
@@ -15,7 +15,7 @@ router = APIRouter(tags=["approvals"])
 WAITING = {
     "workflow_id": RUN, "command": "restock", "step": "shipping", "sender": "http:alice",
     "parameters": {"skus": ["A1"]}, "may_change": "no configuration", "builds_on": {},
-    "until": "2026-02-01T06:30:00.000+00:00", "shown": "9f86d081884c7d65", "own": False,
+    "until": "2026-02-01T06:30:00.000+00:00", "shown": SHOWN, "own": False,
 }  # fmt: skip
 ANSWERED = {"id": RUN, "status": "pending"}
 UNSEEN = (
@@ -28,7 +28,7 @@ Step = Annotated[str, Field(max_length=200, description="Which one, where severa
 class Approval(Body):
     """What is allowed."""
 
-    model_config = shown_as({"step": "shipping", "shown": "9f86d081884c7d65"})
+    model_config = shown_as({"step": "shipping", "shown": SHOWN})
 
     step: Step | None = None
     shown: Annotated[

@@ -1,9 +1,9 @@
 """`POST /orchestration/bulk/workflows`: several runs at once, previewed first."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from fastapi import APIRouter
-from pydantic import Field, StrictBool, model_validator
+from pydantic import Field, model_validator
 
 from orchestration.desk import changes, preview
 from orchestration.ports import Session
@@ -11,18 +11,27 @@ from orchestration.state import RunStatus
 from orchestration.store.listings import Filter
 from orchestration.store.runs import RunRow
 from orchestration.views.workflow import summary
-from orchestration.web.described import NO_CONTROLS, RUN, Body, Moment, Reason, answers, shown_as
+from orchestration.web.described import (
+    MOST_SHOWN,
+    RUN,
+    SHOWN,
+    Body,
+    Moment,
+    Previewed,
+    Reason,
+    Seen,
+    Text,
+    answers,
+    shown_as,
+)
 from orchestration.web.who import Desk, Operator
 
 router = APIRouter(prefix="/bulk", tags=["workflows"])
 
 MOST_IDS = 1_000
-MOST_SHOWN = 100
-SHOWN = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 EXAMPLE = {
     "change": "retry", "filter": {"status": ["failed"], "command": "restock"}, "preview": True,
 }  # fmt: skip
-Text = Annotated[str, Field(max_length=200, pattern=NO_CONTROLS)]
 
 
 class Meant(Body):
@@ -42,16 +51,8 @@ class RunsChange(Body):
     change: Literal["cancel", "pause", "resume", "retry"]
     ids: list[Text] = Field(default_factory=list, max_length=MOST_IDS)
     filter: Meant | None = None
-    preview: Annotated[
-        StrictBool, Field(description="Tell what it would touch, and change nothing.")
-    ] = True
-    shown: Annotated[
-        str | None,
-        Field(
-            max_length=100,
-            description="`shown` of the preview; needed with a filter: no other runs are changed.",
-        ),
-    ] = None
+    preview: Previewed = True
+    shown: Seen = None
     reason: Reason = ""
 
     @model_validator(mode="after")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter
-from pydantic import Field, StrictBool, StrictInt, model_validator
+from pydantic import Field, StrictInt, model_validator
 
 from orchestration.desk import letters, preview
 from orchestration.desk.letters import Settled
@@ -15,11 +15,15 @@ from orchestration.views.dead_letters import as_json, readable
 from orchestration.web.api import cursors
 from orchestration.web.console import Console
 from orchestration.web.described import (
-    NO_CONTROLS,
+    MOST_SHOWN,
+    SHOWN,
     Body,
     Cursor,
     Limit,
     Number,
+    Previewed,
+    Seen,
+    Text,
     Word,
     answers,
     shown_as,
@@ -33,11 +37,8 @@ LETTER = {
     "routing_key": "command.orchestration", "sender": "a", "message_id": "m", "size": 180,
     "received_at": "2026-01-31T06:30:00.000+00:00",
 }  # fmt: skip
-MOST_SHOWN = 100
-SHOWN = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 EXAMPLE = {"change": "replay", "reason": "unknown_command", "preview": True}
 Id = Annotated[StrictInt, Field(ge=1, le=2**53)]
-Text = Annotated[str, Field(max_length=200, pattern=NO_CONTROLS)]
 
 
 class LettersChange(Body):
@@ -49,17 +50,8 @@ class LettersChange(Body):
     ids: list[Id] = Field(default_factory=list, max_length=1_000)
     reason: Text | None = None
     sender: Text | None = None
-    preview: Annotated[
-        StrictBool, Field(description="Tell what it would touch, and change nothing.")
-    ] = True
-
-    shown: Annotated[
-        str | None,
-        Field(
-            max_length=100,
-            description="`shown` of the preview; needed with a filter: no others are changed.",
-        ),
-    ] = None
+    preview: Previewed = True
+    shown: Seen = None
 
     @model_validator(mode="after")
     def _ids_or_filter(self) -> Self:

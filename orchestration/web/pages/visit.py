@@ -48,9 +48,10 @@ WORDS = (
     "plural",
     "pretty",
     "size",
+    "spaced",
     "span",
 )
-TEMPLATES.filters |= {name: getattr(words, name) for name in (*WORDS, "spaced")}
+TEMPLATES.filters |= {name: getattr(words, name) for name in WORDS}
 TEMPLATES.filters |= {"one_line": one_line, "shown": shown}
 
 
