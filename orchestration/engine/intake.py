@@ -54,6 +54,14 @@ class Received:
     copied: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """A heartbeat, and when it was heard; it may be written a moment later."""
+
+    envelope: Envelope
+    heard_at: datetime
+
+
 def take(tx: Transaction, received: Received) -> None:
     """Do what a message asks for; what cannot be done becomes a dead letter."""
     envelope = received.envelope
@@ -92,14 +100,6 @@ def accept(tx: Transaction, received: Received) -> None:
     key = asked.key or received.envelope.id
     if not received.copied or commands.is_first(tx.session, asked.sender, key, received.queue):
         speech.acknowledge(tx, run_id, name, received.envelope, status.value)
-
-
-@dataclass(frozen=True, slots=True)
-class Beat:
-    """A heartbeat, and when it was heard; it may be written a moment later."""
-
-    envelope: Envelope
-    heard_at: datetime
 
 
 def beat(tx: Transaction, envelope: Envelope, heard_at: datetime | None = None) -> None:

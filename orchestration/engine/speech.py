@@ -39,19 +39,8 @@ def acknowledge(
         "status": status,
         "original_message_id": asked.id,
     }
-    to, topic = (
-        asked.answer_to,
-        f"{outbox.ACKNOWLEDGEMENT}:{run_id}:{asked.sender}:{asked.id}",
-    )
-    say(
-        tx,
-        MessageType.RESPONSE,
-        to,
-        payload,
-        topic,
-        correlation_id=asked.id,
-        run_id=run_id,
-    )
+    to, topic = asked.answer_to, f"{outbox.ACKNOWLEDGEMENT}:{run_id}:{asked.sender}:{asked.id}"
+    say(tx, MessageType.RESPONSE, to, payload, topic, correlation_id=asked.id, run_id=run_id)
 
 
 def reject(tx: Transaction, to: str, message_id: str | None, error: OrchestrationError) -> None:

@@ -15,7 +15,6 @@ from orchestration.engine import emergency
 from orchestration.engine.by import By
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import (
-    DuplicateCommandError,
     Fault,
     OverloadedError,
     RejectedError,
@@ -197,11 +196,7 @@ def run_of(tx: Transaction, command: Command) -> str | None:
         return None
     seen = commands.find(tx.session, command.sender, command.key)
     if seen is not None and seen.digest != command.digest:
-        key = commands.shown(command.key)
-        raise DuplicateCommandError(
-            f"{command.sender} used the key {key!r} for another command:"
-            " send a new command under a new key"
-        )
+        raise commands.duplicate(command.sender, command.key)
     return None if seen is None else seen.run_id
 
 

@@ -7,13 +7,7 @@ from dataclasses import dataclass
 from orchestration.engine import control
 from orchestration.engine.by import By
 from orchestration.engine.transaction import Transaction
-from orchestration.errors import (
-    DuplicateCommandError,
-    NotFoundError,
-    OwnRunError,
-    RejectedError,
-    StateError,
-)
+from orchestration.errors import NotFoundError, OwnRunError, RejectedError, StateError
 from orchestration.state import RunStatus
 from orchestration.store import commands, runs
 from orchestration.store.commands import Seen
@@ -67,10 +61,7 @@ def settle(tx: Transaction, verdict: Verdict) -> RunStatus:
             commands.remember(tx.session, verdict.sender, verdict.key, new, tx.now)
             return status
         if seen.digest != verdict.digest:
-            raise DuplicateCommandError(
-                f"{verdict.sender} used the key {commands.shown(verdict.key)!r} for another"
-                " command: send a new command under a new key"
-            )
+            raise commands.duplicate(verdict.sender, verdict.key)
         return runs.load(tx.session, verdict.run_id).status
     except (NotFoundError, StateError, OwnRunError) as error:
         raise RejectedError(str(error)) from None

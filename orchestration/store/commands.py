@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from orchestration.errors import DuplicateCommandError
 from orchestration.ports import Session
 
 KEPT = timedelta(days=7)
@@ -30,6 +31,14 @@ def key_of(message_id: str, chosen: str | None) -> str:
 def shown(key: str) -> str:
     """A key as its sender knows it."""
     return key.removeprefix(CHOSEN if key.startswith(CHOSEN) else PLAIN)
+
+
+def duplicate(sender: str, key: str) -> DuplicateCommandError:
+    """What to tell a sender who used a key for two commands."""
+    return DuplicateCommandError(
+        f"{sender} used the key {shown(key)!r} for another command:"
+        " send a new command under a new key"
+    )
 
 
 def find(session: Session, sender: str, key: str) -> Seen | None:

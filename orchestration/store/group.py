@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from orchestration.errors import InDoubtError, StoreError
 from orchestration.ports import Session
@@ -24,6 +24,7 @@ BROKEN_OFF = (
     "the commit that this was a part of was broken off: look, and repeat it if it is missing"
 )
 
+T = TypeVar("T")
 Operation = Callable[[Session], Any]
 
 
@@ -82,7 +83,7 @@ class Group:
     ) -> None:
         self._commit = commit
         self._gather = gather
-        self._size = 0  # of the last batch
+        self._last_size = 0
         self._door = threading.Lock()
         self._line: deque[Work] = deque()
         self._busy = False
@@ -128,11 +129,11 @@ class Group:
 
     def _lead(self) -> None:
         """Commit what is in line, and leave the rest to the first of those who came since."""
-        if len(self._line) < self._size:
+        if len(self._line) < self._last_size:
             self._gather()
         with self._door:
-            self._size = min(len(self._line), MOST_OPERATIONS)
-            batch = [self._line.popleft() for _ in range(self._size)]
+            self._last_size = min(len(self._line), MOST_OPERATIONS)
+            batch = [self._line.popleft() for _ in range(self._last_size)]
         try:
             self._commit(batch)
         finally:
@@ -154,6 +155,14 @@ def contained(operation: Operation, session: Session) -> Any:
         raise
     except BaseException as error:  # SystemExit in an action's change of a shared value, say
         raise EndedError(error) from error
+
+
+def outcome_of(operation: Callable[[], T]) -> T | Exception:
+    """Call, and keep the exception instead of raising it: it belongs to one of many callers."""
+    try:
+        return operation()
+    except Exception as error:  # noqa: BLE001 - the caller of many looks at each
+        return error
 
 
 def stand_in(task: Callable[[], None]) -> None:

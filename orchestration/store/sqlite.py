@@ -17,9 +17,8 @@ from typing import Any, TypeVar
 from orchestration.errors import StoreError
 from orchestration.ports import Session, Size
 from orchestration.store import migrate
-from orchestration.store.group import CLOSED, Group, Work
+from orchestration.store.group import CLOSED, Group, Work, outcome_of
 from orchestration.store.lock import WriteLock
-from orchestration.store.outcome import outcome_of
 from orchestration.store.sqlite_session import (
     PATIENCE_S,
     SqliteSession,

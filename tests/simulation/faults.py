@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from orchestration.errors import StoreError
 from orchestration.failpoints import Failpoint
 from orchestration.ports import Session, Store
-from orchestration.store.outcome import outcome_of
+from orchestration.store.group import outcome_of
 from orchestration.store.sqlite import MemoryStore
 from orchestration.store.sqlite_session import SqliteSession, run_all
 from tests.simulation import coverage

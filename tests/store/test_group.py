@@ -12,8 +12,7 @@ import pytest
 
 from orchestration.errors import StoreError
 from orchestration.ports import Session
-from orchestration.store.group import MOST_OPERATIONS, Group, Operation, Work
-from orchestration.store.outcome import outcome_of
+from orchestration.store.group import MOST_OPERATIONS, Group, Operation, Work, outcome_of
 
 
 class Ledger:
