@@ -43,7 +43,7 @@ class Memory:
 
         Args:
             key: Who asks, and under which id.
-            body: What is asked, as `digest` has it.
+            body: What is asked, as `body_of` has it.
         """
         answered = self._answers.get(key)
         known = answered.body if answered is not None else self._open.get(key)
