@@ -183,15 +183,17 @@ class Ingress:
         )
 
     def _commit(self, pairs: Sequence[tuple[Delivery, Operation]]) -> None:
-        operations = [operation for _, operation in pairs]
+        """Write what has come: heartbeats first, for an answer is a later sign of life."""
+        operations: list[Operation] = []
         if beats := list(self._beats.values()):
             operations.append(lambda tx: intake.beat_all(tx, beats))
         if tally := self._meter.take():
             operations.append(lambda tx: counters.add(tx.session, tally))
-        outcomes = self._engine.commit_many(operations)
-        for (delivery, _), outcome in zip(pairs, outcomes, strict=False):
+        first = len(operations)
+        outcomes = self._engine.commit_many([*operations, *(each for _, each in pairs)])
+        for (delivery, _), outcome in zip(pairs, outcomes[first:], strict=True):
             self._settle(delivery, outcome)
-        if beats and (error := outcomes[len(pairs)]) is not None:
+        if beats and (error := outcomes[0]) is not None:
             self._write_each(beats, error)
         self._beats.clear()
         self._commit_due = self._engine.clock.monotonic() + COMMIT_EVERY_S
