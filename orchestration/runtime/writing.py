@@ -11,9 +11,9 @@ from orchestration.settings import Settings
 
 
 class NoRelay:
-    """For processes without a transport: what they write, others send."""
+    """For processes without a transport: what they write others send, or the exchange takes."""
 
-    flows = False
+    flows = True
 
     def send(self, messages: Sequence[Dispatch]) -> None:
         """Leave it to the workers."""

@@ -94,7 +94,7 @@ def test_every_config_dict_is_understood(title: str) -> None:
     found = address_of(config).parameters("test")
     assert found.credentials.username == config["username"]
     assert found.virtual_host == config.get("virtual_host", "/")
-    assert found.heartbeat == config.get("heartbeat", 30)
+    assert found.heartbeat == config.get("heartbeat", 5)
 
 
 def test_the_priorities_are_ours() -> None:
