@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from orchestration.engine import alerts, data, outside, speech, verdicts
 from orchestration.engine.submit import Command, submit
@@ -54,14 +54,6 @@ class Received:
     copied: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Beat:
-    """A heartbeat, and when it was heard; it may be written a moment later."""
-
-    envelope: Envelope
-    heard_at: datetime
-
-
 def take(tx: Transaction, received: Received) -> None:
     """Do what a message asks for; what cannot be done becomes a dead letter."""
     envelope = received.envelope
@@ -102,31 +94,24 @@ def accept(tx: Transaction, received: Received) -> None:
         speech.acknowledge(tx, run_id, name, received.envelope, status.value)
 
 
-def beat(tx: Transaction, envelope: Envelope, heard_at: datetime | None = None) -> None:
-    """Write a heartbeat, and what the agent says it can do.
-
-    Args:
-        tx: The transaction.
-        envelope: The heartbeat.
-        heard_at: When it was heard: where a later one is known, nothing changes; None: now.
-    """
+def beat(tx: Transaction, envelope: Envelope) -> None:
+    """Write a heartbeat, and what the agent says it can do."""
     payload = envelope.payload
     status = plain(payload.get("status", payload.get("health_status", "running")), LONGEST_STATUS)
     metrics = payload.get("metrics")
     found = metrics if isinstance(metrics, dict) else None
-    about = (envelope.sender, status, found, heard_at or tx.now)
-    if not agents.beat_again(tx.session, *about, tx.now):
-        if agents.is_known(tx.session, envelope.sender) or not tx.admits(envelope.sender):
+    if not agents.beat_again(tx.session, envelope.sender, status, found, tx.now):
+        if not tx.admits(envelope.sender):
             return
-        agents.beat(tx.session, *about)
+        agents.beat(tx.session, envelope.sender, status, found, tx.now)
     if isinstance(capabilities := payload.get("capabilities"), list):
         agents.describe(tx.session, envelope.sender, [str(each) for each in capabilities])
 
 
-def beat_all(tx: Transaction, beats: Sequence[Beat]) -> None:
+def beat_all(tx: Transaction, beats: Sequence[Envelope]) -> None:
     """Write the newest heartbeat of each of several agents."""
-    for each in beats:
-        beat(tx, each.envelope, each.heard_at)
+    for envelope in beats:
+        beat(tx, envelope)
 
 
 def keep_data(tx: Transaction, envelope: Envelope) -> None:

@@ -20,7 +20,6 @@ from orchestration.bus.claim import Claim
 from orchestration.bus.trouble import NO_CONNECTION
 from orchestration.definitions import App
 from orchestration.engine import Engine, intake
-from orchestration.engine.intake import Beat
 from orchestration.errors import OtherStoreError, StoreError
 from orchestration.failpoints import Failpoint
 from orchestration.messages import Envelope, plain
@@ -79,7 +78,7 @@ class Ingress:
         self._connect = connect
         self._claim = claim
         self._deliveries: list[Delivery] = []
-        self._beats: dict[str, Beat] = {}
+        self._beats: dict[str, Envelope] = {}
         self._unacknowledged = 0
         self._tag = 0
         self._meter = Meter(engine.clock.monotonic)
@@ -198,15 +197,19 @@ class Ingress:
         self._beats.clear()
         self._commit_due = self._engine.clock.monotonic() + COMMIT_EVERY_S
 
-    def _write_each(self, beats: Sequence[Beat], error: Exception) -> None:
+    def _write_each(self, beats: Sequence[Envelope], error: Exception) -> None:
         """Write one heartbeat at a time, where one of them has spoilt it for all."""
         if isinstance(error, StoreError):
             raise error
-        operations = [partial(intake.beat_all, beats=[each]) for each in beats]
-        for each, outcome in zip(beats, self._engine.commit_many(operations), strict=True):
+        operations = [partial(intake.beat, envelope=envelope) for envelope in beats]
+        for envelope, outcome in zip(beats, self._engine.commit_many(operations), strict=True):
             if outcome is not None:
-                sender = each.envelope.sender
-                log.error("%s: a heartbeat of %s failed", self._name, sender, exc_info=outcome)
+                log.error(
+                    "%s: a heartbeat of %s failed",
+                    self._name,
+                    envelope.sender,
+                    exc_info=outcome,
+                )
 
     def _settle(self, delivery: Delivery, outcome: Exception | None) -> None:
         """Go on after a message; one that nothing can be done with must not come again for ever."""
@@ -230,9 +233,9 @@ class Ingress:
         """Keep the newest heartbeat of an agent; what only an older one told is kept with it."""
         older = self._beats.get(envelope.sender)
         if older is not None:
-            payload = {**older.envelope.payload, **envelope.payload}
+            payload = {**older.payload, **envelope.payload}
             envelope = envelope.model_copy(update={"payload": payload})
-        self._beats[envelope.sender] = Beat(envelope, self._engine.clock.now())
+        self._beats[envelope.sender] = envelope
 
 
 def death_of(properties: pika.BasicProperties) -> str:

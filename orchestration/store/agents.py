@@ -109,19 +109,13 @@ def beat_again(
     name: str,
     status: str,
     metrics: Mapping[str, Any] | None,
-    heard_at: datetime,
     now: datetime,
 ) -> bool:
-    """Write a heartbeat of an agent that is known; False if it is not, or told a later one.
-
-    A last heartbeat in the future is of a clock that was set back since, and is no later one.
-    """
+    """Write a heartbeat of an agent that is known; False if it is not."""
     changed = session.run(
         "UPDATE agents SET status = ?, last_heartbeat = ?,"
-        " metrics = COALESCE(CAST(? AS TEXT), metrics) WHERE name = ?"
-        " AND NOT COALESCE(last_heartbeat > ? AND last_heartbeat <= ?, FALSE)",
-        *(status, heard_at.timestamp(), None if metrics is None else json.dumps(metrics), name),
-        *(heard_at.timestamp(), now.timestamp()),
+        " metrics = COALESCE(CAST(? AS TEXT), metrics) WHERE name = ?",
+        *(status, now.timestamp(), None if metrics is None else json.dumps(metrics), name),
     )
     return changed > 0
 

@@ -2,7 +2,6 @@
 
 import json
 import threading
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -259,10 +258,10 @@ def test_a_heartbeat_that_cannot_be_written_spoils_no_other(
 ) -> None:
     beat = intake.beat
 
-    def broken(tx: Transaction, envelope: Envelope, heard_at: datetime) -> None:
+    def broken(tx: Transaction, envelope: Envelope) -> None:
         if envelope.sender == "unlucky":
             raise OverflowError("nobody thought of this")
-        beat(tx, envelope, heard_at)
+        beat(tx, envelope)
 
     unlucky, lucky = orchestra.peer("unlucky"), orchestra.peer("lucky")
     with monkeypatch.context() as patch:

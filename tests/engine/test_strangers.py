@@ -2,7 +2,6 @@
 
 import json
 import logging
-from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -60,28 +59,6 @@ def test_beyond_the_limit_only_those_that_are_named_or_known_are_heard(
     (row,) = [each for each in fleet.read(agents.everyone) if each.name == "a"]
     assert row.last_heartbeat == fleet.clock.now()
     assert "3 messages so far" in caplog.records[-1].message
-
-
-def test_a_heartbeat_that_was_heard_before_the_newest_changes_nothing(
-    fleet: Fleet, engine: Engine
-) -> None:
-    def hear(count: int, ago: timedelta = timedelta()) -> None:
-        one, heard_at = said("a", metrics={"messages_processed": count}), fleet.clock.now() - ago
-        engine.commit(lambda tx: intake.beat(tx, one, heard_at))
-
-    def last() -> tuple[Any, datetime | None]:
-        (row,) = [each for each in fleet.read(agents.everyone) if each.name == "a"]
-        return row.metrics["messages_processed"], row.last_heartbeat
-
-    hear(1)
-    fleet.clock.advance(MINUTE)
-    newest = fleet.clock.now()
-    hear(3)
-    hear(2, ago=timedelta(seconds=1))
-    assert last() == (3, newest)
-    fleet.clock.advance(-2 * MINUTE)
-    hear(4)
-    assert last() == (4, fleet.clock.now())
 
 
 @pytest.mark.parametrize(
