@@ -6,9 +6,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from orchestration.errors import (
-    RejectedError,
-)
+from orchestration.errors import RejectedError
 from orchestration.plans import UNDO
 from tests.simulation.ground import Ground, raise_
 from tests.simulation.stage import Stage

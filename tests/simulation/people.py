@@ -7,9 +7,7 @@ from functools import partial
 from orchestration.engine import fork as forks
 from orchestration.engine.by import By
 from orchestration.engine.submit import prepare
-from orchestration.errors import (
-    StoppedError,
-)
+from orchestration.errors import StoppedError
 from orchestration.messages import MessageType
 from tests.simulation.exchange import Json
 from tests.simulation.flows import APP, FLOWS, ROADS, STRANGER

@@ -1,39 +1,31 @@
 """One simulated process: the real engine, frame, keeper, ingress and notifier behind it."""
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from typing_extensions import override
-
-from orchestration.engine import Claim, Engine, Key, Rules
-from orchestration.engine.claim import TakeOn
-from orchestration.engine.transaction import Transaction
-from orchestration.engine.yields import NOTHING, Yield
+from orchestration.engine import Rules
 from orchestration.errors import StoreError
 from orchestration.ports import Dispatch
 from orchestration.runtime.frame import Frame
 from orchestration.runtime.ingress import ORDINARY, Ingress
-from orchestration.runtime.keeper import Keeper
 from orchestration.runtime.notifier import Notifier
-from orchestration.runtime.schedule import Timetable
 from orchestration.runtime.sweeper import Sweeper
 from orchestration.settings import Settings
-from orchestration.store.schedules import ScheduleRow
-from orchestration.store.workers import NewWorker, WorkerRow
+from orchestration.store.workers import NewWorker
 from tests.simulation.exchange import Line, Post
 from tests.simulation.faults import CrashError, FaultyStore
 from tests.simulation.flows import APP, STRANGER
 from tests.simulation.stage import Stage
+from tests.simulation.watched import SimulatedKeeper, WatchedEngine, WatchedTimetable
 
 if TYPE_CHECKING:
     from tests.simulation.ground import Ground
 
 DAYS = timedelta(days=9)
-SELDOM, OFTEN = 0.03, 0.3
+SELDOM = 0.03
 HEARTBEAT = timedelta(seconds=15)
 SETTINGS = Settings.model_validate({"OUTSIDE_AGENTS": STRANGER})
 
@@ -67,67 +59,6 @@ class Locks:
     def close(self) -> None: ...
 
 
-class WatchedEngine(Engine):
-    """The engine, which tells the simulation what it was told itself."""
-
-    world: "Ground"
-    process: "Process"
-
-    @override
-    def claim(self, message: Dispatch) -> Claim | None:
-        held_up = self.world.is_held_up(message.run_id)
-        self.process.decided.discard(message)
-        claim = super().claim(message)
-        self.world.insist(claim is None or not held_up, "no claim after a stop")
-        self.process.decided.add(message)
-        return claim
-
-    @override
-    def complete(
-        self,
-        key: Key,
-        attempt: int,
-        value: Any,
-        also: Yield = NOTHING,
-        take_on: TakeOn | None = None,
-    ) -> bool:
-        held_up = self.world.is_held_up(key[0])
-        found: list[Claim | None] = [None]
-
-        def taken(claim: Claim | None) -> None:
-            found[0] = claim
-            if take_on is not None:
-                take_on(claim)
-
-        listener: TakeOn | None = None if take_on is None else taken
-        known = not self.process.ghost or self.world.is_completed(key)
-        done = super().complete(key, attempt, value, also, listener)
-        self.world.insist(known or not done, "what is from before a restore changes nothing")
-        if done:
-            self.world.accepted(key, attempt)
-            if key[1] == "pay":
-                self.world.witness.payers.add(key[0])
-        self.world.insist(not (done and found[0] and held_up), "no claim after a stop")
-        return done
-
-    @override
-    def leave(self, worker: WorkerRow) -> int:
-        self.world.insist(self.world.by_name[worker.id].dead, "nobody is dead who lives")
-        return super().leave(worker)
-
-    @override
-    def mark_silent(self, worker: WorkerRow) -> int:
-        self.world.check_silence(self.world.by_name[worker.id])
-        return super().mark_silent(worker)
-
-    @override
-    def beat(self, worker: NewWorker, *more: Any) -> bool:
-        found = super().beat(worker, *more)
-        self.world.insist(not (found and self.process.ghost), "a ghost is told to end")
-        self.process.beaten_at = self.world.awake_s
-        return found
-
-
 class Queue:
     """The way of dispatches to RabbitMQ; what it is given may get lost with its process."""
 
@@ -140,34 +71,6 @@ class Queue:
     def send(self, messages: Sequence[Dispatch]) -> None:
         self._world.insist(not self._process.store.is_writing, "no publish before its commit")
         self._world.messages.extend(messages)
-
-
-class WatchedTimetable(Timetable):
-    """A timetable, which tells for which time a run is; it may come to nothing."""
-
-    process: "Process"
-
-    @override
-    def _fire(self, row: ScheduleRow, now: datetime) -> str | None:
-        self.process.meanwhile(OFTEN)  # another scheduler has found the same
-        return super()._fire(row, now)
-
-    @override
-    def _start(self, tx: Transaction, row: ScheduleRow, following: datetime | None) -> str | None:
-        run_id = super()._start(tx, row, following)
-        if run_id is not None:
-            self.process.world.witness.scheduled[run_id] = row.next_at
-        return run_id
-
-
-class SimulatedKeeper(Keeper):
-    """A keeper whose process is not ours to end."""
-
-    asked_to_end = False
-
-    @override
-    def _end(self, reason: str, _level: int = logging.ERROR) -> None:
-        self._reason, self.asked_to_end = reason, True
 
 
 class Process:

@@ -14,12 +14,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import LiteralString
 
 import pika
 import psutil
 import psycopg
 
 from orchestration.errors import StoreError
+from orchestration.store.postgres import WRITERS
 from tests.acceptance import victims
 from tests.acceptance.chaos.fleet import CLOCKS, CONTAINERS, ENOUGH, WEB, Fleet
 from tests.acceptance.chaos.plan import Ledger
@@ -33,7 +35,9 @@ SILENT_S = 20.0
 HUNT_S = 1.5
 FILLING = (2**24, 2**20, 2**16, 2**12)  # pieces, of which ever smaller ones still fit
 QUEUES = ("courier", "backtesting_agent", "data_validation_agent", "orchestrator")
-LOCK = "SELECT pg_advisory_lock(7205417, hashtext(current_schema())), pg_sleep(%s)"
+LOCK: LiteralString = (
+    f"SELECT pg_advisory_lock({WRITERS}, hashtext(current_schema())), pg_sleep(%s)"
+)
 
 
 @dataclass
@@ -54,8 +58,6 @@ class Killer:
         for timer in self.timers:
             timer.join()
 
-    # Workers
-
     def kill_worker(self) -> None:
         """Kill one process of a container; its master ends the rest, and is started again."""
         for pid, _ in self._shuffled(spare=1):
@@ -64,11 +66,7 @@ class Killer:
 
     def kill_container(self) -> None:
         """Kill a master and its workers together."""
-        for name in self._containers():
-            at_work = self.fleet.workers()
-            forks = [pid for pid, container in at_work.items() if container == name]
-            if not forks or len(at_work) - len(forks) < ENOUGH - 1:
-                continue
+        for name, forks in self._harmable():
             with suppress(psutil.NoSuchProcess), stopped(self.fleet.process_of(name)) as master:
                 if self._kill(forks, "container"):
                     master.kill()
@@ -76,11 +74,7 @@ class Killer:
 
     def kill_master(self) -> None:
         """Kill a master alone: its orphans finish what they hold, and end themselves."""
-        for name in self._containers():
-            at_work = self.fleet.workers()
-            forks = [pid for pid, container in at_work.items() if container == name]
-            if not forks or len(at_work) - len(forks) < ENOUGH - 1:
-                continue
+        for name, forks in self._harmable():
             if any(victims.claims(self.fleet.place.store, pid)[0] for pid in forks):
                 self.fleet.process_of(name).kill()
                 self.ledger.hit("master-alone", "its workers' claims")
@@ -98,25 +92,32 @@ class Killer:
                 self.fleet.still.add(pid)
                 self.ledger.hit("stopped-worker", held)
                 kills = self.chance.random() < 0.5
-                timer = threading.Timer(SILENT_S, self._release, [victim, kills])
+                end = self._kill_stopped if kills else self._resume
+                timer = threading.Timer(SILENT_S, end, [victim])
                 timer.start()
                 self.timers.append(timer)
                 return
 
-    def _release(self, victim: psutil.Process, kills: bool) -> None:  # noqa: FBT001
+    def _kill_stopped(self, victim: psutil.Process) -> None:
         self.fleet.still.discard(victim.pid)
         with suppress(psutil.NoSuchProcess):
-            if kills:
-                victim.kill()
-            else:
-                self.fleet.witness.write(Line(RESUMED, pid=victim.pid))
-                victim.resume()
+            victim.kill()
 
-    def _containers(self) -> list[str]:
-        """Those that may be harmed, in any order."""
+    def _resume(self, victim: psutil.Process) -> None:
+        self.fleet.still.discard(victim.pid)
+        with suppress(psutil.NoSuchProcess):
+            self.fleet.witness.write(Line(RESUMED, pid=victim.pid))
+            victim.resume()
+
+    def _harmable(self) -> Iterator[tuple[str, list[int]]]:
+        """The containers that may be harmed, in any order, with their workers."""
         found = sorted(CONTAINERS.keys() - self.fleet.spared)
         self.chance.shuffle(found)
-        return found
+        for name in found:
+            at_work = self.fleet.workers()
+            forks = [pid for pid, container in at_work.items() if container == name]
+            if forks and len(at_work) - len(forks) >= ENOUGH - 1:
+                yield name, forks
 
     def _shuffled(self, spare: int) -> list[tuple[int, str]]:
         """The workers that may be harmed, in any order; none where too few would be left."""
@@ -140,8 +141,6 @@ class Killer:
                 os.kill(pid, signal.SIGKILL)
             self.ledger.hit(kind, what)
         return len(held)
-
-    # Others
 
     def kill_clock(self) -> None:
         """Kill a scheduler whose tick RabbitMQ has not confirmed, since it stands still."""

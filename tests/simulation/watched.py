@@ -1,0 +1,112 @@
+"""Parts of the product that tell the simulation what they do, and end nothing that is not ours."""
+
+import logging
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
+
+from orchestration.engine import Claim, Engine, Key
+from orchestration.engine.claim import TakeOn
+from orchestration.engine.transaction import Transaction
+from orchestration.engine.yields import NOTHING, Yield
+from orchestration.ports import Dispatch
+from orchestration.runtime.keeper import Keeper
+from orchestration.runtime.schedule import Timetable
+from orchestration.store.schedules import ScheduleRow
+from orchestration.store.workers import NewWorker, WorkerRow
+
+if TYPE_CHECKING:
+    from tests.simulation.ground import Ground
+    from tests.simulation.process import Process
+
+OFTEN = 0.3
+
+
+class WatchedEngine(Engine):
+    """The engine, which tells the simulation what it was told itself."""
+
+    world: "Ground"
+    process: "Process"
+
+    @override
+    def claim(self, message: Dispatch) -> Claim | None:
+        held_up = self.world.is_held_up(message.run_id)
+        self.process.decided.discard(message)
+        claim = super().claim(message)
+        self.world.insist(claim is None or not held_up, "no claim after a stop")
+        self.process.decided.add(message)
+        return claim
+
+    @override
+    def complete(
+        self,
+        key: Key,
+        attempt: int,
+        value: Any,
+        also: Yield = NOTHING,
+        take_on: TakeOn | None = None,
+    ) -> bool:
+        held_up = self.world.is_held_up(key[0])
+        found: list[Claim | None] = [None]
+
+        def taken(claim: Claim | None) -> None:
+            found[0] = claim
+            if take_on is not None:
+                take_on(claim)
+
+        listener: TakeOn | None = None if take_on is None else taken
+        known = not self.process.ghost or self.world.is_completed(key)
+        done = super().complete(key, attempt, value, also, listener)
+        self.world.insist(known or not done, "what is from before a restore changes nothing")
+        if done:
+            self.world.accepted(key, attempt)
+            if key[1] == "pay":
+                self.world.witness.payers.add(key[0])
+        self.world.insist(not (done and found[0] and held_up), "no claim after a stop")
+        return done
+
+    @override
+    def leave(self, worker: WorkerRow) -> int:
+        self.world.insist(self.world.by_name[worker.id].dead, "nobody is dead who lives")
+        return super().leave(worker)
+
+    @override
+    def mark_silent(self, worker: WorkerRow) -> int:
+        self.world.check_silence(self.world.by_name[worker.id])
+        return super().mark_silent(worker)
+
+    @override
+    def beat(self, worker: NewWorker, *more: Any) -> bool:
+        found = super().beat(worker, *more)
+        self.world.insist(not (found and self.process.ghost), "a ghost is told to end")
+        self.process.beaten_at = self.world.awake_s
+        return found
+
+
+class WatchedTimetable(Timetable):
+    """A timetable, which tells for which time a run is; it may come to nothing."""
+
+    process: "Process"
+
+    @override
+    def _fire(self, row: ScheduleRow, now: datetime) -> str | None:
+        self.process.meanwhile(OFTEN)  # another scheduler has found the same
+        return super()._fire(row, now)
+
+    @override
+    def _start(self, tx: Transaction, row: ScheduleRow, following: datetime | None) -> str | None:
+        run_id = super()._start(tx, row, following)
+        if run_id is not None:
+            self.process.world.witness.scheduled[run_id] = row.next_at
+        return run_id
+
+
+class SimulatedKeeper(Keeper):
+    """A keeper whose process is not ours to end."""
+
+    asked_to_end = False
+
+    @override
+    def _end(self, reason: str, _level: int = logging.ERROR) -> None:
+        self._reason, self.asked_to_end = reason, True
