@@ -182,7 +182,7 @@ class Ingress:
         )
 
     def _commit(self, pairs: Sequence[tuple[Delivery, Operation]]) -> None:
-        """Write what has come: heartbeats first, for an answer is a later sign of life."""
+        """Write what has come: heartbeats first, for they may have waited."""
         operations: list[Operation] = []
         if beats := list(self._beats.values()):
             operations.append(lambda tx: intake.beat_all(tx, beats))
@@ -204,12 +204,8 @@ class Ingress:
         operations = [partial(intake.beat, envelope=envelope) for envelope in beats]
         for envelope, outcome in zip(beats, self._engine.commit_many(operations), strict=True):
             if outcome is not None:
-                log.error(
-                    "%s: a heartbeat of %s failed",
-                    self._name,
-                    envelope.sender,
-                    exc_info=outcome,
-                )
+                sender = envelope.sender
+                log.error("%s: a heartbeat of %s failed", self._name, sender, exc_info=outcome)
 
     def _settle(self, delivery: Delivery, outcome: Exception | None) -> None:
         """Go on after a message; one that nothing can be done with must not come again for ever."""
