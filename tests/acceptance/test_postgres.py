@@ -177,4 +177,4 @@ def test_who_stands_still_in_a_transaction_does_not_keep_others_from_writing(
     all_live(url, workers, before)
     stopped.tell(signal.SIGCONT)
     assert stopped.wait(within=20) == 1
-    assert "StoreError" in stopped.output
+    assert "InDoubtError" in stopped.output
