@@ -7,7 +7,7 @@ from dataclasses import asdict
 from functools import partial
 from statistics import median
 
-from benchmarks import bus, idle, report, search, start_up, stop
+from benchmarks import bus, idle, large, report, search, start_up, stop
 from benchmarks.bare import run_bare
 from benchmarks.figures import Measured
 from benchmarks.load import Size
@@ -33,14 +33,15 @@ def main() -> None:
     words.add_argument("--in-flight", type=int, default=200, help="how many at once (200)")
     words.add_argument("--alone", type=int, default=50, help="how many alone (50)")
     words.add_argument(
-        "--only", help="one contender by name, or bus, idle, scale, search, start-up, stop"
+        "--only",
+        help="one contender by name, or bus, idle, large, scale, search, start-up, stop",
     )
     words.add_argument("--rest", type=float, default=60.0, help="seconds of an idle bus (60)")
     given = words.parse_args()
-    if given.only in (apart := apart_from_rounds(given.rest, given.rounds)):
+    size = Size(given.alone, given.workflows, given.in_flight)
+    if given.only in (apart := apart_from_rounds(size, given.rounds, given.rest)):
         apart[given.only](as_json=given.json)
         return
-    size = Size(given.alone, given.workflows, given.in_flight)
     if given.only == SCALE:
         show_scale(size, given.rounds)
         return
@@ -59,11 +60,12 @@ def main() -> None:
         print("no RabbitMQ here: nothing was measured on it")
 
 
-def apart_from_rounds(rest_s: float, rounds: int) -> dict[str, Callable[..., None]]:
+def apart_from_rounds(size: Size, rounds: int, rest_s: float) -> dict[str, Callable[..., None]]:
     """What is measured by itself, by name."""
     return {
         BUS: partial(show_bus, rest_s),
         IDLE: partial(show_idle, rest_s),
+        "large": partial(show_large, size, rounds),
         "search": show_search,
         "start-up": show_start_up,
         STOP: partial(show_stop, rounds),
@@ -107,6 +109,13 @@ def show_scale(size: Size, rounds: int) -> None:
     for number, rates in found.items():
         low, high = min(rates), max(rates)
         print(f"{number} processes: {median(rates):.0f} workflows/s ({low:.0f} to {high:.0f})")
+
+
+def show_large(size: Size, rounds: int, *, as_json: bool) -> None:
+    """Workflows a second with a million runs in the store, beside those with none."""
+    found = large.run_large(size, rounds)
+    told = [asdict(each) for each in found]
+    print(json.dumps(told, indent=2) if as_json else "\n".join(large.lines(found)))
 
 
 def show_bus(rest_s: float, *, as_json: bool) -> None:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from orchestration.clock import SystemClock, jitter, new_id
+from orchestration.clock import SystemClock, jitter, run_hex
 from orchestration.definitions import App
 from orchestration.engine import Claim, Engine, Rules
 from orchestration.engine.submit import prepare
@@ -43,7 +43,7 @@ class Alone:
     def begin(self, name: str, parameters: dict[str, Any] | None = None) -> str:
         """Start one run."""
         given = parameters or {}
-        return self.engine.submit(prepare(self._app, name, given, sender="b", run_hex=new_id()))
+        return self.engine.submit(prepare(self._app, name, given, sender="b", run_hex=run_hex()))
 
     def lose_messages(self) -> None:
         """Leave what was sent waiting for a thread."""

@@ -12,7 +12,7 @@ from benchmarks.peers.work import payload
 from benchmarks.servers import PROCESSES, THREADS, vhost, wait_until, workers
 from orchestration import settings
 from orchestration.bus.address import parameters
-from orchestration.clock import SystemClock, jitter, new_id
+from orchestration.clock import SystemClock, jitter, run_hex
 from orchestration.engine import Engine
 from orchestration.engine.submit import prepare
 from orchestration.engine.transaction import Rules
@@ -23,30 +23,32 @@ from orchestration.store.connect import open_store
 
 SLOTS = 1_000
 MODULE = "benchmarks.chain"
-ENDED = "SELECT COUNT(*) FROM runs WHERE ended_at IS NOT NULL"
+KEPT = "10000000"  # more than any benchmark leaves behind
+ENDED = "SELECT COUNT(*) FROM runs WHERE ended_at > ?"
 RESULTS = (
     "SELECT r.id, r.ended_at, s.result FROM runs r JOIN steps s ON s.run_id = r.id"
-    " WHERE r.status = 'completed' AND s.step = ?"
+    " WHERE r.status = 'completed' AND r.ended_at > ? AND s.step = ?"
 )
 
 
 class Chains:
-    """Chains that an engine starts."""
+    """Chains that an engine starts; those that ended before do not count."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._since = self.now()
 
     def begin(self) -> str:
         """Start one chain; its id."""
-        return self._engine.submit(prepare(app, "chain", {}, sender="bench", run_hex=new_id()))
+        return self._engine.submit(prepare(app, "chain", {}, sender="bench", run_hex=run_hex()))
 
     def ended(self) -> int:
         """How many chains have ended so far."""
-        return int(self._engine.store.read(lambda s: s.all(ENDED)[0][0]))
+        return int(self._engine.store.read(lambda s: s.all(ENDED, self._since)[0][0]))
 
     def end_times(self) -> dict[str, float]:
         """When each chain ended; all of them counted to the end."""
-        rows = self._engine.store.read(lambda s: s.all(RESULTS, f"step{STEPS}"))
+        rows = self._engine.store.read(lambda s: s.all(RESULTS, self._since, f"step{STEPS}"))
         wrong = [row for row in rows if json.loads(row[2]) != [STEPS, payload()]]
         if wrong:
             raise AssertionError(f"wrong results: {wrong[:3]}")
@@ -58,11 +60,21 @@ class Chains:
 
 
 def run_embedded(size: Size) -> Measured:
-    """One round in this process alone."""
+    """One round in this process alone, on a new store."""
     with tempfile.TemporaryDirectory() as home:
-        found = settings.load({"ORCHESTRATION_HOME": home, "MAX_CONCURRENT_WORKFLOWS": str(SLOTS)})
-        with embedded(app, found, threads=THREADS) as host:
-            return measure(Chains(host.running.engine), size)
+        return run_at(home, size)
+
+
+def run_at(home: str, size: Size) -> Measured:
+    """One round in this process alone, on the store in a directory."""
+    environment = {
+        "ORCHESTRATION_HOME": home,
+        "MAX_CONCURRENT_WORKFLOWS": str(SLOTS),
+        "RETENTION_RUNS": KEPT,
+        "RETENTION_DAYS": "3650",
+    }
+    with embedded(app, settings.load(environment), threads=THREADS) as host:
+        return measure(Chains(host.running.engine), size)
 
 
 def run_brokered(size: Size, processes: int = PROCESSES, database: str | None = None) -> Measured:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from typing_extensions import override
 
 from orchestration import hosting, settings
-from orchestration.clock import new_id
+from orchestration.clock import run_hex
 from orchestration.definitions import App
 from orchestration.desk import starting
 from orchestration.desk.opening import opened_desk
@@ -127,7 +127,7 @@ class Client:
         edits = Edits(parameters or {}, tuple(again))
         proposal = self._store.read(
             lambda s: propose(
-                s, self._app, workflow_id, edits, sender=self._sender, run_hex=new_id()
+                s, self._app, workflow_id, edits, sender=self._sender, run_hex=run_hex()
             )
         )
         return StoreHandle(self.engine, self.engine.fork(proposal, By(self._sender)))

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from orchestration import hosting, settings
 from orchestration.bus.address import Address, address_of, described
-from orchestration.clock import new_id
+from orchestration.clock import run_hex
 from orchestration.engine import Engine
 from orchestration.engine.submit import prepare
 from orchestration.errors import ConfigurationError, OrchestrationError
@@ -133,7 +133,7 @@ class RabbitMQOrchestrationAgent:
             OrchestrationError: It is not started.
         """
         engine, given = self._engine, parameters or {}
-        command = prepare(self._app, command_type, given, sender=requester, run_hex=new_id())
+        command = prepare(self._app, command_type, given, sender=requester, run_hex=run_hex())
         told = requester if AGENT_NAME.fullmatch(requester) else None
         command = replace(command, requester=told)
         run_id = await asyncio.to_thread(engine.submit, command)

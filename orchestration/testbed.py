@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from orchestration.client import StoreHandle
-from orchestration.clock import new_id
+from orchestration.clock import new_id, run_hex
 from orchestration.context import Context
 from orchestration.definitions import Action, Agent, App
 from orchestration.engine import Engine
@@ -100,7 +100,7 @@ class Fleet:
             RejectedError: The name or the parameters are wrong.
         """
         given = dumped(parameters)
-        command = prepare(self.app, name, given, sender="test", run_hex=new_id())
+        command = prepare(self.app, name, given, sender="test", run_hex=run_hex())
         handle = StoreHandle(self.engine, self.engine.submit(command))
         self._settle()
         return handle

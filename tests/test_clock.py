@@ -1,8 +1,9 @@
+import time
 from datetime import UTC, timedelta
 
 import pytest
 
-from orchestration.clock import SystemClock, jitter, new_id
+from orchestration.clock import SystemClock, jitter, new_id, run_hex
 from orchestration.ports import Clock
 from tests.clock import FakeClock
 
@@ -33,6 +34,15 @@ def test_ids_are_32_hex_digits_and_nobody_elses() -> None:
     ids = {new_id() for _ in range(100)}
     assert len(ids) == 100
     assert all(len(each) == 32 and int(each, 16) >= 0 for each in ids)
+
+
+def test_digits_of_runs_begin_with_the_second() -> None:
+    before = int(time.time())
+    drawn = {run_hex() for _ in range(100)}
+    seconds = {f"{second % 16**6:06x}" for second in range(before, int(time.time()) + 1)}
+    assert {each[:6] for each in drawn} <= seconds
+    assert {len(each) for each in drawn} == {12}
+    assert len({each[6:] for each in drawn}) > 90
 
 
 def test_jitter_is_a_number_from_nothing_to_less_than_one() -> None:

@@ -11,7 +11,7 @@ from orchestration.cli import exits, options, parameters, selecting
 from orchestration.cli.opening import by, load_app, opened_engine
 from orchestration.cli.output import emit
 from orchestration.cli.send import hint
-from orchestration.clock import new_id
+from orchestration.clock import run_hex
 from orchestration.definitions import App
 from orchestration.desk.changes import RETRYABLE
 from orchestration.desk.forks import FORKABLE, as_json, make
@@ -90,7 +90,7 @@ def propose_all(
             found.append(
                 engine.store.read(
                     lambda s, run_id=run["id"], own=own: propose(  # type: ignore[misc]
-                        s, app, run_id, own, sender=options.SENDER, run_hex=new_id()
+                        s, app, run_id, own, sender=options.SENDER, run_hex=run_hex()
                     )
                 )
             )

@@ -19,7 +19,7 @@ from orchestration.cli.following import LOOK_EVERY_S
 from orchestration.cli.opening import load_app
 from orchestration.cli.options import SENDER
 from orchestration.client import Client
-from orchestration.clock import new_id
+from orchestration.clock import run_hex
 from orchestration.definitions import App
 from orchestration.engine.submit import prepare, workflow_of
 from orchestration.runtime.embedded import embedded
@@ -49,7 +49,7 @@ class Wish:
             RejectedError: The name or the parameters are wrong.
             BrokerError: A broker is configured, and cannot be used.
         """
-        prepare(self.app, self.name, self.parameters, sender=SENDER, run_hex=new_id())
+        prepare(self.app, self.name, self.parameters, sender=SENDER, run_hex=run_hex())
         if (address := address_in(self.settings)) is not None:
             require_broker(address)
 
@@ -103,7 +103,7 @@ def started(wish: Wish, opened: Opened) -> Iterator[str]:
 @contextmanager
 def alone(wish: Wish) -> Iterator[str]:
     """Start a run, and work in this process for it and for nothing else."""
-    command = prepare(wish.app, wish.name, wish.parameters, sender=SENDER, run_hex=new_id())
+    command = prepare(wish.app, wish.name, wish.parameters, sender=SENDER, run_hex=run_hex())
     command = replace(command, needs_slot=False)
     with (
         embedded(wish.app, wish.settings, scope=command.run_id) as host,

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from orchestration.clock import new_id
+from orchestration.clock import run_hex
 from orchestration.definitions import App
 from orchestration.engine.submit import Command, dumped, prepare
 from orchestration.errors import RejectedError
@@ -40,5 +40,5 @@ def command_of(
     if key is not None and not 0 < len(key) <= LONGEST_KEY:
         what = "it is empty" if not key else "it is too long"
         raise RejectedError(f"idempotency_key: 1 to {LONGEST_KEY} characters, or none; {what}")
-    command = prepare(app, name, dumped(parameters), sender=sender, run_hex=new_id())
+    command = prepare(app, name, dumped(parameters), sender=sender, run_hex=run_hex())
     return replace(command, key=key, priority=priority or command.priority)

@@ -85,30 +85,37 @@ class Engine:
             failpoints.reach(Failpoint.SENT, operation)
         return value
 
-    def begin(self, run_id: str, operation: Callable[[Transaction], str]) -> str:
+    def begin(self, operation: Callable[[Transaction], str]) -> str:
         """Commit what begins a run; where the answer was lost, repeat it if it is missing.
 
         To look is a commit, too: it waits for the lock that the lost session may still have.
 
         Args:
-            run_id: The run, if no other one is found for it.
             operation: Begins it, and tells its id.
 
         Raises:
             StoreError: Nothing was written.
             InDoubtError: It is not known whether the run has begun.
         """
+        told: list[str] = []
+
+        def begun(tx: Transaction) -> str:
+            told.append(operation(tx))
+            return told[-1]
+
+        def begun_once(tx: Transaction) -> str:
+            if told and runs.has(tx.session, told[-1]):
+                return told[-1]
+            return operation(tx)
+
         try:
-            return self.commit(operation)
+            return self.commit(begun)
         except InDoubtError as doubt:
             try:
-                return self.commit(
-                    lambda tx: run_id if runs.has(tx.session, run_id) else operation(tx)
-                )
+                return self.commit(begun_once)
             except StoreError:
-                raise InDoubtError(
-                    f"{run_id} may have begun: look for it first. {doubt}"
-                ) from doubt
+                which = told[-1] if told else "the run"
+                raise InDoubtError(f"{which} may have begun: look for it first. {doubt}") from doubt
 
     def commit_many(self, operations: Sequence[Callable[[Transaction], T]]) -> list[T | Exception]:
         """Run each operation as `commit` would, in as few commits as can be."""
@@ -130,7 +137,7 @@ class Engine:
             OverloadedError: The sender has too many pending runs.
             InDoubtError: It is not known whether it has begun.
         """
-        return self.begin(command.run_id, lambda tx: submit.submit(tx, command))
+        return self.begin(lambda tx: submit.submit(tx, command))
 
     def claim(self, message: Dispatch) -> Claim | None:
         """Take an attempt; None where it is no longer to be had."""
@@ -285,7 +292,7 @@ class Engine:
 
     def fork(self, proposal: Fork, by: By = NO_ONE) -> str:
         """Start a run that takes over results of an ended one; see `fork.fork`."""
-        return self.begin(proposal.command.run_id, lambda tx: fork.fork(tx, proposal, by))
+        return self.begin(lambda tx: fork.fork(tx, proposal, by))
 
     def shown(self, run_id: str, step: str) -> str:
         """What an approval now would be of; see `control.shown`."""

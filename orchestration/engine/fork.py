@@ -65,7 +65,7 @@ def propose(
         run_id: The run.
         edits: What is to differ.
         sender: Who wants it.
-        run_hex: At least 12 hex digits that nobody else has.
+        run_hex: At least 12 hex digits, for its id.
 
     Raises:
         NotFoundError: There is no such run.
@@ -147,10 +147,10 @@ def fork(tx: Transaction, proposal: Fork, by: By) -> str:
     """
     if (known := run_of(tx, proposal.command)) is not None:
         return known
-    old, new = runs.load(tx.session, proposal.old), proposal.command.run_id
+    old = runs.load(tx.session, proposal.old)
     if not old.status.ended or old.generation != proposal.generation:
         raise StateError(f"{proposal.old} was retried since it was looked at: look again")
-    submit(tx, proposal.command)
+    new = submit(tx, proposal.command)
     forks.take_over(tx.session, proposal.old, new, proposal.reuse.reused)
     tallies = {name: old.tallies[name] for name in proposal.reuse.reused}
     runs.recount(tx.session, runs.load(tx.session, new)._replace(tallies=tallies))

@@ -4,7 +4,7 @@ import hashlib
 import json
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -26,6 +26,7 @@ from orchestration.store.commands import Seen
 from orchestration.traces import Trace, tracer
 
 RETRY_AFTER_S = 30.0
+DIGITS = 12  # of a run's id, after its command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,7 @@ class Command:
     """A validated wish for a run.
 
     Attributes:
+        run_id: What the run is called, where no other one is.
         parameters: JSON text, with every default filled in.
         key: What makes a repeated command known; None: it never is.
         needs_slot: Whether it waits for one of the MAX_CONCURRENT_WORKFLOWS slots.
@@ -75,13 +77,13 @@ def prepare(
         name: The workflow.
         parameters: What its model validates.
         sender: Who wants it.
-        run_hex: At least 12 hex digits that nobody else has.
+        run_hex: At least 12 hex digits, for its id.
 
     Raises:
         RejectedError: It cannot be started, or not like this.
     """
     workflow = workflow_of(app, name)
-    valid, run_id = validated(workflow, parameters), f"{name}_{run_hex[:12]}"
+    valid, run_id = validated(workflow, parameters), f"{name}_{run_hex[:DIGITS]}"
     return Command(
         run_id=run_id,
         plan=app.plan(workflow),
@@ -177,13 +179,13 @@ def submit(tx: Transaction, command: Command) -> str:
     if not command.system:
         emergency.check(tx, f"{command.plan.name} cannot be started")
         check_room(tx, command.sender)
-    write(tx, command)
-    events.add(tx.session, command.run_id, tx.now, "run.pending")
+    run_id = write(tx, command)
+    events.add(tx.session, run_id, tx.now, "run.pending")
     if command.stops:
-        reason = json.loads(command.parameters).get("reason") or command.run_id
+        reason = json.loads(command.parameters).get("reason") or run_id
         emergency.stop(tx, By(command.sender, str(reason)))
     tx.slot_freed = True
-    return command.run_id
+    return run_id
 
 
 def run_of(tx: Transaction, command: Command) -> str | None:
@@ -200,8 +202,12 @@ def run_of(tx: Transaction, command: Command) -> str | None:
     return None if seen is None else seen.run_id
 
 
-def write(tx: Transaction, command: Command) -> None:
-    """Write the run of a command, its trace, and what makes the command known again."""
+def write(tx: Transaction, command: Command) -> str:
+    """Write the run of a command, its trace, and what makes the command known again.
+
+    Returns:
+        The run's id: that of the command, or the next one that nobody has.
+    """
     new = runs.NewRun(
         id=command.run_id,
         plan=command.plan,
@@ -215,12 +221,20 @@ def write(tx: Transaction, command: Command) -> None:
         forked_from=command.forked_from,
         causers=command.causers,
     )
-    runs.insert(tx.session, new, tx.now)
+    while not runs.insert(tx.session, new, tx.now):
+        new = replace(new, id=following(new.id))
     if command.trace is not None:
-        traces.put(tx.session, command.run_id, command.trace)
+        traces.put(tx.session, new.id, command.trace)
     if command.key is not None:
-        seen = Seen(command.digest, command.run_id)
+        seen = Seen(command.digest, new.id)
         commands.remember(tx.session, command.sender, command.key, seen, tx.now)
+    return new.id
+
+
+def following(run_id: str) -> str:
+    """The id whose number is one more."""
+    name, _, digits = run_id.rpartition("_")
+    return f"{name}_{(int(digits, 16) + 1) % 16**DIGITS:0{DIGITS}x}"
 
 
 def check_room(tx: Transaction, sender: str) -> None:

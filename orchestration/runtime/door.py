@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestration.bus import topology
-from orchestration.clock import new_id
+from orchestration.clock import run_hex
 from orchestration.definitions import App
 from orchestration.engine import intake, verdicts
 from orchestration.engine.intake import Received
@@ -150,7 +150,7 @@ class Door:
         key = commands.key_of(envelope.id, key_in(payload))
         if name in verdicts.NAMES and name not in self._app.workflow:
             return verdict_of(envelope, name, key, user, self._settings)
-        command = prepare(self._app, name, parameters, sender=envelope.sender, run_hex=new_id())
+        command = prepare(self._app, name, parameters, sender=envelope.sender, run_hex=run_hex())
         return replace(
             command,
             key=key,

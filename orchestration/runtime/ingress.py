@@ -34,9 +34,9 @@ from orchestration.traces import HEADER
 
 log = logging.getLogger("rabbitmq_orchestration")
 
-PREFETCH = 400
+PREFETCH = 300
 BATCH = 200
-MOST_UNACKNOWLEDGED = 300
+MOST_UNACKNOWLEDGED = 200
 FEW, SMALL = 20, 2**16
 WAIT_S = 0.5
 LINGER_S = 0.05

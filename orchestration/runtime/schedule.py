@@ -3,13 +3,14 @@
 import json
 import logging
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from apscheduler.triggers.cron import CronTrigger
 
-from orchestration.clock import new_id
+from orchestration.clock import run_hex
 from orchestration.definitions import App
 from orchestration.engine import Engine
 from orchestration.engine.by import By
@@ -106,7 +107,7 @@ class Timetable:
         """
         row = self._engine.store.read(lambda s: schedules.get(s, name))
         command = self._command(row)
-        return self._engine.begin(command.run_id, lambda tx: self._start_now(tx, row, command, by))
+        return self._engine.begin(lambda tx: self._start_now(tx, row, command, by))
 
     def _fire(self, row: ScheduleRow, now: datetime) -> str | None:
         following: datetime | None = None
@@ -123,30 +124,33 @@ class Timetable:
         self, row: ScheduleRow, following: datetime | None, error: OrchestrationError
     ) -> None:
         """Let a schedule that was refused wait for its next time, and say so once."""
-        if self._engine.commit(lambda tx: schedules.fire(tx.session, row, following, None)):
+        if self._engine.commit(lambda tx: schedules.fire(tx.session, row, following)):
             log.error("schedule %s did not start: %s", row.name, error)
 
     def _start_now(self, tx: Transaction, row: ScheduleRow, command: Command, by: By) -> str:
-        run_id = submit(tx, command)
-        causers.write(tx.session, run_id, {row.created_by or by.actor, by.actor})
-        schedules.record(tx.session, row.name, run_id)
+        run_id = self._begin(tx, row, command, {row.created_by or by.actor, by.actor})
         audit.add(tx.session, tx.now, str(by), "trigger_schedule", f"{row.name} → {run_id}")
         return run_id
 
     def _start(self, tx: Transaction, row: ScheduleRow, following: datetime | None) -> str | None:
         if row.overlap == "skip" and self._is_live(tx, row.last_run):
-            schedules.fire(tx.session, row, following, None)
+            schedules.fire(tx.session, row, following)
             return None
-        command = self._command(row)
-        if not schedules.fire(tx.session, row, following, command.run_id):
+        if not schedules.fire(tx.session, row, following):
             return None
+        return self._begin(tx, row, self._command(row), filter(None, [row.created_by]))
+
+    def _begin(
+        self, tx: Transaction, row: ScheduleRow, command: Command, caused_by: Iterable[str]
+    ) -> str:
         run_id = submit(tx, command)
-        causers.write(tx.session, run_id, filter(None, [row.created_by]))
+        causers.write(tx.session, run_id, caused_by)
+        schedules.record(tx.session, row.name, run_id)
         return run_id
 
     def _command(self, row: ScheduleRow) -> Command:
         parameters = json.loads(row.parameters)
-        command = prepare(self._app, row.command, parameters, sender=SENDER, run_hex=new_id())
+        command = prepare(self._app, row.command, parameters, sender=SENDER, run_hex=run_hex())
         return replace(command, correlation_id=f"schedule:{row.name}")
 
     def _is_live(self, tx: Transaction, run_id: str | None) -> bool:

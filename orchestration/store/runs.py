@@ -82,20 +82,21 @@ class NewRun:
     causers: tuple[str, ...] = ()
 
 
-def insert(session: Session, new: NewRun, now: datetime) -> None:
-    """Write a pending run and, once for all runs like it, its plan."""
+def insert(session: Session, new: NewRun, now: datetime) -> bool:
+    """Write a pending run and, once for all runs like it, its plan; False: its id is taken."""
     plans.insert(session, new.plan)
     rank = now.timestamp() - 60 * new.priority
-    session.run(
+    written = session.run(
         "INSERT INTO runs (id, command, plan, parameters, sender, correlation_id, priority, rank,"
         " needs_slot, status, generation, created_at, requester, system,"
         " forked_from, caused_by)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
         *(new.id, new.plan.name, new.plan.digest, new.parameters, new.sender, new.correlation_id),
         *(new.priority, rank, int(new.needs_slot), RunStatus.PENDING, 1, now.timestamp()),
         *(new.requester, int(new.system), new.forked_from),
         causers.text(new.causers) if new.causers else None,
     )
+    return written > 0
 
 
 def load(session: Session, run_id: str) -> Run:

@@ -67,13 +67,11 @@ def due(session: Session, now: datetime) -> list[ScheduleRow]:
     return [_read(row) for row in session.all(sql, now.timestamp())]
 
 
-def fire(session: Session, row: ScheduleRow, next_at: datetime | None, run_id: str | None) -> bool:
+def fire(session: Session, row: ScheduleRow, next_at: datetime | None) -> bool:
     """Move a schedule to its next time; False if somebody else did."""
     changed = session.run(
-        "UPDATE schedules SET next_at = ?, last_run = COALESCE(?, last_run)"
-        " WHERE name = ? AND next_at = ?",
-        next_at and next_at.timestamp(),
-        *(run_id, row.name, row.next_at and row.next_at.timestamp()),
+        "UPDATE schedules SET next_at = ? WHERE name = ? AND next_at = ?",
+        *(next_at and next_at.timestamp(), row.name, row.next_at and row.next_at.timestamp()),
     )
     return changed > 0
 

@@ -14,7 +14,7 @@ import pytest
 
 from actors import app
 from orchestration.client import StoreHandle
-from orchestration.clock import new_id
+from orchestration.clock import run_hex
 from orchestration.engine.by import By
 from orchestration.engine.fork import Edits, Fork, propose
 from orchestration.state import RunStatus
@@ -213,7 +213,7 @@ def test_a_fork_with_other_sources_tries_them(fleet: Fleet) -> None:
 
     def proposal(edits: Edits) -> Fork:
         return store.read(
-            lambda s: propose(s, app, run.workflow_id, edits, sender="ann", run_hex=new_id())
+            lambda s: propose(s, app, run.workflow_id, edits, sender="ann", run_hex=run_hex())
         )
 
     assert proposal(edits).reuse.reused == ()

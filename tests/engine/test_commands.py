@@ -2,13 +2,14 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from pydantic import BaseModel, Field, RootModel
 
 from orchestration.definitions import App, Workflow
 from orchestration.engine.allowance import MOST_SENDERS, Allowance
-from orchestration.engine.submit import dumped, prepare, validated, workflow_of
+from orchestration.engine.submit import dumped, following, prepare, validated, workflow_of
 from orchestration.errors import (
     DuplicateCommandError,
     OverloadedError,
@@ -65,6 +66,24 @@ class TestDeduplication:
         fleet.clock.advance(HOUR + SECOND)
         fleet.client.forget(HOUR, 100)
         assert fleet.start("chain", key="k") != first
+
+
+class TestTakenIds:
+    def test_a_run_whose_id_is_taken_gets_the_next_one(self, fleet: Fleet) -> None:
+        def started(sender: str) -> str:
+            command = prepare(fleet.app, "chain", {}, sender=sender, run_hex=f"{'0' * 10}fe")
+            return fleet.client.submit(replace(command, key="k", trace=None))
+
+        assert started("a") == "chain_0000000000fe"
+        assert started("b") == "chain_0000000000ff"
+        assert started("c") == "chain_000000000100"
+        assert started("b") == "chain_0000000000ff", "the key knows the id that it got"
+        assert fleet.events("chain_000000000100")[0] == "run.pending"
+        fleet.work_off(fleet.worker())
+        assert fleet.status("chain_000000000100") is R.COMPLETED
+
+    def test_after_the_last_number_comes_the_first(self) -> None:
+        assert following("buy_now_ffffffffffff") == "buy_now_000000000000"
 
 
 class TestOverload:

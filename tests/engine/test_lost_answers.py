@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from orchestration.engine import By
 from orchestration.engine.fork import Edits, Fork, propose
+from orchestration.engine.submit import prepare
 from orchestration.errors import InDoubtError, StoreError
 from orchestration.ports import Session
 from orchestration.runtime.schedule import Timetable
@@ -81,6 +82,15 @@ class TestOnce:
         assert fleet.rows("runs") == 2
         assert fleet.events(old).count("run.forked") == 1
 
+    def test_a_start_whose_id_was_taken_begins_one_run(
+        self, fleet: Fleet, store: DoubtfulStore, *, written: bool
+    ) -> None:
+        command = prepare(fleet.app, "chain", {}, sender="tests", run_hex="0" * 12)
+        first = fleet.client.submit(command)
+        store.written = [written]
+        assert fleet.client.submit(command) == "chain_000000000001" != first
+        assert fleet.rows("runs") == 2
+
     def test_a_trigger_begins_one_run(
         self, fleet: Fleet, store: DoubtfulStore, *, written: bool
     ) -> None:
@@ -106,6 +116,14 @@ def test_where_nobody_can_look_the_run_that_may_have_begun_is_named(
     with pytest.raises(InDoubtError, match="chain_1 may have begun: look for it first"):
         fleet.start("chain")
     assert fleet.rows("runs") == 1
+
+
+def test_where_nothing_was_decided_a_run_that_may_have_begun_has_no_name(
+    fleet: Fleet, store: DoubtfulStore
+) -> None:
+    store.written = [False, StoreError("away")]
+    with pytest.raises(InDoubtError, match="the run may have begun"):
+        fleet.start("chain")
 
 
 def test_what_was_never_written_is_not_in_doubt(fleet: Fleet, store: DoubtfulStore) -> None:

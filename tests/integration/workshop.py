@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from orchestration import Agent, App, Context, Retry, Step, Workflow
-from orchestration.clock import new_id
+from orchestration.clock import new_id, run_hex
 from orchestration.engine import Engine, Rules
 from orchestration.engine.submit import prepare
 from orchestration.ports import Dispatch, Session, Store
@@ -130,7 +130,7 @@ class Workshop:
 
     def start(self, parameters: Mapping[str, Any] | None = None) -> str:
         """Start a run; its messages lie on the shelf."""
-        command = prepare(self.app, "order", parameters or {}, sender="test", run_hex=new_id())
+        command = prepare(self.app, "order", parameters or {}, sender="test", run_hex=run_hex())
         return self.engine.submit(command)
 
     def work(self) -> threading.Thread:

@@ -7,7 +7,7 @@ looks; how many seeds it takes until the simulation sees it is the measure.
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import Mock, patch
 
@@ -236,8 +236,8 @@ def time_of_a_schedule_not_taken() -> Iterator[None]:
     """Whoever saw that a schedule is due starts it, also where somebody else just has."""
     fire = schedules.fire
 
-    def firing(session: Session, row: ScheduleRow, *more: Any) -> bool:
-        return fire(session, schedules.get(session, row.name), *more) or True
+    def firing(session: Session, row: ScheduleRow, next_at: datetime | None) -> bool:
+        return fire(session, schedules.get(session, row.name), next_at) or True
 
     with patch.object(schedules, "fire", firing):
         yield

@@ -67,8 +67,8 @@ class Simulation(People, Fates, Restores):
         with ExitStack() as stack:
             stack.enter_context(patch.object(frame, "STORE_PAUSE_S", 0.0))
             stack.enter_context(patch.object(ingress, "LINGER_S", 0.0))
-            stack.enter_context(patch.object(door, "new_id", self.hex))
-            stack.enter_context(patch.object(schedule, "new_id", self.hex))
+            stack.enter_context(patch.object(door, "run_hex", self.hex))
+            stack.enter_context(patch.object(schedule, "run_hex", self.hex))
             stack.enter_context(patch.object(psutil, "Process", Idle))
             stack.enter_context(failpoints.listening(self.reach))
             stack.enter_context(coverage.runs_counted(self.moves))

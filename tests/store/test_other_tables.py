@@ -166,12 +166,14 @@ class TestSchedules:
             assert schedules.due(session, NOW) == []
             (due,) = schedules.due(session, NOW + 5 * MINUTE)
             following = NOW + 60 * MINUTE
-            assert schedules.fire(session, due, following, "r1")
-            assert not schedules.fire(session, due, following, "r2")
+            assert schedules.fire(session, due, following)
+            assert not schedules.fire(session, due, following)
+            schedules.record(session, "nightly", "r1")
             fired = schedules.get(session, "nightly")
             assert (fired.next_at, fired.last_run) == (following, "r1")
-            assert schedules.fire(session, fired, None, None)
-            assert schedules.get(session, "nightly").last_run == "r1"
+            assert schedules.fire(session, fired, None)
+            fired = schedules.get(session, "nightly")
+            assert (fired.next_at, fired.last_run) == (None, "r1")
 
         store.write(operation)
 

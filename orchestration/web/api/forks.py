@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 from pydantic import Field, StrictBool
 
-from orchestration.clock import new_id
+from orchestration.clock import run_hex
 from orchestration.desk.forks import as_json, make
 from orchestration.engine.fork import Edits, propose
 from orchestration.web.described import RUN, Body, Reason, RunId, answers, shown_as
@@ -52,7 +52,9 @@ def fork_workflow(
     wish = changed or Changed()
     edits = Edits(wish.parameters, tuple(wish.again))
     proposal = console.read(
-        lambda s: propose(s, console.app, workflow_id, edits, sender=actor.sender, run_hex=new_id())
+        lambda s: propose(
+            s, console.app, workflow_id, edits, sender=actor.sender, run_hex=run_hex()
+        )
     )
     if wish.preview:
         response.status_code = 200

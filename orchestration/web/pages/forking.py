@@ -4,7 +4,7 @@ import json
 
 from fastapi import APIRouter, Response
 
-from orchestration.clock import new_id
+from orchestration.clock import new_id, run_hex
 from orchestration.desk.starting import LONGEST_KEY
 from orchestration.engine.fork import Edits, Fork, keyed, propose
 from orchestration.engine.submit import workflow_of
@@ -53,7 +53,7 @@ def proposed(session: Session, visit: Visit, run_id: str, edits: Edits) -> Fork:
         run_id,
         edits,
         sender=visit.who.sender,
-        run_hex=new_id(),
+        run_hex=run_hex(),
     )
 
 
