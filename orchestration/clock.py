@@ -28,6 +28,11 @@ class SystemClock:
         """What this boot of this machine has and no other."""
         return boot_id()
 
+    @property
+    def offset(self) -> float:
+        """Seconds by which the time of day is ahead of `monotonic`; it jumps when that is set."""
+        return time.time() - time.monotonic()
+
 
 @cache
 def boot_id() -> str:

@@ -14,7 +14,12 @@ class Clock(Protocol):
 
     @property
     def boot(self) -> str:
-        """What this boot of this machine has and no other: its processes share both clocks."""
+        """What those have in common who share both clocks, and nobody else has."""
+        ...
+
+    @property
+    def offset(self) -> float:
+        """By how many seconds the first is ahead of the second: where it jumps, timers follow."""
         ...
 
     def now(self) -> datetime:
@@ -90,6 +95,11 @@ class Store(Protocol):
 
     def disk_use(self) -> Size:
         """What it takes now; cheap to ask."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that everybody goes by who uses it."""
         ...
 
     def close(self) -> None:

@@ -35,6 +35,7 @@ class VirtualClock:
 
     at: datetime = BEGINNING
     boot: str = "virtual"
+    offset: float = BEGINNING.timestamp()
 
     def now(self) -> datetime:
         """The time of day, UTC."""

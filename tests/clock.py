@@ -17,6 +17,10 @@ class FakeClock:
     def monotonic(self) -> float:
         return self._monotonic
 
+    @property
+    def offset(self) -> float:
+        return self._now.timestamp() - self._monotonic
+
     def advance(self, span: timedelta) -> None:
         """Let time go by."""
         self._now += span

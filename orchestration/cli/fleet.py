@@ -7,7 +7,6 @@ from orchestration.bus.address import address_in
 from orchestration.cli import options
 from orchestration.cli.opening import by, opened_engine, opened_store
 from orchestration.cli.output import emit
-from orchestration.clock import SystemClock
 from orchestration.desk import workers as desk
 from orchestration.runtime.look import broker_state
 from orchestration.views.fleet import FleetView
@@ -26,7 +25,7 @@ WORKERS = ("id", "status", "host", "pid", "release", "transport", "running", "st
 def agents(limit: int, form: str) -> None:
     """List agents and their health."""
     with opened_store() as opened:
-        found = FleetView(opened.store, SystemClock()).status()["agents"]
+        found = FleetView(opened.store, opened.store.clock).status()["agents"]
     emit(form, found[:limit], AGENTS)
 
 
@@ -61,7 +60,7 @@ def status(form: str) -> None:
     address = address_in(settings.load())
     broker = None if address is None else broker_state(address)
     with opened_store() as opened:
-        found = FleetView(opened.store, SystemClock()).status()
+        found = FleetView(opened.store, opened.store.clock).status()
     if form == "json":
         emit(form, found | {"broker": broker})
         return

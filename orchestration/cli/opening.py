@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from orchestration import hosting, settings
-from orchestration.clock import SystemClock, new_id
+from orchestration.clock import new_id
 from orchestration.definitions import App
 from orchestration.engine import Engine
 from orchestration.engine.by import By
@@ -44,7 +44,7 @@ def opened_engine(*, create: bool = False) -> Iterator[Engine]:
 def engine_over(opened: Opened) -> Engine:
     """An engine over a store; workers send what it wrote."""
     rules = rules_of(settings.load(), f"cli-{new_id()}", sends=False)
-    return Engine(opened.store, NoRelay(), SystemClock(), rules)
+    return Engine(opened.store, NoRelay(), opened.store.clock, rules)
 
 
 def load_app(found: Settings) -> App:

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from orchestration.bus.address import address_in
-from orchestration.clock import SystemClock
 from orchestration.runtime.look import broker_state
 from orchestration.settings import Settings
 from orchestration.store.connect import Opened
@@ -20,8 +19,7 @@ def explain(opened: Opened, settled: Settings, run_id: str) -> Blocker:
     Raises:
         NotFoundError: There is no such run.
     """
-    now = SystemClock().now()
-    slots = settled.max_concurrent_workflows
+    now, slots = opened.store.clock.now(), settled.max_concurrent_workflows
     found = opened.store.read(lambda s: facts.load(s, opened.locks, run_id, slots, now))
     found = replace(found, writer=opened.store.writer_for(HELD_UP_S), app=settled.app)
     blocker, address = why.why(found), address_in(settled)

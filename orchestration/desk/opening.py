@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from orchestration import traces
 from orchestration.bus.address import address_in
-from orchestration.clock import SystemClock, new_id
+from orchestration.clock import new_id
 from orchestration.definitions import App
 from orchestration.engine import Engine
 from orchestration.runtime.relay import Relay
@@ -47,7 +47,7 @@ def opened_desk(
     )
     rules = rules_of(settings, f"{name}-{new_id()}", sends=server is not None, app=app)
     try:
-        yield OpenedDesk(opened, Engine(opened.store, relay, SystemClock(), rules))
+        yield OpenedDesk(opened, Engine(opened.store, relay, opened.store.clock, rules))
     finally:
         relay.close()
         opened.store.close()

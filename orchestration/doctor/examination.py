@@ -6,7 +6,6 @@ from pathlib import Path
 
 from orchestration import settings
 from orchestration.bus.address import Address, address_in
-from orchestration.clock import SystemClock
 from orchestration.definitions import App
 from orchestration.doctor import server
 from orchestration.doctor.finding import Finding, ok, problem
@@ -43,7 +42,7 @@ def examine(load: Load, *, fix: bool) -> list[Finding]:
         return [readable, said, *_server(found, address, None, fix=fix)]
     with closing(opened.store):
         app, fleet = loaded(found, load)
-        holdings = Holdings(opened, found, SystemClock())
+        holdings = Holdings(opened, found)
         asked = _server(found, address, opened.store.read(control.name), fix=fix)
         return [readable, said, *asked, *fleet, *holdings.examine(app)]
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import psutil
 
+from orchestration.clock import SystemClock
 from orchestration.definitions import App
 from orchestration.doctor import clocks, disk, fleet
 from orchestration.doctor.clocks import Reading
 from orchestration.doctor.disk import Mount
 from orchestration.doctor.finding import Finding
 from orchestration.doctor.fleet import Facts
-from orchestration.ports import Clock, Session
+from orchestration.ports import Session
 from orchestration.settings import Settings
 from orchestration.state import RunStatus
 from orchestration.store import agents, dead_letters, runs, steps, workers
@@ -40,13 +41,12 @@ class Holdings:
     Args:
         opened: The store.
         found: The settings.
-        clock: Ours.
     """
 
-    def __init__(self, opened: Opened, found: Settings, clock: Clock) -> None:
+    def __init__(self, opened: Opened, found: Settings) -> None:
         self._opened = opened
         self._settings = found
-        self._clock = clock
+        self._clock = opened.store.clock
         self._first = self._look()
 
     def examine(self, app: App | None) -> list[Finding]:
@@ -106,10 +106,11 @@ class Holdings:
 
     def _server_clock(self) -> Reading:
         sql = "SELECT EXTRACT(EPOCH FROM clock_timestamp())"
-        earliest = self._clock.now()
+        machine = SystemClock()
+        earliest = machine.now()
         row = self._opened.store.read(lambda s: s.one(sql))
         at = datetime.fromtimestamp(float(row[0]) if row else 0, UTC)
-        return Reading("the PostgreSQL server", at, earliest, self._clock.now())
+        return Reading("the PostgreSQL server", at, earliest, machine.now())
 
     def _look(self) -> Look:
         present = self._opened.store.read(workers.present)

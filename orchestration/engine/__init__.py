@@ -358,7 +358,7 @@ class Engine:
 
     def _keep_up(self, tx: Transaction) -> float:
         """Move the timers that are there before one is written by a clock that was just set."""
-        offset = tx.now.timestamp() - self.clock.monotonic()
+        offset = self.clock.offset
         if sweep.is_jump(self._offset, offset):
             return sweep.follow_clock(tx, self.clock.boot, offset)
         return self._offset

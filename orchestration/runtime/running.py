@@ -16,7 +16,7 @@ from orchestration import traces
 from orchestration.bus.address import Address, address_in
 from orchestration.bus.claim import Claim
 from orchestration.bus.publisher import Publisher
-from orchestration.clock import SystemClock, new_id
+from orchestration.clock import new_id
 from orchestration.definitions import App
 from orchestration.engine import Engine
 from orchestration.engine.transaction import Rules
@@ -88,14 +88,14 @@ class Running:
     def __init__(
         self, setup: Setup, queues: Mapping[str, int], watch: Callable[[], str | None]
     ) -> None:
-        settings, clock = setup.settings, SystemClock()
+        settings = setup.settings
         traces.begin(settings)
         rules = worker_rules(setup, queues)
         self.opened = self._open(settings.store_url)
         self.store, self._locks, _ = self.opened
         self._claim = self._claim_vhost(setup)
         self._relay = make_relay(setup)
-        self.engine = Engine(self.store, self._relay, clock, rules)
+        self.engine = Engine(self.store, self._relay, self.store.clock, rules)
         self.frame = Frame(setup.app, self.engine, FleetAccess(self.engine))
         self._proof = own_proof(settings, self._locks)
         self.sweeper = Sweeper(self.engine, self._locks, self._proof)

@@ -31,7 +31,7 @@ class Sweeper:
         self._engine = engine
         self._locks = locks
         self._observer = Observer()
-        self._clock_offset = self._offset()
+        self._clock_offset = engine.clock.offset
 
     def is_due(self, period: timedelta) -> bool:
         """Whether nobody has swept for so long; a clock that was set back hides nothing."""
@@ -56,7 +56,7 @@ class Sweeper:
 
     def follow_clock(self) -> bool:
         """Move every timer with this machine's clock if that was set; whether it was."""
-        before, self._clock_offset = self._clock_offset, self._offset()
+        before, self._clock_offset = self._clock_offset, self._engine.clock.offset
         if not is_jump(before, self._clock_offset):
             return False
         self._engine.follow_clock()
@@ -124,9 +124,6 @@ class Sweeper:
 
     def _free(self, names: Iterable[str]) -> frozenset[str]:
         return frozenset(name for name in names if self._locks.is_free(name))
-
-    def _offset(self) -> float:
-        return self._engine.clock.now().timestamp() - self._engine.clock.monotonic()
 
     def _took_over(self, worker: WorkerRow, how: str, count: int) -> None:
         if count:

@@ -19,6 +19,7 @@ from orchestration.ports import Row, Session, Size
 from orchestration.store import migrate
 from orchestration.store.group import CLOSED, Group, Operation, Work
 from orchestration.store.server import Link, explained, is_alive, is_the_stores
+from orchestration.store.server_clock import ServerClock
 
 T = TypeVar("T")
 TABLES = (
@@ -90,6 +91,7 @@ class PostgresStore:
     def __init__(self, url: str, *, create: bool = True, old: bool = False) -> None:
         self._url = url
         self._closed = False
+        self.clock = ServerClock()
         self._writer = Link(url, "writer", WRITER_IDLE)
         self._readers = [Link(url, "reader", READER_IDLE) for _ in range(READERS)]
         self._free: LifoQueue[Link] = LifoQueue()
@@ -128,7 +130,7 @@ class PostgresStore:
         try:
             if self._closed:
                 raise StoreError(CLOSED)
-            with explained(self._url), transaction(reader, BEGIN_READ) as connection:
+            with explained(self._url), self._transaction(reader, BEGIN_READ) as connection:
                 return operation(PostgresSession(connection))
         finally:
             self._free.put(reader)
@@ -185,13 +187,27 @@ class PostgresStore:
         """
         with explained(self._url):
             try:
-                with transaction(self._writer, BEGIN_WRITE) as connection:
+                with self._transaction(self._writer, BEGIN_WRITE) as connection:
                     return [operation(PostgresSession(connection)) for operation in operations]
             except Exception as error:
                 if len(operations) == 1 or is_to_blame(error):
                     raise
-            with transaction(self._writer, BEGIN_WRITE) as connection:
+            with self._transaction(self._writer, BEGIN_WRITE) as connection:
                 return [run_one(connection, operation) for operation in operations]
+
+    @contextmanager
+    def _transaction(self, link: Link, begin: LiteralString) -> "Iterator[psycopg.Connection[Row]]":
+        """BEGIN … COMMIT on the session of a link; now and then the server tells its time first."""
+        if self.clock.is_due():
+            self.clock.ask(lambda: time_of(link.ready()))
+        with transaction(link, begin) as connection:
+            yield connection
+
+
+def time_of(connection: "psycopg.Connection[Row]") -> float:
+    """The server's time of day, in seconds since 1970."""
+    row = connection.execute("SELECT EXTRACT(EPOCH FROM clock_timestamp())").fetchone()
+    return float(row[0]) if row else 0.0
 
 
 @contextmanager

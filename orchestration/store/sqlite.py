@@ -14,8 +14,9 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+from orchestration.clock import SystemClock
 from orchestration.errors import StoreError
-from orchestration.ports import Session, Size
+from orchestration.ports import Clock, Session, Size
 from orchestration.store import migrate
 from orchestration.store.group import CLOSED, Group, Work, outcome_of
 from orchestration.store.lock import WriteLock
@@ -54,6 +55,7 @@ class SqliteStore:
     """
 
     def __init__(self, path: Path, *, create: bool = True, old: bool = False) -> None:
+        self.clock = SystemClock()
         self._path = path
         self._counting = threading.local()
         self._free_readers: deque[sqlite3.Connection] = deque()
@@ -245,6 +247,7 @@ class MemoryStore:
     """A store in memory that runs everything in the caller's thread: for tests and simulation."""
 
     def __init__(self) -> None:
+        self.clock: Clock = SystemClock()
         self._connection = connect(":memory:")
         self._mutex = threading.RLock()
         migrate.upgrade(SqliteSession(self._connection), TABLES, TYPES)

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol, TypeVar
 
-from orchestration.clock import SystemClock, new_id
+from orchestration.clock import new_id
 from orchestration.definitions import Agent, App, Workflow
 from orchestration.engine import Engine
 from orchestration.errors import CheckFailedError
@@ -79,7 +79,7 @@ def backstage(found: Settings) -> Iterator[Backstage]:
     with TemporaryDirectory(prefix="orchestrate-verify-") as directory:
         opened = open_store(f"sqlite:///{Path(directory) / 'verify.db'}")
         try:
-            engine = Engine(opened.store, NoRelay(), SystemClock(), rules_of(own, new_id()))
+            engine = Engine(opened.store, NoRelay(), opened.store.clock, rules_of(own, new_id()))
             yield Backstage(make_app(), engine, opened.locks, own)
         finally:
             opened.store.close()

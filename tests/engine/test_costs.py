@@ -47,6 +47,7 @@ class Counting:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.clock = store.clock
         self.statements = 0
         self.rows = 0
         self.writes = 0

@@ -138,7 +138,7 @@ class FaultyStore:
         meanwhile: Callable[[], None],
     ) -> None:
         self.writer_for, self.close = store.writer_for, store.close
-        self.disk_use = store.disk_use
+        self.disk_use, self.clock = store.disk_use, store.clock
         self._store = store
         self._faults = faults
         self._is_dead = is_dead

@@ -1,0 +1,82 @@
+"""The time of day of a server, which machines have in common whose own clocks differ."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from orchestration.clock import SystemClock
+from orchestration.ports import Clock
+
+EVERY_S = 10.0
+DRIFT = 0.001  # by which two clocks part, seconds a second: more than any crystal does
+LEAP_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the server said once, in seconds.
+
+    Attributes:
+        ahead: By how much its time of day was ahead of our monotonic clock.
+        doubt: How wrong that may be: half of the time that the answer took.
+        at: When, by our monotonic clock.
+        own: By how much our own time of day was ahead of it then.
+    """
+
+    ahead: float
+    doubt: float
+    at: float
+    own: float
+
+
+class ServerClock:
+    """A server's time of day, counted on by this machine's monotonic clock.
+
+    So it does not matter what time of day this machine has, nor that somebody sets it: no timer
+    of others fires by it, and none has to be moved.
+
+    Args:
+        machine: This machine's clocks.
+    """
+
+    boot = "server"
+    offset = 0.0
+
+    def __init__(self, machine: Clock | None = None) -> None:
+        self._machine = machine or SystemClock()
+        self._reading: Reading | None = None
+
+    def now(self) -> datetime:
+        """The server's time of day, UTC; this machine's until the server was asked."""
+        if self._reading is None:
+            return self._machine.now()
+        return datetime.fromtimestamp(self._machine.monotonic() + self._reading.ahead, UTC)
+
+    def monotonic(self) -> float:
+        """Seconds since some moment before this process, never jumping."""
+        return self._machine.monotonic()
+
+    def is_due(self) -> bool:
+        """Whether to ask the server: it is some time ago, or this machine has slept since."""
+        last = self._reading
+        return (
+            last is None
+            or self._machine.monotonic() - last.at >= EVERY_S
+            or abs(self._machine.offset - last.own) > LEAP_S
+        )
+
+    def ask(self, server: Callable[[], float]) -> None:
+        """Read the server's clock; an answer that took long changes nothing that is known better.
+
+        Args:
+            server: Asks it for the seconds since 1970.
+        """
+        asked = self._machine.monotonic()
+        said = server()
+        answered = self._machine.monotonic()
+        doubt, own = (answered - asked) / 2, self._machine.offset
+        new = Reading(said - answered + doubt, doubt, answered, own)
+        last = self._reading
+        slept = last is not None and abs(own - last.own) > LEAP_S
+        if last is None or slept or doubt <= last.doubt + DRIFT * (answered - last.at):
+            self._reading = new
