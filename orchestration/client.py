@@ -17,7 +17,7 @@ from orchestration.desk import starting
 from orchestration.desk.opening import opened_desk
 from orchestration.engine import Engine
 from orchestration.engine.by import By
-from orchestration.engine.fork import Edits, propose
+from orchestration.engine.fork import Edits, keyed, propose
 from orchestration.handles import Handle, RemoteHandle
 from orchestration.settings import Settings
 from orchestration.state import RunStatus
@@ -84,8 +84,7 @@ class Client:
         """
         if self._remote is not None:
             body = {"command": name, "parameters": jsonable(parameters), "priority": priority}
-            headers = {} if idempotency_key is None else {"Idempotency_Key": idempotency_key}
-            started = self._remote.post("/commands", body, **headers)
+            started = self._remote.post("/commands", body, **key_header(idempotency_key))
             return RemoteHandle(self._remote, started["workflow_id"])
         command = starting.command_of(
             self._app, name, parameters, self._sender, idempotency_key, priority
@@ -104,6 +103,7 @@ class Client:
         parameters: Mapping[str, Any] | None = None,
         *,
         again: Sequence[str] = (),
+        idempotency_key: str | None = None,
     ) -> Handle:
         """Start a run that takes over the finished results of an ended one.
 
@@ -111,18 +111,20 @@ class Client:
             workflow_id: The ended run.
             parameters: New values, by name; all others stay as they were.
             again: Steps that run again though they were finished, with all that comes after.
+            idempotency_key: The same key never makes the same fork a second time.
 
         Raises:
             NotFoundError: There is no such run.
             StateError: It has not ended, or nothing would run again.
-            RejectedError: The parameters or a step's name are wrong; nothing was stored.
+            RejectedError: The parameters, a step's name or the key is wrong; nothing was stored.
             OverloadedError: Too many runs of this sender are pending.
             StoreError: Nothing was stored.
             InDoubtError: It is not known whether it was stored, and the message names the run.
         """
         if self._remote is not None:
             body = {"parameters": dict(parameters or {}), "again": list(again)}
-            made = self._remote.post(f"/workflows/{workflow_id}/fork", body)
+            headers = key_header(idempotency_key)
+            made = self._remote.post(f"/workflows/{workflow_id}/fork", body, **headers)
             return RemoteHandle(self._remote, made["id"])
         edits = Edits(parameters or {}, tuple(again))
         proposal = self._store.read(
@@ -130,6 +132,8 @@ class Client:
                 s, self._app, workflow_id, edits, sender=self._sender, run_hex=run_hex()
             )
         )
+        if idempotency_key is not None:
+            proposal = keyed(proposal, starting.checked(idempotency_key))
         return StoreHandle(self.engine, self.engine.fork(proposal, By(self._sender)))
 
     def close(self) -> None:
@@ -207,3 +211,8 @@ class StoreHandle(Handle):
                 return
             if not batch:
                 time.sleep(self.look_every_s)
+
+
+def key_header(key: str | None) -> dict[str, str]:
+    """What tells a server the key of a request."""
+    return {} if key is None else {"Idempotency_Key": key}

@@ -37,8 +37,19 @@ def command_of(
     """
     if priority not in {None, 1, 2, 3, 4}:
         raise RejectedError(f"priority: 1 (low) to 4 (critical), not {priority!r}")
-    if key is not None and not 0 < len(key) <= LONGEST_KEY:
-        what = "it is empty" if not key else "it is too long"
-        raise RejectedError(f"idempotency_key: 1 to {LONGEST_KEY} characters, or none; {what}")
+    if key is not None:
+        checked(key)
     command = prepare(app, name, dumped(parameters), sender=sender, run_hex=run_hex())
     return replace(command, key=key, priority=priority or command.priority)
+
+
+def checked(key: str) -> str:
+    """An idempotency key that can be kept.
+
+    Raises:
+        RejectedError: It cannot.
+    """
+    if 0 < len(key) <= LONGEST_KEY:
+        return key
+    what = "it is too long" if key else "it is empty"
+    raise RejectedError(f"idempotency_key: 1 to {LONGEST_KEY} characters, or none; {what}")

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import Path, Query
+from fastapi import Header, Path, Query
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 
+from orchestration.desk.starting import LONGEST_KEY
 from orchestration.web.problems import MEDIA_TYPE
 
 Responses = dict[int | str, dict[str, Any]]
@@ -48,6 +49,16 @@ Limit = Annotated[int, Query(ge=1, le=500, description="At most so many.")]
 Cursor = Annotated[
     str | None,
     Query(max_length=500, pattern=NO_CONTROLS, description="`next` of the page before this one."),
+]
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=LONGEST_KEY,
+        pattern=r"^[\x21-\x7e]+$",
+        description="The same key of the same token never starts a second run.",
+    ),
 ]
 Word = Annotated[str, Query(max_length=200, pattern=NO_CONTROLS)]
 Text = Annotated[str, Field(max_length=200, pattern=NO_CONTROLS)]

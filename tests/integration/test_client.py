@@ -64,6 +64,19 @@ def test_an_empty_key_is_refused(client: Client) -> None:
         client.start("order", {"pieces": []}, idempotency_key="")
 
 
+def test_a_fork_under_a_key_is_made_once(client: Client, anvil: Anvil) -> None:
+    anvil.free.set()
+    old = client.start("order", {"pieces": [3]})
+    old.result(10)
+    forks = [
+        client.fork(old.workflow_id, {"pieces": [4]}, idempotency_key="k").workflow_id
+        for _ in range(2)
+    ]
+    assert forks[0] == forks[1] != old.workflow_id
+    with pytest.raises(RejectedError, match="it is too long"):
+        client.fork(old.workflow_id, idempotency_key="k" * 201, again=["forging"])
+
+
 def test_what_is_wrong_is_refused(client: Client) -> None:
     client.start("order", {"pieces": []}, idempotency_key="k")
     with pytest.raises(DuplicateCommandError):

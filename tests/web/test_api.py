@@ -171,6 +171,21 @@ def test_an_ended_run_is_forked_with_other_parameters(http: Browser) -> None:
     assert wrong.status_code == 422
 
 
+def test_a_fork_that_is_sent_twice_under_a_key_is_made_once(http: Browser) -> None:
+    run_id = start(http)
+    http.post(f"{RUNS}/{run_id}/cancel")
+
+    def fork(item: str, key: str) -> Any:
+        body = {"parameters": {"items": [item]}}
+        return http.post(f"{RUNS}/{run_id}/fork", json=body, headers={"Idempotency-Key": key})
+
+    made, again = fork("z", "k"), fork("z", "k")
+    assert (made.status_code, again.status_code) == (202, 202)
+    assert made.json()["id"] == again.json()["id"] != fork("z", "other").json()["id"]
+    assert fork("y", "k").status_code == 409
+    assert fork("z", "with space").status_code == 422
+
+
 def test_nobody_approves_his_own_run(closed: Browser, console: Console) -> None:
     alice = bearer(console, "alice", Role.APPROVER)
     bob = bearer(console, "bob", Role.APPROVER)

@@ -83,8 +83,10 @@ def test_a_run_is_started_followed_and_its_result_fetched(remote: Client) -> Non
     again = remote.start("job", {"items": ["x", "y"]}, idempotency_key="k")
     assert again.workflow_id == run.workflow_id
     assert remote.workflow(run.workflow_id).phase() is RunStatus.COMPLETED
-    fork = remote.fork(run.workflow_id, {"items": ["z"]})
+    fork = remote.fork(run.workflow_id, {"items": ["z"]}, idempotency_key="k")
     assert fork.result(timeout=PATIENCE_S)["count"] == 1
+    repeated = remote.fork(run.workflow_id, {"items": ["z"]}, idempotency_key="k")
+    assert repeated.workflow_id == fork.workflow_id
 
 
 def test_what_the_server_refuses_is_raised_as_it_would_be_here(remote: Client) -> None:

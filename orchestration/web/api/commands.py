@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Response
 from pydantic import Field, StrictInt
 
 from orchestration.definitions import App, Workflow
-from orchestration.desk.starting import LONGEST_KEY, command_of
-from orchestration.web.described import RUN, Body, answers
+from orchestration.desk.starting import command_of
+from orchestration.web.described import RUN, Body, Key, answers
 from orchestration.web.who import Desk, Operator, Viewer
 
 router = APIRouter(prefix="/commands", tags=["commands"])
@@ -24,16 +24,6 @@ LINKS = {
         "list_artifacts",
     )
 }
-Key = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=LONGEST_KEY,
-        pattern=r"^[\x21-\x7e]+$",
-        description="The same key of the same token never starts a second run.",
-    ),
-]
 
 
 class Start(Body):

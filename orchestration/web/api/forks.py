@@ -7,8 +7,8 @@ from pydantic import Field, StrictBool
 
 from orchestration.clock import run_hex
 from orchestration.desk.forks import as_json, make
-from orchestration.engine.fork import Edits, propose
-from orchestration.web.described import RUN, Body, Reason, RunId, answers, shown_as
+from orchestration.engine.fork import Edits, keyed, propose
+from orchestration.web.described import RUN, Body, Key, Reason, RunId, answers, shown_as
 from orchestration.web.who import Desk, Operator
 
 router = APIRouter(prefix="/workflows", tags=["workflows"])
@@ -47,6 +47,7 @@ def fork_workflow(
     workflow_id: RunId,
     response: Response,
     changed: Changed | None = None,
+    key: Key = None,
 ) -> dict[str, Any]:
     """Makes a new run that takes over finished results; with `preview`, only says how."""
     wish = changed or Changed()
@@ -59,6 +60,8 @@ def fork_workflow(
     if wish.preview:
         response.status_code = 200
         return as_json(proposal)
+    if key is not None:
+        proposal = keyed(proposal, key)
     made = make(console.engine, proposal, actor.by(wish.reason))
     response.headers["Location"] = f"/orchestration/workflows/{made.run_id}"
     return as_json(proposal, made)
