@@ -81,13 +81,21 @@ def tell(revived: Revived, place: str, form: str) -> None:
     click.echo(f"{place} is as it was at {saved_at or 'some time before'}")
     if revived.stop:
         click.echo(STOPPED.format(revived.stop))
-    click.echo(f"{selecting.count(revived.paused)} paused; what comes next:")
-    for line in (*begun(revived), RESUME):
+    following = list(next_steps(revived))
+    colon = "; what comes next:" if following else ""
+    click.echo(f"{selecting.count(revived.paused)} paused{colon}")
+    for line in following:
         click.echo(line)
+
+
+def next_steps(revived: Revived) -> Iterator[str]:
+    """What a person has to do before all goes on as it was."""
+    if revived.paused:
+        yield from (*begun(revived), RESUME)
     for name in revived.schedules:
-        click.echo(f"`orchestrate schedules resume {name}`")
+        yield f"`orchestrate schedules resume {name}`"
     for name in revived.tokens:
-        click.echo(f"`orchestrate tokens add {name} --role ROLE`: it is gone, as if revoked since")
+        yield f"`orchestrate tokens add {name} --role ROLE`: it is gone, as if revoked since"
 
 
 def begun(revived: Revived) -> Iterator[str]:

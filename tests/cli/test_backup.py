@@ -50,12 +50,19 @@ def test_what_came_after_the_backup_is_gone_and_open_runs_wait(
 
     said = cli("restore", str(file), "--replace", "--yes").stdout
 
-    assert "1 run paused" in said
+    assert "1 run paused; what comes next:" in said
     assert "`orchestrate schedules resume daily`" in said
     assert [run["id"] for run in values("workflows", "list")] == [run_id]
     assert status(values, run_id) == "paused"
     assert "is paused: `orchestrate workflows resume" in cli("workflows", "why", run_id).stdout
     assert not [path for path in home.iterdir() if "restoring" in path.name]
+
+
+def test_where_nothing_was_open_nothing_comes_next(cli: Cli, file: Path, run_id: str) -> None:
+    cli("workflows", "cancel", run_id, "--yes")
+    cli("backup", str(file))
+    said = cli("restore", str(file), "--replace", "--yes").stdout
+    assert said.splitlines()[1:] == ["0 runs paused"]
 
 
 def test_a_store_that_is_lost_comes_back(
