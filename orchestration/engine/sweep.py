@@ -129,9 +129,11 @@ def harmless(tx: Transaction, row: StepRow) -> bool:
 def take_over(tx: Transaction, worker: WorkerRow, *, dead: bool) -> int:
     """Move on what a dead or silent worker sent and held; how many branches that was.
 
-    Within a scope a worker that has more to its name stays listed: somebody else has to move
-    that on.
+    Who has beaten since it was found silent keeps everything. Within a scope a worker that has
+    more to its name stays listed: somebody else has to move that on.
     """
+    if not dead and workers.has_beaten(tx.session, worker):
+        return 0
     if tx.rules.scope is None:
         workers.silence(tx.session, worker.id)
     owned = steps.owned_by(tx.session, worker.id, tx.rules.scope)

@@ -93,6 +93,12 @@ def beat(session: Session, worker: str, now: datetime) -> bool:
     return changed > 0
 
 
+def has_beaten(session: Session, seen: WorkerRow) -> bool:
+    """Whether a worker has beaten since it was seen like this."""
+    sql = "SELECT 1 FROM workers WHERE id = ? AND beat = ?"
+    return session.one(sql, seen.id, seen.beat) is None
+
+
 def drain(session: Session, worker: str) -> None:
     """Write that a worker takes nothing new, and will go in good order."""
     session.run("UPDATE workers SET draining = 1 WHERE id = ?", worker)

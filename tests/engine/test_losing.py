@@ -86,6 +86,16 @@ class TestLosing:
         assert fleet.work_off(worker) == ["first[0]", "second[0]"]
         assert fleet.status(run_id) is R.COMPLETED
 
+    def test_who_beats_again_just_before_keeps_what_it_holds(self, fleet: Fleet) -> None:
+        worker = fleet.worker()
+        run_id = fleet.start("chain")
+        claim = worker.take()
+        before = worker.seen
+        assert worker.beat()
+        assert fleet.client.mark_silent(before) == 0
+        assert worker.complete(claim)
+        assert fleet.attempts(run_id) == []
+
     def test_who_was_declared_dead_is_told_to_end(self, fleet: Fleet) -> None:
         worker = fleet.worker()
         assert worker.beat()

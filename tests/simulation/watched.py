@@ -73,8 +73,10 @@ class WatchedEngine(Engine):
 
     @override
     def mark_silent(self, worker: WorkerRow) -> int:
-        self.world.check_silence(self.world.by_name[worker.id])
-        return super().mark_silent(worker)
+        count = super().mark_silent(worker)
+        if count:
+            self.world.check_silence(self.world.by_name[worker.id])
+        return count
 
     @override
     def beat(self, worker: NewWorker, *more: Any) -> bool:
