@@ -14,12 +14,12 @@ class Clock(Protocol):
 
     @property
     def boot(self) -> str:
-        """What those have in common who share both clocks, and nobody else has."""
+        """What those have in common whose `offset` can be compared."""
         ...
 
     @property
     def offset(self) -> float:
-        """By how many seconds the first is ahead of the second: where it jumps, timers follow."""
+        """Seconds from the second to the first, or any constant: where it jumps, timers follow."""
         ...
 
     def now(self) -> datetime:

@@ -10,7 +10,7 @@ from orchestration import settings
 from orchestration.cli import options, selecting
 from orchestration.cli.opening import by
 from orchestration.cli.output import emit
-from orchestration.clock import SystemClock, new_id
+from orchestration.clock import new_id
 from orchestration.engine import Engine
 from orchestration.engine.revival import Revived
 from orchestration.ports import Store
@@ -37,7 +37,7 @@ def backup(file: Path, form: str) -> None:
 
     The file holds the parameters and results of all runs: keep it as safe as the store.
     """
-    back_up(settings.load().store_url, file, SystemClock().now())
+    back_up(settings.load().store_url, file)
     size = file.stat().st_size
     if form == "json":
         emit(form, {"file": str(file), "bytes": size})

@@ -110,19 +110,22 @@ def alone(wish: Wish) -> Iterator[str]:
         sigterm_like_ctrl_c(),
     ):
         engine = host.running.engine
-        engine.submit(command)
+        run_id = engine.submit(command)
+        if run_id != command.run_id:  # that one was taken, and is none of ours to work on
+            say_detached(run_id, "`orchestrate serve` finishes it")
+            sys.exit(DETACHED)
         try:
             with Watch(engine):
-                yield command.run_id
+                yield run_id
         except KeyboardInterrupt:
             host.drain()
-            say_detached(command.run_id, "`orchestrate serve` finishes it")
+            say_detached(run_id, "`orchestrate serve` finishes it")
             if hangs(host):
                 leave(DETACHED)
             sys.exit(DETACHED)
         host.running.forget()
         if hangs(host):
-            leave(code_of(engine.store.read(lambda s: runs.status(s, command.run_id))))
+            leave(code_of(engine.store.read(lambda s: runs.status(s, run_id))))
 
 
 @contextmanager

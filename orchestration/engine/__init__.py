@@ -8,7 +8,7 @@ crash before it changes nothing; a crash after it leaves rows that are sent agai
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
@@ -97,16 +97,16 @@ class Engine:
             StoreError: Nothing was written.
             InDoubtError: It is not known whether the run has begun.
         """
-        told: list[str] = []
+        told: list[tuple[str, datetime]] = []
 
         def begun(tx: Transaction) -> str:
-            told.append(operation(tx))
-            return told[-1]
+            told.append((operation(tx), tx.now))
+            return told[-1][0]
 
         def begun_once(tx: Transaction) -> str:
-            if told and runs.has(tx.session, told[-1]):
-                return told[-1]
-            return operation(tx)
+            if told and runs.has(tx.session, *told[-1]):  # by its time, too: an id may be another's
+                return told[-1][0]
+            return begun(tx)
 
         try:
             return self.commit(begun)
@@ -114,7 +114,7 @@ class Engine:
             try:
                 return self.commit(begun_once)
             except StoreError:
-                which = told[-1] if told else "the run"
+                which = told[-1][0] if told else "the run"
                 raise InDoubtError(f"{which} may have begun: look for it first. {doubt}") from doubt
 
     def commit_many(self, operations: Sequence[Callable[[Transaction], T]]) -> list[T | Exception]:

@@ -3,7 +3,6 @@
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
-from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -113,7 +112,7 @@ def move(url: str, to: str) -> Mapping[str, int]:
         return found
 
 
-def back_up(url: str, file: Path, now: datetime) -> None:
+def back_up(url: str, file: Path) -> None:
     """Write everything that is in a store, as of one moment, into a new file; others work on.
 
     Raises:
@@ -122,9 +121,9 @@ def back_up(url: str, file: Path, now: datetime) -> None:
     """
     with closing(open_store(url, create=False).store) as store:
         if url.startswith("sqlite:"):
-            backup.save_sqlite(path_of(url), file, now)
+            backup.save_sqlite(path_of(url), file, store.clock.now())
         else:
-            backup.save_rows(store, file, now)
+            backup.save_rows(store, file, store.clock.now())
 
 
 def restore(

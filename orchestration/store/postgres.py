@@ -199,15 +199,16 @@ class PostgresStore:
     def _transaction(self, link: Link, begin: LiteralString) -> "Iterator[psycopg.Connection[Row]]":
         """BEGIN … COMMIT on the session of a link; now and then the server tells its time first."""
         if self.clock.is_due():
-            self.clock.ask(lambda: time_of(link.ready()))
+            connection = link.ready()  # first, since a new session takes its time
+            self.clock.ask(lambda: time_of(connection))
         with transaction(link, begin) as connection:
             yield connection
 
 
 def time_of(connection: "psycopg.Connection[Row]") -> float:
     """The server's time of day, in seconds since 1970."""
-    row = connection.execute("SELECT EXTRACT(EPOCH FROM clock_timestamp())").fetchone()
-    return float(row[0]) if row else 0.0
+    ((seconds,),) = connection.execute("SELECT EXTRACT(EPOCH FROM clock_timestamp())").fetchall()
+    return float(seconds)
 
 
 @contextmanager

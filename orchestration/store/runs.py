@@ -175,9 +175,10 @@ def set_reason(session: Session, run_id: str, reason: str) -> None:
     session.run("UPDATE runs SET reason = ? WHERE id = ?", reason, run_id)
 
 
-def has(session: Session, run_id: str) -> bool:
-    """Whether there is such a run."""
-    return session.one("SELECT 1 FROM runs WHERE id = ?", run_id) is not None
+def has(session: Session, run_id: str, created_at: datetime) -> bool:
+    """Whether there is a run of this id that was created at this time."""
+    sql = "SELECT 1 FROM runs WHERE id = ? AND created_at = ?"
+    return session.one(sql, run_id, created_at.timestamp()) is not None
 
 
 def status(session: Session, run_id: str) -> RunStatus:

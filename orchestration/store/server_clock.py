@@ -45,6 +45,7 @@ class ServerClock:
     def __init__(self, machine: Clock | None = None) -> None:
         self._machine = machine or SystemClock()
         self._reading: Reading | None = None
+        self._asked_at = 0.0
 
     def now(self) -> datetime:
         """The server's time of day, UTC; this machine's until the server was asked."""
@@ -61,22 +62,27 @@ class ServerClock:
         last = self._reading
         return (
             last is None
-            or self._machine.monotonic() - last.at >= EVERY_S
+            or self._machine.monotonic() - self._asked_at >= EVERY_S
             or abs(self._machine.offset - last.own) > LEAP_S
         )
 
     def ask(self, server: Callable[[], float]) -> None:
         """Read the server's clock; an answer that took long changes nothing that is known better.
 
+        Where the two contradict each other, a clock was set or a machine stood still: the new one
+        counts.
+
         Args:
             server: Asks it for the seconds since 1970.
         """
-        asked = self._machine.monotonic()
+        asked, own = self._machine.monotonic(), self._machine.offset
         said = server()
-        answered = self._machine.monotonic()
-        doubt, own = (answered - asked) / 2, self._machine.offset
+        answered = self._asked_at = self._machine.monotonic()
+        doubt = (answered - asked) / 2
         new = Reading(said - answered + doubt, doubt, answered, own)
         last = self._reading
-        slept = last is not None and abs(own - last.own) > LEAP_S
-        if last is None or slept or doubt <= last.doubt + DRIFT * (answered - last.at):
-            self._reading = new
+        if last is not None:
+            known = last.doubt + DRIFT * (answered - last.at)
+            if doubt > known and abs(new.ahead - last.ahead) <= doubt + known:
+                return
+        self._reading = new

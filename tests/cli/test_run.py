@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+import orchestration.desk.starting as desk_starting
+from orchestration.cli import exits, starting
 from orchestration.client import Client
 from tests.cli.conftest import Cli
 from tests.cli.processes import Processes
@@ -20,6 +22,21 @@ def test_a_run_prints_its_steps_and_its_result(cli: Cli) -> None:
     assert ["x", "y"] in lines
     assert ["score", "1.25", "1.25"] in lines
     assert "equity" not in output
+
+
+def test_a_run_whose_id_is_anothers_is_told_of_under_its_own(
+    cli: Cli, values: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (starting, desk_starting):
+        monkeypatch.setattr(module, "run_hex", lambda: "0" * 12)
+    assert cli("send", "job").stdout.strip() == "job_000000000000"
+    told = cli("run", "job", code=exits.DETACHED)
+    assert "job_000000000001" in told.output
+    assert "`orchestrate serve` finishes it" in told.output
+    assert {each["id"] for each in values("workflows", "list")} == {
+        "job_000000000000",
+        "job_000000000001",
+    }
 
 
 def test_json_is_one_value_without_curves(values: Callable[..., Any]) -> None:

@@ -1,7 +1,8 @@
 """A run whose beginning may have been written, and of which nobody was told."""
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
+from dataclasses import replace
 from typing import TypeVar
 
 import pytest
@@ -17,11 +18,15 @@ from orchestration.store import schedules
 from orchestration.store.schedules import ScheduleRow
 from orchestration.store.sqlite import MemoryStore
 from tests.clock import FakeClock
-from tests.engine.fleet import Fleet, app_of, step, workflow
+from tests.engine.fleet import HOUR, SECOND, Fleet, app_of, step, workflow
 
 T = TypeVar("T")
 ANN = By("ann")
 RUN_HEX = "f" * 12
+
+
+class UndoneError(Exception):
+    """What was written is not kept."""
 
 
 class DoubtfulStore(MemoryStore):
@@ -34,6 +39,7 @@ class DoubtfulStore(MemoryStore):
     def __init__(self) -> None:
         super().__init__()
         self.written: list[bool | StoreError] = []
+        self.meanwhile: Callable[[], object] = lambda: None
 
     @override
     def write(self, operation: Callable[[Session], T]) -> T:
@@ -44,7 +50,18 @@ class DoubtfulStore(MemoryStore):
             raise what
         if what:
             super().write(operation)
+        else:
+            self._undo(operation)
+            self.meanwhile()
         raise InDoubtError("the answer was lost")
+
+    def _undo(self, operation: Callable[[Session], T]) -> None:
+        def undone(session: Session) -> None:
+            operation(session)
+            raise UndoneError
+
+        with suppress(UndoneError):
+            super().write(undone)
 
 
 @pytest.fixture
@@ -118,12 +135,33 @@ def test_where_nobody_can_look_the_run_that_may_have_begun_is_named(
     assert fleet.rows("runs") == 1
 
 
-def test_where_nothing_was_decided_a_run_that_may_have_begun_has_no_name(
+def test_what_has_got_the_id_meanwhile_is_another_run(fleet: Fleet, store: DoubtfulStore) -> None:
+    def another() -> None:
+        fleet.clock.advance(SECOND)
+        bob = prepare(fleet.app, "chain", {}, sender="bob", run_hex="0" * 12)
+        assert fleet.client.submit(bob) == "chain_000000000000"
+
+    command = prepare(fleet.app, "chain", {}, sender="ann", run_hex="0" * 12)
+    store.written, store.meanwhile = [False], another
+    assert fleet.client.submit(command) == "chain_000000000001"
+    assert fleet.rows("runs") == 2
+
+
+def test_whoever_is_in_doubt_twice_is_told_of_the_last_id(
     fleet: Fleet, store: DoubtfulStore
 ) -> None:
-    store.written = [False, StoreError("away")]
-    with pytest.raises(InDoubtError, match="the run may have begun"):
-        fleet.start("chain")
+    command = prepare(fleet.app, "chain", {}, sender="ann", run_hex="0" * 12)
+    first = fleet.client.submit(replace(command, sender="bob"))
+    fleet.client.cancel(first)
+    fleet.clock.advance(2 * HOUR)
+
+    def forget() -> None:
+        fleet.client.forget(HOUR, 0)
+        store.written = [True]
+
+    store.written, store.meanwhile = [False], forget
+    with pytest.raises(InDoubtError, match="chain_000000000000 may have begun"):
+        fleet.client.submit(command)
 
 
 def test_what_was_never_written_is_not_in_doubt(fleet: Fleet, store: DoubtfulStore) -> None:

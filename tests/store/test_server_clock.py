@@ -71,6 +71,39 @@ def test_a_machine_that_has_slept_asks_at_once(clock: FakeClock, server: Server)
     assert told.now() == clock.now() + HOUR
 
 
+def test_a_machine_that_sleeps_before_the_answer_comes_asks_again(clock: FakeClock) -> None:
+    told = ServerClock(clock)
+
+    def asleep() -> float:
+        said = (clock.now() + HOUR).timestamp()
+        clock.jump(HOUR)
+        return said
+
+    told.ask(asleep)
+    assert told.is_due()
+
+
+def test_a_machine_that_stood_still_believes_the_server_at_once(
+    clock: FakeClock, server: Server
+) -> None:
+    told = ServerClock(clock)
+    told.ask(server)
+    server.ahead, server.way_s = 2 * HOUR, 0.3  # for the machine no time has passed
+    told.ask(server)
+    assert abs(told.now() - clock.now() - 2 * HOUR) < SECOND
+
+
+def test_an_answer_that_is_of_no_use_is_not_asked_for_again_at_once(
+    clock: FakeClock, server: Server
+) -> None:
+    told = ServerClock(clock)
+    told.ask(server)
+    clock.advance(EVERY_S * SECOND)
+    server.way_s = 0.5
+    told.ask(server)
+    assert not told.is_due()
+
+
 def test_an_answer_that_took_long_changes_nothing_until_it_is_better_than_what_is_known(
     clock: FakeClock, server: Server
 ) -> None:
