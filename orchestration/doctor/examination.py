@@ -40,7 +40,7 @@ def examine(load: Load, *, fix: bool) -> list[Finding]:
     opened, said = opened_store(found)
     if opened is None:
         return [readable, said, *_server(found, address, None, fix=fix)]
-    with closing(opened.store):
+    with closing(opened.locks), closing(opened.store):
         app, fleet = loaded(found, load)
         holdings = Holdings(opened, found)
         asked = _server(found, address, opened.store.read(control.name), fix=fix)

@@ -9,9 +9,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 from urllib.parse import urlsplit
 
-from orchestration.clock import new_id
+from orchestration.clock import SystemClock, new_id
 from orchestration.errors import ConfigurationError, StoreError, StoreInUseError
-from orchestration.ports import Locks, Store
+from orchestration.ports import Clock, Locks, Store
 from orchestration.settings import check_store
 from orchestration.store import backup, control, migrate, restoration, revival, workers
 from orchestration.store.presence import FileLocks
@@ -154,10 +154,13 @@ def restore(
     beside = path_of(url).parent if url.startswith("sqlite:") else file.absolute().parent
     with backup.explained(beside):
         beside.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with restoration.prepared(file, beside, lambda store: revive(store, place, replaced)) as (
-        draft,
-        found,
-    ):
+    clock = _clock(url)
+
+    def revived(store: SqliteStore) -> T:
+        store.clock = clock  # of the place where it will be: its timers are moved by that one
+        return revive(store, place, replaced)
+
+    with restoration.prepared(file, beside, revived) as (draft, found):
         if url.startswith("sqlite:"):
             restoration.put(draft, path_of(url), replace=replace)
         else:
@@ -165,6 +168,14 @@ def restore(
             with closing(SqliteStore(draft)) as source:
                 relocation.load(source, url, place, replace=replace)
         return found
+
+
+def _clock(url: str) -> Clock:
+    """The clock that a store at an address goes by, whether there is one or not."""
+    if url.startswith("sqlite:"):
+        return SystemClock()
+    clock: Clock = _driven("orchestration.store.postgres").clock_of(url)
+    return clock
 
 
 def path_of(url: str) -> Path:

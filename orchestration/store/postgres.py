@@ -5,7 +5,7 @@ read. A session that the server or the way to it has ended is replaced when it i
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import lru_cache
 from queue import LifoQueue
 from typing import Any, LiteralString, TypeVar
@@ -203,6 +203,19 @@ class PostgresStore:
             self.clock.ask(lambda: time_of(connection))
         with transaction(link, begin) as connection:
             yield connection
+
+
+def clock_of(url: str) -> ServerClock:
+    """The clock of a server, on which there may be no store yet.
+
+    Raises:
+        StoreError: The server cannot be reached or refuses.
+    """
+    clock = ServerClock()
+    with explained(url), closing(Link(url, "clock", READER_IDLE)) as link:
+        connection = link.ready()
+        clock.ask(lambda: time_of(connection))
+    return clock
 
 
 def time_of(connection: "psycopg.Connection[Row]") -> float:

@@ -1,7 +1,7 @@
 """The time of day of a server, which machines have in common whose own clocks differ."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from orchestration.clock import SystemClock
@@ -84,5 +84,5 @@ class ServerClock:
         if last is not None:
             known = last.doubt + DRIFT * (answered - last.at)
             if doubt > known and abs(new.ahead - last.ahead) <= doubt + known:
-                return
+                new = replace(new, ahead=last.ahead, doubt=known)
         self._reading = new

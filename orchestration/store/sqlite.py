@@ -55,7 +55,7 @@ class SqliteStore:
     """
 
     def __init__(self, path: Path, *, create: bool = True, old: bool = False) -> None:
-        self.clock = SystemClock()
+        self.clock: Clock = SystemClock()
         self._path = path
         self._counting = threading.local()
         self._free_readers: deque[sqlite3.Connection] = deque()

@@ -3,11 +3,15 @@
 import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from orchestration.clock import SystemClock
+from orchestration.store.connect import open_store
 from tests.cli.conftest import Cli
 from tests.cli.processes import Processes
 
@@ -172,3 +176,21 @@ def test_a_backup_of_a_store_on_postgresql_is_put_back_on_either_kind(
     cli("restore", str(file))
     assert (home / "orchestration.db").exists()
     assert status(values, run_id) == "paused"
+
+
+@pytest.mark.postgres
+def test_a_machine_whose_clock_is_wrong_restores_by_the_servers(
+    cli: Cli, values: Values, file: Path, empty_schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", empty_schema)
+    cli("migrate")
+    cli("send", "job")
+    began, now = SystemClock().now(), SystemClock.now
+    monkeypatch.setattr(SystemClock, "now", lambda self: now(self) + timedelta(minutes=10))
+    cli("backup", str(file))
+    saved_at = values("restore", str(file), "--replace", "--yes")["saved_at"]
+    with closing(open_store(empty_schema).store) as store:
+        row = store.read(lambda s: s.one("SELECT at FROM audit WHERE action = 'restore'"))
+    assert row is not None
+    for moment in (datetime.fromisoformat(saved_at).timestamp(), row[0]):
+        assert 0 <= moment - began.timestamp() < 60

@@ -216,3 +216,26 @@ def test_the_servers_clock_is_compared_on_postgresql(
     found = examine()
     assert "PostgreSQL server" in found["clocks"]["what"]
     assert "machines" not in found
+
+
+@pytest.mark.postgres
+def test_on_postgresql_nothing_is_said_of_clocks_that_are_not_seen(
+    examine: Examine, empty_schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", empty_schema)
+    opened = open_store(empty_schema)
+    opened.locks.hold("there")
+    new = NewWorker(
+        id="there", host="afar", pid=os.getpid(), release="1", offers=OFFERS,
+        transport="embedded", slots={"worker": 1},
+    )  # fmt: skip
+    opened.store.write(lambda s: workers.join(s, new, CLOCK.now()))
+    now = SystemClock.now
+    monkeypatch.setattr(SystemClock, "now", lambda self: now(self) + timedelta(minutes=10))
+    try:
+        found = examine()["clocks"]
+    finally:
+        opened.locks.close()
+        opened.store.close()
+    assert (found["level"], "afar" in found["what"]) == ("warning", False)
+    assert "PostgreSQL server is 600 s behind" in found["what"]

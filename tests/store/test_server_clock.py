@@ -104,6 +104,18 @@ def test_an_answer_that_is_of_no_use_is_not_asked_for_again_at_once(
     assert not told.is_due()
 
 
+def test_an_answer_of_no_use_still_tells_that_this_machine_was_set(
+    clock: FakeClock, server: Server
+) -> None:
+    told = ServerClock(clock)
+    told.ask(server)
+    clock.jump(HOUR)
+    server.ahead, server.way_s = timedelta(), 0.5  # the server's time goes on as before
+    told.ask(server)
+    assert not told.is_due(), "it would be asked in every transaction"
+    assert told.now() == clock.now()
+
+
 def test_an_answer_that_took_long_changes_nothing_until_it_is_better_than_what_is_known(
     clock: FakeClock, server: Server
 ) -> None:
