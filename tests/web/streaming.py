@@ -11,7 +11,7 @@ import httpx
 from orchestration.web.console import Console
 from orchestration.web.serving import bound, listening
 
-LONGEST_S = 30.0
+LONGEST_S = 120.0
 
 
 class Event(NamedTuple):
