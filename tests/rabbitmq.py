@@ -1,4 +1,7 @@
-"""A RabbitMQ vhost of its own for a test, on the server of this machine."""
+"""A RabbitMQ vhost of its own for a test, on the server of this machine.
+
+`RABBITMQ_PORT` and `RABBITMQ_QUEUE_TYPE` say which server and which queues, as they say it to ours.
+"""
 
 import os
 import secrets
@@ -10,7 +13,9 @@ from contextlib import contextmanager
 
 import pytest
 
-HOST, PORT = "127.0.0.1", 5672
+HOST, PORT = "127.0.0.1", int(os.environ.get("RABBITMQ_PORT", "5672"))
+QUEUE_TYPE = os.environ.get("RABBITMQ_QUEUE_TYPE", "classic")
+ARGUMENTS = {} if QUEUE_TYPE == "classic" else {"x-queue-type": QUEUE_TYPE}
 MISSING = "no RabbitMQ on this machine: everything that needs it was left out"
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from orchestration.settings import Settings
+from tests.rabbitmq import QUEUE_TYPE
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -36,6 +37,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     """This machine's, without the settings of whoever runs the tests."""
     ours = {name.upper() for name in Settings.model_fields} | {"ARGS", "JOBS", "MAKELEVEL"}
     kept = {name: value for name, value in os.environ.items() if name not in ours}
+    kept["RABBITMQ_QUEUE_TYPE"] = QUEUE_TYPE
     path = f"{Path(sys.executable).parent}:{kept['PATH']}"
     made = {"PATH": path, "ORCHESTRATION_HOME": str(home / "home"), "MAKEFLAGS": ""}
     return {**kept, **made, **more}

@@ -1,6 +1,7 @@
 """A RabbitMQ node of the test's own: nobody else's connections end with it."""
 
 import secrets
+import shlex
 import shutil
 import signal
 import socket
@@ -17,6 +18,7 @@ PROGRAMS = "/usr/lib/rabbitmq/bin"
 HOST = "127.0.0.1"
 BOOT_S = 60.0
 PORTS = range(15_000, 32_000)
+CONSUMER_TIMEOUT = "consumer_timeout = 60000\n"  # a line of its configuration
 
 
 def free_port() -> int:
@@ -40,6 +42,7 @@ class Node:
     def __init__(self, directory: Path, more: str = "", plugins: Sequence[str] = ()) -> None:
         directory.mkdir(parents=True)
         self._directory = directory
+        self._logs = directory / "log"
         self.port = free_port()
         (directory / "enabled_plugins").write_text(f"[{','.join(plugins)}].\n")
         (directory / "rabbitmq.conf").write_text(f"listeners.tcp.1 = {HOST}:{self.port}\n{more}")
@@ -51,6 +54,11 @@ class Node:
     def url(self) -> str:
         return f"amqp://guest:guest@{HOST}:{self.port}/%2F"
 
+    @property
+    def log(self) -> str:
+        """What it has noted so far."""
+        return "".join(each.read_text("utf-8") for each in self._logs.glob("*.log"))
+
     def control(self, *words: str) -> str:
         """Tell it something, with its own cookie; what it answers."""
         program = shutil.which("rabbitmqctl", path=PROGRAMS) or "rabbitmqctl"
@@ -59,6 +67,13 @@ class Node:
             [program, "-q", *words],
             check=True, capture_output=True, timeout=60, text=True, env=place.environment,
         ).stdout  # fmt: skip
+
+    def write_tool(self, path: Path) -> None:
+        """Make a `rabbitmqctl` that speaks with this node wherever it is called."""
+        program = shutil.which("rabbitmqctl", path=PROGRAMS) or shutil.which("rabbitmqctl")
+        words = [f"{name}={value}" for name, value in self._environment().items()]
+        path.write_text(f'#!/bin/sh\nexec env {shlex.join(words)} {program} "$@"\n')
+        path.chmod(0o700)
 
     def run_script(self, lines: str) -> None:
         """Run shell lines whose `rabbitmqctl` speaks with this node."""
@@ -111,7 +126,7 @@ class Node:
             "RABBITMQ_NODE_PORT": str(self.port),
             "RABBITMQ_DIST_PORT": str(free_port()),
             "RABBITMQ_MNESIA_BASE": str(at / "data"),
-            "RABBITMQ_LOG_BASE": str(at / "log"),
+            "RABBITMQ_LOG_BASE": str(self._logs),
             "RABBITMQ_PID_FILE": str(at / "pid"),
             "RABBITMQ_CONFIG_FILE": str(at / "rabbitmq.conf"),
             "RABBITMQ_CONF_ENV_FILE": str(at / "none"),

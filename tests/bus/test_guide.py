@@ -23,6 +23,7 @@ from orchestration.messages import parse
 from tests.bus.orchestra import Orchestra, environment
 from tests.bus.test_agent_bus import play
 from tests.eventually import eventually
+from tests.rabbitmq import PORT
 
 GUIDE = (Path(__file__).parent / "guide.txt").read_text("utf-8")
 SNIPPETS = dict(re.findall(r"## ([^\n]+)\n\n(.*?)\n(?=\n## |\Z)", GUIDE, re.DOTALL))
@@ -34,6 +35,7 @@ async def run(title: str, module: str = PRINTED, vhost: str = "/", **names: Any)
     """Run a snippet, top-level `await` included, and return the names that it leaves."""
     text = SNIPPETS[title].replace(f"from {PRINTED} import", f"from {module} import")
     text = text.replace("'virtual_host': '/'", f"'virtual_host': {vhost!r}")
+    text = text.replace("'port': 5672", f"'port': {PORT}")
     assert vhost == "/" or vhost in text, "a test never works on the vhost of others"
     code = compile(text, title, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     found = FunctionType(code, names)()

@@ -18,7 +18,7 @@ from orchestration.errors import (
 from tests.bus.orchestra import Orchestra, environment, playing
 from tests.bus.peer import Peer
 from tests.eventually import eventually
-from tests.rabbitmq import fresh_vhost
+from tests.rabbitmq import PORT, fresh_vhost
 
 pytestmark = pytest.mark.rabbitmq
 
@@ -154,7 +154,7 @@ def test_its_config_wins_over_the_settings(
         "max_concurrent_workflows": 1,
         "workflow_timeout": 1.5,
         "timeout_threshold": 60,
-        "rabbitmq": {"virtual_host": vhost.rpartition("/")[2]},
+        "rabbitmq": {"port": PORT, "virtual_host": vhost.rpartition("/")[2]},
     }
     with playing(vhost, **config) as orchestra:
         first, second = (start(orchestra, "ask_own_agent", {}, "boss") for _ in range(2))

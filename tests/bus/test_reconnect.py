@@ -16,7 +16,7 @@ from orchestration.runtime import ingress
 from tests.bus.orchestra import environment, playing
 from tests.bus.test_agent_bus import Hearing, play
 from tests.eventually import eventually
-from tests.rabbitmq import control, fresh_vhost
+from tests.rabbitmq import PORT, control, fresh_vhost
 
 pytestmark = pytest.mark.rabbitmq
 
@@ -88,7 +88,7 @@ def test_a_refusal_reaches_who_is_refused_and_nobody_else(bus_vhost: str) -> Non
     user = f"agent-{vhost}"
     control("add_user", user, "a-password")
     control("set_permissions", "-p", vhost, user, "^agent.meek$", "^agent.meek$", ".*")
-    config = {"username": user, "password": "a-password", "virtual_host": vhost}
+    config = {"port": PORT, "username": user, "password": "a-password", "virtual_host": vhost}
 
     async def scenario() -> None:
         async with AgentMessageBus("strong") as strong, AgentMessageBus("meek", config) as meek:

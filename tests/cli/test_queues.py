@@ -12,6 +12,7 @@ from orchestration.cli import selecting
 from orchestration.client import Client
 from orchestration.runtime.names import ORCHESTRATOR
 from tests.cli.conftest import Cli
+from tests.rabbitmq import ARGUMENTS
 
 Values = Callable[..., Any]
 
@@ -42,7 +43,7 @@ def channel(vhost: str, home: object, monkeypatch: pytest.MonkeyPatch) -> Iterat
         found = connection.channel()
         found.confirm_delivery()
         topology.declare(found)
-        found.queue_declare("worker", durable=True)
+        found.queue_declare("worker", durable=True, arguments=ARGUMENTS)
         for _ in range(3):
             found.basic_publish("", topology.INBOX, b"{}")
             found.basic_publish("", "worker", b"{}")

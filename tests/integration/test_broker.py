@@ -28,7 +28,7 @@ from orchestration.runtime.reach import require_broker
 from orchestration.runtime.running import Setup
 from orchestration.runtime.shared_line import Feed, SharedLine
 from tests.eventually import eventually
-from tests.rabbitmq import control, fresh_vhost
+from tests.rabbitmq import QUEUE_TYPE, control, fresh_vhost
 
 QUEUE = "anvil"
 LINE_QUEUE = "line"
@@ -69,7 +69,7 @@ MALFORMED: dict[str, bytes] = {
 
 
 @pytest.fixture(scope="module")
-def module_vhost() -> Iterator[str]:
+def classic_vhost() -> Iterator[str]:
     with fresh_vhost() as url:
         yield url
 
@@ -80,8 +80,13 @@ def quorum_vhost() -> Iterator[str]:
         yield url
 
 
-VHOSTS = {"classic": "module_vhost", "quorum": "quorum_vhost"}
+VHOSTS = {"classic": "classic_vhost", "quorum": "quorum_vhost"}
 ON_RABBITMQ = [pytest.param(kind, marks=pytest.mark.rabbitmq) for kind in VHOSTS]
+
+
+@pytest.fixture(scope="module")
+def module_vhost(request: pytest.FixtureRequest) -> str:
+    return str(request.getfixturevalue(VHOSTS[QUEUE_TYPE]))
 
 
 @pytest.fixture(params=["stub", *ON_RABBITMQ])
@@ -108,7 +113,7 @@ def actor(broker: dramatiq.Broker, work: Callable[[int], None]) -> None:
 
 @pytest.mark.rabbitmq
 def test_no_malformed_message_hinders_the_next_good_one(module_vhost: str) -> None:
-    broker = make_broker(module_vhost, [])
+    broker = make_broker(module_vhost, [], QUEUE_TYPE)
     assert isinstance(broker, HardRabbitmqBroker)
     done: list[int] = []
     actor(broker, done.append)
@@ -186,12 +191,12 @@ def test_a_worker_that_is_told_to_end_gives_back_at_once_what_it_has_not_begun(
         free.wait(20)
 
     lifecycle = Lifecycle()
-    broker = make_broker(module_vhost, [CurrentMessage()])
+    broker = make_broker(module_vhost, [CurrentMessage()], QUEUE_TYPE)
     assert isinstance(broker, HardRabbitmqBroker)
     lifecycle.host = Host(Setup(App(agents=[], workflows=[]), settings.load({}), broker))
     actor(broker, work)
     broker.ensure_queues()
-    other = make_broker(module_vhost, [])
+    other = make_broker(module_vhost, [], QUEUE_TYPE)
     with working(broker) as worker:
         for number in range(5):
             broker.enqueue(good(number))
@@ -211,7 +216,7 @@ def test_a_worker_that_is_told_to_end_gives_back_at_once_what_it_has_not_begun(
 
 @pytest.mark.rabbitmq
 def test_a_delivery_of_a_lost_connection_settles_nothing_on_the_next(module_vhost: str) -> None:
-    broker = make_broker(module_vhost, [])
+    broker = make_broker(module_vhost, [], QUEUE_TYPE)
     assert isinstance(broker, HardRabbitmqBroker)
     broker.declare_queue(QUEUE, ensure=True)
     broker.enqueue(good(1))
@@ -260,7 +265,7 @@ def unsettled(broker: dramatiq.Broker) -> int:
 
 @pytest.mark.rabbitmq
 def test_what_is_kept_goes_to_somebody_else(module_vhost: str) -> None:
-    broker = make_broker(module_vhost, [CurrentMessage()])
+    broker = make_broker(module_vhost, [CurrentMessage()], QUEUE_TYPE)
     kept = threading.Event()
 
     def work(_number: int) -> None:
@@ -280,7 +285,7 @@ def test_what_is_kept_goes_to_somebody_else(module_vhost: str) -> None:
 
 @pytest.mark.rabbitmq
 def test_a_settlement_on_a_broken_connection_is_left_to_the_broker(module_vhost: str) -> None:
-    broker = make_broker(module_vhost, [])
+    broker = make_broker(module_vhost, [], QUEUE_TYPE)
     assert isinstance(broker, HardRabbitmqBroker)
     broker.declare_queue(QUEUE, ensure=True)
     broker.enqueue(good(1))
@@ -300,7 +305,7 @@ def test_a_settlement_on_a_broken_connection_is_left_to_the_broker(module_vhost:
 @pytest.fixture
 def several(module_vhost: str) -> Iterator[HardRabbitmqBroker]:
     """A broker with three queues."""
-    broker = make_broker(module_vhost, [])
+    broker = make_broker(module_vhost, [], QUEUE_TYPE)
     assert isinstance(broker, HardRabbitmqBroker)
     for name in THREE:
         broker.declare_queue(name)
@@ -393,7 +398,7 @@ def test_a_queue_that_is_deleted_ends_its_own_consumer_and_comes_back(
 
 @pytest.mark.rabbitmq
 def test_ticks_that_nobody_reads_do_not_pile_up(module_vhost: str) -> None:
-    broker = make_broker(module_vhost, [])
+    broker = make_broker(module_vhost, [], QUEUE_TYPE)
     assert isinstance(broker, HardRabbitmqBroker)
     broker.declare_queue(ORCHESTRATOR, ensure=True)
     for _ in range(150):

@@ -197,7 +197,7 @@ def test_a_process_whose_bus_thread_has_died_asks_to_end(
     monkeypatch.setattr("orchestration.runtime.keeper.os.kill", lambda *all_: signals.append(all_))
     monkeypatch.setattr(Notifier, "_serve", lambda _: sys.exit())
     found = settings.load()
-    broker = make_broker(address_in(found), [])
+    broker = make_broker(address_in(found), [], found.rabbitmq_queue_type)
     with hosted(Setup(app, found, broker)) as host:
         eventually(lambda: host.running.end_reason == "a thread of its bus has died", within=20)
         assert (os.getpid(), signal.SIGTERM) in signals

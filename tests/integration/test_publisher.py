@@ -16,7 +16,7 @@ from orchestration.bus.publisher import WINDOW, Letter, Publisher, Refusal
 from orchestration.ports import Dispatch
 from orchestration.runtime.relay import Relay
 from tests.eventually import eventually
-from tests.rabbitmq import control, fresh_vhost
+from tests.rabbitmq import ARGUMENTS, control, fresh_vhost
 
 QUEUE = "letters"
 MANY = 5 * WINDOW
@@ -39,7 +39,7 @@ class Desk:
         self.confirmed: list[int] = []
         self.refused: list[Refusal] = []
         self.connect()
-        self.channel.queue_declare(QUEUE, durable=True)
+        self.channel.queue_declare(QUEUE, durable=True, arguments=ARGUMENTS)
         self.channel.queue_purge(QUEUE)
 
     def connect(self) -> None:

@@ -12,7 +12,7 @@ from orchestration.store.connect import open_store
 from tests.acceptance import victims
 from tests.acceptance.cluster import Cluster, cluster
 from tests.acceptance.disk import small_disk
-from tests.acceptance.node import Node, free_port, node_in
+from tests.acceptance.node import CONSUMER_TIMEOUT, Node, free_port, node_in
 from tests.acceptance.processes import Process, Processes, Workplace
 from tests.acceptance.promises import MODULE
 from tests.acceptance.supervisor import Supervisor
@@ -25,7 +25,6 @@ WEB = "web"
 THREADS = 6
 ENOUGH = 4
 DISK_MB = {"sqlite": 512, "postgresql": 1_024}
-CONSUMER_TIMEOUT = "consumer_timeout = 60000\n"
 
 
 @dataclass
