@@ -10,6 +10,10 @@ from orchestration import definitions
 from orchestration.errors import ConfigurationError
 
 OWN_FLEET = "actors"
+NAME_ANOTHER = (
+    "name a module that can be imported from here, by ORCHESTRATION_APP or as app under"
+    " [tool.orchestration] in ./pyproject.toml"
+)
 
 
 @dataclass(frozen=True)
@@ -39,17 +43,22 @@ def load_app(name: str) -> definitions.App:
     try:
         module = import_module(name)
     except ModuleNotFoundError as error:
-        raise ConfigurationError(f"ORCHESTRATION_APP={name}: {cure_of(name, error)}") from None
+        raise ConfigurationError(f"app {name}: {cure_of(name, error)}") from None
     app = getattr(module, "app", None)
     if not isinstance(app, definitions.App):
-        raise ConfigurationError(f"ORCHESTRATION_APP={name}: the module has no `app = App(...)`")
+        raise ConfigurationError(
+            f"app {name}: the module has no `app = App(...)`: write one, or {NAME_ANOTHER}"
+        )
     return app
 
 
 def cure_of(name: str, error: ModuleNotFoundError) -> str:
-    """What to do about a module that cannot be imported."""
+    """What to do about an app whose module, or one that it needs, cannot be imported."""
     if error.name is None or name.startswith(error.name):
-        return "name a module that can be imported from here"
+        return NAME_ANOTHER
     if name == OWN_FLEET:
-        return f"it needs {error.name}: pip install 'fleet-orchestration[trading]'"
+        return (
+            f"the fleet on board needs {error.name}: where you mean an app of your own, set"
+            " ORCHESTRATION_APP to its module; else pip install 'fleet-orchestration[trading]'"
+        )
     return f"it needs {error.name}: install it here"

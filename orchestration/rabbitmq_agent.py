@@ -45,8 +45,8 @@ class OrchestratorConfig(BaseModel):
 class RabbitMQOrchestrationAgent:
     """The orchestrator on RabbitMQ, with the fleet's own agents, in threads of this process.
 
-    It serves the app that `ORCHESTRATION_APP` names, on the store of the settings. Any number of
-    them, and of `dramatiq` workers, may serve the same.
+    It serves the app of the settings, on their store. Any number of them, and of `dramatiq`
+    workers, may serve the same.
 
     Args:
         config: `heartbeat_interval`, `timeout_threshold`, `max_concurrent_workflows`,

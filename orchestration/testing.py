@@ -1,7 +1,8 @@
 """A pytest plugin: the fixture `fleet` runs an app in memory, under a virtual clock.
 
-Name the app once, as `orchestration_app = "mymodule"` under `[tool.pytest.ini_options]`, by
-`ORCHESTRATION_APP`, or override the fixture `orchestration_app`.
+Name the app once, as `app = "mymodule"` under `[tool.orchestration]` in pyproject.toml, or by
+`ORCHESTRATION_APP`; for the tests alone as pytest's option `orchestration_app`, or override the
+fixture of that name.
 """
 
 from collections.abc import Iterator
@@ -22,7 +23,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def orchestration_app(pytestconfig: pytest.Config) -> Any:
     """The app of the module that the configuration names."""
     name = str(pytestconfig.getini("orchestration_app"))
-    name = name or import_module("orchestration.settings").load().app
+    project = pytestconfig.rootpath / "pyproject.toml"
+    name = name or import_module("orchestration.settings").load(project=project).app
     return import_module("orchestration.hosting").load_app(name)
 
 

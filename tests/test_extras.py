@@ -74,3 +74,8 @@ def test_who_needs_an_extra_is_told_which(
     assert done.returncode == 2, done.stderr
     assert f"fleet-orchestration[{extra}]" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_who_may_have_meant_an_app_of_his_own_is_told_how_to_name_it(tmp_path: Path) -> None:
+    done = bare(tmp_path, "run", "health_check")
+    assert "where you mean an app of your own, set ORCHESTRATION_APP" in done.stderr

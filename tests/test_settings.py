@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.errors import ConfigurationError
-from orchestration.settings import load
+from orchestration.settings import load, origins
 
 SECRETS = ("pa", "ssword", "12", "34")
 
@@ -203,3 +203,46 @@ def test_the_addresses_of_alerts_are_secrets() -> None:
     assert found.masked(b"https://a/s3cr3t1 x https://b/s3cr3t2") == b"*** x ***"
     assert "s3cr3t" not in repr(found)
     assert load({}).alert_addresses == ()
+
+
+def test_a_project_names_its_app_and_the_environment_wins(tmp_path: Path) -> None:
+    project = tmp_path / "pyproject.toml"
+    assert load({}, project).app == "actors"
+    assert origins({}, project)["orchestration_app"] == "default"
+
+    project.write_text('[tool.orchestration]\napp = "shop"\n')
+    assert load({}, project).app == "shop"
+    assert load({"ORCHESTRATION_APP": ""}, project).app == "shop"
+    assert origins({}, project)["orchestration_app"] == str(project)
+
+    told = {"ORCHESTRATION_APP": "stall"}
+    assert load(told, project).app == "stall"
+    assert origins(told, project)["orchestration_app"] == "ORCHESTRATION_APP"
+
+
+@pytest.mark.parametrize("text", ["", "[tool.ruff]\n", "tool = 3\n", "[project]\nname = 'x'\n"])
+def test_a_project_that_says_nothing_of_an_app_has_the_default_one(
+    text: str, tmp_path: Path
+) -> None:
+    project = tmp_path / "pyproject.toml"
+    project.write_text(text)
+    assert load({}, project).app == "actors"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[tool", "correct it, or set ORCHESTRATION_APP"),
+        ("[tool.orchestration]\n", 'write app = "module"'),
+        ("[tool.orchestration]\napp = 3\n", 'write app = "module"'),
+        ("[tool.orchestration]\napp = ''\n", 'write app = "module"'),
+        ("[tool.orchestration]\napp = 'x'\nhome = 'y'\n", "and nothing else"),
+    ],
+)
+def test_a_project_that_is_wrong_says_what_to_write(text: str, says: str, tmp_path: Path) -> None:
+    project = tmp_path / "pyproject.toml"
+    project.write_text(text)
+    with pytest.raises(ConfigurationError, match=says) as error:
+        load({}, project)
+    assert str(project) in str(error.value)
+    assert load({"ORCHESTRATION_APP": "shop"}, project).app == "shop"

@@ -30,7 +30,7 @@ EXIT_UNREACHABLE = 3
 
 
 def host(app: App) -> None:
-    """Serve an app in this worker process, unless `ORCHESTRATION_APP` names another one.
+    """Serve an app in this worker process, unless the settings name another one.
 
     Where several are made, the last one is served: it may be made of the others' agents.
     """

@@ -9,21 +9,30 @@ from pydantic import ValidationError
 
 from orchestration.errors import ConfigurationError
 from orchestration.settings.model import Settings
+from orchestration.settings.project import PROJECT, app_of
 
 PREFIX = "ORCHESTRATION_"
+APP = "ORCHESTRATION_APP"
 
 
-def load(environ: Mapping[str, str] = os.environ) -> Settings:  # noqa: TID251 - the one place
+def load(
+    environ: Mapping[str, str] = os.environ,  # noqa: TID251 - the one place
+    project: Path = PROJECT,
+) -> Settings:
     """The settings that an environment asks for.
 
     Args:
         environ: Variables by name; a secret may also be given as `NAME_FILE`, a path to read.
+        project: The file that names the app where no variable does.
 
     Raises:
         ConfigurationError: A value is wrong, or an `ORCHESTRATION_*` is unknown; all are named.
+            Or the project's file is wrong.
     """
     values = {name: value for name, value in environ.items() if value}
     values.update(_from_files(values))
+    if APP not in values and (app := app_of(project)) is not None:
+        values[APP] = app
     names = {name.upper() for name in Settings.model_fields}
     unknown = [n for n in values if n.startswith(PREFIX) and n.removesuffix("_FILE") not in names]
     if unknown:
@@ -40,13 +49,18 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:  # noqa: TID251 -
         raise ConfigurationError("; ".join(map(_problem, error.errors()))) from None
 
 
-def origins(environ: Mapping[str, str] = os.environ) -> dict[str, str]:  # noqa: TID251 - as above
-    """For each field of the settings where its value comes from: `default` or a variable."""
+def origins(
+    environ: Mapping[str, str] = os.environ,  # noqa: TID251 - as above
+    project: Path = PROJECT,
+) -> dict[str, str]:
+    """Where the value of each field comes from: `default`, a variable, or the project's file."""
     found = {}
     for field in Settings.model_fields:
         name = field.upper()
         given = [each for each in (f"{name}_FILE", name) if environ.get(each)]
         found[field] = given[0] if given else "default"
+    if not environ.get(APP) and app_of(project) is not None:
+        found[APP.lower()] = str(project)
     return found
 
 

@@ -43,7 +43,7 @@ def test_the_app_of_a_new_project_runs(
 ) -> None:
     project = tmp_path / "wordcount"
     cli("new", str(project))
-    monkeypatch.setenv("ORCHESTRATION_APP", "wordcount")
+    monkeypatch.delenv("ORCHESTRATION_APP")
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.chdir(project)
     assert "words  3" in cli("run", "count_words", "-p", "texts=one two,three").stdout
