@@ -3,31 +3,14 @@
 import logging
 import os
 import sys
-from contextlib import closing
 
 from orchestration import logs, settings
-from orchestration.bus.address import Address, address_in
-from orchestration.bus.claim import Claim
+from orchestration.bus.address import address_in
 from orchestration.cli import exits
 from orchestration.errors import ConfigurationError, OrchestrationError
 from orchestration.runtime import ticker
 from orchestration.runtime.broker import make_broker
-from orchestration.runtime.reach import asked
-from orchestration.store import control
-from orchestration.store.connect import open_store
-
-
-def require_own_store(address: Address, found: settings.Settings) -> None:
-    """See that the fleet on this vhost has the same store, whose schedules it would wake.
-
-    The broker is asked first: where it is away, no store is made.
-
-    Raises:
-        BrokerError: RabbitMQ is away, refuses us, or serves live processes of another store.
-        StoreError: The store cannot be used.
-    """
-    with asked(address) as connection, closing(open_store(found.store_url).store) as store:
-        Claim(store.read(control.name), address.place).make(connection)
+from orchestration.runtime.reach import require_own_store
 
 
 def main() -> int:
@@ -46,7 +29,7 @@ def main() -> int:
         return exits.UNREACHABLE
     logs.configure(found.log_level, found.log_format, found.mask)
     try:
-        require_own_store(address, found)
+        require_own_store(address, found.store_url)
     except OrchestrationError as error:
         sys.stderr.write(f"scheduler: {error}\n")
         return exits.UNREACHABLE

@@ -15,6 +15,8 @@ from orchestration.runtime.writing import NoRelay, rules_of
 from orchestration.settings import Settings
 from orchestration.store.connect import Opened, open_store
 
+BROKER_SETTINGS = "RABBITMQ_URL, CLOUDAMQP_URL and RABBITMQ_HOST"
+
 
 @contextmanager
 def opened_store(*, create: bool = False) -> Iterator[Opened]:

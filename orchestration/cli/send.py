@@ -7,10 +7,12 @@ import click
 
 from orchestration import settings
 from orchestration.cli import options, remotely
+from orchestration.cli.opening import BROKER_SETTINGS
 from orchestration.cli.output import emit
-from orchestration.cli.starting import is_served, make_wish
+from orchestration.cli.starting import make_wish, served_on
 from orchestration.client import Client
 from orchestration.store.connect import open_store
+from orchestration.views.why import EMBEDDED
 
 
 @click.command()
@@ -51,10 +53,26 @@ def tell(run_id: str, form: str) -> None:
 
 
 def hint(found: settings.Settings) -> None:
-    """Say so where nobody is there to work on it."""
+    """Say so where nobody is there to work on it, or not where this shell believes."""
     opened = open_store(found.store_url)
     with closing(opened.store):
-        if not is_served(opened, found):
-            alone = found.broker_url is None
-            serve = "orchestrate serve" if alone else f"dramatiq {found.app}"
-            click.echo(f"no worker is alive: `{serve}` starts it", err=True)
+        place = served_on(opened)
+    if place != found.transport:
+        click.echo(unserved(found) if place is None else served_elsewhere(found, place), err=True)
+
+
+def unserved(found: settings.Settings) -> str:
+    """What starts those who would work on it."""
+    if found.broker_url is None:
+        return "no worker is alive: `orchestrate serve` starts it"
+    return f"no worker is alive on {found.transport}: `dramatiq {found.app}` starts it"
+
+
+def served_elsewhere(found: settings.Settings, place: str) -> str:
+    """Why this shell does not see those who work on it, and what makes it see them."""
+    taken = f"taken on by the workers of this store, which are on {place}"
+    if found.broker_url is None:
+        return f"{taken}; here RABBITMQ_URL is not set: set it to the same address"
+    if place == EMBEDDED:
+        return f"{taken}; here {found.transport} is set: unset {BROKER_SETTINGS}"
+    return f"{taken}; here {found.transport} is set: set RABBITMQ_URL to the same address"

@@ -6,7 +6,7 @@ import click
 
 from orchestration import logs, settings
 from orchestration.cli.exits import FAILED
-from orchestration.cli.opening import load_app
+from orchestration.cli.opening import BROKER_SETTINGS, load_app
 from orchestration.cli.stopping import stop_signals
 from orchestration.cli.web import beside
 from orchestration.errors import ConfigurationError
@@ -27,8 +27,8 @@ def serve(*, web: bool) -> None:
     if found.broker_url is not None:
         raise ConfigurationError(
             f"a broker is configured ({found.transport}): there `dramatiq {found.app}` and"
-            " `python scheduler.py` serve the fleet; unset RABBITMQ_URL, CLOUDAMQP_URL and"
-            " RABBITMQ_HOST to serve it in this one process"
+            f" `python -m scheduler` serve the fleet; unset {BROKER_SETTINGS} to serve it in this"
+            " one process"
         )
     app = load_app(found)
     logs.configure(found.log_level, found.log_format, found.mask)

@@ -24,7 +24,7 @@ from orchestration.definitions import App
 from orchestration.engine.submit import prepare, workflow_of
 from orchestration.runtime.embedded import embedded
 from orchestration.runtime.host import Host
-from orchestration.runtime.reach import require_broker
+from orchestration.runtime.reach import require_own_store
 from orchestration.runtime.watch import Watch
 from orchestration.settings import Settings
 from orchestration.store import runs, workers
@@ -47,11 +47,12 @@ class Wish:
 
         Raises:
             RejectedError: The name or the parameters are wrong.
-            BrokerError: A broker is configured, and cannot be used.
+            BrokerError: A broker is configured, and cannot be used, or is that of another store.
+            StoreError: The store cannot be used.
         """
         prepare(self.app, self.name, self.parameters, sender=SENDER, run_hex=run_hex())
         if (address := address_in(self.settings)) is not None:
-            require_broker(address)
+            require_own_store(address, self.settings.store_url)
 
 
 def make_wish(
@@ -61,7 +62,8 @@ def make_wish(
 
     Raises:
         RejectedError: The name or the parameters are wrong.
-        BrokerError: A broker is configured, and cannot be used.
+        BrokerError: A broker is configured, and cannot be used, or is that of another store.
+        StoreError: The store cannot be used.
     """
     app = load_app(settings)
     model = workflow_of(app, name).parameters
@@ -70,13 +72,12 @@ def make_wish(
     return wish
 
 
-def is_served(opened: Opened, settings: Settings) -> bool:
-    """Whether a live process works for every run of the store, on our transport."""
-    return any(
-        row.scope is None and row.transport == settings.transport and not row.draining
-        for row in opened.store.read(workers.present)
-        if not opened.locks.is_free(row.id)
-    )
+def served_on(opened: Opened) -> str | None:
+    """The transport of those who live and work for every run of the store; None: nobody does."""
+    for row in opened.store.read(workers.present):
+        if row.scope is None and not row.draining and not opened.locks.is_free(row.id):
+            return row.transport
+    return None
 
 
 @contextmanager
@@ -87,7 +88,7 @@ def started(wish: Wish, opened: Opened) -> Iterator[str]:
         StoreError: Nothing was stored.
         InDoubtError: It is not known whether it was stored.
     """
-    if wish.settings.broker_url is not None or is_served(opened, wish.settings):
+    if wish.settings.broker_url is not None or served_on(opened) == wish.settings.transport:
         with Client(wish.settings.store_url, app=wish.app, sender=SENDER) as client:
             run_id = client.start(wish.name, wish.parameters).workflow_id
             try:

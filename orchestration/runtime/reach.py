@@ -1,7 +1,7 @@
 """Whether RabbitMQ can be reached, asked before anything is written that needs it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pika
 from pika.exceptions import AMQPError
@@ -11,6 +11,8 @@ from orchestration.bus.address import Address, reason_of
 from orchestration.bus.claim import Claim
 from orchestration.bus.trouble import NO_CONNECTION, unreachable
 from orchestration.errors import BrokerError
+from orchestration.store import control
+from orchestration.store.connect import open_store
 
 PATIENCE_S = 3.0
 
@@ -53,6 +55,19 @@ def require_claim(address: Address, claim: Claim) -> None:
     """
     with asked(address) as connection:
         claim.make(connection)
+
+
+def require_own_store(address: Address, url: str) -> None:
+    """See that no live fleet on this vhost has another store than the one that we write to.
+
+    The broker is asked first: where it is away, no store is made.
+
+    Raises:
+        BrokerError: RabbitMQ is away, refuses us, or serves live processes of another store.
+        StoreError: The store cannot be used.
+    """
+    with asked(address) as connection, closing(open_store(url).store) as store:
+        Claim(store.read(control.name), address.place).make(connection)
 
 
 @contextmanager

@@ -1,14 +1,21 @@
 """`run` and `send`: alone in this process, or as the client of those who serve the store."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pika
 import pytest
 
 import orchestration.desk.starting as desk_starting
+from orchestration.bus.claim import Claim
 from orchestration.cli import exits, starting
 from orchestration.client import Client
+from orchestration.clock import SystemClock
+from orchestration.store import workers
+from orchestration.store.connect import open_store
+from orchestration.store.workers import NewWorker
 from tests.cli.conftest import Cli
 from tests.cli.processes import Processes
 
@@ -91,6 +98,78 @@ def test_a_sent_run_waits_for_a_worker(cli: Cli, values: Callable[..., Any]) -> 
     assert (run["id"], run["progress"], run["priority"]) == (run_id, 0.0, 4)
 
 
+@pytest.fixture
+def worker_on(home: Path) -> Iterator[Callable[[str], None]]:
+    """Registers a live worker on a transport."""
+    opened = open_store(f"sqlite:///{home}/orchestration.db")
+
+    def join(transport: str) -> None:
+        new = NewWorker(
+            id="there", host="host", pid=1, release="1", offers=[], transport=transport, slots={}
+        )
+        opened.locks.hold("there")
+        opened.store.write(lambda s: workers.join(s, new, SystemClock().now()))
+
+    with closing(opened.store), closing(opened.locks):
+        yield join
+
+
+def test_workers_on_a_broker_that_this_shell_does_not_name_are_named(
+    cli: Cli, worker_on: Callable[[str], None]
+) -> None:
+    worker_on("amqp://rabbit:5672/fleet")
+    told = cli("send", "job").stderr
+    assert "by the workers of this store, which are on amqp://rabbit:5672/fleet" in told
+    assert "RABBITMQ_URL is not set: set it to the same address" in told
+
+
+@pytest.mark.rabbitmq
+@pytest.mark.parametrize(
+    ("transport", "cure"),
+    [
+        ("amqp://rabbit:5672/fleet", "set RABBITMQ_URL to the same address"),
+        ("embedded", "unset RABBITMQ_URL, CLOUDAMQP_URL and RABBITMQ_HOST"),
+    ],
+)
+def test_workers_elsewhere_than_this_shell_says_are_named(
+    transport: str,
+    cure: str,
+    cli: Cli,
+    worker_on: Callable[[str], None],
+    vhost: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    worker_on(transport)
+    monkeypatch.setenv("RABBITMQ_URL", vhost)
+    told = cli("send", "job").stderr
+    assert f"which are on {transport}; here amqp://" in told
+    assert told.endswith(f"is set: {cure}\n")
+
+
+@pytest.mark.rabbitmq
+def test_a_vhost_on_which_nobody_works_is_named(
+    cli: Cli, vhost: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RABBITMQ_URL", vhost)
+    told = cli("send", "job").stderr
+    assert told.startswith("no worker is alive on amqp://")
+    assert told.endswith(f"/{vhost.rpartition('/')[2]}: `dramatiq tests.cli.sample` starts it\n")
+
+
+@pytest.mark.rabbitmq
+def test_nothing_is_started_on_the_vhost_of_another_fleet(
+    cli: Cli, values: Callable[..., Any], vhost: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RABBITMQ_URL", vhost)
+    with pika.BlockingConnection(pika.URLParameters(vhost)) as connection:
+        Claim("22222222 there:/theirs.db", vhost).make(connection)
+        for verb in ("run", "send"):
+            told = cli(verb, "job", code=3).stderr
+            assert "use the store '22222222 there:/theirs.db'" in told
+            assert "or each environment a vhost" in told
+    assert values("workflows", "list") == []
+
+
 def test_the_same_key_starts_one_run(cli: Cli, values: Callable[..., Any]) -> None:
     words = ("send", "job", "--idempotency-key", "k")
     assert values(*words) == values(*words)
@@ -137,7 +216,7 @@ def test_an_unreachable_broker_is_named_before_anything_is_written(
 
 def test_serve_is_for_stores_without_a_broker(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RABBITMQ_URL", "amqp://guest:guest@127.0.0.1:1/")
-    assert "`dramatiq tests.cli.sample` and `python scheduler.py`" in cli("serve", code=2).stderr
+    assert "`dramatiq tests.cli.sample` and `python -m scheduler`" in cli("serve", code=2).stderr
 
 
 def test_a_lone_run_keeps_the_store_within_its_bounds(
