@@ -1,5 +1,6 @@
 """The table `attempts`: what did not complete, and whether it may still act."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,11 +11,16 @@ from orchestration.store.times import moment
 
 @dataclass(frozen=True, slots=True)
 class AttemptRow:
-    """One attempt that did not complete."""
+    """One attempt that did not complete.
+
+    Attributes:
+        ordinal: How manieth attempt at its branch it was: its number may have leapt.
+    """
 
     step: str
     branch: int
     attempt: int
+    ordinal: int
     outcome: str
     worker: str
     acting: bool
@@ -30,26 +36,31 @@ class Acting:
     """An attempt that may still have effects: nobody has seen it stop.
 
     Attributes:
+        ordinal: How manieth attempt at its branch it is.
         worker: Who has it.
     """
 
     run_id: str
     step: str
     branch: int
-    attempt: int
+    ordinal: int
     agent: str
     worker: str
     since: datetime
 
 
+ORDINAL = (
+    "(SELECT COUNT(*) + 1 FROM attempts e WHERE e.run_id = {0}.run_id AND e.step = {0}.step"
+    " AND e.branch = {0}.branch AND e.attempt < {0}.attempt)"
+)
 HELD = (
-    "SELECT a.run_id, a.step, a.branch, a.attempt, s.agent, a.holder, a.started_at AS since"
-    " FROM attempts a JOIN steps s ON s.run_id = a.run_id AND s.step = a.step"
+    f"SELECT a.run_id, a.step, a.branch, {ORDINAL.format('a')}, s.agent, a.holder,"
+    " a.started_at AS since FROM attempts a JOIN steps s ON s.run_id = a.run_id AND s.step = a.step"
     " AND s.branch = a.branch JOIN runs r ON r.id = a.run_id"
     " WHERE a.holder IS NOT NULL AND r.system = 0"
 )
 CLAIMED = (
-    "SELECT s.run_id, s.step, s.branch, s.attempt, s.agent, s.owner, s.claimed_at"
+    f"SELECT s.run_id, s.step, s.branch, {ORDINAL.format('s')}, s.agent, s.owner, s.claimed_at"
     " FROM steps s JOIN runs r ON r.id = s.run_id"
     " WHERE s.queue IS NOT NULL AND s.status = 'running' AND r.system = 0"
 )
@@ -123,11 +134,44 @@ def held_by(session: Session, worker: str) -> list[tuple[tuple[str, str, int], i
 def of_run(session: Session, run_id: str) -> list[AttemptRow]:
     """Every archived attempt of a run, oldest first."""
     rows = session.all(
-        "SELECT step, branch, attempt, outcome, worker, holder IS NOT NULL, started_at, ended_at,"
-        " fraction, message, error FROM attempts WHERE run_id = ? ORDER BY started_at, attempt",
+        "SELECT step, branch, attempt,"
+        " ROW_NUMBER() OVER (PARTITION BY step, branch ORDER BY attempt), outcome, worker,"
+        " holder IS NOT NULL, started_at, ended_at, fraction, message, error"
+        " FROM attempts WHERE run_id = ? ORDER BY started_at, attempt",
         run_id,
     )
     return [_read(row) for row in rows]
+
+
+def next_ordinal(session: Session, row: StepRow, counts_from: int) -> int:
+    """How manieth attempt at a branch its next one will be.
+
+    Args:
+        session: Any session.
+        row: The branch.
+        counts_from: From where attempts of its run count; 0: no restore has let them leap.
+    """
+    if not counts_from:
+        return row.attempt + 1
+    sql = "SELECT COUNT(*) FROM attempts WHERE run_id = ? AND step = ? AND branch = ?"
+    (found,) = session.one(sql, *row.key) or (0,)
+    return int(found) + 1
+
+
+def at(row: StepRow, archived: Iterable[AttemptRow]) -> list[AttemptRow]:
+    """Those of a run's archived attempts that were at one branch."""
+    return [each for each in archived if (each.step, each.branch) == (row.step, row.branch)]
+
+
+def made(row: StepRow, archived: Sequence[AttemptRow]) -> int:
+    """How many attempts at a branch there have been.
+
+    Args:
+        row: The branch.
+        archived: Those of its attempts that did not complete.
+    """
+    goes_on = row.claimed_at is not None and all(row.attempt != each.attempt for each in archived)
+    return len(archived) + goes_on
 
 
 def first_error(session: Session, run_id: str) -> tuple[str, str] | None:
@@ -141,5 +185,5 @@ def first_error(session: Session, run_id: str) -> tuple[str, str] | None:
 
 
 def _read(row: Row) -> AttemptRow:
-    values = [*row[:5], bool(row[5]), *map(moment, row[6:8]), *row[8:]]
+    values = [*row[:6], bool(row[6]), *map(moment, row[7:9]), *row[9:]]
     return AttemptRow(*values)

@@ -44,7 +44,7 @@ def acting(session: Session) -> list[dict[str, Any]]:
             "workflow_id": each.run_id,
             "step": each.step,
             "branch": each.branch,
-            "attempt": each.attempt,
+            "attempt": each.ordinal,
             "agent": each.agent,
             "place": place(session, each.worker),
             "since": iso(each.since),

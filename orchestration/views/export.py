@@ -7,6 +7,7 @@ from typing import Any
 
 from orchestration.ports import Session, Store
 from orchestration.store import artifacts, attempts, audit, events, runs, steps
+from orchestration.store.attempts import AttemptRow
 from orchestration.store.runs import RunRow
 from orchestration.store.steps import StepRow
 from orchestration.views import workflow
@@ -32,9 +33,12 @@ def of_run(store: Store, run_id: str) -> Iterator[Record]:
     """
     row = store.read(lambda s: runs.get(s, run_id))
     yield {"record": "run", **store.read(lambda s: workflow.overview(s, row))}
+    failed = store.read(lambda s: attempts.of_run(s, run_id))
     for branch in store.read(lambda s: steps.of_run(s, run_id)):
-        yield record("step", run_id, store.read(lambda s, each=branch: step(s, row, each)))  # type: ignore[misc]
-    for attempt in store.read(lambda s: attempts.of_run(s, run_id)):
+        mine = attempts.at(branch, failed)
+        told = store.read(lambda s, each=branch, mine=mine: step(s, row, each, mine))  # type: ignore[misc]
+        yield record("step", run_id, told)
+    for attempt in failed:
         told = store.read(lambda s, each=attempt: workflow.attempt(s, each))  # type: ignore[misc]
         place = {"step": attempt.step, "branch": attempt.branch}
         yield record("attempt", run_id, {**place, **told})
@@ -64,10 +68,10 @@ def of_people(store: Store, run_ids: Collection[str]) -> Iterator[Record]:
         last = batch[-1].id
 
 
-def step(session: Session, run: RunRow, row: StepRow) -> Record:
+def step(session: Session, run: RunRow, row: StepRow, failed: Sequence[AttemptRow]) -> Record:
     """One branch, with its item and its result."""
     return {
-        **workflow.branch(session, run, row),
+        **workflow.branch(session, run, row, failed),
         "item": None if row.item is None else json.loads(row.item),
         "result": artifacts.of_branch(session, *row.key),
     }

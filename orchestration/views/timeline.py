@@ -1,7 +1,7 @@
 """A run on a line of time: for each branch when it waited, and every attempt at it."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -93,7 +93,7 @@ def timeline(session: Session, run: RunRow, now: datetime) -> Timeline:
     names = {row.worker for row in shown} | {each.worker for each in failed}
     known = {name: workers.get(session, name) for name in names if name}
     scale = Scale(begin, end, known)
-    tracks = tuple(track(row, of(row, failed), scale) for row in shown)
+    tracks = tuple(track(row, attempts.at(row, failed), scale) for row in shown)
     return Timeline(begin, end, tracks, len(rows) - len(shown))
 
 
@@ -126,11 +126,6 @@ class Scale:
         return f"{row.host}:{row.pid}, release {row.release}" if row else "a worker long gone"
 
 
-def of(row: StepRow, failed: Iterable[AttemptRow]) -> list[AttemptRow]:
-    """The attempts at a branch that did not complete."""
-    return [each for each in failed if (each.step, each.branch) == (row.step, row.branch)]
-
-
 def track(row: StepRow, failed: Sequence[AttemptRow], scale: Scale) -> Track:
     """One branch, with its bars in the order in which they began."""
     bars = []
@@ -139,12 +134,12 @@ def track(row: StepRow, failed: Sequence[AttemptRow], scale: Scale) -> Track:
         bars.append(scale.bar(WAITS, (since, each.started_at)))
         note = error.one_line(each.error) or each.message
         span, place = (each.started_at, each.ended_at), scale.place(each.worker)
-        bars.append(scale.bar(each.outcome, span, attempt=each.attempt, place=place, note=note))
+        bars.append(scale.bar(each.outcome, span, attempt=each.ordinal, place=place, note=note))
         since = each.ended_at
-    archived = {each.attempt for each in failed}
-    if row.claimed_at is not None and row.attempt not in archived:
+    made = attempts.made(row, failed)
+    if row.claimed_at is not None and made > len(failed):
         bars.append(scale.bar(WAITS, (since, row.claimed_at)))
-        more = {"attempt": row.attempt, "place": scale.place(row.worker), "note": row.message}
+        more = {"attempt": made, "place": scale.place(row.worker), "note": row.message}
         bars.append(scale.bar(row.status.value, (row.claimed_at, row.ended_at), **more))
     elif row.status.open:
         bars.append(scale.bar(WAITS, (since, None)))
@@ -158,7 +153,7 @@ def track(row: StepRow, failed: Sequence[AttemptRow], scale: Scale) -> Track:
         fraction=row.fraction,
         message=row.message,
         reused=row.is_reused,
-        attempts=row.attempt,
+        attempts=made,
         bars=tuple(bars),
         error=json.loads(row.error) if row.error else None,
         place=scale.place(row.worker),

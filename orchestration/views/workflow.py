@@ -58,7 +58,10 @@ def detail(session: Session, run_id: str) -> dict[str, Any]:
     return {
         **overview(session, run),
         "steps": [
-            {**branch(session, run, row), "attempts": of_branch(session, row, failed)}
+            {
+                **branch(session, run, row, mine := attempts.at(row, failed)),
+                "attempts": [attempt(session, each) for each in mine],
+            }
             for row in steps.of_run(session, run_id)
         ],
         "events": [
@@ -135,20 +138,17 @@ def label(row: StepRow) -> str:
     return f"{row.step}[{row.branch}]" if row.branch else row.step
 
 
-def of_branch(session: Session, row: StepRow, failed: Sequence[AttemptRow]) -> list[dict[str, Any]]:
-    """The attempts at one branch that did not complete."""
-    return [attempt(session, a) for a in failed if (a.step, a.branch) == (row.step, row.branch)]
-
-
-def branch(session: Session, run: RunRow, row: StepRow) -> dict[str, Any]:
-    """One branch of a step, without its attempts."""
+def branch(
+    session: Session, run: RunRow, row: StepRow, failed: Sequence[AttemptRow]
+) -> dict[str, Any]:
+    """One branch of a step; of the attempts at it that did not complete, only how many."""
     return {
         "step": row.step,
         "branch": row.branch,
         "agent": row.agent,
         "status": row.status.value,
         "reused_from": run.forked_from if row.is_reused else None,
-        "attempt": row.attempt,
+        "attempt": attempts.made(row, failed),
         "failures": row.failures,
         "losses": row.losses,
         "fraction": row.fraction,
@@ -165,7 +165,7 @@ def branch(session: Session, run: RunRow, row: StepRow) -> dict[str, Any]:
 def attempt(session: Session, row: AttemptRow) -> dict[str, Any]:
     """One attempt that did not complete."""
     return {
-        "attempt": row.attempt,
+        "attempt": row.ordinal,
         "outcome": row.outcome,
         "may_still_act": row.acting,
         "started_at": iso(row.started_at),

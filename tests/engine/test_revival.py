@@ -23,6 +23,8 @@ from orchestration.store import (
 )
 from orchestration.store.dead_letters import DeadLetter
 from orchestration.store.schedules import ScheduleRow
+from orchestration.views import workflow as workflow_view
+from orchestration.views.timeline import timeline
 from tests.clock import FakeClock
 from tests.engine.fleet import HOUR, MINUTE, Fleet, Worker, app_of, step, workflow
 from tests.engine.test_strangers import said
@@ -276,3 +278,30 @@ def test_what_died_and_came_before_is_kept_beside_what_comes_after(fleet: Fleet)
     while fleet.client.forget(HOUR, 4):
         pass
     assert kept() == (0, 0)
+
+
+def test_people_and_actions_see_the_attempts_that_the_store_knows_of(
+    fleet: Fleet, worker: Worker
+) -> None:
+    run_id = fleet.start("two")
+    assert worker.take().ordinal == 1
+    for _ in range(2):
+        revive(fleet)
+    assert shown(fleet, run_id)["attempt"] == 1
+    new = later(fleet)
+    fleet.client.resume(run_id)
+    claim = new.take()
+    assert claim.ordinal == 2
+    assert shown(fleet, run_id)["attempt"] == 2
+    assert [each["attempt"] for each in shown(fleet, run_id)["attempts"]] == [1]
+    new.fail(claim)
+    assert [each["attempt"] for each in shown(fleet, run_id)["attempts"]] == [1, 2]
+    line = fleet.store.read(lambda s: timeline(s, runs.get(s, run_id), fleet.clock.now()))
+    assert line.tracks[0].attempts == 2
+    assert [bar.attempt for bar in line.tracks[0].bars if bar.attempt] == [1, 2]
+
+
+def shown(fleet: Fleet, run_id: str) -> dict[str, Any]:
+    """The first step of a run as people see it."""
+    step: dict[str, Any] = fleet.store.read(lambda s: workflow_view.detail(s, run_id))["steps"][0]
+    return step
