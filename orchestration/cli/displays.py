@@ -10,18 +10,26 @@ import click
 from typing_extensions import override
 
 from orchestration.cli.following import Display
+from orchestration.clock import SystemClock
+from orchestration.ports import Clock
 from orchestration.text import printable
 from orchestration.views.progress import TO_COME, Picture, StepPicture
 from orchestration.views.why import Blocker
 
 CHATTER_EVERY_S = 1.0
+MACHINE = SystemClock()
 
 
-def for_output(form: str) -> Display:
-    """The display that suits the terminal and what is asked for; JSON keeps stdout to itself."""
+def for_output(form: str, clock: Clock = MACHINE) -> Display:
+    """The display that suits the terminal and what is asked for; JSON keeps stdout to itself.
+
+    Args:
+        form: The form of the output.
+        clock: The clock of those who write what is shown.
+    """
     stream = sys.stderr if form == "json" else sys.stdout
     if stream.isatty():
-        live: Display = import_module("orchestration.cli.live").LiveDisplay(stream)
+        live: Display = import_module("orchestration.cli.live").LiveDisplay(stream, clock)
         return live
     return Nothing() if form == "json" else Lines()
 

@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from orchestration.cli.displays import state_of
 from orchestration.cli.following import Display
-from orchestration.clock import SystemClock
+from orchestration.ports import Clock
 from orchestration.state import StepStatus
 from orchestration.text import printable
 from orchestration.views.progress import Branch, Picture, StepPicture, remaining
@@ -37,10 +37,11 @@ class LiveDisplay(Display):
 
     Args:
         stream: The terminal.
+        clock: The clock of those who write what is shown.
     """
 
-    def __init__(self, stream: TextIO) -> None:
-        self._clock = SystemClock()
+    def __init__(self, stream: TextIO, clock: Clock) -> None:
+        self._clock = clock
         self._note: Blocker | None = None
         self._last: Picture | None = None
         self._live = Live(

@@ -36,5 +36,5 @@ def run(
     wish = make_wish(command, pairs, file, found)
     opened = open_store(found.store_url)
     with closing(opened.store), started(wish, opened) as run_id:
-        follow(opened, run_id, for_output(form))
+        follow(opened, run_id, for_output(form, opened.store.clock))
         return tell_end(opened.store, run_id, form, full=full)

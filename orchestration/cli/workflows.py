@@ -50,7 +50,7 @@ def watch(*, run_id: str, form: str, full: bool) -> int:
         with closing(server):
             return remotely.follow_to_end(server, run_id, for_output(form), form, full=full)
     with opened_store() as opened:
-        follow(opened, run_id, for_output(form))
+        follow(opened, run_id, for_output(form, opened.store.clock))
         return tell_end(opened.store, run_id, form, full=full)
 
 

@@ -8,10 +8,8 @@ from pydantic import BaseModel
 
 from orchestration.clock import run_hex
 from orchestration.definitions import App
-from orchestration.engine.submit import Command, dumped, prepare
+from orchestration.engine.submit import LONGEST_KEY, Command, dumped, prepare
 from orchestration.errors import RejectedError
-
-LONGEST_KEY = 200
 
 
 def command_of(

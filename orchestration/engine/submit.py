@@ -26,6 +26,7 @@ from orchestration.store.commands import Seen
 from orchestration.traces import Trace, tracer
 
 RETRY_AFTER_S = 30.0
+LONGEST_KEY = 200
 DIGITS = 12  # of a run's id, after its command
 
 

@@ -12,7 +12,7 @@ from orchestration.clock import run_hex
 from orchestration.definitions import App
 from orchestration.engine import intake, verdicts
 from orchestration.engine.intake import Received
-from orchestration.engine.submit import Command, prepare
+from orchestration.engine.submit import LONGEST_KEY, Command, prepare
 from orchestration.engine.transaction import Transaction
 from orchestration.engine.verdicts import Verdict
 from orchestration.errors import MalformedMessageError, OrchestrationError, RejectedError
@@ -36,7 +36,6 @@ from orchestration.traces import tracer
 
 log = logging.getLogger("rabbitmq_orchestration")
 
-LONGEST_KEY = 200
 LARGEST_METRICS = 16 * 2**10
 MOST_CAPABILITIES, LONGEST_CAPABILITY = 100, 100
 SAYS_HOW_IT_IS = frozenset({MessageType.HEARTBEAT, MessageType.STATUS_UPDATE})

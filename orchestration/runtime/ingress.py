@@ -20,11 +20,12 @@ from orchestration.bus.claim import Claim
 from orchestration.bus.trouble import NO_CONNECTION
 from orchestration.definitions import App
 from orchestration.engine import Engine, intake
+from orchestration.engine.submit import LONGEST_KEY
 from orchestration.errors import OtherStoreError, StoreError
 from orchestration.failpoints import Failpoint
 from orchestration.messages import Envelope, plain
 from orchestration.ports import Locks
-from orchestration.runtime.door import LONGEST_KEY, Delivery, Door, Operation
+from orchestration.runtime.door import Delivery, Door, Operation
 from orchestration.runtime.election import Election
 from orchestration.runtime.meter import Meter
 from orchestration.runtime.rounds import Rounds

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import Header, Path, Query
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 
-from orchestration.desk.starting import LONGEST_KEY
+from orchestration.engine.submit import LONGEST_KEY
 from orchestration.web.problems import MEDIA_TYPE
 
 Responses = dict[int | str, dict[str, Any]]

@@ -5,9 +5,8 @@ import json
 from fastapi import APIRouter, Response
 
 from orchestration.clock import new_id, run_hex
-from orchestration.desk.starting import LONGEST_KEY
 from orchestration.engine.fork import Edits, Fork, keyed, propose
-from orchestration.engine.submit import workflow_of
+from orchestration.engine.submit import LONGEST_KEY, workflow_of
 from orchestration.errors import RejectedError, StateError
 from orchestration.ports import Session
 from orchestration.store import runs
