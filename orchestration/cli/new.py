@@ -1,9 +1,12 @@
 """`orchestrate new`: a small tested project of one agent and one workflow."""
 
 import re
+import sys
 from collections.abc import Iterator
 from importlib import resources
 from importlib.resources.abc import Traversable
+from importlib.util import find_spec
+from keyword import iskeyword
 from pathlib import Path
 from string import Template
 
@@ -14,7 +17,7 @@ from orchestration.cli.output import emit
 from orchestration.errors import RejectedError
 
 SUFFIX = ".tmpl"
-RESERVED = {"orchestration", "actors", "trading", "scheduler", "tests"}
+RESERVED = sys.stdlib_module_names | {"tests"}
 
 
 @click.command()
@@ -48,12 +51,25 @@ def module_name(directory: Path) -> str:
         RejectedError: The name makes no module, or hides one that is needed.
     """
     name = re.sub(r"\W", "_", directory.absolute().name.lower(), flags=re.ASCII)
-    if not name.isidentifier() or name in RESERVED:
+    if not name.isidentifier() or iskeyword(name):
         raise RejectedError(
-            f"{directory.name!r} cannot be a module's name: use letters, digits and '_',"
-            f" and none of {', '.join(sorted(RESERVED))}"
+            f"{directory.name!r} cannot be a module's name: begin with a letter, go on with"
+            " letters, digits and '_', and use no word of Python's own"
+        )
+    if is_taken(name):
+        raise RejectedError(
+            f"{name} would hide the module of that name which Python or a package here has:"
+            f" choose another one, such as my_{name}"
         )
     return name
+
+
+def is_taken(name: str) -> bool:
+    """Whether a module of this name is there already; a mere directory is none."""
+    if name in RESERVED or name in sys.modules:
+        return True
+    found = find_spec(name)
+    return found is not None and found.origin is not None
 
 
 def files(name: str) -> Iterator[tuple[Path, str]]:

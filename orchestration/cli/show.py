@@ -1,6 +1,7 @@
 """`orchestrate workflows show`: the whole story of a run."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
@@ -55,15 +56,16 @@ def tell(story: Json, blocker: Blocker) -> Iterator[str]:
         yield f"  forked from {story['forked_from']}"
     if story["reason"]:
         yield f"  {click.style(story['reason'], fg='red')}"
+    branches = Counter(step["step"] for step in story["steps"])
     for step in story["steps"]:
-        yield from tell_step(step)
+        yield from tell_step(step, numbered=branches[step["step"]] > 1)
     yield printable(blocker.what)
     yield f"next: {printable(blocker.cure)}"
 
 
-def tell_step(step: Json) -> Iterator[str]:
-    """One branch of a step, with each of its attempts."""
-    branch = f"[{step['branch']}]" if step["branch"] else ""
+def tell_step(step: Json, *, numbered: bool) -> Iterator[str]:
+    """One branch of a step, with each of its attempts; its number where there are others."""
+    branch = f"[{step['branch']}]" if numbered else ""
     reused = f", reused from {step['reused_from']}" if step["reused_from"] else ""
     yield f"  {step['step']}{branch} · {step['agent']}  {status(step)}{reused}"
     for attempt in step["attempts"]:

@@ -88,6 +88,11 @@ class StepRow(NamedTuple):
         return self.status is StepStatus.COMPLETED and not self.attempt
 
     @property
+    def said(self) -> str:
+        """What its agent said last; nothing once it is done, as that tells of the way there."""
+        return "" if self.status is StepStatus.COMPLETED else self.message
+
+    @property
     def key(self) -> tuple[str, str, int]:
         """Run, step and branch."""
         return self.run_id, self.step, self.branch

@@ -33,7 +33,7 @@ class StepPicture:
     Attributes:
         status: The status that tells most of its branches, or `to come`.
         fraction: How much of it is done, 0 to 1.
-        message: What its agent said last.
+        message: What its agent said last of what is not completed.
         branches: Empty before it begins.
     """
 
@@ -103,13 +103,13 @@ def draw(
         agent=agents.get(name) or rows[0].agent,
         status=telling([row.status for row in rows]) if begun else TO_COME,
         fraction=done / len(rows) if rows else float(begun),
-        message=next((row.message for row in [*running, *reversed(closed)] if row.message), ""),
+        message=next((row.said for row in [*running, *reversed(closed)] if row.said), ""),
         started_at=min(started, default=None),
         ended_at=max((row.ended_at for row in closed if row.ended_at), default=None)
         if all_closed
         else None,
         branches=tuple(
-            Branch(row.branch, row.status, row.fraction, row.message, row.item) for row in rows
+            Branch(row.branch, row.status, row.fraction, row.said, row.item) for row in rows
         ),
     )
 

@@ -139,7 +139,7 @@ def track(row: StepRow, failed: Sequence[AttemptRow], scale: Scale) -> Track:
     made = attempts.made(row, failed)
     if row.claimed_at is not None and made > len(failed):
         bars.append(scale.bar(WAITS, (since, row.claimed_at)))
-        more = {"attempt": made, "place": scale.place(row.worker), "note": row.message}
+        more = {"attempt": made, "place": scale.place(row.worker), "note": row.said}
         bars.append(scale.bar(row.status.value, (row.claimed_at, row.ended_at), **more))
     elif row.status.open:
         bars.append(scale.bar(WAITS, (since, None)))
@@ -151,7 +151,7 @@ def track(row: StepRow, failed: Sequence[AttemptRow], scale: Scale) -> Track:
         agent=row.agent,
         status=row.status,
         fraction=row.fraction,
-        message=row.message,
+        message=row.said,
         reused=row.is_reused,
         attempts=made,
         bars=tuple(bars),

@@ -152,7 +152,7 @@ def branch(
         "failures": row.failures,
         "losses": row.losses,
         "fraction": row.fraction,
-        "message": row.message,
+        "message": row.said,
         "opened_at": iso(row.opened_at),
         "claimed_at": iso(row.claimed_at),
         "ended_at": iso(row.ended_at),

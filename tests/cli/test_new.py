@@ -67,7 +67,15 @@ def test_a_directory_that_cannot_be_made_is_one_line(cli: Cli, tmp_path: Path) -
     assert "cannot write to" in cli("new", str(tmp_path / "file" / "x"), code=2).stderr
 
 
-@pytest.mark.parametrize("name", ["1st", "actors", "orchestration", "scheduler"])
+@pytest.mark.parametrize("name", ["json", "msvcrt", "actors", "orchestration", "scheduler", "pika"])
+def test_a_name_that_hides_a_module_is_refused(name: str, cli: Cli, tmp_path: Path) -> None:
+    told = cli("new", str(tmp_path / name), code=2).stderr
+    assert f"{name} would hide" in told
+    assert f"such as my_{name}" in told
+    assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("name", ["1st", "class"])
 def test_a_name_that_makes_no_module_is_refused(name: str) -> None:
     with pytest.raises(RejectedError, match="cannot be a module's name"):
         module_name(Path(name))

@@ -36,6 +36,13 @@ def test_steps_stand_in_the_order_of_the_plan(bed: Fleet) -> None:
     assert (picture.status, picture.progress) == ("completed", 1.0)
 
 
+def test_nothing_is_said_of_what_is_completed(bed: Fleet) -> None:
+    run = bed.start("job", {"items": ["x"]})
+    working = draw(bed, run.workflow_id).steps[0]
+    assert (working.message, [branch.message for branch in working.branches]) == ("", [""])
+    assert {each["message"] for each in run.status()["steps"]} == {""}
+
+
 def test_what_has_not_begun_is_to_come(bed: Fleet) -> None:
     _, booming = draw(bed, bed.start("undone").workflow_id).steps[:2]
     assert booming.status == "failed"
