@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,29 @@ def test_the_app_of_a_new_project_runs(
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.chdir(project)
     assert "words  3" in cli("run", "count_words", "-p", "texts=one two,three").stdout
+
+
+def test_a_new_project_has_the_processes_of_every_fleet(cli: Cli, tmp_path: Path) -> None:
+    """So that what docs/deploy.md starts by name is there."""
+    project = tmp_path / "newfleet"
+    cli("new", str(project))
+    ours, theirs = (processes(each / "Procfile") for each in (ROOT, project))
+    assert list(theirs) == list(ours)
+    for name, command in theirs.items():
+        match command:
+            case ["python", "-m", "orchestration", _]:
+                assert command == ours[name]
+            case ["dramatiq", "newfleet", *options]:
+                assert set(options) <= set(ours[name])
+            case _:
+                assert command == ["python", "-m", "scheduler"]
+    needed = tomllib.loads((project / "pyproject.toml").read_text("utf-8"))["project"]
+    assert needed["dependencies"] == ["fleet-orchestration[web]"]
+
+
+def processes(procfile: Path) -> dict[str, list[str]]:
+    lines = (line.split(": ", 1) for line in procfile.read_text("utf-8").splitlines())
+    return {name: command.split() for name, command in lines}
 
 
 def test_json_lists_what_was_written(values: Callable[..., Any], tmp_path: Path) -> None:
