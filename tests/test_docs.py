@@ -1,6 +1,7 @@
 """The pages under docs/ say what is so: what they show is run, and what they name is there."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -105,8 +106,6 @@ def test_every_command_has_its_chapter() -> None:
         (block("docs/http.md", "bash", "Idempotency-Key"), r"known commands"),
         (block("docs/http.md", "bash", "tokens add"), r'"role":"approver"'),
         (block("docs/http.md", "bash", "ORCHESTRATION_URL"), r"run.completed"),
-        (block("docs/backup.md", "bash", "orchestrate backup"), r"completed  100%"),
-        (block("docs/upgrade.md", "bash", "migrate --check"), r"nothing to migrate|up to date"),
         (block(COMMANDS, "bash", "run discover"), r"recommended_strategy"),
     ],
 )
@@ -127,13 +126,53 @@ def test_a_fleet_on_rabbitmq_is_examined(tmp_path: Path, vhost: str) -> None:
     assert "problem" not in printed
 
 
+@pytest.fixture(params=["the first day's", "the app on board"])
+def project(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
+    """Runs what pages show of a project: in one of `orchestrate new`, and with AMC-TRADER."""
+
+    def run(text: str) -> str:
+        env = environment(tmp_path)
+        if request.param == "the app on board":
+            return shell(re.sub(r"count_words -p texts=\w\S*\b", "health_check", text), ROOT, env)
+        shell("orchestrate new myfleet", tmp_path, env)
+        return shell(text, tmp_path / "myfleet", env)
+
+    return run
+
+
+@pytest.mark.acceptance
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (block("docs/backup.md", "bash", "orchestrate backup"), r" paused [\s\S]*completed  100%"),
+        (block("docs/upgrade.md", "bash", "migrate --check"), r"nothing to migrate|up to date"),
+    ],
+    ids=["backup", "upgrade"],
+)
+def test_what_is_shown_works_in_either_project(
+    project: Callable[[str], str], text: str, shown: str
+) -> None:
+    printed = project(
+        "orchestrate migrate\n" + text.replace("monday", "$ORCHESTRATION_HOME/monday")
+    )
+    assert re.search(shown, printed), printed
+
+
 @pytest.mark.acceptance
 @pytest.mark.rabbitmq
-def test_a_fleet_is_started_from_the_procfile(tmp_path: Path, vhost: str) -> None:
+def test_a_fleet_is_started_from_the_procfile(project: Callable[[str], str], vhost: str) -> None:
     text = block("docs/deploy.md", "bash", "honcho start web")
     shown = text.replace(BROKER, vhost).replace("8080", str(free_port()))
+    assert "completed  100%" in project(shown.replace("pip install honcho", "true"))
+
+
+@pytest.mark.acceptance
+@pytest.mark.rabbitmq
+def test_one_agent_gets_processes_of_its_own(tmp_path: Path, vhost: str) -> None:
     env = environment(tmp_path)
-    assert "completed  100%" in shell(shown.replace("pip install honcho", "true"), ROOT, env)
+    shell("orchestrate new myfleet", tmp_path, env)
+    text = block("docs/scale.md", "bash", "counter=3").replace(BROKER, vhost)
+    assert "completed  100%" in shell(text, tmp_path / "myfleet", env)
 
 
 @pytest.mark.acceptance

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.test_deploy import free_port
 from tests.eventually import eventually
 from tests.shown import ROOT, block, environment, shell, started
 
@@ -30,6 +31,12 @@ def test_the_example_is_tested_as_shown(tmp_path: Path) -> None:
     (tmp_path / "test_shown.py").write_text(block("README.md", "python", "(fleet)"))
     command = f"pytest -q -p no:cacheprovider -o orchestration_app={EXAMPLE} --rootdir=."
     assert "1 passed" in shell(command, tmp_path, environment(tmp_path))
+
+
+@pytest.mark.acceptance
+def test_the_example_is_run_as_shown(tmp_path: Path) -> None:
+    text = block("README.md", "bash", "orchestrate send restock")
+    assert "completed  100%" in shell(text, ROOT, environment(tmp_path, PORT=str(free_port())))
 
 
 @pytest.mark.acceptance

@@ -52,10 +52,11 @@ class Address:
 
     @property
     def place(self) -> str:
-        """The address without user and password."""
+        """The address without user and password, as `Settings.transport` names it."""
         parts = urlsplit(self.url)
         port = parts.port or (TLS_PORT if parts.scheme == "amqps" else PORT)
-        return f"{parts.scheme}://{parts.hostname}:{port}{parts.path}"
+        vhost = parts.path.removeprefix("/") or "%2F"
+        return f"{parts.scheme}://{parts.hostname}:{port}/{vhost}"
 
     @property
     def encrypted(self) -> bool:

@@ -36,11 +36,14 @@ def examine(load: Load, *, fix: bool) -> list[Finding]:
         address = address_in(found)
     except ConfigurationError as error:
         return [problem("settings", str(error), "correct the environment")]
-    readable = ok("settings", f"readable; {found.transport}")
+    readable = ok("settings", f"readable; the transport is {found.transport}")
     opened, said = opened_store(found)
     if opened is None:
         return [readable, said, *_server(found, address, None, fix=fix)]
     with closing(opened.locks), closing(opened.store):
+        used = opened.store.read(control.transport)
+        if used not in (None, found.transport):
+            said = ok("store", f"{said.what}; the transport of its last worker was {used}")
         app, fleet = loaded(found, load)
         holdings = Holdings(opened, found)
         asked = _server(found, address, opened.store.read(control.name), fix=fix)
@@ -79,5 +82,5 @@ def _server(
     found: Settings, address: Address | None, store: str | None, *, fix: bool
 ) -> list[Finding]:
     if address is None:
-        return [ok("broker", "none is configured: everything runs embedded")]
+        return [ok("broker", f"none is configured: the transport is {found.transport}")]
     return server.examine(address, found, store, fix=fix)

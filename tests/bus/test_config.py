@@ -8,7 +8,7 @@ from typing import Any
 import pika
 import pytest
 
-from orchestration import AgentMessageBus, RabbitMQOrchestrationAgent
+from orchestration import AgentMessageBus, RabbitMQOrchestrationAgent, settings
 from orchestration.bus.address import Address, address_of
 from orchestration.bus.link import link_to
 from orchestration.bus.tls import Tls, cure_of
@@ -105,6 +105,14 @@ def test_equal_configs_share_an_address() -> None:
     assert len({address_of({}), address_of({"username": "other"})}) == 2
     assert address_of({"host": "::1"}).place == "amqp://::1:5672/%2F"
     assert Address("amqps://a/b").place == "amqps://a:5671/b"
+
+
+@pytest.mark.parametrize("url", ["amqp://a", "amqp://u:p@a/", "amqps://a:1/%2F", "amqp://a/b"])
+def test_a_server_has_the_name_that_workers_and_status_give_it(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RABBITMQ_URL", url)
+    assert Address(url).place == settings.load().transport
 
 
 @pytest.mark.parametrize("name", ["", "a.b", "a b", "x" * 101, "é"])

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from orchestration.cli.root import root
 from orchestration.client import Client
 from orchestration.clock import SystemClock
-from orchestration.store import agents, dead_letters, workers
+from orchestration.store import agents, control, dead_letters, workers
 from orchestration.store.connect import Opened, open_store
 from orchestration.store.dead_letters import DeadLetter
 from orchestration.store.workers import NewWorker
@@ -81,6 +81,25 @@ def test_a_fleet_that_works_has_no_problem(
     join("here", "one", OFFERS)
     client.start("job")
     assert {each["level"] for each in examine().values()} == {"ok"}
+
+
+def test_the_transport_has_the_same_name_as_in_status(
+    examine: Examine,
+    opened: Opened,
+    values: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened.store.write(lambda s: control.set_transport(s, "embedded"))
+    said = f"the transport is {values('status')['transport']}"
+    found = examine()
+    assert said in found["settings"]["what"]
+    assert said in found["broker"]["what"]
+    assert "last worker" not in found["store"]["what"]
+    monkeypatch.setenv("RABBITMQ_URL", "amqp://127.0.0.1:1/")
+    said = CliRunner().invoke(root, ["doctor"], prog_name="orchestrate").stdout
+    assert "settings: readable; the transport is amqp://127.0.0.1:1/%2F\n" in said
+    assert "broker: amqp://127.0.0.1:1/%2F cannot be used" in said
+    assert "the transport of its last worker was embedded\n" in said
 
 
 def test_people_read_each_finding_with_its_cure(cli: Cli, client: Client) -> None:

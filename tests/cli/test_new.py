@@ -61,7 +61,7 @@ def test_a_new_project_has_the_processes_of_every_fleet(cli: Cli, tmp_path: Path
             case ["python", "-m", "orchestration", _]:
                 assert command == ours[name]
             case ["dramatiq", "newfleet", *options]:
-                assert set(options) <= set(ours[name])
+                assert options == ours[name][2:]
             case _:
                 assert command == ["python", "-m", "scheduler"]
     needed = tomllib.loads((project / "pyproject.toml").read_text("utf-8"))["project"]
