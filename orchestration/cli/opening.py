@@ -9,6 +9,7 @@ from pathlib import Path
 from orchestration import hosting, settings
 from orchestration.clock import new_id
 from orchestration.definitions import App
+from orchestration.desk.naming import run_named
 from orchestration.engine import Engine
 from orchestration.engine.by import By
 from orchestration.runtime.writing import NoRelay, rules_of
@@ -41,6 +42,15 @@ def opened_engine(*, create: bool = False) -> Iterator[Engine]:
     """
     with opened_store(create=create) as opened:
         yield engine_over(opened)
+
+
+def meant(opened: Opened, word: str) -> str:
+    """The id of the run that a person means by it, or by its beginning.
+
+    Raises:
+        NotFoundError: Several begin so.
+    """
+    return opened.store.read(lambda s: run_named(s, word))
 
 
 def engine_over(opened: Opened) -> Engine:

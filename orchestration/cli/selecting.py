@@ -9,6 +9,7 @@ import click
 from orchestration.cli.exits import complain
 from orchestration.cli.output import emit
 from orchestration.desk import changes
+from orchestration.desk.naming import run_named
 from orchestration.ports import Session
 from orchestration.state import RunStatus
 from orchestration.store.listings import Filter
@@ -47,11 +48,12 @@ def select(
 
     Raises:
         UsageError: Nothing was named, or ids and a filter.
-        NotFoundError: An id is no run's.
+        NotFoundError: An id is no run's, or the beginning of several.
     """
     check(ids, statuses, command)
     if ids:
-        return list(map(summary, changes.named(session, ids)))
+        meant = [run_named(session, each) for each in ids]
+        return list(map(summary, changes.named(session, meant)))
     if not statuses and not command:
         raise click.UsageError("name runs by id, or filter them with --status or --command")
     wanted = Filter(statuses=tuple(map(RunStatus, statuses)), command=command)

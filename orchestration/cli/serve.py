@@ -8,7 +8,7 @@ from orchestration import logs, settings
 from orchestration.cli.exits import FAILED
 from orchestration.cli.opening import BROKER_SETTINGS, load_app
 from orchestration.cli.stopping import stop_signals
-from orchestration.cli.web import beside
+from orchestration.cli.web import beside, port_option
 from orchestration.errors import ConfigurationError
 from orchestration.runtime.serving import serving
 
@@ -17,11 +17,15 @@ NO_WEB = "no console: --no-web"
 
 @click.command()
 @click.option("--web/--no-web", default=True, help="Serve HTTP beside it, as `web` does.")
-def serve(*, web: bool) -> None:
+@port_option
+def serve(*, web: bool, port: int | None) -> None:
     """Work for every run of the store, in this process alone, until SIGTERM or Ctrl-C.
 
     It ends in good order, with exit code 0: what is claimed may finish. Where it had to end
     itself, the code is 1, so that a supervisor starts it again.
+
+    HTTP is for this machine alone, unless ORCHESTRATION_API_TOKEN is set: then its address is that
+    of `web`.
     """
     found = settings.load()
     if found.broker_url is not None:
@@ -35,7 +39,7 @@ def serve(*, web: bool) -> None:
     with (
         stop_signals() as wait,
         serving(app, found) as host,
-        beside(host, app, found) if web else nullcontext(NO_WEB) as console,
+        beside(host, app, found, port) if web else nullcontext(NO_WEB) as console,
     ):
         click.echo(console, err=True)
         click.echo(f"serving {len(app.agents)} agents of {found.app}; Ctrl-C ends it", err=True)

@@ -11,7 +11,7 @@ import click
 
 from orchestration import settings
 from orchestration.cli import options, remotely
-from orchestration.cli.opening import opened_store
+from orchestration.cli.opening import meant, opened_store
 from orchestration.cli.output import emit
 from orchestration.desk.explaining import explain
 from orchestration.text import all_printable, printable
@@ -34,6 +34,7 @@ def show(run_id: str, form: str) -> None:
         blocker = remotely.blocker_of(story)
     else:
         with opened_store() as opened:
+            run_id = meant(opened, run_id)
             story = opened.store.read(lambda s: workflow.detail(s, run_id))
             blocker = explain(opened, found, run_id)
     if form == "json":

@@ -17,20 +17,25 @@ from orchestration.settings import Settings
 
 EXTRA = "pip install 'fleet-orchestration[web]'"
 
+port_option = click.option(
+    "--port", type=click.IntRange(1, 65535), help="Listen here; else on PORT, else on 8080."
+)
+
 
 @click.command()
-def web() -> None:
+@port_option
+def web(port: int | None) -> None:
     """Serve HTTP, the API and the dashboard, until SIGTERM or Ctrl-C.
 
-    The address is ORCHESTRATION_HOST (127.0.0.1) and PORT (8080). Whatever other machines can
-    reach needs ORCHESTRATION_API_TOKEN.
+    The address is ORCHESTRATION_HOST: where it is not set 127.0.0.1, or every one where PORT is
+    set, as a platform does. Whatever other machines can reach needs ORCHESTRATION_API_TOKEN.
     """
     found = settings.load()
     serving, console = part("serving"), part("console")
     serving.require_token(found)
     app = load_app(found)
     logs.configure(found.log_level, found.log_format, found.mask)
-    listener = serving.bound(found.web_host, found.port or serving.PORT)
+    listener = serving.bound(found.web_host, port or found.port or serving.PORT)
     with (
         stop_signals() as wait,
         console.opened_console(app, found) as opened,
@@ -42,20 +47,27 @@ def web() -> None:
 
 
 @contextmanager
-def beside(host: Host, app: App, found: Settings) -> Iterator[str]:
+def beside(host: Host, app: App, found: Settings, port: int | None = None) -> Iterator[str]:
     """The HTTP part of a process that works itself; yields one line about it.
 
     It stays on this machine where there is no token. Where it cannot be, the fleet works without.
 
+    Args:
+        host: What works.
+        app: The fleet.
+        found: The settings.
+        port: Where it listens; None: as the settings say.
+
     Raises:
-        ConfigurationError: PORT is set, and somebody else has it.
+        ConfigurationError: Somebody else has the port that was asked for.
     """
+    wanted = port or found.port
     try:
         serving, console = part("serving"), part("console")
         address, note = place_for(found)
-        listener = serving.bound(address, found.port or serving.PORT)
+        listener = serving.bound(address, wanted or serving.PORT)
     except ConfigurationError as error:
-        if found.port is not None:
+        if wanted is not None:
             raise
         yield f"no console: {error}"
         return

@@ -17,6 +17,7 @@ from orchestration.store.runs import RunRow
 SEARCHED = 5_000
 MOST_BY_ID = 500
 HEX = re.compile(r"[0-9a-f]{4,12}")
+AFTER_HEX = "g"
 LAST_CHARACTER = "\U0010ffff"
 TEXTS = "r.id || ' ' || r.sender || ' ' || COALESCE(r.reason, '') || ' ' || r.parameters"
 ORDER = "ORDER BY r.created_at DESC, r.id DESC LIMIT ?"
@@ -153,9 +154,26 @@ def searched(session: Session, parts: list[Condition], text: str) -> list[Condit
 
 def begin_with(session: Session, text: str) -> list[str]:
     """The ids that begin with a text, not more than a page can use; none where that is a name."""
-    sql = "SELECT id FROM runs WHERE id >= ? AND id < ? LIMIT ?"
-    found = [row[0] for row in session.all(sql, text, text + LAST_CHARACTER, MOST_BY_ID)]
+    found = between(session, text, text + LAST_CHARACTER, MOST_BY_ID)
     return found if len(found) < MOST_BY_ID else []
+
+
+def beginning_so(session: Session, word: str, limit: int) -> list[str]:
+    """So many ids that begin with a word which has four of the digits, or is four digits."""
+    command, _, digits = word.rpartition("_")
+    if not HEX.fullmatch(digits):
+        return []
+    names = [command] if command else commands(session)
+    starts = [f"{name}_{digits}" for name in names]
+    return [each for start in starts for each in between(session, start, start + AFTER_HEX, limit)][
+        :limit
+    ]
+
+
+def between(session: Session, first: str, end: str, limit: int) -> list[str]:
+    """So many ids from one on, and before another, in their order."""
+    sql = "SELECT id FROM runs WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
+    return [row[0] for row in session.all(sql, first, end, limit)]
 
 
 def escaped(text: str) -> str:

@@ -99,7 +99,7 @@ def bound(host: str, port: int) -> socket.socket:
     except OSError as error:
         why = error.strerror or error
         raise ConfigurationError(
-            f"cannot listen at {host}:{port} ({why}): set PORT or ORCHESTRATION_HOST"
+            f"cannot listen at {host}:{port} ({why}): set PORT, --port or ORCHESTRATION_HOST"
         ) from None
     # The event loop does so only for sockets of a named protocol; else an answer in two pieces
     # waits 40 ms for the client to acknowledge the first.

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,23 @@ def test_a_run_that_was_killed_is_finished_by_serve(
     assert (second["status"], second["attempt"]) == ("completed", 2)
     assert "died while it held" in processes.run("workflows", "show", run_id)
     assert end(server, signal.SIGTERM)[0] == 0
+
+
+@pytest.mark.parametrize("verb", ["serve", "web"])
+def test_a_port_that_is_given_wins_over_that_of_the_environment(
+    verb: str, processes: Processes, client: Client
+) -> None:
+    del client
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    environment = {"PORT": "1", "ORCHESTRATION_HOST": "127.0.0.1"}
+    process = processes.start(verb, "--port", port, **environment)
+    assert process.stderr is not None
+    assert f"the console is at http://127.0.0.1:{port}" in process.stderr.readline()
+    code, errors = end(processes.start(verb, "--port", port))
+    assert code == 2
+    assert "set PORT, --port or ORCHESTRATION_HOST" in errors
+    assert end(process, signal.SIGTERM)[0] == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

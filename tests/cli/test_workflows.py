@@ -8,6 +8,7 @@ import pytest
 from orchestration.cli import selecting, show
 from orchestration.client import Client
 from orchestration.clock import new_id
+from orchestration.desk import starting
 from orchestration.engine.by import By
 from orchestration.state import RunStatus
 from orchestration.store import workers
@@ -74,6 +75,29 @@ def test_show_names_the_worker_of_a_step_that_completed(cli: Cli, values: Values
     assert "attempt 1  completed  at " in story
     assert "working on" not in story
     assert "forgotten" not in story
+
+
+def test_a_run_is_meant_by_so_much_of_its_id_as_it_alone_has(
+    cli: Cli, values: Values, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digits = iter(["abcd00000001", "abcd00000002", "abce00000001"])
+    monkeypatch.setattr(starting, "run_hex", lambda: next(digits))
+    first, second, third = (values("send", "job")["workflow_id"] for _ in range(3))
+
+    for word in (third, "job_abce", "abce"):
+        assert values("workflows", "show", word)["id"] == third
+        assert values("workflows", "why", word)["workflow_id"] == third
+        assert {event["run_id"] for event in values("events", word)} == {third}
+        assert f'"id": "{third}"' in cli("workflows", "export", word).stdout
+    assert values("workflows", "cancel", "abce", "job_abce", "--yes") == [
+        {"id": third, "status": "cancelled"}
+    ]
+    assert values("workflows", "watch", "abce", code=1)["workflow_id"] == third
+    for verb in (["show"], ["watch"], ["why"], ["export"], ["cancel", "--yes"]):
+        told = cli("workflows", *verb, "job_abcd", code=2).stderr
+        assert f"several workflows begin with job_abcd: write more of {first}, {second}" in told
+    for word in ("job_abc", "abc", "abcf", "jo_abce", "job"):
+        assert f"no workflow {word}" in cli("workflows", "show", word, code=2).stderr
 
 
 def test_an_unknown_id_says_how_to_list_them(cli: Cli, client: Client) -> None:

@@ -1,0 +1,25 @@
+"""Which run a person means who writes only the beginning of its id."""
+
+from orchestration.errors import NotFoundError
+from orchestration.ports import Session
+from orchestration.store import listings
+
+MOST_NAMED = 5
+
+
+def run_named(session: Session, word: str) -> str:
+    """The id that begins so, or whose digits do; the word itself where none does.
+
+    Four digits are the least: fewer might be meant for something else.
+
+    Raises:
+        NotFoundError: Several begin so.
+    """
+    found = listings.beginning_so(session, word, MOST_NAMED + 1)
+    if word in found or not found:
+        return word
+    if len(found) > 1:
+        more = ", …" if len(found) > MOST_NAMED else ""
+        named = ", ".join(found[:MOST_NAMED])
+        raise NotFoundError(f"several workflows begin with {word}: write more of {named}{more}")
+    return found[0]
