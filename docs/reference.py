@@ -23,7 +23,8 @@ def cli() -> str:
         "the store or the broker cannot be reached, or an emergency stop holds.\n",
     ]
     for name, command in commands(root, "orchestrate"):
-        with click.Context(command, info_name=name, max_content_width=98) as context:
+        settings = {"max_content_width": 98, **root.context_settings}
+        with click.Context(command, info_name=name, **settings) as context:
             parts += [f"## {name}\n", "```text", command.get_help(context), "```\n"]
     return "\n".join(parts).rstrip() + "\n"
 
