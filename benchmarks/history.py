@@ -83,7 +83,7 @@ def fill(
 def write_plan(session: Session, plan: Plan) -> int:
     """Write a plan under its command's name."""
     sql = "INSERT INTO plans (digest, body) VALUES (?, ?) ON CONFLICT DO NOTHING"
-    return session.run(sql, plan.name, plan.text)
+    return session.changed(sql, plan.name, plan.text)
 
 
 def rows_of(

@@ -34,7 +34,11 @@ class Clock(Protocol):
 class Session(Protocol):
     """SQL inside one transaction; `?` marks a parameter in every dialect."""
 
-    def run(self, sql: str, *values: Any) -> int:
+    def run(self, sql: str, *values: Any) -> None:
+        """Execute; what is wrong with it may be raised by what is asked next, or by the commit."""
+        ...
+
+    def changed(self, sql: str, *values: Any) -> int:
         """Execute, and tell how many rows changed."""
         ...
 

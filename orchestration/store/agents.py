@@ -112,7 +112,7 @@ def beat_again(
     now: datetime,
 ) -> bool:
     """Write a heartbeat of an agent that is known; False if it is not."""
-    changed = session.run(
+    changed = session.changed(
         "UPDATE agents SET status = ?, last_heartbeat = ?,"
         " metrics = COALESCE(CAST(? AS TEXT), metrics) WHERE name = ?",
         *(status, now.timestamp(), None if metrics is None else json.dumps(metrics), name),
@@ -142,7 +142,7 @@ def strangers(session: Session) -> int:
 
 def forget_strangers(session: Session, before: datetime) -> int:
     """Delete agents that nobody serves, that said nothing since, and that hold no attempt."""
-    return session.run(
+    return session.changed(
         f"DELETE FROM agents WHERE {UNSERVED} AND paused = 0 AND COALESCE(last_heartbeat, 0) < ?"
         " AND NOT EXISTS (SELECT 1 FROM steps WHERE owner = 'outside:' || name)",
         before.timestamp(),

@@ -82,7 +82,7 @@ def archive(
 
 def settle(session: Session, key: tuple[str, str, int], attempt: int, worker: str) -> bool:
     """Write that an attempt can no longer act; whether that was news."""
-    changed = session.run(
+    changed = session.changed(
         "UPDATE attempts SET holder = NULL WHERE run_id = ? AND step = ? AND branch = ?"
         " AND attempt = ? AND holder = ?",
         *(*key, attempt, worker),

@@ -73,7 +73,7 @@ def is_first(session: Session, sender: str, key: str, queue: str) -> bool:
 
 def forget(session: Session, now: datetime, limit: int) -> int:
     """Drop keys whose time is over, and tell how many."""
-    return session.run(
+    return session.changed(
         "DELETE FROM commands WHERE (sender, key) IN"
         " (SELECT sender, key FROM commands WHERE expires_at < ? LIMIT ?)",
         *(now.timestamp(), limit),

@@ -82,7 +82,7 @@ def look(session: Session) -> Uncounted:
 def write(session: Session, found: Uncounted) -> int:
     """Write counts of events, unless somebody else has; how many events that were."""
     mine = "UPDATE control SET counted = ? WHERE id = 1 AND counted = ?"
-    if not session.run(mine, found.upto, found.after):
+    if not session.changed(mine, found.upto, found.after):
         return 0
     counters.add(session, found.tally)
     return found.upto - found.after

@@ -127,7 +127,7 @@ def is_known(session: Session, letter: DeadLetter, since: datetime) -> bool:
 
 def discard(session: Session, id_: int) -> bool:
     """Forget a dead letter; whether there was one."""
-    return session.run("DELETE FROM dead_letters WHERE id = ?", id_) > 0
+    return session.changed("DELETE FROM dead_letters WHERE id = ?", id_) > 0
 
 
 def answered_since(session: Session, sender: str, since: datetime) -> int:

@@ -16,7 +16,7 @@ def add(session: Session, agent: str, owner: str, now: datetime) -> None:
 
 def remove(session: Session, agent: str, owner: str) -> bool:
     """Take one owner's pause away; whether there was one."""
-    found = session.run("DELETE FROM pauses WHERE agent = ? AND owner = ?", agent, owner)
+    found = session.changed("DELETE FROM pauses WHERE agent = ? AND owner = ?", agent, owner)
     session.run(
         "UPDATE agents SET paused = 0 WHERE name = ?"
         " AND NOT EXISTS (SELECT 1 FROM pauses WHERE agent = name)",

@@ -5,7 +5,7 @@ read. A session that the server or the way to it has ended is replaced when it i
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from functools import lru_cache
 from queue import LifoQueue
 from typing import Any, LiteralString, TypeVar
@@ -18,7 +18,7 @@ from orchestration.failpoints import Failpoint
 from orchestration.ports import Row, Session, Size
 from orchestration.store import migrate
 from orchestration.store.group import CLOSED, Group, Operation, Work
-from orchestration.store.server import Link, explained, is_alive, is_the_stores
+from orchestration.store.server import Link, explained, is_the_stores
 from orchestration.store.server_clock import ServerClock
 
 T = TypeVar("T")
@@ -31,11 +31,11 @@ TYPES = {
     "object": "json_object_agg",
 }
 WRITERS: LiteralString = "7205417"  # the lock of this application's writers, within one schema
-BEGIN_WRITE = (  # what another writer has written is seen only by statements after the lock
-    "BEGIN ISOLATION LEVEL READ COMMITTED;"
-    f" SELECT pg_advisory_xact_lock({WRITERS}, hashtext(current_schema()))"
+BEGIN_WRITE: tuple[LiteralString, ...] = (
+    "BEGIN ISOLATION LEVEL READ COMMITTED",  # so that what other writers wrote before us is seen
+    f"SELECT pg_advisory_xact_lock({WRITERS}, hashtext(current_schema()))",
 )
-BEGIN_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+BEGIN_READ: tuple[LiteralString, ...] = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",)
 TAKEN = (
     "SELECT SUM(pg_total_relation_size(c.oid)) FROM pg_class c"
     " WHERE c.relnamespace = to_regnamespace(current_schema()) AND c.relkind = 'r'"
@@ -57,9 +57,15 @@ class PostgresSession:
     def __init__(self, connection: "psycopg.Connection[Row]") -> None:
         self._connection = connection
 
-    def run(self, sql: str, *values: Any) -> int:
+    def run(self, sql: str, *values: Any) -> None:
+        """Execute; the answer is not waited for where the connection is a pipeline."""
+        self._connection.execute(translated(sql), values or None)
+
+    def changed(self, sql: str, *values: Any) -> int:
         """Execute, and tell how many rows changed."""
-        return self._connection.execute(translated(sql), values or None).rowcount
+        with self._connection.pipeline():  # at the end of the innermost one every answer is there
+            cursor = self._connection.execute(translated(sql), values or None)
+        return cursor.rowcount
 
     def one(self, sql: str, *values: Any) -> Row | None:
         """The first row, or None."""
@@ -196,7 +202,9 @@ class PostgresStore:
                 return [run_one(connection, operation) for operation in operations]
 
     @contextmanager
-    def _transaction(self, link: Link, begin: LiteralString) -> "Iterator[psycopg.Connection[Row]]":
+    def _transaction(
+        self, link: Link, begin: Sequence[LiteralString]
+    ) -> "Iterator[psycopg.Connection[Row]]":
         """BEGIN … COMMIT on the session of a link; now and then the server tells its time first."""
         if self.clock.is_due():
             connection = link.ready()  # first, since a new session takes its time
@@ -225,37 +233,39 @@ def time_of(connection: "psycopg.Connection[Row]") -> float:
 
 
 @contextmanager
-def transaction(link: Link, begin: LiteralString) -> "Iterator[psycopg.Connection[Row]]":
-    """BEGIN … COMMIT on the session of a link, or ROLLBACK."""
-    connection = link.ready()
-    try:
-        connection.execute(begin)  # where the lock is not to be had, BEGIN has been done
-        yield connection
-        if begin is BEGIN_WRITE:
-            failpoints.reach(Failpoint.COMMITTING)
-            commit(connection)
-        else:
-            connection.execute("COMMIT")
-    except BaseException:
-        if link.is_up():
-            connection.execute("ROLLBACK")
-        raise
-    if begin is BEGIN_WRITE:
-        failpoints.reach(Failpoint.COMMITTED)
+def transaction(
+    link: Link, begin: Sequence[LiteralString], *, pipelined: bool = True
+) -> "Iterator[psycopg.Connection[Row]]":
+    """BEGIN … COMMIT on the session of a link, or ROLLBACK.
 
-
-def commit(connection: "psycopg.Connection[Row]") -> None:
-    """COMMIT what was written.
+    Args:
+        link: Where the session is.
+        begin: How it begins.
+        pipelined: Whether only what is asked is waited for, so that writes and the COMMIT share
+            one journey; COPY is not to be had then.
 
     Raises:
-        InDoubtError: The session has ended before the server's answer came.
+        InDoubtError: The session has ended before the server's answer to the COMMIT came.
     """
+    connection = link.ready()
+    writes, is_ending = begin is BEGIN_WRITE, False
     try:
-        connection.execute("COMMIT")
-    except psycopg.Error as error:
-        if is_alive(connection):
-            raise
-        raise InDoubtError(IN_DOUBT) from error
+        with connection.pipeline() if pipelined else nullcontext():
+            for each in begin:  # where the lock is not to be had, BEGIN has been done
+                connection.execute(each)
+            yield connection
+            if writes:
+                failpoints.reach(Failpoint.COMMITTING)
+            is_ending = True
+            connection.execute("COMMIT")
+    except BaseException as error:
+        if link.is_up():
+            connection.execute("ROLLBACK")
+        elif writes and is_ending:
+            raise InDoubtError(IN_DOUBT) from error
+        raise
+    if writes:
+        failpoints.reach(Failpoint.COMMITTED)
 
 
 def is_to_blame(error: Exception) -> bool:
@@ -269,7 +279,8 @@ def run_one(connection: "psycopg.Connection[Row]", operation: Operation) -> Any:
     """One operation of a batch; what it refuses undoes only its own writes."""
     connection.execute("SAVEPOINT operation")
     try:
-        outcome = operation(PostgresSession(connection))
+        with connection.pipeline():  # at its end every answer is there
+            outcome = operation(PostgresSession(connection))
     except Exception as error:
         if is_to_blame(error):
             raise

@@ -86,7 +86,10 @@ class Relocation:
 
     def _copy(self, source: Session) -> Mapping[str, int]:
         self._refuse_workers(source)
-        with explained(self._url), transaction(self._link, BEGIN_WRITE) as connection:
+        with (
+            explained(self._url),
+            transaction(self._link, BEGIN_WRITE, pipelined=False) as connection,
+        ):
             PostgresSession(connection).run(f"DROP TABLE {VERSIONS}")
             copied = fill(source, connection)
             PostgresSession(connection).run(
@@ -127,7 +130,7 @@ def load(source: SqliteStore, url: str, place: str, *, replace: bool) -> None:
     link = Link(url, "restore", "0")
     ours = {row[0] for row in source.read(lambda s: s.all(OURS))}
     try:
-        with explained(url), transaction(link, BEGIN_WRITE) as connection:
+        with explained(url), transaction(link, BEGIN_WRITE, pipelined=False) as connection:
             target = PostgresSession(connection)
             there = ours & {row[0] for row in target.all(LISTED)}
             if there and not replace:

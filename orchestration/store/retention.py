@@ -71,14 +71,14 @@ def forget_run(session: Session, run_id: str, limit: int) -> int:
     missing; what is left is among the `remains`. The key of its command stays, so that a late
     repetition is still known.
     """
-    deleted = session.run("DELETE FROM runs WHERE id = ?", run_id)
+    deleted = session.changed("DELETE FROM runs WHERE id = ?", run_id)
     for table, key in CHILDREN.items():
-        deleted += session.run(
+        deleted += session.changed(
             f"DELETE FROM {table} WHERE ({key}) IN"
             f" (SELECT {key} FROM {table} WHERE run_id = ? LIMIT ?)",
             *(run_id, limit - deleted),
         )
-    session.run(KEPT_IN_MIND if deleted >= limit else LAID_TO_REST, run_id)
+    session.changed(KEPT_IN_MIND if deleted >= limit else LAID_TO_REST, run_id)
     return deleted
 
 
@@ -92,7 +92,7 @@ def forget_aged(session: Session, table: str, before: datetime, keep: int, limit
 
     Rows are counted, not numbers: a restore lets those jump.
     """
-    return session.run(AGED[table], before.timestamp(), keep, limit)
+    return session.changed(AGED[table], before.timestamp(), keep, limit)
 
 
 def forget_old(session: Session, before: datetime, limit: int) -> int:
@@ -102,9 +102,9 @@ def forget_old(session: Session, before: datetime, limit: int) -> int:
     that left and that no kept attempt names, and agents that are silent and that nobody serves.
     """
     at = before.timestamp()
-    deleted = session.run(UNUSED_PLANS) + session.run(SILENT_AGENTS, at)
+    deleted = session.changed(UNUSED_PLANS) + session.changed(SILENT_AGENTS, at)
     for table, condition in OLD.items():
-        deleted += session.run(
+        deleted += session.changed(
             f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE {condition} LIMIT ?)",
             *(at, limit),
         )

@@ -86,7 +86,7 @@ def insert(session: Session, new: NewRun, now: datetime) -> bool:
     """Write a pending run and, once for all runs like it, its plan; False: its id is taken."""
     plans.insert(session, new.plan)
     rank = now.timestamp() - 60 * new.priority
-    written = session.run(
+    written = session.changed(
         "INSERT INTO runs (id, command, plan, parameters, sender, correlation_id, priority, rank,"
         " needs_slot, status, generation, created_at, requester, system,"
         " forked_from, caused_by)"

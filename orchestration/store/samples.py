@@ -61,7 +61,7 @@ def highest(session: Session, begin: datetime, seconds: int) -> dict[str, dict[i
 
 def forget(session: Session, before: datetime, limit: int) -> int:
     """Drop so many of those that are too old."""
-    return session.run(
+    return session.changed(
         "DELETE FROM samples WHERE (name, at) IN"
         " (SELECT name, at FROM samples WHERE at < ? LIMIT ?)",
         *(before.timestamp(), limit),

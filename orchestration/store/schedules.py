@@ -33,7 +33,7 @@ COLUMNS = (
 
 def insert(session: Session, row: ScheduleRow) -> bool:
     """Write a new schedule; False if the name is taken."""
-    changed = session.run(
+    changed = session.changed(
         "INSERT INTO schedules (name, command, parameters, cron, timezone, overlap, paused,"
         " next_at, last_run, created_at, created_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT DO NOTHING",
@@ -69,7 +69,7 @@ def due(session: Session, now: datetime) -> list[ScheduleRow]:
 
 def fire(session: Session, row: ScheduleRow, next_at: datetime | None) -> bool:
     """Move a schedule to its next time; False if somebody else did."""
-    changed = session.run(
+    changed = session.changed(
         "UPDATE schedules SET next_at = ? WHERE name = ? AND next_at = ?",
         *(next_at and next_at.timestamp(), row.name, row.next_at and row.next_at.timestamp()),
     )

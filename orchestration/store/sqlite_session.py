@@ -38,7 +38,11 @@ class SqliteSession:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def run(self, sql: str, *values: Any) -> int:
+    def run(self, sql: str, *values: Any) -> None:
+        """Execute."""
+        self._connection.execute(sql, values)
+
+    def changed(self, sql: str, *values: Any) -> int:
         """Execute, and tell how many rows changed."""
         return self._connection.execute(sql, values).rowcount
 

@@ -100,7 +100,7 @@ def ask(session: Session, number: int, kind: str, name: str, place: str) -> None
 
 def answer(session: Session, number: int, name: str, now: datetime) -> bool:
     """Write that somebody acknowledges a stop, if he was asked; whether this was the first time."""
-    changed = session.run(
+    changed = session.changed(
         "UPDATE stop_answers SET answered_at = ? WHERE epoch = ? AND name = ?"
         " AND answered_at IS NULL",
         *(now.timestamp(), number, name),

@@ -21,7 +21,7 @@ class TokenRow:
 
 def insert(session: Session, row: TokenRow, digest: str) -> bool:
     """Write a token; False if there is one of this name."""
-    changed = session.run(
+    changed = session.changed(
         f"INSERT INTO tokens ({COLUMNS}, digest) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         *(row.name, row.role, row.created_at.timestamp(), row.created_by, digest),
     )
@@ -44,7 +44,7 @@ def delete(session: Session, name: str) -> bool:
     session.run(
         "DELETE FROM sessions WHERE token IN (SELECT digest FROM tokens WHERE name = ?)", name
     )
-    return session.run("DELETE FROM tokens WHERE name = ?", name) > 0
+    return session.changed("DELETE FROM tokens WHERE name = ?", name) > 0
 
 
 def forget_all(session: Session) -> list[str]:

@@ -86,7 +86,7 @@ def restore(session: Session, worker: NewWorker) -> bool:
 
 def beat(session: Session, worker: str, now: datetime) -> bool:
     """Count a beat; False if this worker has been declared gone."""
-    changed = session.run(
+    changed = session.changed(
         "UPDATE workers SET beat = beat + 1, beat_at = ? WHERE id = ? AND left_at IS NULL",
         *(now.timestamp(), worker),
     )

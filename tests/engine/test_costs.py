@@ -77,9 +77,13 @@ class CountingSession:
         self._session = session
         self._counts = counts
 
-    def run(self, sql: str, *values: Any) -> int:
+    def run(self, sql: str, *values: Any) -> None:
         self._counts.statements += 1
-        return self._session.run(sql, *values)
+        self._session.run(sql, *values)
+
+    def changed(self, sql: str, *values: Any) -> int:
+        self._counts.statements += 1
+        return self._session.changed(sql, *values)
 
     def one(self, sql: str, *values: Any) -> Any:
         self._counts.statements += 1

@@ -68,7 +68,7 @@ class QuickStore(MemoryStore):
 
     def empty(self) -> None:
         """Delete every row; numbers count from the first again."""
-        self.write(lambda s: [s.run(f"DELETE FROM {table}") for (table,) in s.all(TABLES)])
+        self.write(lambda s: [s.changed(f"DELETE FROM {table}") for (table,) in s.all(TABLES)])
 
 
 @cache

@@ -29,7 +29,7 @@ NAMES = "SELECT actor FROM audit ORDER BY actor"
 
 
 def add(name: str) -> Callable[[Session], int]:
-    return lambda session: session.run(ADD, name)
+    return lambda session: session.changed(ADD, name)
 
 
 def names(store: Store) -> list[str]:
@@ -37,12 +37,12 @@ def names(store: Store) -> list[str]:
 
 
 class TestSession:
-    def test_run_tells_how_many_rows_changed(self, store: Store) -> None:
+    def test_changed_tells_how_many_rows_changed(self, store: Store) -> None:
         assert store.write(add("a")) == 1
         assert store.write(add("a")) == 1
         change = "UPDATE audit SET actor = ? WHERE actor = ?"
-        assert store.write(lambda s: s.run(change, "b", "a")) == 2
-        assert store.write(lambda s: s.run(change, "b", "a")) == 0
+        assert store.write(lambda s: s.changed(change, "b", "a")) == 2
+        assert store.write(lambda s: s.changed(change, "b", "a")) == 0
 
     def test_one_is_the_first_row_or_none(self, store: Store) -> None:
         store.write(add("b"))
@@ -89,7 +89,7 @@ class TestWriting:
     )
     def test_an_operation_whose_sql_fails_writes_nothing(self, store: Store, wrong: str) -> None:
         with pytest.raises(WRONG):
-            store.write(lambda s: (add("a")(s), s.run(wrong)))
+            store.write(lambda s: (add("a")(s), s.changed(wrong)))
         assert names(store) == []
         store.write(add("b"))
         assert names(store) == ["b"]
@@ -290,7 +290,7 @@ class TestMigrations:
         assert old.migrate() == []
         old.close()
         new = again()
-        assert new.write(lambda s: s.run("INSERT INTO more (name) VALUES ('x')")) == 1
+        assert new.write(lambda s: s.changed("INSERT INTO more (name) VALUES ('x')")) == 1
         assert names(new) == ["a"]
         new.close()
 

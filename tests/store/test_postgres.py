@@ -46,7 +46,7 @@ def one(sql: str) -> Callable[[Session], str]:
 
 
 def add(name: str) -> Callable[[Session], int]:
-    return lambda session: session.run(ADD, name)
+    return lambda session: session.changed(ADD, name)
 
 
 def names(store: PostgresStore) -> list[str]:
@@ -147,11 +147,12 @@ class TestLostAnswers:
         execute = psycopg.Connection.execute
 
         def lossy(connection: Any, query: Any, *more: Any) -> Any:
-            cursor = execute(connection, query, *more)
-            if query == "COMMIT" and "writer" in connection.info.dsn:
-                connection.close()
-                raise psycopg.OperationalError("server closed the connection unexpectedly")
-            return cursor
+            if query != "COMMIT" or "writer" not in connection.info.dsn:
+                return execute(connection, query, *more)
+            with connection.pipeline():  # at its end the server has answered
+                execute(connection, query, *more)
+            connection.close()
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
 
         monkeypatch.setattr(psycopg.Connection, "execute", lossy)
 

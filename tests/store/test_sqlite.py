@@ -101,7 +101,7 @@ class TestStoppedHolder:
         with process(HOLDER, tmp_path / "store.db.lock") as holder:
             assert line(holder) == "holding"
             os.kill(holder.pid, signal.SIGSTOP)
-            assert store.write(lambda s: s.run(put("1"))) == 1
+            assert store.write(lambda s: s.changed(put("1"))) == 1
             assert holder.wait() == -signal.SIGKILL
         store.close()
 
@@ -209,7 +209,7 @@ class TestGroupCommit:
 
         def write(number: int) -> int:
             others_queued.wait()
-            return store.write(lambda s: s.run(put(str(number)) if number else "SELEC 1"))
+            return store.write(lambda s: s.changed(put(str(number)) if number else "SELEC 1"))
 
         with ThreadPoolExecutor(11) as pool:
             first = pool.submit(store.write, slow)

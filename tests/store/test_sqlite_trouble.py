@@ -90,7 +90,7 @@ class TestFull:
         refusals = list(filter(None, (refusal(store) for _ in range(20))))
         assert "full; check that the disk has room" in refusals[0]
         store.write(lambda s: s.run("DELETE FROM audit"))
-        assert store.write(lambda s: s.run(put("after"))) == 1
+        assert store.write(lambda s: s.changed(put("after"))) == 1
         store.close()
 
 
@@ -139,7 +139,9 @@ def test_a_wrong_statement_is_its_callers_error_and_nobody_elses(
 ) -> None:
     for store in (SqliteStore(tmp_path / "store.db"), MemoryStore()):
         with pytest.raises(error):
-            store.write(lambda s: (s.run("INSERT INTO plans VALUES ('b', 'c')"), s.run(sql, value)))
+            store.write(
+                lambda s: (s.changed("INSERT INTO plans VALUES ('b', 'c')"), s.changed(sql, value))
+            )
         assert store.read(lambda s: s.all("SELECT * FROM plans")) == []
         store.close()
 

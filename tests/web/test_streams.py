@@ -314,7 +314,7 @@ def test_many_events_at_once_are_told_in_order(console: Console, clock: FakeCloc
     store, reading = console.opened.store, Lookout(clock)
     store.read(reading.look)
     insert = "INSERT INTO events (run_id, at, kind) VALUES ('r', 0, 'test')"
-    store.write(lambda s: [s.run(insert) for _ in range(BATCH * 2 + 1)])
+    store.write(lambda s: [s.changed(insert) for _ in range(BATCH * 2 + 1)])
     found = store.read(reading.look)
     assert not any(isinstance(each, Moved) for each in found)
     assert len(found) == BATCH * 2 + 1
