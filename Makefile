@@ -20,7 +20,7 @@ PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 /
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 endif
 
-.PHONY: help setup run check format test acceptance test-all bench bench-peers chaos soak simulate docs screenshots site lock clean
+.PHONY: help setup run check format test acceptance quorum test-all bench bench-peers chaos soak simulate docs screenshots site lock clean
 .DEFAULT_GOAL := help
 
 help: ## these lines
@@ -58,6 +58,9 @@ test: setup ## every test but the long ones, with branch coverage; ARGS=… goes
 acceptance: setup ## the long tests: real processes, kills, servers of their own, every documented block
 	@rm -f .hung
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m acceptance $(ARGS)
+
+quorum: setup ## every fast test that uses RabbitMQ, on a node of its own, with quorum queues
+	@$(BIN)/python -m tests.quorum -n $(JOBS) $(ARGS)
 
 test-all: test acceptance ## both
 

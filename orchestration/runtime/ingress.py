@@ -35,9 +35,9 @@ from orchestration.traces import HEADER
 
 log = logging.getLogger("rabbitmq_orchestration")
 
-PREFETCH = 300
+PREFETCH = {topology.QUEUE: 200, topology.INBOX: 150, topology.DEAD_QUEUE: 40, topology.CONTROL: 30}
 BATCH = 200
-MOST_UNACKNOWLEDGED = 200
+MOST_UNACKNOWLEDGED = 150  # heartbeats that wait: fewer than the broker hands out
 FEW, SMALL = 20, 2**16
 WAIT_S = 0.5
 LINGER_S = 0.05
@@ -122,8 +122,8 @@ class Ingress:
             self._claim.make(connection)
             channel = connection.channel()
             topology.declare(channel)
-            channel.basic_qos(prefetch_count=PREFETCH)
             for queue in self._queues:
+                channel.basic_qos(prefetch_count=PREFETCH[queue])  # of consumers to come
                 channel.basic_consume(queue, self._receiver(queue))
             bound_at = self._engine.clock.monotonic()
             while not self._stopping.is_set() and self._election.stands:

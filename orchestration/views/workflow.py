@@ -135,7 +135,7 @@ def error_messages(session: Session, run: RunRow) -> list[str]:
 
 def label(row: StepRow) -> str:
     """A step's name, with the branch where it has several."""
-    return f"{row.step}[{row.branch}]" if row.branch else row.step
+    return row.step if row.item is None else f"{row.step}[{row.branch}]"
 
 
 def branch(

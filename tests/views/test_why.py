@@ -219,7 +219,7 @@ CASES: dict[str, tuple[Facts, str, str, str]] = {
     ),
     "ready": (facts(R.RUNNING, step(S.READY)), "ready", "ready for worker", "room"),
     "queued": (
-        facts(R.RUNNING, step(S.QUEUED, branch=2)),
+        facts(R.RUNNING, step(S.QUEUED, branch=2, item='"a"')),
         "queued",
         "step working[2] is sent to worker, and not yet claimed by host-w:7",
         "a thread is free",
