@@ -139,6 +139,33 @@ class TestSessions:
         assert len(set(pids)) == READERS
 
 
+class TestPipeline:
+    def test_a_statement_whose_answer_nobody_awaits_fails_who_made_it(
+        self, store: PostgresStore
+    ) -> None:
+        def wrong(session: Session) -> None:
+            session.run("INSERT INTO control (id, store_id) VALUES (7, 'x')")
+
+        def refused(session: Session) -> None:
+            wrong(session)
+            raise NotFoundError("no such run")
+
+        found = together(store, add("a"), wrong, add("b"), refused, add("c"))
+        kinds = int, psycopg.errors.IntegrityError, int, NotFoundError, int
+        assert all(map(isinstance, found, kinds))
+        assert names(store) == ["a", "b", "c"]
+        with pytest.raises(psycopg.errors.IntegrityError):
+            store.write(wrong)
+
+    def test_what_follows_sees_what_nobody_has_asked_about(self, store: PostgresStore) -> None:
+        def write(session: Session) -> object:
+            session.run(ADD, "a")
+            changed = session.changed("UPDATE audit SET actor = 'b' WHERE actor = 'a'")
+            return changed, session.one("SELECT actor FROM audit")
+
+        assert store.write(write) == (1, ("b",))
+
+
 class TestLostAnswers:
     @pytest.fixture
     def lost_answer(self, store: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> None:
