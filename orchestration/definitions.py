@@ -16,6 +16,16 @@ RESERVED = ("orchestrator", "heartbeat_monitor")
 Action = Callable[[Context], Any] | Callable[[Context], Awaitable[Any]]
 
 
+def check_model(owner: str, value: object) -> None:
+    """Refuse what is no pydantic model."""
+    if not (isinstance(value, type) and issubclass(value, BaseModel)):
+        shown = value.__name__ if isinstance(value, type) else repr(value)
+        raise DefinitionError(
+            f"{owner}: parameters={shown} is no pydantic model: write a class of BaseModel with a"
+            " field for each parameter, and give that class"
+        )
+
+
 class NoParameters(BaseModel):
     """The parameters of a workflow that takes none."""
 
@@ -129,6 +139,7 @@ class Workflow:
 
     def __post_init__(self) -> None:
         check_name("workflow", self.name)
+        check_model(f"workflow {self.name}", self.parameters)
         if not 1 <= self.priority <= 4:  # noqa: PLR2004 - the four priorities of the envelope
             raise DefinitionError(f"workflow {self.name}: priority must be 1 to 4")
         if self.stops and not (self.system and "reason" in self.parameters.model_fields):

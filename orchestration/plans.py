@@ -26,6 +26,34 @@ def check_name(kind: str, name: str) -> None:
         )
 
 
+def check_spans(owner: str, fields: Mapping[str, object]) -> None:
+    """Refuse a length of time that is none."""
+    for name, value in fields.items():
+        if isinstance(value, timedelta):
+            continue
+        cure = f"timedelta(seconds={value if isinstance(value, int | float) else 60})"
+        raise DefinitionError(f"{owner}: {name}={value!r} is no length of time: use {cure}")
+
+
+def names_in(owner: str, field_name: str, value: object) -> tuple[str, ...]:
+    """The names in a list of them; one text is refused, and not read letter by letter."""
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        given = value if isinstance(value, str) else "name"
+        raise DefinitionError(
+            f'{owner}: {field_name}={value!r} is no list of names: write {field_name}=["{given}"]'
+        )
+    return tuple(value)
+
+
+def check_retry(owner: str, value: object) -> None:
+    """Refuse what does not say how to try again."""
+    if not isinstance(value, Retry):
+        attempts = value if type(value) is int and value > 0 else 3
+        raise DefinitionError(
+            f"{owner}: retry={value!r} is no Retry: use Retry(attempts={attempts})"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Retry:
     """How often, and after which pauses, a failed step is tried again.
@@ -49,7 +77,8 @@ class Retry:
     never: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "never", tuple(self.never))
+        object.__setattr__(self, "never", names_in("Retry", "never", self.never))
+        check_spans("Retry", {"delay": self.delay, "longest": self.longest})
         if self.attempts < 1 or not (math.isfinite(self.factor) and self.factor >= 1):
             raise DefinitionError("Retry: attempts and factor must be at least 1")
         if any(not timedelta(0) <= span <= LONGEST for span in (self.delay, self.longest)):
@@ -107,18 +136,30 @@ class Step:
     configures: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "needs", tuple(self.needs))
-        object.__setattr__(self, "configures", tuple(self.configures))
+        owner = f"step {self.name}"
+        object.__setattr__(self, "needs", names_in(owner, "needs", self.needs))
+        object.__setattr__(self, "configures", names_in(owner, "configures", self.configures))
+        check_retry(owner, self.retry)
         for name in self.configures:
             check_name(f"step {self.name} configures", name)
         if not isinstance(self.agent, str):
             object.__setattr__(self, "agent", tuple(self.agent))
             if not self.agent or self.for_each is not None:
                 raise DefinitionError(f"step {self.name}: give agents or for_each, not both")
-        spans = (self.timeout, self.progress_timeout, self.start_within, self.approval)
-        if any(span is not None and not timedelta(0) < span <= LONGEST for span in spans):
-            raise DefinitionError(f"step {self.name}: time spans are positive, at most 10 years")
         check_name("step", self.name)
+        self._check_spans()
+
+    def _check_spans(self) -> None:
+        given = {
+            "timeout": self.timeout,
+            "progress_timeout": self.progress_timeout,
+            "start_within": self.start_within,
+            "approval": self.approval,
+        }
+        spans = {name: span for name, span in given.items() if span is not None}
+        check_spans(f"step {self.name}", {"timeout": self.timeout, **spans})
+        if any(not timedelta(0) < span <= LONGEST for span in spans.values()):
+            raise DefinitionError(f"step {self.name}: time spans are positive, at most 10 years")
 
     @property
     def agents(self) -> tuple[str, ...]:
@@ -221,11 +262,18 @@ class Plan:
     def _check_path(self, step: Step, path: str, fields: set[str], before: set[str]) -> None:
         root, _, rest = path.partition(".")
         name = rest.partition(".")[0]
-        allowed = {"parameters": fields, "results": before}.get(root, set())
-        if name not in allowed:
+        where = f"workflow {self.name}, step {step.name}: path {path!r}"
+        if not name or root not in {"parameters", "results"}:
             raise DefinitionError(
-                f"workflow {self.name}, step {step.name}: path {path!r} must begin with"
-                f" 'parameters.<field>' or 'results.<step it needs>'"
+                f"{where} must begin with 'parameters.<field>' or 'results.<step it needs>'"
+            )
+        if root == "parameters" and name not in fields:
+            known = ", ".join(sorted(fields)) or "none: give the workflow a model, parameters=…"
+            raise DefinitionError(f"{where}: no parameter is named {name!r}; parameters: {known}")
+        if root == "results" and name not in before:
+            known = ", ".join(sorted(before)) or "none"
+            raise DefinitionError(
+                f"{where}: it does not need {name!r}: add that to its needs; it needs: {known}"
             )
 
 

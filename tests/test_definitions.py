@@ -1,3 +1,4 @@
+import re
 from typing import Any
 
 import pytest
@@ -6,7 +7,7 @@ from pydantic import BaseModel
 from orchestration.context import Context
 from orchestration.definitions import Agent, App, NoParameters, Workflow
 from orchestration.errors import DefinitionError
-from orchestration.plans import Step
+from orchestration.plans import Retry, Step
 
 
 class Restock(BaseModel):
@@ -61,7 +62,10 @@ def test_a_workflow_has_steps() -> None:
 
 
 def test_paths_are_checked_against_the_parameters() -> None:
-    with pytest.raises(DefinitionError, match="must begin with"):
+    with pytest.raises(
+        DefinitionError,
+        match="no parameter is named 'skus'; parameters: none: give the workflow a model",
+    ):
         Workflow("restock", steps=[PACKING])
 
 
@@ -102,3 +106,55 @@ def test_a_step_that_nobody_can_do_is_refused(step: Step, problem: str) -> None:
 def test_a_workflow_without_parameters_takes_none() -> None:
     with pytest.raises(ValueError, match="Extra inputs"):
         NoParameters.model_validate({"skus": []})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"timeout": 60}, "step s: timeout=60 is no length of time: use timedelta(seconds=60)"),
+        ({"timeout": None}, "step s: timeout=None is no length of time: use timedelta(seconds=60)"),
+        ({"approval": "1h"}, "step s: approval='1h' is no length of time: use timedelta(seconds="),
+        (
+            {"start_within": 1.5},
+            "start_within=1.5 is no length of time: use timedelta(seconds=1.5)",
+        ),
+        ({"progress_timeout": 5}, "progress_timeout=5 is no length of time"),
+        ({"retry": 3}, "step s: retry=3 is no Retry: use Retry(attempts=3)"),
+        ({"retry": None}, "step s: retry=None is no Retry: use Retry(attempts=3)"),
+        (
+            {"needs": "counting"},
+            "step s: needs='counting' is no list of names: write needs=[\"counti",
+        ),
+        ({"needs": None}, 'step s: needs=None is no list of names: write needs=["name"]'),
+        (
+            {"configures": "x"},
+            "step s: configures='x' is no list of names: write configures=[\"x\"]",
+        ),
+    ],
+)
+def test_a_value_of_another_type_is_refused_with_what_to_write(
+    wrong: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(DefinitionError, match=re.escape(told)):
+        Step("s", "warehouse", "pack", **wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"delay": 1}, "Retry: delay=1 is no length of time: use timedelta(seconds=1)"),
+        ({"longest": None}, "Retry: longest=None is no length of time: use timedelta(seconds=60)"),
+        ({"longest": 9}, "Retry: longest=9 is no length of time: use timedelta(seconds=9)"),
+        ({"never": "KeyError"}, "Retry: never='KeyError' is no list of names"),
+    ],
+)
+def test_a_retry_is_refused_with_what_to_write(wrong: dict[str, Any], told: str) -> None:
+    with pytest.raises(DefinitionError, match=re.escape(told)):
+        Retry(**wrong)
+
+
+@pytest.mark.parametrize(("wrong", "shown"), [(dict, "dict"), ({"a": 1}, "{'a': 1}")])
+def test_the_parameters_are_a_pydantic_model(wrong: Any, shown: str) -> None:
+    told = f"workflow w: parameters={shown} is no pydantic model: write a class of BaseModel"
+    with pytest.raises(DefinitionError, match=re.escape(told)):
+        Workflow("w", steps=[Step("s", "warehouse", "pack")], parameters=wrong)

@@ -119,8 +119,14 @@ class TestPlan:
                 "need each other: (a → b → a|b → a → b)",
             ),
             ([Step("a", "x", "y", when="parameters")], "must begin with"),
-            ([Step("a", "x", "y", when="parameters.other")], "must begin with"),
-            ([Step("a", "x", "y", for_each="results.b"), Step("b", "x", "y")], "must begin with"),
+            (
+                [Step("a", "x", "y", when="parameters.other")],
+                "no parameter is named 'other'; parameters: wanted",
+            ),
+            (
+                [Step("a", "x", "y", for_each="results.b"), Step("b", "x", "y")],
+                "does not need 'b': add that to its needs; it needs: none",
+            ),
             ([Step("a", "x", "y", for_each="secrets.list")], "must begin with"),
         ],
     )
