@@ -1,10 +1,13 @@
 """Which run a person means who writes only the beginning of its id."""
 
+import re
+
 from orchestration.errors import NotFoundError
 from orchestration.ports import Session
 from orchestration.store import listings
 
 MOST_NAMED = 5
+TOO_SHORT = re.compile(r"(.+_)?[0-9a-f]{1,3}")
 
 
 def run_named(session: Session, word: str) -> str:
@@ -13,8 +16,13 @@ def run_named(session: Session, word: str) -> str:
     Four digits are the least: fewer might be meant for something else.
 
     Raises:
-        NotFoundError: Several begin so.
+        NotFoundError: Several begin so, or it has fewer digits.
     """
+    if TOO_SHORT.fullmatch(word) and word not in listings.between(session, word, word + "_", 1):
+        raise NotFoundError(
+            f"no workflow {word}: write at least 4 digits of its id;"
+            " `orchestrate workflows list` shows them"
+        )
     found = listings.beginning_so(session, word, MOST_NAMED + 1)
     if word in found or not found:
         return word

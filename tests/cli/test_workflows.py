@@ -98,6 +98,10 @@ def test_a_run_is_meant_by_so_much_of_its_id_as_it_alone_has(
         assert f"several workflows begin with job_abcd: write more of {first}, {second}" in told
     for word in ("job_abc", "abc", "abcf", "jo_abce", "job"):
         assert f"no workflow {word}" in cli("workflows", "show", word, code=2).stderr
+    for verb in (["show"], ["watch"], ["why"], ["export"], ["cancel", "--yes"]):
+        for word in ("job_abc", "abc", "job_a", "a"):
+            told = cli("workflows", *verb, word, code=2).stderr
+            assert f"no workflow {word}: write at least 4 digits of its id" in told
 
 
 def test_an_unknown_id_says_how_to_list_them(cli: Cli, client: Client) -> None:

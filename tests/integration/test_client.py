@@ -151,3 +151,33 @@ def test_a_module_without_an_app_is_named() -> None:
     with pytest.raises(ConfigurationError, match="has no `app"):
         load_app("json")
     assert isinstance(load_app("examples.warehouse"), App)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("shop:app", "shop"),
+        ("shop.py", "shop"),
+        ("./shop.py", "shop"),
+        ("shop.py:app", "shop"),
+        ("work/shop.py", "work.shop"),
+        ("work.shop:app", "work.shop"),
+        ("/srv/work/shop.py", "shop"),
+    ],
+)
+def test_an_app_is_named_by_its_module_alone(name: str, meant: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"write {meant}, the name of a module"):
+        load_app(name)
+
+
+def test_a_mere_directory_is_told_from_a_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shop_of_a_stranger").mkdir()
+    (tmp_path / "shop_of_a_stranger" / "shop_of_a_stranger.py").write_text("app = None")
+    monkeypatch.syspath_prepend(tmp_path)
+    told = "no module named shop_of_a_stranger is here, .* is a mere directory: cd into"
+    with pytest.raises(ConfigurationError, match=told):
+        load_app("shop_of_a_stranger")
+    with pytest.raises(ConfigurationError, match="no module named nowhere_at_all is here: cd into"):
+        load_app("nowhere_at_all")
