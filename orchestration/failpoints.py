@@ -34,7 +34,7 @@ class Failpoint(StrEnum):
 
 MEANINGS = {
     Failpoint.DECIDED: "an operation has written all its rows, in a transaction that goes on",
-    Failpoint.COMMITTING: "everything of a transaction is written, and COMMIT is next",
+    Failpoint.COMMITTING: "all of a transaction is decided; COMMIT is next, with what is unsent",
     Failpoint.COMMITTED: "COMMIT has returned; the write lock is held, and nobody knows yet",
     Failpoint.TOLD: "who wanted it committed knows; its messages have not left",
     Failpoint.SENT: "its messages are given to the transport",

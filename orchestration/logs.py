@@ -114,6 +114,5 @@ def configure(
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("pika").setLevel("CRITICAL")
     logging.getLogger("stamina").setLevel("ERROR")  # whoever retries says why himself
-    logging.getLogger("psycopg").setLevel("ERROR")  # what ended a session is raised
     for name in ("dramatiq", "apscheduler", "httpx", "uvicorn"):
         logging.getLogger(name).setLevel(max(logging.getLevelName(level), logging.WARNING))

@@ -35,7 +35,7 @@ class Session(Protocol):
     """SQL inside one transaction; `?` marks a parameter in every dialect."""
 
     def run(self, sql: str, *values: Any) -> None:
-        """Execute; what is wrong with it may be raised by what is asked next, or by the commit."""
+        """Execute, at the latest with what is asked next or the commit, which raises its errors."""
         ...
 
     def changed(self, sql: str, *values: Any) -> int:

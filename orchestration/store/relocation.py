@@ -9,14 +9,14 @@ Afterwards the old store says where its runs have gone, and takes no new ones.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import psycopg
 from psycopg import sql
 
 from orchestration.errors import StoreError, StoreInUseError
-from orchestration.ports import Locks, Row, Session
+from orchestration.ports import Locks, Session
 from orchestration.store import migrate, workers
 from orchestration.store.backup import OURS
-from orchestration.store.postgres import BEGIN_WRITE, TABLES, TYPES, PostgresSession, transaction
+from orchestration.store.postgres import TABLES, TYPES
+from orchestration.store.postgres_session import BEGIN_WRITE, PostgresSession, transaction
 from orchestration.store.server import Link, explained
 from orchestration.store.sqlite import SqliteStore
 
@@ -64,8 +64,7 @@ class Relocation:
             self._link.close()
 
     def _mark(self) -> None:
-        with transaction(self._link, BEGIN_WRITE) as connection:
-            target = PostgresSession(connection)
+        with transaction(self._link, BEGIN_WRITE) as target:
             if tables := self._foreign(target):
                 raise StoreError(
                     f"{self._place} is not empty, it has the table {tables[0]}:"
@@ -88,13 +87,11 @@ class Relocation:
         self._refuse_workers(source)
         with (
             explained(self._url),
-            transaction(self._link, BEGIN_WRITE, pipelined=False) as connection,
+            transaction(self._link, BEGIN_WRITE) as target,
         ):
-            PostgresSession(connection).run(f"DROP TABLE {VERSIONS}")
-            copied = fill(source, connection)
-            PostgresSession(connection).run(
-                "UPDATE control SET place = ? WHERE id = 1", self._place
-            )
+            target.run(f"DROP TABLE {VERSIONS}")
+            copied = fill(source, target)
+            target.run("UPDATE control SET place = ? WHERE id = 1", self._place)
         self._leave(source)
         return copied
 
@@ -130,42 +127,36 @@ def load(source: SqliteStore, url: str, place: str, *, replace: bool) -> None:
     link = Link(url, "restore", "0")
     ours = {row[0] for row in source.read(lambda s: s.all(OURS))}
     try:
-        with explained(url), transaction(link, BEGIN_WRITE, pipelined=False) as connection:
-            target = PostgresSession(connection)
+        with explained(url), transaction(link, BEGIN_WRITE) as target:
             there = ours & {row[0] for row in target.all(LISTED)}
             if there and not replace:
                 raise StoreError(f"{place} holds a store: `--replace` gives it up for the backup")
             for name in sorted(there):
                 target.run(f"DROP TABLE {name}")
-            source.read(lambda s: fill(s, connection))
+            source.read(lambda s: fill(s, target))
     finally:
         link.close()
 
 
-def fill(source: Session, target: "psycopg.Connection[Row]") -> Mapping[str, int]:
+def fill(source: Session, target: PostgresSession) -> Mapping[str, int]:
     """Make every table where there is none, and copy its rows; how many there were of each."""
-    session = PostgresSession(target)
-    migrate.upgrade(session, TABLES, TYPES)
-    tables = sorted(row[0] for row in session.all(LISTED) if row[0] != VERSIONS)
+    migrate.upgrade(target, TABLES, TYPES)
+    tables = sorted(row[0] for row in target.all(LISTED) if row[0] != VERSIONS)
     copied = {name: copy_table(source, target, name) for name in tables}
-    session.run(f"ANALYZE {', '.join(tables)}")
+    target.run(f"ANALYZE {', '.join(tables)}")
     return copied
 
 
-def copy_table(source: Session, target: "psycopg.Connection[Row]", name: str) -> int:
+def copy_table(source: Session, target: PostgresSession, name: str) -> int:
     """Copy the rows of one table, and go on numbering where the old store would have."""
-    session, count = PostgresSession(target), 0
-    columns = [row[0] for row in session.all(COLUMNS, name)]
+    columns = [row[0] for row in target.all(COLUMNS, name)]
     words = sql.SQL("COPY {} ({}) FROM STDIN").format(
         sql.Identifier(name), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
-    with target.cursor() as cursor, cursor.copy(words) as copy:
-        for row in rows_of(source, name, columns):
-            copy.write_row(row)
-            count += 1
+    count = target.copy(words, rows_of(source, name, columns))
     last = source.one("SELECT seq FROM sqlite_sequence WHERE name = ?", name)
     if last is not None:
-        session.number_from(name, last[0])
+        target.number_from(name, last[0])
     return count
 
 

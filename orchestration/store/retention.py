@@ -78,7 +78,7 @@ def forget_run(session: Session, run_id: str, limit: int) -> int:
             f" (SELECT {key} FROM {table} WHERE run_id = ? LIMIT ?)",
             *(run_id, limit - deleted),
         )
-    session.changed(KEPT_IN_MIND if deleted >= limit else LAID_TO_REST, run_id)
+    session.run(KEPT_IN_MIND if deleted >= limit else LAID_TO_REST, run_id)
     return deleted
 
 

@@ -87,9 +87,12 @@ class TestWriting:
     @pytest.mark.parametrize(
         "wrong", ["SELEC 1", "INSERT INTO control (id, store_id) VALUES (7, 'x')"]
     )
-    def test_an_operation_whose_sql_fails_writes_nothing(self, store: Store, wrong: str) -> None:
+    @pytest.mark.parametrize("how", ["run", "changed", "one"])
+    def test_an_operation_whose_sql_fails_writes_nothing(
+        self, store: Store, wrong: str, how: str
+    ) -> None:
         with pytest.raises(WRONG):
-            store.write(lambda s: (add("a")(s), s.changed(wrong)))
+            store.write(lambda s: (add("a")(s), getattr(s, how)(wrong)))
         assert names(store) == []
         store.write(add("b"))
         assert names(store) == ["b"]

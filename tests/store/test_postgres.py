@@ -1,8 +1,10 @@
 """What PostgreSQL asks for beyond the contract of every store."""
 
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, LiteralString
 
 import psycopg
@@ -10,9 +12,11 @@ import pytest
 
 from orchestration.errors import InDoubtError, NotFoundError, StoreError
 from orchestration.ports import Session
-from orchestration.store.postgres import READERS, WRITERS, PostgresStore
+from orchestration.store.postgres import READERS, PostgresStore
+from orchestration.store.postgres_session import WRITERS
 from orchestration.store.server import Link
 from tests import databases
+from tests.store.processes import line, process
 
 pytestmark = pytest.mark.postgres
 
@@ -22,11 +26,23 @@ ME = "SELECT pg_backend_pid()"
 TRANSACTION = "SELECT pg_current_xact_id()::text"
 LOCK: LiteralString = f"SELECT pg_advisory_lock({WRITERS}, hashtext(current_schema()))"
 UNLOCK: LiteralString = "SELECT pg_advisory_unlock_all()"
-CANCEL_WAITER = (
-    "SELECT pg_cancel_backend(pid) FROM pg_locks"
-    f" WHERE locktype = 'advisory' AND classid = {WRITERS} AND NOT granted"
+OF_WRITERS = (
+    f"(pid) FROM pg_locks WHERE locktype = 'advisory' AND classid = {WRITERS}"
     " AND objid::bigint = hashtext(current_schema())::bigint & 4294967295"
 )
+CANCEL_WAITER: LiteralString = f"SELECT pg_cancel_backend{OF_WRITERS} AND NOT granted"
+END_WRITER: LiteralString = f"SELECT pg_terminate_backend{OF_WRITERS} AND granted"
+STOPPED = """
+import sys, time
+from orchestration.store.postgres import PostgresStore
+
+def stay(session):
+    session.one("SELECT 1")
+    print("writing", flush=True)
+    time.sleep(60)
+
+PostgresStore(sys.argv[1]).write(stay)
+"""
 
 
 @pytest.fixture
@@ -57,6 +73,25 @@ def end(pid: str) -> None:
     """Let the server end a session, and return once it has."""
     with psycopg.connect(databases.SERVER, autocommit=True) as connection:
         connection.execute("SELECT pg_terminate_backend(%s, 20000)", (int(pid),))
+
+
+@contextmanager
+def ending_writers(schema: str) -> Iterator[None]:
+    """Somebody ends sessions that write in a schema, again and again."""
+    ending = threading.Event()
+
+    def end_them() -> None:
+        with psycopg.connect(schema, autocommit=True) as connection:
+            while not ending.wait(0.002):
+                connection.execute(END_WRITER)
+
+    with ThreadPoolExecutor(1) as pool:
+        ended = pool.submit(end_them)
+        try:
+            yield
+        finally:
+            ending.set()
+        ended.result(20)
 
 
 class Held:
@@ -139,7 +174,7 @@ class TestSessions:
         assert len(set(pids)) == READERS
 
 
-class TestPipeline:
+class TestJourneys:
     def test_a_statement_whose_answer_nobody_awaits_fails_who_made_it(
         self, store: PostgresStore
     ) -> None:
@@ -165,8 +200,42 @@ class TestPipeline:
 
         assert store.write(write) == (1, ("b",))
 
+    def test_one_that_is_stopped_is_waited_for_no_longer_than_it_may_idle(
+        self, store: PostgresStore, shared_schema: str
+    ) -> None:
+        with process(STOPPED, shared_schema) as other:
+            assert line(other) == "writing"
+            other.send_signal(signal.SIGSTOP)
+            assert store.write(add("a")) == 1, "the lock was not to be had for 20 s"
+        assert names(store) == ["a"]
+
 
 class TestLostAnswers:
+    def test_nothing_is_there_where_that_was_said_and_all_where_it_was_not(
+        self, store: PostgresStore, shared_schema: str
+    ) -> None:
+        said: dict[str, type[Exception] | None] = {}
+        with ending_writers(shared_schema):
+            for number in range(150):
+                said[f"{number:03}"] = self.outcome(store, f"{number:03}")
+        found = set(names(store))
+        assert {name for name, error in said.items() if error is None} <= found
+        assert not {name for name, error in said.items() if error is StoreError} & found
+        assert StoreError in said.values() or InDoubtError in said.values()
+
+    @staticmethod
+    def outcome(store: PostgresStore, name: str) -> type[Exception] | None:
+        def write(session: Session) -> None:
+            session.run(ADD, name)
+            session.one(ME)
+            session.run(ADD, name)
+
+        try:
+            store.write(write)
+        except (StoreError, InDoubtError) as error:
+            return type(error)
+        return None
+
     @pytest.fixture
     def lost_answer(self, store: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> None:
         """Let each session of a store that writes end once the server has committed."""
@@ -174,12 +243,11 @@ class TestLostAnswers:
         execute = psycopg.Connection.execute
 
         def lossy(connection: Any, query: Any, *more: Any) -> Any:
-            if query != "COMMIT" or "writer" not in connection.info.dsn:
-                return execute(connection, query, *more)
-            with connection.pipeline():  # at its end the server has answered
-                execute(connection, query, *more)
-            connection.close()
-            raise psycopg.OperationalError("server closed the connection unexpectedly")
+            cursor = execute(connection, query, *more)
+            if query == "COMMIT" and "writer" in connection.info.dsn:
+                connection.close()
+                raise psycopg.OperationalError("server closed the connection unexpectedly")
+            return cursor
 
         monkeypatch.setattr(psycopg.Connection, "execute", lossy)
 

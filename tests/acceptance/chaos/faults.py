@@ -21,7 +21,7 @@ import psutil
 import psycopg
 
 from orchestration.errors import StoreError
-from orchestration.store.postgres import WRITERS
+from orchestration.store.postgres_session import WRITERS
 from tests.acceptance import victims
 from tests.acceptance.chaos.fleet import CLOCKS, CONTAINERS, ENOUGH, WEB, Fleet
 from tests.acceptance.chaos.plan import Ledger

@@ -1,0 +1,157 @@
+"""SQL on one PostgreSQL connection: what nobody asks about travels with the next question.
+
+Each journey is one message with all of its statements: the server acts on all of it or on nothing,
+and then counts the time until the next, so that it ends a session whose process has stopped.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from orchestration import failpoints
+from orchestration.errors import InDoubtError
+from orchestration.failpoints import Failpoint
+from orchestration.ports import Row
+from orchestration.store.group import Operation
+from orchestration.store.server import Link, is_the_stores
+
+WRITERS: LiteralString = "7205417"  # the lock of this application's writers, within one schema
+BEGIN_WRITE: LiteralString = (  # what another writer has written is seen only after the lock
+    "BEGIN ISOLATION LEVEL READ COMMITTED;"
+    f" SELECT pg_advisory_xact_lock({WRITERS}, hashtext(current_schema()))"
+)
+BEGIN_READ: LiteralString = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+SETTLED = {TransactionStatus.IDLE, TransactionStatus.INERROR}  # as the server has said
+IN_DOUBT = "PostgreSQL: the answer to a COMMIT was lost: look whether it was done; check the server"
+ROLLED_BACK = "nothing was written: a statement had failed, and somebody passed that over"
+
+
+@lru_cache(maxsize=512)
+def translated(sql: str) -> LiteralString:
+    """`?` becomes `%s`; our SQL holds no other question or percent sign."""
+    return sql.replace("?", "%s")
+
+
+class PostgresSession:
+    """SQL inside one transaction.
+
+    Args:
+        connection: Where it has begun.
+    """
+
+    def __init__(self, connection: "psycopg.Connection[Row]") -> None:
+        self._connection = connection
+        self._unsent: list[tuple[str, tuple[Any, ...]]] = []
+
+    def run(self, sql: str, *values: Any) -> None:
+        """Execute, together with what is asked next, or with the COMMIT."""
+        self._unsent.append((sql, values))
+
+    def changed(self, sql: str, *values: Any) -> int:
+        """Execute, and tell how many rows changed."""
+        return self.ask(sql, values).rowcount
+
+    def one(self, sql: str, *values: Any) -> Row | None:
+        """The first row, or None."""
+        return self.ask(sql, values).fetchone()
+
+    def all(self, sql: str, *values: Any) -> list[Row]:
+        """Every row."""
+        return self.ask(sql, values).fetchall()
+
+    def number_from(self, table: str, number: int) -> None:
+        """Let the rows to come of a table that numbers them count on from there."""
+        self.one("SELECT setval(pg_get_serial_sequence(?, 'id'), ?)", table, number)
+
+    def ask(self, sql: str, values: tuple[Any, ...] = ()) -> "psycopg.Cursor[Row]":
+        """Execute what is unsent, then this, and wait for its answer."""
+        if not self._unsent:
+            return self._connection.execute(translated(sql), values or None)
+        statements = [*self._unsent, (sql, values)]
+        self._unsent.clear()
+        together = "; ".join(each for each, _ in statements)
+        cursor = psycopg.ClientCursor(self._connection)
+        cursor.execute(translated(together), [each for _, some in statements for each in some])
+        while cursor.nextset():
+            pass
+        return cursor
+
+    def copy(self, words: "psycopg.sql.Composed", rows: Iterator[list[Any]]) -> int:
+        """COPY rows FROM STDIN; how many there were."""
+        self.ask("SELECT 1")
+        count = 0
+        with self._connection.cursor() as cursor, cursor.copy(words) as copy:
+            for row in rows:
+                copy.write_row(row)
+                count += 1
+        return count
+
+    def apart(self, operation: Operation) -> Any:
+        """What comes of an operation; what it refuses undoes only its own writes."""
+        self.ask("SAVEPOINT operation")
+        try:
+            outcome = operation(self)
+            self.ask("RELEASE operation")
+        except Exception as error:
+            if is_to_blame(error):
+                raise
+            self._unsent.clear()
+            self.run("ROLLBACK TO operation")
+            self.ask("RELEASE operation")
+            outcome = error
+        return outcome
+
+
+@contextmanager
+def transaction(link: Link, begin: LiteralString) -> Iterator[PostgresSession]:
+    """BEGIN … COMMIT on the session of a link, or ROLLBACK.
+
+    Raises:
+        InDoubtError: The session has ended before the server's answer to the COMMIT came.
+        RuntimeError: An error was passed over, and nothing is written: a bug.
+    """
+    connection = link.ready()
+    session = PostgresSession(connection)
+    try:
+        connection.execute(begin)  # where the lock is not to be had, BEGIN has been done
+        yield session
+        if begin is BEGIN_WRITE:
+            failpoints.reach(Failpoint.COMMITTING)
+        commit(session, connection)
+    except BaseException:
+        try:
+            if link.is_up():
+                connection.execute("ROLLBACK")
+        except psycopg.Error:  # it has ended, and does not know it yet
+            link.close()
+        raise
+    if begin is BEGIN_WRITE:
+        failpoints.reach(Failpoint.COMMITTED)
+
+
+def commit(session: PostgresSession, connection: "psycopg.Connection[Row]") -> None:
+    """COMMIT what was written, and what is unsent with it: one message, done as a whole or not.
+
+    Raises:
+        InDoubtError: The session has ended before the server's answer came.
+        RuntimeError: An error was passed over, and nothing is written: a bug.
+    """
+    try:
+        done = session.ask("COMMIT").statusmessage
+    except psycopg.Error as error:
+        if connection.info.transaction_status in SETTLED:
+            raise
+        raise InDoubtError(IN_DOUBT) from error
+    if done != "COMMIT":
+        raise RuntimeError(ROLLED_BACK)
+
+
+def is_to_blame(error: Exception) -> bool:
+    """Whether the server or the way to it is."""
+    return isinstance(error, InDoubtError) or (
+        isinstance(error, psycopg.Error) and is_the_stores(error)
+    )
