@@ -113,8 +113,8 @@ class Context:
         parameters: The run's parameters, as the workflow's pydantic model.
         results: Results of finished steps by name; of a fan-out a list.
         item: The item of this branch, or None.
-        attempt: Counts from 1. Once the store was restored from a backup, one that was begun
-            after the backup is not counted.
+        attempt: Counts from 1, and is never used twice; once the store was restored from a
+            backup it goes on a million higher.
         idempotency_key: The same for every attempt: give it to the outside world.
         log: A logger that carries the run, step and attempt.
         fleet: What is known of the fleet, and a way to let agents rest.

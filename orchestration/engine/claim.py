@@ -40,7 +40,6 @@ class Claim:
 
     key: Key
     attempt: int
-    ordinal: int
     agent: str
     action: str
     command: str
@@ -92,16 +91,15 @@ def claim(tx: Transaction, message: Dispatch) -> Claim | None:
     runs.recount(tx.session, run.moved(row.step, StepStatus.READY, StepStatus.RUNNING))
     if queue.ready is not None:
         tx.queues.add(row.agent)
-    return as_claim(tx, row, run, {})
+    return as_claim(row, run, {})
 
 
-def as_claim(tx: Transaction, row: StepRow, run: Run, known: Mapping[str, str]) -> Claim:
+def as_claim(row: StepRow, run: Run, known: Mapping[str, str]) -> Claim:
     """What a worker has to know that takes the next attempt of a branch."""
     target = run.plan.step[row.step.removeprefix(UNDO)]
     return Claim(
         key=row.key,
         attempt=row.attempt + 1,
-        ordinal=attempts.next_ordinal(tx.session, row, run.attempts_from),
         agent=row.agent,
         action=row.offer.removeprefix(f"{row.agent}.").rpartition("@")[0],
         command=run.plan.name,
@@ -171,7 +169,7 @@ def complete(
     taken = None if take_on is None else opening.take_first(tx, run)
     finish(tx, before, run, taken)
     if take_on is not None:
-        take_on(as_claim(tx, taken, run, known_by(row, run, text)) if taken else None)
+        take_on(as_claim(taken, run, known_by(row, run, text)) if taken else None)
     return True
 
 

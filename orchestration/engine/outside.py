@@ -47,7 +47,7 @@ def send(tx: Transaction, row: StepRow) -> None:
     steps.claim(tx.session, claimed)
     pace.begin(tx, row.agent)
     runs.recount(tx.session, run.moved(row.step, StepStatus.READY, StepStatus.RUNNING))
-    speech.command(tx, row, attempts.next_ordinal(tx.session, row, run.attempts_from), deadline)
+    speech.command(tx, row, row.attempt + 1, deadline)
 
 
 def look_again(tx: Transaction, row: StepRow) -> bool:

@@ -68,10 +68,10 @@ def pass_on(tx: Transaction, topic: str, to: str, payload: dict[str, Any]) -> No
     say(tx, MessageType.DATA, to, payload, topic)
 
 
-def command(tx: Transaction, row: StepRow, ordinal: int, deadline: datetime) -> None:
-    """Send the next attempt at a step to an agent that is not ours."""
+def command(tx: Transaction, row: StepRow, attempt: int, deadline: datetime) -> None:
+    """Send a step to an agent that is not ours."""
     run = runs.get(tx.session, row.run_id)
-    command_id = command_id_of(tx, row, row.attempt + 1)
+    command_id = command_id_of(tx, row, attempt)
     target = run.plan.step[row.step.removeprefix(UNDO)]
     taken = len(run.parameters) + len(row.item or "")
     results, left_out = results_for(tx, run.plan, row, min(LARGEST_RESULTS, LARGEST_ASKED - taken))
@@ -85,7 +85,7 @@ def command(tx: Transaction, row: StepRow, ordinal: int, deadline: datetime) -> 
         **configuration_for(tx, target.configures),
         "workflow_id": row.run_id,
         "step": row.step,
-        "attempt": ordinal,
+        "attempt": attempt,
         "idempotency_key": f"{row.run_id}:{place_of(tx, row)}",
         "deadline": deadline.isoformat(timespec="milliseconds"),
     }

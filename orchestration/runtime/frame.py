@@ -210,7 +210,7 @@ class Frame:
         with suppress(StoreError):  # nothing may raise after a claim
             trace = self._engine.store.read(lambda s: traces.of_run(s, run_id))
         name, place = f"{claim.agent}.{claim.action}", {"id": run_id, "step": step}
-        return tracer().attempt(trace, name, {**place, "branch": branch, "attempt": claim.ordinal})
+        return tracer().attempt(trace, name, {**place, "branch": branch, "attempt": claim.attempt})
 
     def _persist(self, operation: Callable[[], bool]) -> bool:
         """Write how an attempt ended, however long the store is away."""
@@ -227,14 +227,14 @@ class Frame:
 
     def _context(self, attempt: Attempt, claim: Claim, staging: Staging) -> Context:
         run_id, step, _ = claim.key
-        extra = {"workflow_id": run_id, "step": step, "attempt": claim.ordinal}
+        extra = {"workflow_id": run_id, "step": step, "attempt": claim.attempt}
         return Context(
             workflow_id=run_id,
             step=step,
             parameters=self._parameters(claim),
             results=Results(self._engine, claim),
             item=claim.item,
-            attempt=claim.ordinal,
+            attempt=claim.attempt,
             idempotency_key=claim.idempotency_key,
             log=logging.LoggerAdapter(logging.getLogger(f"orchestration.{claim.agent}"), extra),
             fleet=self._fleet,
@@ -254,11 +254,9 @@ class Frame:
 
 def about(held: Held, claim: Claim | None = None) -> AbstractContextManager[None]:
     """Let log lines say which attempt they are about, and who asked for it once that is known."""
-    (run_id, step, _), number = held
-    known = {"workflow_id": run_id, "step": step}
-    if claim is None:
-        return logs.about(**known, attempt=number)
-    return logs.about(**known, attempt=claim.ordinal, correlation_id=claim.correlation_id)
+    (run_id, step, _), attempt = held
+    asked = None if claim is None else claim.correlation_id
+    return logs.about(workflow_id=run_id, step=step, attempt=attempt, correlation_id=asked)
 
 
 def as_report(attempt: Attempt, claim: Claim) -> Report:

@@ -1,10 +1,12 @@
 """The table `attempts`: what did not complete, and whether it may still act."""
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from orchestration.ports import Row, Session
+from orchestration.state import StepStatus
 from orchestration.store.steps import StepRow
 from orchestration.store.times import moment
 
@@ -14,7 +16,7 @@ class AttemptRow:
     """One attempt that did not complete.
 
     Attributes:
-        ordinal: How manieth attempt at its branch it was: its number may have leapt.
+        ordinal: Which attempt at its branch it was, from 1; a restore lets numbers leap.
     """
 
     step: str
@@ -36,7 +38,7 @@ class Acting:
     """An attempt that may still have effects: nobody has seen it stop.
 
     Attributes:
-        ordinal: How manieth attempt at its branch it is.
+        ordinal: Which attempt at its branch it is, from 1.
         worker: Who has it.
     """
 
@@ -49,6 +51,7 @@ class Acting:
     since: datetime
 
 
+NOT_ARCHIVED = frozenset({StepStatus.RUNNING, StepStatus.COMPLETED})  # the last attempt of such
 ORDINAL = (
     "(SELECT COUNT(*) + 1 FROM attempts e WHERE e.run_id = {0}.run_id AND e.step = {0}.step"
     " AND e.branch = {0}.branch AND e.attempt < {0}.attempt)"
@@ -143,35 +146,17 @@ def of_run(session: Session, run_id: str) -> list[AttemptRow]:
     return [_read(row) for row in rows]
 
 
-def next_ordinal(session: Session, row: StepRow, counts_from: int) -> int:
-    """How manieth attempt at a branch its next one will be.
-
-    Args:
-        session: Any session.
-        row: The branch.
-        counts_from: From where attempts of its run count; 0: no restore has let them leap.
-    """
-    if not counts_from:
-        return row.attempt + 1
-    sql = "SELECT COUNT(*) FROM attempts WHERE run_id = ? AND step = ? AND branch = ?"
-    (found,) = session.one(sql, *row.key) or (0,)
-    return int(found) + 1
-
-
-def at(row: StepRow, archived: Iterable[AttemptRow]) -> list[AttemptRow]:
-    """Those of a run's archived attempts that were at one branch."""
-    return [each for each in archived if (each.step, each.branch) == (row.step, row.branch)]
+def by_branch(archived: Iterable[AttemptRow]) -> Mapping[tuple[str, int], Sequence[AttemptRow]]:
+    """A run's archived attempts by step and branch; none where there are none."""
+    found: defaultdict[tuple[str, int], list[AttemptRow]] = defaultdict(list)
+    for each in archived:
+        found[each.step, each.branch].append(each)
+    return found
 
 
 def made(row: StepRow, archived: Sequence[AttemptRow]) -> int:
-    """How many attempts at a branch there have been.
-
-    Args:
-        row: The branch.
-        archived: Those of its attempts that did not complete.
-    """
-    goes_on = row.claimed_at is not None and all(row.attempt != each.attempt for each in archived)
-    return len(archived) + goes_on
+    """How many attempts at a branch there have been, of which these are archived."""
+    return len(archived) + (row.claimed_at is not None and row.status in NOT_ARCHIVED)
 
 
 def first_error(session: Session, run_id: str) -> tuple[str, str] | None:

@@ -64,11 +64,7 @@ def dismiss_workers(session: Session, now: datetime) -> None:
 
 def leap(session: Session, life: int) -> None:
     """Let attempts count from where none has been, in steps that are there and that will be."""
-    session.run(
-        "UPDATE steps SET attempt = ?, claimed_at = NULL"
-        " WHERE status NOT IN ('completed', 'skipped')",
-        life,
-    )
+    session.run("UPDATE steps SET attempt = ? WHERE status NOT IN ('completed', 'skipped')", life)
     session.run("UPDATE runs SET attempts_from = ?", life)
 
 

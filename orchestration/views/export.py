@@ -34,8 +34,9 @@ def of_run(store: Store, run_id: str) -> Iterator[Record]:
     row = store.read(lambda s: runs.get(s, run_id))
     yield {"record": "run", **store.read(lambda s: workflow.overview(s, row))}
     failed = store.read(lambda s: attempts.of_run(s, run_id))
+    by_branch = attempts.by_branch(failed)
     for branch in store.read(lambda s: steps.of_run(s, run_id)):
-        mine = attempts.at(branch, failed)
+        mine = by_branch[branch.step, branch.branch]
         told = store.read(lambda s, each=branch, mine=mine: step(s, row, each, mine))  # type: ignore[misc]
         yield record("step", run_id, told)
     for attempt in failed:

@@ -93,7 +93,8 @@ def timeline(session: Session, run: RunRow, now: datetime) -> Timeline:
     names = {row.worker for row in shown} | {each.worker for each in failed}
     known = {name: workers.get(session, name) for name in names if name}
     scale = Scale(begin, end, known)
-    tracks = tuple(track(row, attempts.at(row, failed), scale) for row in shown)
+    by_branch = attempts.by_branch(failed)
+    tracks = tuple(track(row, by_branch[row.step, row.branch], scale) for row in shown)
     return Timeline(begin, end, tracks, len(rows) - len(shown))
 
 

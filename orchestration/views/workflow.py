@@ -53,14 +53,14 @@ def detail(session: Session, run_id: str) -> dict[str, Any]:
         NotFoundError: There is no such run.
     """
     run = runs.get(session, run_id)
-    failed = attempts.of_run(session, run_id)
+    failed = attempts.by_branch(attempts.of_run(session, run_id))
     happened = events.after(session, 0, MOST_EVENTS + 1, run_id)
     return {
         **overview(session, run),
         "steps": [
             {
-                **branch(session, run, row, mine := attempts.at(row, failed)),
-                "attempts": [attempt(session, each) for each in mine],
+                **branch(session, run, row, failed[row.step, row.branch]),
+                "attempts": [attempt(session, each) for each in failed[row.step, row.branch]],
             }
             for row in steps.of_run(session, run_id)
         ],

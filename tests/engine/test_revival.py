@@ -280,18 +280,15 @@ def test_what_died_and_came_before_is_kept_beside_what_comes_after(fleet: Fleet)
     assert kept() == (0, 0)
 
 
-def test_people_and_actions_see_the_attempts_that_the_store_knows_of(
-    fleet: Fleet, worker: Worker
-) -> None:
+def test_people_see_the_attempts_that_the_store_knows_of(fleet: Fleet, worker: Worker) -> None:
     run_id = fleet.start("two")
-    assert worker.take().ordinal == 1
+    worker.take()
     for _ in range(2):
         revive(fleet)
     assert shown(fleet, run_id)["attempt"] == 1
     new = later(fleet)
     fleet.client.resume(run_id)
     claim = new.take()
-    assert claim.ordinal == 2
     assert shown(fleet, run_id)["attempt"] == 2
     assert [each["attempt"] for each in shown(fleet, run_id)["attempts"]] == [1]
     new.fail(claim)

@@ -8,7 +8,6 @@ def claim_of(step: str) -> Claim:
     return Claim(
         key=("run", step, 0),
         attempt=1,
-        ordinal=1,
         agent="worker",
         action="work",
         command="job",
