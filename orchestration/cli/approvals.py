@@ -9,6 +9,7 @@ from orchestration.cli import exits, options, selecting
 from orchestration.cli.opening import by, opened_engine
 from orchestration.cli.output import emit
 from orchestration.desk.approvals import Question, changes_told, look
+from orchestration.desk.naming import run_named
 from orchestration.engine import Engine
 from orchestration.engine.by import By
 from orchestration.errors import NotFoundError, StateError
@@ -62,7 +63,7 @@ def questions(
     session: Session, ids: Sequence[str], step: str | None, wanted: dict[str, Any]
 ) -> tuple[list[Question], list[StateError]]:
     """What is to be answered, and why nothing is in other runs that were named."""
-    if step is None and len(ids) == ID_AND_STEP and not is_run(session, ids[1]):
+    if step is None and len(ids) == ID_AND_STEP and not is_run(session, run_named(session, ids[1])):
         ids, step = ids[:1], ids[1]
     found, refused = [], list[StateError]()
     for run in selecting.select(session, ids, allowed=ANSWERABLE, **wanted):

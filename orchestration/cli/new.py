@@ -17,7 +17,7 @@ from orchestration.cli.output import emit
 from orchestration.errors import RejectedError
 
 SUFFIX = ".tmpl"
-RESERVED = sys.stdlib_module_names | {"tests"}
+RESERVED = sys.stdlib_module_names | {"conftest", "setup", "tests"}
 
 
 @click.command()
@@ -51,7 +51,7 @@ def module_name(directory: Path) -> str:
         RejectedError: The name makes no module, or hides one that is needed.
     """
     name = re.sub(r"\W", "_", directory.absolute().name.lower(), flags=re.ASCII)
-    if not name.isidentifier() or iskeyword(name):
+    if not name.isidentifier() or iskeyword(name) or not name.strip("_"):
         raise RejectedError(
             f"{directory.name!r} cannot be a module's name: begin with a letter, go on with"
             " letters, digits and '_', and use no word of Python's own"

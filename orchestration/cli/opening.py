@@ -12,6 +12,7 @@ from orchestration.definitions import App
 from orchestration.desk.naming import run_named
 from orchestration.engine import Engine
 from orchestration.engine.by import By
+from orchestration.errors import ConfigurationError
 from orchestration.runtime.writing import NoRelay, rules_of
 from orchestration.settings import Settings
 from orchestration.store.connect import Opened, open_store
@@ -24,9 +25,16 @@ def opened_store(*, create: bool = False) -> Iterator[Opened]:
     """The store of the settings, until the block ends.
 
     Raises:
+        ConfigurationError: A server is named: whoever names one does not mean a store here.
         StoreError: It cannot be opened; or there is none, and `create` is false.
     """
-    opened = open_store(settings.load().store_url, create=create)
+    found = settings.load()
+    if found.orchestration_url:
+        raise ConfigurationError(
+            f"ORCHESTRATION_URL names {found.orchestration_url}, and this verb works on a store"
+            " itself: use the dashboard or the HTTP interface there, or unset it"
+        )
+    opened = open_store(found.store_url, create=create)
     try:
         yield opened
     finally:

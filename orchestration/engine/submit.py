@@ -23,11 +23,11 @@ from orchestration.errors import (
 from orchestration.plans import Plan
 from orchestration.store import commands, events, line, runs, traces
 from orchestration.store.commands import Seen
+from orchestration.store.runs import DIGITS
 from orchestration.traces import Trace, tracer
 
 RETRY_AFTER_S = 30.0
 LONGEST_KEY = 200
-DIGITS = 12  # of a run's id, after its command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,6 +48,7 @@ def is_named(app: App, name: str) -> bool:
     A module may make its app of another one's agents: the last app that it makes is its own.
     """
     if name not in sys.modules:
+        _complain(f"{name} is served: ORCHESTRATION_APP or pyproject.toml names it", 0)
         import_module(name)
         return False
     return getattr(sys.modules[name], "app", app) is app

@@ -16,9 +16,9 @@ def app_of(project: Path) -> str | None:
     """
     try:
         document = tomllib.loads(project.read_text("utf-8"))
-    except OSError:
+    except FileNotFoundError:
         return None
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise ConfigurationError(
             f"{project} cannot be read: {error}; correct it, or set ORCHESTRATION_APP"
         ) from None

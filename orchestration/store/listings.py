@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from orchestration.ports import Session
 from orchestration.state import ENDED, RunStatus
 from orchestration.store import runs
-from orchestration.store.runs import RunRow
+from orchestration.store.runs import DIGITS, RunRow
 
 SEARCHED = 5_000
 MOST_BY_ID = 500
@@ -164,10 +164,12 @@ def beginning_so(session: Session, word: str, limit: int) -> list[str]:
     if not HEX.fullmatch(digits):
         return []
     names = [command] if command else commands(session)
-    starts = [f"{name}_{digits}" for name in names]
-    return [each for start in starts for each in between(session, start, start + AFTER_HEX, limit)][
-        :limit
-    ]
+    found = []
+    for name in names:
+        start, length = f"{name}_{digits}", len(name) + 1 + DIGITS
+        near = between(session, start, start + AFTER_HEX, limit)  # a server may sort otherwise
+        found += [id_ for id_ in near if id_.startswith(start) and len(id_) == length]
+    return found[:limit]
 
 
 def between(session: Session, first: str, end: str, limit: int) -> list[str]:

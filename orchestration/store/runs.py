@@ -37,6 +37,7 @@ class RunRow:
     forked_from: str | None = None
 
 
+DIGITS = 12  # of a run's id, after its command
 COLUMNS = (
     "r.id, r.command, r.parameters, r.sender, r.correlation_id, r.priority, r.status, r.ending,"
     " r.generation, r.progress, r.created_at, r.started_at, r.ended_at, r.due_at, r.reason, p.body,"
