@@ -32,8 +32,8 @@ ROLLED_BACK = "nothing was written: a statement had failed, and somebody passed 
 
 @lru_cache(maxsize=512)
 def translated(sql: str) -> LiteralString:
-    """`?` becomes `%s`; our SQL holds no other question or percent sign."""
-    return sql.replace("?", "%s")
+    """`?` becomes `%s`; our SQL holds no other question mark."""
+    return sql.replace("%", "%%").replace("?", "%s")
 
 
 class PostgresSession:
@@ -70,7 +70,7 @@ class PostgresSession:
     def ask(self, sql: str, values: tuple[Any, ...] = ()) -> "psycopg.Cursor[Row]":
         """Execute what is unsent, then this, and wait for its answer."""
         if not self._unsent:
-            return self._connection.execute(translated(sql), values or None)
+            return self._connection.execute(translated(sql), values)
         statements = [*self._unsent, (sql, values)]
         self._unsent.clear()
         together = "; ".join(each for each, _ in statements)
@@ -143,7 +143,8 @@ def commit(session: PostgresSession, connection: "psycopg.Connection[Row]") -> N
     try:
         done = session.ask("COMMIT").statusmessage
     except psycopg.Error as error:
-        if connection.info.transaction_status in SETTLED:
+        is_unsent = isinstance(error, psycopg.ProgrammingError)
+        if is_unsent or connection.info.transaction_status in SETTLED:
             raise
         raise InDoubtError(IN_DOUBT) from error
     if done != "COMMIT":

@@ -200,6 +200,17 @@ class TestJourneys:
 
         assert store.write(write) == (1, ("b",))
 
+    def test_a_percent_sign_means_itself_alone_and_with_others(self, store: PostgresStore) -> None:
+        store.write(add("a%b"))
+        like = "SELECT actor FROM audit WHERE actor LIKE 'a%' AND action = ?"
+
+        def change(session: Session) -> object:
+            session.run("UPDATE audit SET actor = actor || '%' WHERE actor LIKE '%b'")
+            return session.all(like, "test")
+
+        assert store.write(change) == [("a%b%",)]
+        assert store.read(lambda s: s.all(like, "test")) == [("a%b%",)]
+
     def test_one_that_is_stopped_is_waited_for_no_longer_than_it_may_idle(
         self, store: PostgresStore, shared_schema: str
     ) -> None:
