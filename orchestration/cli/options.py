@@ -1,14 +1,35 @@
 """Options that several verbs take."""
 
+import shlex
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
+from typing_extensions import override
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 FORMS = ("table", "json")
 SENDER = "cli"
+
+
+class Starter(click.Command):
+    """A command with `given_parameters`, which tells how a pair is written that lacks its -p."""
+
+    @override
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.allow_extra_args = True  # they are refused here, in better words
+        left = super().parse_args(ctx, args)
+        if not left or ctx.resilient_parsing:
+            return left
+        told = (
+            f"unexpected: {' '.join(left)}: a parameter is written -p key=value, and a value with"
+            " spaces in quotes"
+        )
+        if all("=" in each for each in left):
+            pairs = " ".join(f"-p {shlex.quote(each)}" for each in left)
+            told = f"a parameter needs -p before it: write {pairs}"
+        raise click.UsageError(told, ctx)
 
 
 def output(function: F) -> F:

@@ -14,7 +14,7 @@ from orchestration.cli.starting import make_wish, started
 from orchestration.store.connect import open_store
 
 
-@click.command()
+@click.command(cls=options.Starter)
 @click.argument("command")
 @options.given_parameters
 @options.full

@@ -31,7 +31,7 @@ def list_(limit: int, form: str) -> None:
     emit(form, [as_json(row) for row in newest], COLUMNS)
 
 
-@click.command()
+@click.command(cls=options.Starter)
 @click.argument("name")
 @click.argument("command")
 @click.option(

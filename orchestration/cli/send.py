@@ -15,7 +15,7 @@ from orchestration.store.connect import open_store
 from orchestration.views.why import EMBEDDED
 
 
-@click.command()
+@click.command(cls=options.Starter)
 @click.argument("command")
 @options.given_parameters
 @click.option("--idempotency-key", help="The same key never starts a second run.")

@@ -15,6 +15,7 @@ from orchestration.errors import ConfigurationError
 from orchestration.runtime.host import Host
 from orchestration.settings import Settings
 
+WITHOUT = "works on without a console, as another worker where one serves the store already"
 EXTRA = "pip install 'fleet-orchestration[web]'"
 
 port_option = click.option(
@@ -69,7 +70,7 @@ def beside(host: Host, app: App, found: Settings, port: int | None = None) -> It
     except ConfigurationError as error:
         if wanted is not None:
             raise
-        yield f"no console: {error}"
+        yield f"no console: {error}; this one {WITHOUT}"
         return
     with serving.listening(console.console_of(host, app, found), listener) as place:
         yield f"the console is at {place}{note}"

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -121,7 +121,8 @@ def validated(workflow: Workflow, parameters: Mapping[str, Any]) -> str:
         values = in_order(model, model.model_dump(mode="json", by_alias=True))
         return json.dumps(values, sort_keys=True, allow_nan=False)
     except ValidationError as error:
-        faults = [fault(each, workflow) for each in error.errors(include_url=False)]
+        found = error.errors(include_url=False)
+        faults = [*ignored(found, workflow, parameters), *(fault(each, workflow) for each in found)]
         told = "; ".join(map(str, faults))
         raise RejectedError(f"{workflow.name}: {told}", faults=faults) from None
     except Exception as error:  # noqa: BLE001 - outermost frame of somebody's model
@@ -156,12 +157,30 @@ def in_order(value: Any, json_value: Any) -> Any:
     return json_value
 
 
+def ignored(
+    problems: Sequence[Mapping[str, Any]], workflow: Workflow, parameters: Mapping[str, Any]
+) -> list[Fault]:
+    """Names that a model takes no notice of, where it misses another: perhaps that was meant."""
+    model, fields = workflow.parameters, workflow.parameters.model_fields
+    misses = any(each["type"] == "missing" and len(each["loc"]) == 1 for each in problems)
+    plain = all(isinstance(each.validation_alias, str | None) for each in fields.values())
+    if not (misses and plain and model.model_config.get("extra", "ignore") == "ignore"):
+        return []
+    known = {*fields, *(each.validation_alias for each in fields.values())}
+    return [unknown(name, workflow) for name in parameters if name not in known]
+
+
+def unknown(name: object, workflow: Workflow) -> Fault:
+    """A name that is no parameter's."""
+    fields = workflow.parameters.model_fields.items()
+    known = ", ".join(sorted(field.alias or name for name, field in fields)) or "none"
+    return Fault((), f"unknown parameter {name!r}; this workflow takes: {known}")
+
+
 def fault(problem: Mapping[str, Any], workflow: Workflow) -> Fault:
     """One thing that pydantic found wrong with a workflow's parameters."""
     if problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1:
-        fields = workflow.parameters.model_fields.items()
-        known = ", ".join(sorted(field.alias or name for name, field in fields)) or "none"
-        return Fault((), f"unknown parameter {problem['loc'][0]!r}; this workflow takes: {known}")
+        return unknown(problem["loc"][0], workflow)
     given = repr(problem["input"])
     shown = given if len(given) <= 60 else given[:57] + "..."  # noqa: PLR2004 - one line
     return Fault(problem["loc"], problem["msg"].removeprefix("Value error, "), shown)

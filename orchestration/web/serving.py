@@ -1,6 +1,7 @@
 """The HTTP server: a thread of this process, bounded, and ended in good order."""
 
 import asyncio
+import errno
 import logging
 import socket
 import threading
@@ -97,7 +98,8 @@ def bound(host: str, port: int) -> socket.socket:
     try:
         listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
-        why = error.strerror or error
+        taken = error.errno == errno.EADDRINUSE
+        why = "the port is taken" if taken else error.strerror or error
         raise ConfigurationError(
             f"cannot listen at {host}:{port} ({why}): set PORT, --port or ORCHESTRATION_HOST"
         ) from None

@@ -1,15 +1,20 @@
 """The command line is light until a verb needs more, and every error is one line with a code."""
 
+import socket
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 from click.testing import CliRunner
 
+from orchestration import settings
 from orchestration.cli import exits
 from orchestration.cli.root import root
 from orchestration.cli.verbs import VERBS, Group
+from orchestration.cli.web import beside
 from orchestration.errors import (
     BrokerError,
     ConfigurationError,
@@ -19,6 +24,7 @@ from orchestration.errors import (
     StoreTooNewError,
     WorkflowFailedError,
 )
+from orchestration.web import serving
 from tests.cli.conftest import Cli
 from tests.cli.processes import ROOT
 
@@ -126,3 +132,34 @@ def test_a_wrong_setting_is_one_clear_line(
 ) -> None:
     monkeypatch.setenv(name, value)
     assert says in cli("run", "job", code=2).stderr
+
+
+def test_a_serve_whose_port_is_taken_says_that_it_works_on_without_a_console(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del home
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setattr(serving, "PORT", taken.getsockname()[1])
+        nobody: Any = None
+        with beside(nobody, nobody, settings.load()) as line:
+            assert line.startswith("no console: cannot listen at 127.0.0.1:")
+            assert "(the port is taken): set PORT, --port or ORCHESTRATION_HOST" in line
+            assert "this one works on without a console, as another worker" in line
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["run", "job", "items=a"], "a parameter needs -p before it: write -p items=a (see"),
+        (["send", "job", "items=a b", "n=1"], "write -p 'items=a b' -p n=1"),
+        (["schedules", "add", "n", "job", "items=a", "--cron", "0 6 * * *"], "write -p items=a"),
+        (
+            ["run", "job", "-p", "items=a", "b"],
+            "unexpected: b: a parameter is written -p key=value",
+        ),
+    ],
+)
+def test_a_pair_without_its_option_is_told_how_it_is_written(
+    cli: Cli, words: list[str], told: str
+) -> None:
+    assert told in cli(*words, code=2).stderr

@@ -213,3 +213,25 @@ class TestValidation:
         assert command.plan.versions == {"warehouse": 1}
         again = prepare(APP, "buy", {"amount": 3}, sender="x", run_hex="f" * 12)
         assert command.digest == again.digest
+
+
+class Texts(BaseModel):
+    texts: list[str]
+    more: int = Field(default=1, alias="plus")
+
+
+class TestNamesThatAModelTakesNoNoticeOf:
+    def told(self, parameters: dict[str, object], model: type[BaseModel] = Texts) -> str:
+        with pytest.raises(RejectedError) as raised:
+            validated(Workflow("w", steps=[step("first")], parameters=model), parameters)
+        return str(raised.value)
+
+    def test_one_is_told_where_a_parameter_is_missing(self) -> None:
+        told = self.told({"text": "a", "plus": 2})
+        assert "w: unknown parameter 'text'; this workflow takes: plus, texts; texts: Field" in told
+        assert "'plus'; this" not in told
+
+    def test_none_is_told_where_nothing_is_missing_or_all_are_allowed(self) -> None:
+        assert "unknown" not in self.told({"texts": 5, "text": "a"})
+        allowing = type("Allowing", (Texts,), {"model_config": {"extra": "allow"}})
+        assert "unknown" not in self.told({"text": "a"}, allowing)

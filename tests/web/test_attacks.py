@@ -281,7 +281,7 @@ def test_a_token_that_is_easily_guessed_is_refused() -> None:
 def test_a_port_that_somebody_has_is_named() -> None:
     with bound("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(ConfigurationError, match=f"127.0.0.1:{port}.*PORT"):
+        with pytest.raises(ConfigurationError, match=f"127.0.0.1:{port} .the port is taken.*PORT"):
             bound("127.0.0.1", port)
 
 
