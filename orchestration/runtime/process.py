@@ -98,14 +98,16 @@ class Lifecycle(Middleware):
             message = f"-Q {', '.join(unknown)}: no such queue; known: {', '.join(sorted(known))}"
             raise SystemExit(_complain(message, EXIT_USAGE))
         queues = dict.fromkeys(sorted(wanted), worker.worker_threads)
+        found = settings.load()
         try:
-            if (address := address_in(settings.load())) is not None:
+            if (address := address_in(found)) is not None:
                 require_broker(address)
             if isinstance(broker, HardRabbitmqBroker):
                 broker.ensure_queues()
             self.host.start(queues, self._watchdog.why_end)
         except OrchestrationError as error:
             raise SystemExit(_complain(str(error), EXIT_UNREACHABLE)) from None
+        log.info("takes steps on %s from %s", found.transport, ", ".join(queues))
 
     @override
     def after_worker_boot(self, broker: dramatiq.Broker, worker: Worker) -> None:
