@@ -230,7 +230,10 @@ def _check(url: str) -> None:
 
 def _sqlite(path: Path, *, create: bool, old: bool) -> tuple[SqliteStore, Locks]:
     if not path.exists() and not create:
-        raise StoreError(f"there is no store at {path}: `orchestrate run` or `serve` makes one")
+        raise StoreError(
+            f"there is no store at {path.absolute()}: go to your project's directory, or let"
+            " `orchestrate run` or `serve` make one"
+        )
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         locks = FileLocks(path.with_name(path.name + ".workers"))
