@@ -30,7 +30,7 @@ STAGES = (
     block("docs/tutorial.md", "bash", "orchestrate serve"),
     block("docs/tutorial.md", "bash", "honcho start release"),
     block("docs/tutorial.md", "bash", "kill -9"),
-    block("docs/tutorial.md", "bash", "--upgrade"),
+    block("docs/tutorial.md", "bash", "--force-reinstall"),
     block("docs/tutorial.md", "bash", "orchestrate backup"),
     block("docs/tutorial.md", "bash", "-Q counter"),
 )
