@@ -1,5 +1,6 @@
 """A store and an engine for who only looks and writes: what it writes, others work on."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -49,6 +50,7 @@ def opened_desk(
     try:
         yield OpenedDesk(opened, Engine(opened.store, relay, opened.store.clock, rules))
     finally:
-        relay.close()
-        opened.store.close()
-        traces.tracer().flush()
+        if not sys.is_finalizing():  # at the end of who never closed it no thread can be started
+            relay.close()
+            opened.store.close()
+            traces.tracer().flush()

@@ -1,5 +1,7 @@
 """The Python client over a fleet in this process."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,8 +24,17 @@ from orchestration.runtime.embedded import embedded
 from orchestration.runtime.serving import serving
 from orchestration.runtime.ticker import tick
 from orchestration.state import RunStatus
+from tests.acceptance.processes import ROOT
 from tests.eventually import eventually
 from tests.integration.workshop import Anvil, Order
+
+FORGETFUL = """
+from orchestration import Client
+from tests.integration.workshop import Anvil
+
+client = Client(app=Anvil().app)
+client.start("order", {"pieces": [1]})
+"""
 
 
 @pytest.fixture
@@ -181,3 +192,9 @@ def test_a_mere_directory_is_told_from_a_module(
         load_app("shop_of_a_stranger")
     with pytest.raises(ConfigurationError, match="no module named nowhere_at_all is here: cd into"):
         load_app("nowhere_at_all")
+
+
+def test_who_never_closes_a_client_ends_all_the_same(found: settings.Settings) -> None:
+    words = [sys.executable, "-c", FORGETFUL]
+    home = {"PATH": "", "ORCHESTRATION_HOME": str(found.orchestration_home)}
+    subprocess.run(words, cwd=ROOT, env=home, check=True, timeout=30)
