@@ -19,7 +19,7 @@ Values = Callable[..., Any]
 
 
 def test_a_store_that_is_not_there_says_what_makes_one(cli: Cli) -> None:
-    assert "`orchestrate run` or `serve` makes one" in cli("workflows", "list", code=3).stderr
+    assert "`orchestrate run` or `serve` make one" in cli("workflows", "list", code=3).stderr
 
 
 def test_runs_are_listed_newest_first(cli: Cli, values: Values, client: Client) -> None:
