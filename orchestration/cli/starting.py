@@ -18,6 +18,7 @@ from orchestration.cli.exits import DETACHED
 from orchestration.cli.following import LOOK_EVERY_S
 from orchestration.cli.opening import load_app
 from orchestration.cli.options import SENDER
+from orchestration.cli.stopping import STOP_SIGNALS
 from orchestration.client import Client
 from orchestration.clock import run_hex
 from orchestration.definitions import App
@@ -119,6 +120,8 @@ def alone(wish: Wish) -> Iterator[str]:
             with Watch(engine):
                 yield run_id
         except KeyboardInterrupt:
+            for number in STOP_SIGNALS:
+                signal.signal(number, signal.SIG_IGN)  # another one would only hold up the leaving
             host.drain()
             say_detached(run_id, "`orchestrate serve` finishes it")
             if hangs(host):
@@ -131,12 +134,14 @@ def alone(wish: Wish) -> Iterator[str]:
 
 @contextmanager
 def sigterm_like_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM raise KeyboardInterrupt."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Let SIGTERM raise KeyboardInterrupt; afterwards signals mean what they meant before."""
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, meaning in before.items():
+            signal.signal(number, meaning)
 
 
 def hangs(host: Host) -> bool:

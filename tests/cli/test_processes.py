@@ -66,15 +66,15 @@ def test_a_port_that_is_given_wins_over_that_of_the_environment(
     assert end(process, signal.SIGTERM)[0] == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("signals", [[signal.SIGINT], [signal.SIGTERM], [signal.SIGINT] * 3])
 def test_ctrl_c_and_sigterm_detach_and_say_how_to_go_on(
-    processes: Processes, client: Client, gate: Path, number: signal.Signals
+    processes: Processes, client: Client, gate: Path, signals: list[signal.Signals]
 ) -> None:
     process = processes.start("run", "gate", "-p", f"path={gate}")
     run_id = newest(client).id
     reaches(client, run_id, "waiting", S.RUNNING)
 
-    code, errors = end(process, number)
+    code, errors = end(process, *signals)
 
     assert code == 130
     assert f"`orchestrate workflows watch {run_id}`" in errors
