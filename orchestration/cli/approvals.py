@@ -63,7 +63,7 @@ def questions(
     session: Session, ids: Sequence[str], step: str | None, wanted: dict[str, Any]
 ) -> tuple[list[Question], list[StateError]]:
     """What is to be answered, and why nothing is in other runs that were named."""
-    if step is None and len(ids) == ID_AND_STEP and not is_run(session, run_named(session, ids[1])):
+    if step is None and len(ids) == ID_AND_STEP and not is_run(session, ids[1]):
         ids, step = ids[:1], ids[1]
     found, refused = [], list[StateError]()
     for run in selecting.select(session, ids, allowed=ANSWERABLE, **wanted):
@@ -87,9 +87,9 @@ def in_line(asked: Question) -> dict[str, Any]:
 
 
 def is_run(session: Session, word: str) -> bool:
-    """Whether a word is the id of a run."""
+    """Whether a word is the id of a run, or the beginning of one; a step may look like one."""
     try:
-        return bool(runs.status(session, word))
+        return bool(runs.status(session, run_named(session, word)))
     except NotFoundError:
         return False
 

@@ -25,7 +25,8 @@ BEGIN_WRITE: LiteralString = (  # what another writer has written is seen only a
     f" SELECT pg_advisory_xact_lock({WRITERS}, hashtext(current_schema()))"
 )
 BEGIN_READ: LiteralString = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-SETTLED = {TransactionStatus.IDLE, TransactionStatus.INERROR}  # as the server has said
+# As the server has said; while it has a COMMIT that is not answered, it is none of these.
+SETTLED = {TransactionStatus.IDLE, TransactionStatus.INTRANS, TransactionStatus.INERROR}
 IN_DOUBT = "PostgreSQL: the answer to a COMMIT was lost: look whether it was done; check the server"
 ROLLED_BACK = "nothing was written: a statement had failed, and somebody passed that over"
 
@@ -143,8 +144,7 @@ def commit(session: PostgresSession, connection: "psycopg.Connection[Row]") -> N
     try:
         done = session.ask("COMMIT").statusmessage
     except psycopg.Error as error:
-        is_unsent = isinstance(error, psycopg.ProgrammingError)
-        if is_unsent or connection.info.transaction_status in SETTLED:
+        if connection.info.transaction_status in SETTLED:
             raise
         raise InDoubtError(IN_DOUBT) from error
     if done != "COMMIT":

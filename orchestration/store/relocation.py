@@ -85,10 +85,7 @@ class Relocation:
 
     def _copy(self, source: Session) -> Mapping[str, int]:
         self._refuse_workers(source)
-        with (
-            explained(self._url),
-            transaction(self._link, BEGIN_WRITE) as target,
-        ):
+        with explained(self._url), transaction(self._link, BEGIN_WRITE) as target:
             target.run(f"DROP TABLE {VERSIONS}")
             copied = fill(source, target)
             target.run("UPDATE control SET place = ? WHERE id = 1", self._place)

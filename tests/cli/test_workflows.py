@@ -231,6 +231,13 @@ def test_on_a_terminal_it_shows_and_asks(
     assert client.workflow(run_id).status()["status"] == status
 
 
+@pytest.mark.parametrize("step", ["add", "stage_a", "ship"])
+def test_a_step_is_no_run_whatever_its_name_looks_like(cli: Cli, client: Client, step: str) -> None:
+    run_id = client.start("job").workflow_id
+    error = cli("workflows", "approve", run_id, step, "--yes", code=2).stderr
+    assert f"step {step!r}" in error
+
+
 def test_a_step_is_approved_or_rejected(values: Values, cli: Cli, client: Client) -> None:
     first, second = (client.start("asking").workflow_id for _ in range(2))
 

@@ -211,6 +211,11 @@ class TestJourneys:
         assert store.write(change) == [("a%b%",)]
         assert store.read(lambda s: s.all(like, "test")) == [("a%b%",)]
 
+    def test_what_never_left_is_not_in_doubt(self, store: PostgresStore) -> None:
+        with pytest.raises(psycopg.DataError):
+            store.write(lambda s: s.run(ADD, "no \0 in a text"))
+        assert store.write(add("a")) == 1
+
     def test_one_that_is_stopped_is_waited_for_no_longer_than_it_may_idle(
         self, store: PostgresStore, shared_schema: str
     ) -> None:
