@@ -39,7 +39,7 @@ from orchestration.errors import InDoubtError, StoreError
 from orchestration.failpoints import Failpoint
 from orchestration.ports import Clock, Dispatch, Session, Store, Transport
 from orchestration.state import RunStatus
-from orchestration.store import counting, runs, shared, traces
+from orchestration.store import counting, retention, runs, shared, traces
 from orchestration.store.revival import Replaced
 from orchestration.store.workers import NewWorker, WorkerRow
 from orchestration.traces import tracer
@@ -272,7 +272,9 @@ class Engine:
     def forget(self, age: timedelta, keep: int) -> int:
         """Delete one small batch of what ended longer ago than `age`, or beyond `keep` runs."""
         self.count_events()
-        return self.commit(lambda tx: sweep.forget(tx, age, keep))
+        since = self.clock.now() - age
+        kept = self.store.read(lambda s: retention.keep(s, since, keep))
+        return self.commit(lambda tx: sweep.forget(tx, kept))
 
     def cancel(self, run_id: str, by: By = NO_ONE) -> RunStatus:
         """End a run; see `control.cancel`."""

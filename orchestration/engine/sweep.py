@@ -15,14 +15,11 @@ from orchestration.engine.transaction import Transaction
 from orchestration.plans import UNDO
 from orchestration.state import StepStatus
 from orchestration.store import (
-    alerts,
     attempts,
     circuits,
     commands,
     control,
     counting,
-    data_messages,
-    dead_letters,
     events,
     queues,
     retention,
@@ -183,24 +180,23 @@ def refill(tx: Transaction) -> None:
     tx.queues.update(queues.ready(tx.session))
 
 
-def forget(tx: Transaction, age: timedelta, keep: int) -> int:
-    """Delete a small batch of what is too old to keep; how many rows that was.
+def forget(tx: Transaction, kept: retention.Keep) -> int:
+    """Delete a small batch of what need not be kept; how many rows that was.
 
     A run of which something is not counted yet stays until it is.
     """
-    before, rows = tx.now - age, 0
+    rows = 0
     begun = retention.remains(tx.session, BATCH)
-    old = retention.ended_before(tx.session, before, keep, BATCH)
+    old = retention.ended(tx.session, kept, BATCH)
     for run_id in chain(begun, filter(partial(counting.is_counted, tx.session), old)):
         rows += retention.forget_run(tx.session, run_id, ROWS_AT_ONCE - rows)
         if rows >= ROWS_AT_ONCE:
             return rows
     rows += commands.forget(tx.session, tx.now, BATCH)
-    rows += alerts.forget(tx.session, before, keep, BATCH)
-    rows += dead_letters.forget(tx.session, before, keep, BATCH)
-    rows += data_messages.forget(tx.session, before, keep, BATCH)
+    for table in ("alerts", "dead_letters", "data_messages"):
+        rows += retention.forget_aged(tx.session, table, kept, BATCH)
     rows += samples.forget(tx.session, tx.now - SAMPLES_KEPT, BATCH)
-    return rows + retention.forget_old(tx.session, before, BATCH)
+    return rows + retention.forget_old(tx.session, kept.since, BATCH)
 
 
 def is_jump(before: float, offset: float) -> bool:

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from orchestration import metrics
 from orchestration.ports import Row, Session
-from orchestration.store import counters, retention
+from orchestration.store import counters
 from orchestration.store.times import moment
 
 
@@ -157,11 +157,6 @@ def newest(session: Session, limit: int) -> list[AlertRow]:
     """Alerts, newest first."""
     sql = f"SELECT {COLUMNS} FROM alerts ORDER BY raised_at DESC, id DESC LIMIT ?"
     return [_read(row) for row in session.all(sql, limit)]
-
-
-def forget(session: Session, before: datetime, keep: int, limit: int) -> int:
-    """Drop so many of those that are too old, or beyond the newest `keep`."""
-    return retention.forget_aged(session, "alerts", before, keep, limit)
 
 
 def _read(row: Row) -> AlertRow:

@@ -7,7 +7,7 @@ from datetime import datetime
 from orchestration import metrics
 from orchestration.errors import NotFoundError
 from orchestration.ports import Row, Session
-from orchestration.store import counters, retention
+from orchestration.store import counters
 from orchestration.store.times import moment
 
 LARGEST_BODY = 2**20
@@ -137,11 +137,6 @@ def answered_since(session: Session, sender: str, since: datetime) -> int:
         *(sender, since.timestamp()),
     )
     return int(row[0]) if row else 0
-
-
-def forget(session: Session, before: datetime, keep: int, limit: int) -> int:
-    """Drop so many of those that are too old, or beyond the newest `keep`."""
-    return retention.forget_aged(session, "dead_letters", before, keep, limit)
 
 
 def _read(row: Row) -> DeadLetterRow:

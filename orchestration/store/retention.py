@@ -1,6 +1,8 @@
 """What is too old to keep, deleted a few rows at a time."""
 
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from orchestration.ports import Session
 from orchestration.store.outbox import FINAL
@@ -26,42 +28,68 @@ OLD = {
     "audit": "at < ?",
     "workers": "left_at < ? AND id NOT IN (SELECT worker FROM attempts)",
 }
-AGED = {
-    table: f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE {at} < ?"
-    f" OR ({at}, id) <= (SELECT {at}, id FROM {table} ORDER BY {at} DESC, id DESC LIMIT 1 OFFSET ?)"
-    f" ORDER BY {at}, id LIMIT ?)"
-    for table, at in {
-        "alerts": "raised_at",
-        "data_messages": "received_at",
-        "dead_letters": "received_at",
-    }.items()
+CAPPED = {
+    "runs": "ended_at",
+    "alerts": "raised_at",
+    "data_messages": "received_at",
+    "dead_letters": "received_at",
 }
+FIRST_BEYOND = {
+    table: f"SELECT {at}, id FROM {table} WHERE {at} IS NOT NULL"
+    f" ORDER BY {at} DESC, id DESC LIMIT 1 OFFSET ?"
+    for table, at in CAPPED.items()
+}
+OLDEST = {
+    table: f"SELECT id, {at} FROM {table} WHERE {at} <= ? AND ({at} <= ? OR ({at}, id) <= (?, ?))"
+    f" ORDER BY {at}, id LIMIT ?"
+    for table, at in CAPPED.items()
+}
+FORGETTABLE = (
+    f"SELECT id FROM ({OLDEST['runs']}) AS old WHERE ended_at <= ?"
+    " OR NOT EXISTS (SELECT 1 FROM outbox WHERE topic = CAST(? AS TEXT) || ':' || old.id)"
+    " ORDER BY ended_at, id LIMIT ?"
+)
 
 
-def ended_before(session: Session, before: datetime, keep: int, limit: int) -> list[str]:
-    """Ended runs that are too old, or beyond the newest `keep` and told, oldest first.
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """What is young enough, and among the newest of its table.
+
+    Attributes:
+        since: What is not younger goes.
+        beyond: Of a table with too many rows the newest that goes, as its time and its id.
+    """
+
+    since: datetime
+    beyond: dict[str, tuple[float, Any]]
+
+    def oldest(self, table: str) -> tuple[float, float, float, Any]:
+        """The first values of `OLDEST`."""
+        since = self.since.timestamp()
+        edge = self.beyond.get(table, (since, None))
+        return max(since, edge[0]), since, *edge
+
+
+def keep(session: Session, since: datetime, most: int) -> Keep:
+    """What stays when the newest `most` rows of a table do, and nothing older than that.
+
+    To count so many rows takes long, so this is asked outside of the transaction that deletes:
+    who comes meanwhile only makes it too careful. Rows are counted, not numbers: a restore lets
+    those jump.
+    """
+    edges = {table: session.one(sql, most) for table, sql in FIRST_BEYOND.items()}
+    beyond = {table: (edge[0], edge[1]) for table, edge in edges.items() if edge}
+    return Keep(since, beyond)
+
+
+def ended(session: Session, kept: Keep, limit: int) -> list[str]:
+    """Ended runs that are too old, or too many and told, oldest first.
 
     While RabbitMQ is away, or a requester's queue is full, many may wait to be told: only the
     oldest are looked at, so that nobody waits long for the lock.
     """
-    first_beyond = session.one(
-        "SELECT ended_at, id FROM runs WHERE ended_at IS NOT NULL"
-        " ORDER BY ended_at DESC, id DESC LIMIT 1 OFFSET ?",
-        keep,
-    )
-    ended_at, run_id = first_beyond or (0.0, "")
-    oldest = (
-        "SELECT id, ended_at FROM runs WHERE ended_at <= ? OR (ended_at, id) <= (?, ?)"
-        " ORDER BY ended_at, id LIMIT ?"
-    )
-    sql = (
-        f"SELECT id FROM ({oldest}) AS old WHERE ended_at <= ?"
-        " OR NOT EXISTS (SELECT 1 FROM outbox WHERE topic = CAST(? AS TEXT) || ':' || old.id)"
-        " ORDER BY ended_at, id LIMIT ?"
-    )
-    at = before.timestamp()
-    values = at, ended_at, run_id, MOST_LOOKED_AT, at, FINAL, limit
-    return [row[0] for row in session.all(sql, *values)]
+    values = *kept.oldest("runs"), MOST_LOOKED_AT, kept.since.timestamp(), FINAL, limit
+    return [row[0] for row in session.all(FORGETTABLE, *values)]
 
 
 def forget_run(session: Session, run_id: str, limit: int) -> int:
@@ -87,12 +115,12 @@ def remains(session: Session, limit: int) -> list[str]:
     return [row[0] for row in session.all("SELECT run_id FROM remains LIMIT ?", limit)]
 
 
-def forget_aged(session: Session, table: str, before: datetime, keep: int, limit: int) -> int:
-    """Delete so many rows of a table that are too old, or beyond the newest `keep`, oldest first.
-
-    Rows are counted, not numbers: a restore lets those jump.
-    """
-    return session.changed(AGED[table], before.timestamp(), keep, limit)
+def forget_aged(session: Session, table: str, kept: Keep, limit: int) -> int:
+    """Delete so many rows of a table that are too old or too many, oldest first."""
+    return session.changed(
+        f"DELETE FROM {table} WHERE id IN (SELECT id FROM ({OLDEST[table]}) AS old)",
+        *(*kept.oldest(table), limit),
+    )
 
 
 def forget_old(session: Session, before: datetime, limit: int) -> int:

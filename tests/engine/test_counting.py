@@ -6,7 +6,7 @@ from orchestration import metrics
 from orchestration.engine import sweep
 from orchestration.metrics import Cell, Kind, Metric
 from orchestration.plans import Retry
-from orchestration.store import alerts, counters, counting, dead_letters
+from orchestration.store import alerts, counters, counting, dead_letters, retention
 from orchestration.store.alerts import AlertKind, NewAlert
 from orchestration.store.dead_letters import DeadLetter
 from orchestration.views import metrics as view
@@ -153,7 +153,8 @@ class TestNothingFalls:
         run_id = fleet.start("chain")
         fleet.work_off(fleet.worker())
         fleet.clock.advance(HOUR)
-        assert fleet.client.commit(lambda tx: sweep.forget(tx, MINUTE, 0)) == 0
+        kept = fleet.read(lambda s: retention.keep(s, fleet.clock.now() - MINUTE, 0))
+        assert fleet.client.commit(lambda tx: sweep.forget(tx, kept)) == 0
         assert fleet.exists(run_id)
         while fleet.client.forget(MINUTE, 0):
             pass
@@ -174,7 +175,8 @@ class TestNothingFalls:
         fleet.store.write(lambda s: dead_letters.add(s, letter, now))
         fleet.store.write(lambda s: alerts.add(s, alert, now, MINUTE))
         assert fleet.store.write(lambda s: dead_letters.discard(s, dead_letters.last_id(s)))
-        fleet.store.write(lambda s: alerts.forget(s, now + HOUR, 0, 9))
+        kept = fleet.read(lambda s: retention.keep(s, now + HOUR, 0))
+        assert fleet.store.write(lambda s: retention.forget_aged(s, "alerts", kept, 9)) == 1
         assert value(fleet, metrics.DEAD_LETTERS, "bad_json") == 1
         assert value(fleet, metrics.ALERTS, "workflow_failed") == 1
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from orchestration.circuit import CLOSED, Circuit, CircuitState
 from orchestration.ports import Session, Store
-from orchestration.store import alerts, circuits, timers
+from orchestration.store import alerts, circuits, retention, timers
 from orchestration.store.alerts import AlertKind, AlertRow, NewAlert
 from tests.store.rows import MINUTE, NOW
 
@@ -124,9 +124,11 @@ def test_old_alerts_and_those_beyond_the_newest_are_forgotten(store: Store) -> N
     def operation(session: Session) -> None:
         for n in range(6):
             add(session, NOW + n * MINUTE, subject=str(n))
-        assert alerts.forget(session, NOW + 2 * MINUTE, 100, 1) == 1
-        assert alerts.forget(session, NOW + 2 * MINUTE, 100, 50) == 1
-        assert alerts.forget(session, NOW, 3, 50) == 1
+        old = retention.keep(session, NOW + MINUTE, 100)
+        assert retention.forget_aged(session, "alerts", old, 1) == 1
+        assert retention.forget_aged(session, "alerts", old, 50) == 1
+        many = retention.keep(session, NOW - MINUTE, 3)
+        assert retention.forget_aged(session, "alerts", many, 50) == 1
         assert [one.subject for one in alerts.newest(session, 50)] == ["5", "4", "3"]
 
     store.write(operation)

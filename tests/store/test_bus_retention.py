@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from orchestration.ports import Session, Store
-from orchestration.store import data_messages, dead_letters
+from orchestration.store import data_messages, dead_letters, retention
 from orchestration.store.dead_letters import DeadLetter
 from tests.clock import FakeClock
 
@@ -24,8 +24,9 @@ def test_old_letters_and_data_go_and_the_newest_stay(
         store.write(lambda s, n=number: bury(s, clock, bytes([n])))  # type: ignore[misc]
         store.write(lambda s: data_messages.add(s, "prices", "smith", "{}", clock.now()))
     before = clock.now() - timedelta(days=age) + timedelta(seconds=1)
-    for forget in (dead_letters.forget, data_messages.forget):
-        while store.write(lambda s, f=forget: f(s, before, keep, 1)):  # type: ignore[misc]
+    kept = store.read(lambda s: retention.keep(s, before, keep))
+    for table in ("dead_letters", "data_messages"):
+        while store.write(lambda s, t=table: retention.forget_aged(s, t, kept, 1)):  # type: ignore[misc]
             pass
     letters = store.read(lambda s: dead_letters.newest(s, 10))
     assert [letter.size for letter in letters] == [1] * left

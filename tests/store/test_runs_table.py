@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import pytest
@@ -193,28 +193,31 @@ class TestForgetting:
             add_run(session, f"r{number}")
             move_run(session, f"r{number}", R.COMPLETED, NOW + number * apart)
 
+    def old(self, session: Session, since: datetime, most: int, limit: int) -> list[str]:
+        return retention.ended(session, retention.keep(session, since, most), limit)
+
     def test_what_ended_long_ago_goes_first(self, store: Store) -> None:
         def operation(session: Session) -> None:
             self.ended(session, 5, MINUTE)
             add_run(session, "alive", NOW - 99 * MINUTE)
             before = NOW + 2 * MINUTE
-            assert retention.ended_before(session, before, 100, 9) == ["r0", "r1", "r2"]
-            assert retention.ended_before(session, before, 100, 2) == ["r0", "r1"]
+            assert self.old(session, before, 100, 9) == ["r0", "r1", "r2"]
+            assert self.old(session, before, 100, 2) == ["r0", "r1"]
 
         store.write(operation)
 
     def test_the_newest_are_kept_and_no_more(self, store: Store) -> None:
         def operation(session: Session) -> None:
             self.ended(session, 5, MINUTE)
-            assert retention.ended_before(session, NOW - MINUTE, 2, 9) == ["r0", "r1", "r2"]
-            assert retention.ended_before(session, NOW - MINUTE, 5, 9) == []
+            assert self.old(session, NOW - MINUTE, 2, 9) == ["r0", "r1", "r2"]
+            assert self.old(session, NOW - MINUTE, 5, 9) == []
 
         store.write(operation)
 
     def test_runs_that_ended_together_are_not_all_beyond_the_newest(self, store: Store) -> None:
         def operation(session: Session) -> None:
             self.ended(session, 5, timedelta(0))
-            assert retention.ended_before(session, NOW - MINUTE, 2, 9) == ["r0", "r1", "r2"]
+            assert self.old(session, NOW - MINUTE, 2, 9) == ["r0", "r1", "r2"]
 
         store.write(operation)
 
