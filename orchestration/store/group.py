@@ -3,6 +3,7 @@
 There is no thread that does it for everybody: where nobody else is there, nothing is handed over,
 and where many are, each commit takes with it what queued up during the one before. Whom that one
 let go comes back at once, most of the time: where fewer are in line, a moment is given to them.
+Where other processes write, who comes while their lock is waited for is in the batch, too.
 """
 
 import threading
@@ -10,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -73,15 +74,18 @@ class Group:
     Args:
         commit: Writes a batch, and each of its outcomes; raises nothing; it need not be safe for
             threads.
+        lock: What to hold meanwhile; a batch is chosen once it is held.
         gather: Waits a moment for more to come.
     """
 
     def __init__(
         self,
         commit: Callable[[Sequence[Work]], None],
+        lock: Callable[[], AbstractContextManager[None]] = nullcontext,
         gather: Callable[[], None] = wait_a_moment,
     ) -> None:
         self._commit = commit
+        self._lock = lock
         self._gather = gather
         self._last_size = 0
         self._door = threading.Lock()
@@ -131,12 +135,18 @@ class Group:
         """Commit what is in line, and leave the rest to the first of those who came since."""
         if len(self._line) < self._last_size:
             self._gather()
-        with self._door:
-            self._last_size = min(len(self._line), MOST_OPERATIONS)
-            batch = [self._line.popleft() for _ in range(self._last_size)]
+        batch: list[Work] = []
         try:
-            self._commit(batch)
+            with self._lock():
+                self._fill(batch)
+                self._commit(batch)
+        except StoreError as error:  # the lock is not to be had
+            self._fill(batch)
+            for work in batch:
+                work.outcome = error
         finally:
+            if not batch:  # it was broken off before
+                self._fill(batch)
             with self._door:
                 self._busy = bool(self._line)
                 if self._busy:
@@ -145,6 +155,12 @@ class Group:
             for work in batch:
                 if not work.leads:
                     work.turn.release()
+
+    def _fill(self, batch: list[Work]) -> None:
+        """Choose what is in line by now."""
+        with self._door:
+            self._last_size = min(len(self._line), MOST_OPERATIONS)
+            batch += [self._line.popleft() for _ in range(self._last_size)]
 
 
 def contained(operation: Operation, session: Session) -> Any:

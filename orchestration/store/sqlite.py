@@ -60,7 +60,7 @@ class SqliteStore:
         self._counting = threading.local()
         self._free_readers: deque[sqlite3.Connection] = deque()
         self._open_readers: list[sqlite3.Connection] = []
-        self._group = Group(self._commit)
+        self._group = Group(self._commit, self._locked)
         self._closed = threading.Event()
         self._commits = 0
         self._next_checkpoint = COMMITS_TO_A_LOOK
@@ -205,7 +205,7 @@ class SqliteStore:
             raise StoreError(CLOSED)
 
     def _commit(self, batch: Sequence[Work]) -> None:
-        """Run a batch in one transaction; where that fails, each alone."""
+        """Run a batch in one transaction, under the lock; where that fails, each alone."""
         try:
             outcomes = self._attempt(batch)
         except StoreError as error:
@@ -221,7 +221,7 @@ class SqliteStore:
             self._checkpoint()
 
     def _attempt(self, batch: Sequence[Work]) -> list[Any]:
-        with self._locked(), explained(self._path):
+        with explained(self._path):
             return run_all(self._connection, [work.operation for work in batch])
 
     def _checkpoint(self) -> None:
@@ -233,7 +233,7 @@ class SqliteStore:
         a long log.
         """
         self._next_checkpoint = self._commits + COMMITS_TO_A_LOOK
-        with suppress(StoreError), self._locked(), explained(self._path):
+        with suppress(StoreError), explained(self._path):
             _, long, _ = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             if long < LONG_LOG:
                 self._next_checkpoint = self._commits + COMMITS_PER_CHECKPOINT

@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from orchestration.errors import StoreError
 from orchestration.ports import Session
 from orchestration.store.group import MOST_OPERATIONS, Group, Operation, Work, outcome_of
+from tests.eventually import eventually
 
 
 class Ledger:
@@ -202,6 +204,49 @@ def test_a_signal_never_meets_the_main_thread_in_a_commit() -> None:
     Group(lambda _: threads.append(threading.current_thread())).do([nothing])
     assert threads
     assert threading.main_thread() not in threads
+
+
+def test_who_comes_while_the_lock_is_waited_for_is_in_the_batch() -> None:
+    ledger = Ledger()
+    ledger.free.set()
+    waiting, free = threading.Event(), threading.Event()
+
+    @contextmanager
+    def others_write() -> Iterator[None]:
+        waiting.set()
+        assert free.wait(10)
+        yield
+
+    group = Group(ledger.commit, others_write)
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(group.do, [nothing])
+        assert waiting.wait(10)
+        others = [pool.submit(group.do, [nothing]) for _ in range(3)]
+        eventually(lambda: len(group._line) == 4, within=10)  # noqa: SLF001
+        free.set()
+        assert [each.result(10) for each in (first, *others)] == [[1]] * 4
+    assert ledger.sizes == [4]
+
+
+@pytest.mark.parametrize("error", [StoreError("no descriptor is left"), SystemExit()])
+def test_who_gets_no_lock_is_told_and_the_next_one_tries(error: BaseException) -> None:
+    ledger, locks = Ledger(), iter((error, None))
+    ledger.free.set()
+
+    @contextmanager
+    def lock() -> Iterator[None]:
+        if (broken := next(locks)) is not None:
+            raise broken
+        yield
+
+    group = Group(ledger.commit, lock)
+    with ThreadPoolExecutor(1) as pool:
+        refused = pool.submit(group.do, [nothing, nothing])
+        if isinstance(error, StoreError):
+            assert refused.result(10) == [error, error]
+        else:
+            assert refused.exception(10) is error
+        assert pool.submit(group.do, [nothing]).result(10) == [1]
 
 
 def test_who_leads_waits_a_moment_where_fewer_are_in_line_than_were_let_go() -> None:
