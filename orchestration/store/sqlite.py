@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -250,7 +251,7 @@ class MemoryStore:
         self.clock: Clock = SystemClock()
         self._connection = connect(":memory:")
         self._mutex = threading.RLock()
-        migrate.upgrade(SqliteSession(self._connection), TABLES, TYPES)
+        new_store().backup(self._connection)
 
     def write(self, operation: Callable[[Session], T]) -> T:
         """Run the operation in a transaction."""
@@ -282,3 +283,11 @@ class MemoryStore:
     def close(self) -> None:
         """Forget everything."""
         self._connection.close()
+
+
+@cache
+def new_store() -> sqlite3.Connection:
+    """A store in memory with nothing in it, migrated once for all that are copied from it."""
+    connection = connect(":memory:")
+    migrate.upgrade(SqliteSession(connection), TABLES, TYPES)
+    return connection
