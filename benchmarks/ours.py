@@ -9,7 +9,7 @@ from benchmarks.chain import app
 from benchmarks.figures import Measured
 from benchmarks.load import STEPS, Size, measure
 from benchmarks.peers.work import payload
-from benchmarks.servers import PROCESSES, THREADS, vhost, wait_until, workers
+from benchmarks.servers import PROCESSES, vhost, wait_until, workers
 from orchestration import settings
 from orchestration.bus.address import parameters
 from orchestration.clock import SystemClock, jitter, run_hex
@@ -73,7 +73,7 @@ def run_at(home: str, size: Size) -> Measured:
         "RETENTION_RUNS": KEPT,
         "RETENTION_DAYS": "3650",
     }
-    with embedded(app, settings.load(environment), threads=THREADS) as host:
+    with embedded(app, settings.load(environment)) as host:
         return measure(Chains(host.running.engine), size)
 
 

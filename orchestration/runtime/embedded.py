@@ -14,7 +14,7 @@ from orchestration.runtime.running import Setup
 from orchestration.runtime.watchdog import Watchdog
 from orchestration.settings import Settings
 
-THREADS = 8
+THREADS = 16  # more than cores: they wait for the disk, and share what they wait for
 POLL_MS = 100
 STOP_MS = 12_000
 
