@@ -4,17 +4,19 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 import pika
-from pika.exceptions import AMQPError
+from pika.exceptions import AMQPError, ChannelClosedByBroker
 
 from orchestration.bus import topology
 from orchestration.bus.address import Address, reason_of
 from orchestration.bus.claim import Claim
+from orchestration.bus.inspection import Inspection
 from orchestration.bus.trouble import NO_CONNECTION, unreachable
-from orchestration.errors import BrokerError
+from orchestration.errors import BrokerError, OtherStoreError
 from orchestration.store import control
 from orchestration.store.connect import open_store
 
 PATIENCE_S = 3.0
+REFUSED = 403
 
 
 def require_broker(address: Address | str) -> None:
@@ -60,14 +62,28 @@ def require_claim(address: Address, claim: Claim) -> None:
 def require_own_store(address: Address, url: str) -> None:
     """See that no live fleet on this vhost has another store than the one that we write to.
 
-    The broker is asked first: where it is away, no store is made.
+    The broker is asked first: where it is away, no store is made. A user who may not declare
+    queues is not told which store a fleet has, and goes without: whoever only writes a command
+    consumes nothing.
 
     Raises:
         BrokerError: RabbitMQ is away, refuses us, or serves live processes of another store.
         StoreError: The store cannot be used.
     """
     with asked(address) as connection, closing(open_store(url).store) as store:
-        Claim(store.read(control.name), address.place).make(connection)
+        ours: str = store.read(control.name)
+        if (theirs := rival(connection, ours)) is not None:
+            raise OtherStoreError(address.place, ours, theirs)
+
+
+def rival(connection: pika.BlockingConnection, ours: str) -> str | None:
+    """The other store that live processes have claimed the vhost for, as far as we may know it."""
+    try:
+        return Inspection(connection).rival(ours)
+    except ChannelClosedByBroker as error:
+        if error.reply_code == REFUSED:
+            return None
+        raise
 
 
 @contextmanager

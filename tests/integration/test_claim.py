@@ -13,7 +13,7 @@ from orchestration.bus.claim import Claim, arguments
 from orchestration.bus.topology import STORE_QUEUE
 from orchestration.errors import OtherStoreError
 from orchestration.runtime import ticker
-from orchestration.runtime.reach import require_claim
+from orchestration.runtime.reach import require_claim, require_own_store
 from orchestration.store import control
 from orchestration.store.connect import open_store, place_of
 from tests.rabbitmq import control as rabbitmqctl
@@ -80,6 +80,18 @@ def test_who_may_not_declare_the_claim_works_on_without_it(
     rabbitmqctl("set_permissions", "-p", name, "guest", "^orchestration_queue$", ".*", ".*")
     Claim(OURS, "amqp://x/y").make(connect())
     assert "ACCESS_REFUSED" in caplog.text
+
+
+@pytest.mark.rabbitmq
+@pytest.mark.parametrize("they", ["live", "are away"])
+def test_who_only_writes_a_command_needs_no_permission_for_it_and_is_not_warned(
+    vhost: str, connect: Connect, tmp_path: Path, caplog: pytest.LogCaptureFixture, they: str
+) -> None:
+    if they == "live":
+        Claim(THEIRS, "amqp://x/y").make(connect())
+    rabbitmqctl("set_permissions", "-p", vhost.rpartition("/")[2], "guest", "^$", ".*", ".*")
+    require_own_store(Address(vhost), f"sqlite:///{tmp_path}/ours.db")
+    assert [each for each in caplog.records if not each.name.startswith("pika")] == []
 
 
 @pytest.mark.rabbitmq
