@@ -37,8 +37,12 @@ ENDED = (
 NEXT = (  # by rows and not by numbers: a restore lets those jump far
     "SELECT MAX(id) FROM (SELECT id FROM events WHERE id > ? ORDER BY id LIMIT ?) AS next"
 )
+EARLIER = (  # by the rows that are there: a restore lets the numbers of attempts leap
+    "SELECT 1 FROM attempts b WHERE b.run_id = e.run_id AND b.step = e.step"
+    " AND b.branch = e.branch AND b.attempt < COALESCE(a.attempt, s.attempt)"
+)
 ATTEMPTED = (
-    "SELECT r.command, e.step, s.agent, e.kind, COALESCE(a.attempt, s.attempt),"
+    f"SELECT r.command, e.step, s.agent, e.kind, EXISTS ({EARLIER}),"
     " COALESCE(a.started_at, s.claimed_at) - s.opened_at,"
     " e.at - COALESCE(a.started_at, s.claimed_at)"
     " FROM events e JOIN runs r ON r.id = e.run_id JOIN steps s ON s.run_id = e.run_id"
@@ -119,9 +123,9 @@ def _ended(tally: Tally, row: Row) -> None:
 
 
 def _attempted(tally: Tally, row: Row) -> None:
-    command, step, agent, kind, attempt, waited, took = row
+    command, step, agent, kind, is_again, waited, took = row
     tally.count(metrics.ATTEMPTS, command, step, agent, kind.removeprefix("step."))
-    if attempt == 1 and waited is not None:
+    if not is_again and waited is not None:
         tally.observe(metrics.STEP_WAIT, waited, agent)
     if kind == "step.completed" and took is not None:
         tally.observe(metrics.STEP_DURATION, took, command, step)

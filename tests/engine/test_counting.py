@@ -135,6 +135,18 @@ class TestAttempts:
         assert value(fleet, metrics.STEP_WAIT, "warehouse", part="sum") == 2
         assert value(fleet, metrics.STEP_DURATION, "twice", "only", part="30") == 1
 
+    def test_wait_once_for_their_first_claim_of_a_restored_store_too(self, fleet: Fleet) -> None:
+        run_id = fleet.start("chain")
+        fleet.worker().take()
+        fleet.client.revive("another", "there")
+        fleet.client.resume(run_id)
+        new = fleet.worker("w2")
+        fleet.clock.advance(10 * SECOND)
+        new.complete(new.take())
+        fleet.clock.advance(2 * SECOND)
+        new.complete(new.take())
+        assert value(fleet, metrics.STEP_WAIT, "warehouse", part="sum") == 2, "of the second step"
+
 
 class TestNothingFalls:
     def test_when_runs_are_forgotten(self, fleet: Fleet) -> None:
