@@ -253,7 +253,10 @@ class Frame:
 
 
 def about(held: Held, claim: Claim | None = None) -> AbstractContextManager[None]:
-    """Let log lines say which attempt they are about, and who asked for it once that is known."""
+    """Let log lines say which attempt they are about, and who asked for it once that is known.
+
+    By its number, as commands and actions have it: only people count from 1 after a restore.
+    """
     (run_id, step, _), attempt = held
     asked = None if claim is None else claim.correlation_id
     return logs.about(workflow_id=run_id, step=step, attempt=attempt, correlation_id=asked)
