@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from orchestration.cli import options
-from orchestration.cli.opening import meant, opened_store
+from orchestration.cli.opening import opened_store, run_named
 from orchestration.cli.output import emit
 from orchestration.ports import Store
 from orchestration.runtime.watch import Changes
@@ -30,7 +30,7 @@ LONGEST_DETAIL = 120
 def events(*, run_id: str | None, follow: bool, limit: int, form: str) -> None:
     """Show what happened, newest first, of the run ID or of all; with -f go on, oldest first."""
     with opened_store() as opened:
-        run_id = run_id and meant(opened, run_id)
+        run_id = run_id and run_named(opened, run_id)
         found = opened.store.read(lambda s: rows.newest(s, limit, run_id))
         if follow:
             go_on(opened.store, found[::-1], run_id, form)

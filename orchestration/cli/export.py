@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import click
 
 from orchestration.cli import selecting
-from orchestration.cli.opening import meant, opened_store
+from orchestration.cli.opening import opened_store, run_named
 from orchestration.text import escaped
 from orchestration.views import export as records
 
@@ -23,7 +23,7 @@ def export(*, ids: Sequence[str], statuses: Sequence[str], command: str | None) 
     with opened_store() as opened:
         selecting.check(ids, statuses, command)
         done = dict[str, None]()
-        named = [meant(opened, each) for each in ids]
+        named = [run_named(opened, each) for each in ids]
         for run_id in dict.fromkeys(named) or records.ids(opened.store, statuses, command):
             done[run_id] = None
             tell(records.of_run(opened.store, run_id))

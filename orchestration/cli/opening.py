@@ -9,7 +9,7 @@ from pathlib import Path
 from orchestration import hosting, settings
 from orchestration.clock import new_id
 from orchestration.definitions import App
-from orchestration.desk.naming import run_named
+from orchestration.desk import naming
 from orchestration.engine import Engine
 from orchestration.engine.by import By
 from orchestration.errors import ConfigurationError
@@ -52,13 +52,13 @@ def opened_engine(*, create: bool = False) -> Iterator[Engine]:
         yield engine_over(opened)
 
 
-def meant(opened: Opened, word: str) -> str:
+def run_named(opened: Opened, word: str) -> str:
     """The id of the run that a person means by it, or by its beginning.
 
     Raises:
         NotFoundError: Several begin so.
     """
-    return opened.store.read(lambda s: run_named(s, word))
+    return opened.store.read(lambda s: naming.run_named(s, word))
 
 
 def engine_over(opened: Opened) -> Engine:

@@ -52,8 +52,8 @@ def select(
     """
     check(ids, statuses, command)
     if ids:
-        meant = [run_named(session, each) for each in ids]
-        return list(map(summary, changes.named(session, meant)))
+        whole = [run_named(session, each) for each in ids]
+        return list(map(summary, changes.named(session, whole)))
     if not statuses and not command:
         raise click.UsageError("name runs by id, or filter them with --status or --command")
     wanted = Filter(statuses=tuple(map(RunStatus, statuses)), command=command)

@@ -1,7 +1,6 @@
 """`orchestrate workflows show`: the whole story of a run."""
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
@@ -11,7 +10,7 @@ import click
 
 from orchestration import settings
 from orchestration.cli import options, remotely
-from orchestration.cli.opening import meant, opened_store
+from orchestration.cli.opening import opened_store, run_named
 from orchestration.cli.output import emit
 from orchestration.desk.explaining import explain
 from orchestration.text import all_printable, printable
@@ -34,7 +33,7 @@ def show(run_id: str, form: str) -> None:
         blocker = remotely.blocker_of(story)
     else:
         with opened_store() as opened:
-            run_id = meant(opened, run_id)
+            run_id = run_named(opened, run_id)
             story = opened.store.read(lambda s: workflow.detail(s, run_id))
             blocker = explain(opened, found, run_id)
     if form == "json":
@@ -57,18 +56,16 @@ def tell(story: Json, blocker: Blocker) -> Iterator[str]:
         yield f"  forked from {story['forked_from']}"
     if story["reason"]:
         yield f"  {click.style(story['reason'], fg='red')}"
-    branches = Counter(step["step"] for step in story["steps"])
     for step in story["steps"]:
-        yield from tell_step(step, numbered=branches[step["step"]] > 1)
+        yield from tell_step(step)
     yield printable(blocker.what)
     yield f"next: {printable(blocker.cure)}"
 
 
-def tell_step(step: Json, *, numbered: bool) -> Iterator[str]:
-    """One branch of a step, with each of its attempts; its number where there are others."""
-    branch = f"[{step['branch']}]" if numbered else ""
+def tell_step(step: Json) -> Iterator[str]:
+    """One branch of a step, with each of its attempts."""
     reused = f", reused from {step['reused_from']}" if step["reused_from"] else ""
-    yield f"  {step['step']}{branch} · {step['agent']}  {status(step)}{reused}"
+    yield f"  {step['name']} · {step['agent']}  {status(step)}{reused}"
     for attempt in step["attempts"]:
         acting = ", may still act" if attempt["may_still_act"] else ""
         yield from tell_attempt(attempt, f"{attempt['outcome']}{acting}", attempt["started_at"])

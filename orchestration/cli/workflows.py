@@ -9,7 +9,7 @@ from orchestration.cli import options, remotely
 from orchestration.cli.displays import for_output
 from orchestration.cli.ending import tell_end
 from orchestration.cli.following import follow
-from orchestration.cli.opening import meant, opened_store
+from orchestration.cli.opening import opened_store, run_named
 from orchestration.cli.output import emit
 from orchestration.cli.selecting import STATUSES
 from orchestration.desk.explaining import explain
@@ -50,7 +50,7 @@ def watch(*, run_id: str, form: str, full: bool) -> int:
         with closing(server):
             return remotely.follow_to_end(server, run_id, for_output(form), form, full=full)
     with opened_store() as opened:
-        run_id = meant(opened, run_id)
+        run_id = run_named(opened, run_id)
         follow(opened, run_id, for_output(form, opened.store.clock))
         return tell_end(opened.store, run_id, form, full=full)
 
@@ -61,7 +61,7 @@ def watch(*, run_id: str, form: str, full: bool) -> int:
 def why(run_id: str, form: str) -> None:
     """Say in one line what the run ID waits for, and the cure."""
     with opened_store() as opened:
-        run_id = meant(opened, run_id)
+        run_id = run_named(opened, run_id)
         blocker = explain(opened, settings.load(), run_id)
         status: RunStatus = opened.store.read(lambda s: runs.status(s, run_id))
         if form == "json":  # at once: where somebody has the store to himself, closing it waits

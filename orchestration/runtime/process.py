@@ -48,7 +48,7 @@ def is_named(app: App, name: str) -> bool:
     A module may make its app of another one's agents: the last app that it makes is its own.
     """
     if name not in sys.modules:
-        _complain(f"{name} is served: ORCHESTRATION_APP or pyproject.toml names it", 0)
+        _say(f"{name} is served: ORCHESTRATION_APP or pyproject.toml names it")
         import_module(name)
         return False
     return getattr(sys.modules[name], "app", app) is app
@@ -144,6 +144,10 @@ def stop_once(number: signal.Signals) -> None:
 
 
 def _complain(message: str, code: int) -> int:
+    _say(message)
+    return code
+
+
+def _say(message: str) -> None:
     sys.stderr.write(f"orchestration: {message}\n")
     sys.stderr.flush()
-    return code

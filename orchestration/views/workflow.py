@@ -134,7 +134,7 @@ def error_messages(session: Session, run: RunRow) -> list[str]:
 
 
 def label(row: StepRow) -> str:
-    """A step's name, with the branch where it has several."""
+    """A step's name, with the number of the branch where it fans out."""
     return row.step if row.item is None else f"{row.step}[{row.branch}]"
 
 
@@ -145,6 +145,7 @@ def branch(
     return {
         "step": row.step,
         "branch": row.branch,
+        "name": label(row),
         "agent": row.agent,
         "status": row.status.value,
         "reused_from": run.forked_from if row.is_reused else None,
