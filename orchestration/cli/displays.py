@@ -10,17 +10,15 @@ import click
 from typing_extensions import override
 
 from orchestration.cli.following import Display
-from orchestration.clock import SystemClock
 from orchestration.ports import Clock
 from orchestration.text import printable
 from orchestration.views.progress import TO_COME, Picture, StepPicture
 from orchestration.views.why import Blocker
 
 CHATTER_EVERY_S = 1.0
-MACHINE = SystemClock()
 
 
-def for_output(form: str, clock: Clock = MACHINE) -> Display:
+def for_output(form: str, clock: Clock) -> Display:
     """The display that suits the terminal and what is asked for; JSON keeps stdout to itself.
 
     Args:

@@ -4,11 +4,13 @@ import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import IO, TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
 from orchestration.cli import parameters
+from orchestration.cli.displays import for_output
 from orchestration.cli.ending import code_of, tell
 from orchestration.cli.exits import DETACHED
 from orchestration.cli.following import Display
@@ -16,6 +18,7 @@ from orchestration.cli.starting import say_detached
 from orchestration.client import remote_at
 from orchestration.errors import UnknownCommandError
 from orchestration.settings import Settings
+from orchestration.store.server_clock import ServerClock
 from orchestration.views.progress import Picture
 from orchestration.views.why import Blocker
 
@@ -57,30 +60,63 @@ def start(
     return started
 
 
-def follow(remote: "Remote", run_id: str, display: Display) -> None:
+class Glass:
+    """Shows one run behind a server.
+
+    Attributes:
+        clock: The clock there: the times in a picture are of that one.
+    """
+
+    def __init__(self, remote: "Remote", run_id: str) -> None:
+        self.clock = ServerClock()
+        self._remote = remote
+        self._path = f"/workflows/{run_id}"
+
+    def picture(self) -> Picture:
+        """The run as it is there now.
+
+        Raises:
+            NotFoundError: There is no such run.
+            ServerError: The server cannot be reached.
+        """
+        found: Json = {}
+
+        def ask() -> float:
+            found.update(self._remote.get(f"{self._path}/picture"))
+            return datetime.fromisoformat(found["now"]).timestamp()
+
+        self.clock.ask(ask)
+        return PICTURE.validate_json(json.dumps(found))
+
+    def blocker(self) -> Blocker:
+        """What the run waits for."""
+        return blocker_of(self._remote.get(self._path))
+
+
+def follow(glass: Glass, display: Display) -> None:
     """Show a run until it has ended.
 
     Raises:
         NotFoundError: There is no such run.
         KeyboardInterrupt: Nobody wants to see the end; the run goes on.
     """
-    path, explained = f"/workflows/{run_id}", time.monotonic()
-    picture = picture_of(remote, path)
+    explained, picture = time.monotonic(), glass.picture()
     with display:
         while not picture.status.ended:
             display.show(picture)
             time.sleep(LOOK_EVERY_S)
             if time.monotonic() - explained > EXPLAIN_EVERY_S:
                 explained = time.monotonic()
-                display.note(blocker_of(remote.get(path)))
-            picture = picture_of(remote, path)
+                display.note(glass.blocker())
+            picture = glass.picture()
         display.show(picture)
 
 
-def follow_to_end(remote: "Remote", run_id: str, display: Display, form: str, *, full: bool) -> int:
+def follow_to_end(remote: "Remote", run_id: str, form: str, *, full: bool) -> int:
     """Show a run until it has ended, and then its result; the exit code tells how it ended."""
+    glass = Glass(remote, run_id)
     try:
-        follow(remote, run_id, display)
+        follow(glass, for_output(form, glass.clock))
     except KeyboardInterrupt:
         say_detached(run_id, f"it goes on behind {remote.place}")
         sys.exit(DETACHED)
@@ -107,11 +143,6 @@ def listed(
         if cursor is None:
             break
     return found
-
-
-def picture_of(remote: "Remote", path: str) -> Picture:
-    """A run as it is there now."""
-    return PICTURE.validate_json(json.dumps(remote.get(f"{path}/picture")))
 
 
 def blocker_of(story: Mapping[str, Any]) -> Blocker:

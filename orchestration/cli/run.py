@@ -32,7 +32,7 @@ def run(
     if (server := remotely.server_of(found)) is not None:
         with closing(server):
             run_id = remotely.start(server, command, pairs, file)
-            return remotely.follow_to_end(server, run_id, for_output(form), form, full=full)
+            return remotely.follow_to_end(server, run_id, form, full=full)
     wish = make_wish(command, pairs, file, found)
     opened = open_store(found.store_url)
     with closing(opened.store), started(wish, opened) as run_id:

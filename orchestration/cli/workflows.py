@@ -48,7 +48,7 @@ def watch(*, run_id: str, form: str, full: bool) -> int:
     """
     if (server := remotely.server_of(settings.load())) is not None:
         with closing(server):
-            return remotely.follow_to_end(server, run_id, for_output(form), form, full=full)
+            return remotely.follow_to_end(server, run_id, form, full=full)
     with opened_store() as opened:
         run_id = run_named(opened, run_id)
         follow(opened, run_id, for_output(form, opened.store.clock))

@@ -10,10 +10,12 @@ from rich.console import Console, RenderableType
 from orchestration.cli import displays, live, output, tables
 from orchestration.cli.displays import Lines, Nothing, for_output
 from orchestration.cli.following import Silence
+from orchestration.clock import SystemClock
 from orchestration.state import RunStatus
 from orchestration.views.progress import Branch, Picture, StepPicture
 from orchestration.views.why import Blocker
 
+CLOCK = SystemClock()
 NOW = datetime(2025, 1, 1, 12, tzinfo=UTC)
 START = NOW - timedelta(seconds=30)
 BLOCKER = Blocker("approval", "it waits for you", "approve it")
@@ -86,7 +88,7 @@ def test_the_live_display_draws_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("TERM", "xterm")
     terminal = Terminal()
     monkeypatch.setattr("sys.stdout", terminal)
-    display = for_output("table")
+    display = for_output("table", CLOCK)
     with display:
         display.show(picture(step("working")))
         display.note(BLOCKER)
@@ -99,12 +101,12 @@ def test_the_live_display_draws_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -
 def test_json_keeps_standard_output_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout", Terminal())
     monkeypatch.setattr("sys.stderr", io.StringIO())
-    assert type(for_output("json")) is Nothing
-    with for_output("json") as display:
+    assert type(for_output("json", CLOCK)) is Nothing
+    with for_output("json", CLOCK) as display:
         display.show(picture(step("working")))
         display.note(BLOCKER)
     monkeypatch.setattr("sys.stdout", io.StringIO())
-    assert isinstance(for_output("table"), Lines)
+    assert isinstance(for_output("table", CLOCK), Lines)
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from typing_extensions import override
 
 from orchestration import Client, settings
 from orchestration.cli.parameters import read_by_schema
+from orchestration.cli.remotely import Glass
 from orchestration.cli.root import root
 from orchestration.errors import (
     ConfigurationError,
@@ -35,6 +38,7 @@ from tests.web.conftest import TOKEN
 from tests.web.streaming import served
 
 PATIENCE_S = 20.0
+AN_HOUR = timedelta(hours=1)
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +55,15 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def fields(console: Console) -> dict[str, Any]:
     """What a console is made of."""
     return {name: getattr(console, name) for name in ("settings", "app", "opened", "engine")}
+
+
+class AnHourAhead(Remote):
+    """The server, as if its clock were ahead of this machine's."""
+
+    @override
+    def get(self, path: str, **parameters: Any) -> Any:
+        found = super().get(path, **parameters)
+        return {**found, "now": (datetime.fromisoformat(found["now"]) + AN_HOUR).isoformat()}
 
 
 @pytest.fixture
@@ -136,6 +149,14 @@ def test_the_command_line_works_with_a_server(cli: Callable[..., Result]) -> Non
     assert "known commands" in cli("send", "fly", code=2).stderr
     assert "unknown parameter" in cli("send", "job", "-p", "nothing=1", code=2).stderr
     cli("workflows", "show", "nothing_1", code=2)
+
+
+def test_a_picture_is_of_a_time_by_the_clock_of_the_server(remote: Client, place: str) -> None:
+    run_id = remote.start("job").workflow_id
+    with closing(AnHourAhead(place)) as there:
+        glass = Glass(there, run_id)
+        assert glass.picture().run_id == run_id
+    assert abs(glass.clock.now() - datetime.now(UTC) - AN_HOUR) < timedelta(seconds=5)
 
 
 def test_a_server_that_is_away_ends_the_command_line_with_3(

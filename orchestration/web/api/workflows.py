@@ -13,6 +13,7 @@ from orchestration.store import listings
 from orchestration.store.listings import Filter
 from orchestration.views import progress, workflow
 from orchestration.views.progress import Picture
+from orchestration.views.times import iso
 from orchestration.web.api import cursors
 from orchestration.web.console import Console
 from orchestration.web.described import (
@@ -101,13 +102,18 @@ def get_progress(console: Desk, _: Viewer, workflow_id: RunId) -> dict[str, Any]
 @router.get(
     "/{workflow_id}/picture",
     summary="A run step by step, for live displays",
-    responses=answers({"run_id": RUN, "status": "running", "progress": 0.5, "steps": []}, 404),
+    responses=answers(
+        {"run_id": RUN, "status": "running", "steps": [], "now": SUMMARY["started_at"]}, 404
+    ),
 )
 def get_picture(console: Desk, _: Viewer, workflow_id: RunId) -> dict[str, Any]:
-    """Each step with its branches, fractions and times, also those that are to come."""
+    """Each step with its branches, fractions and times, also those that are to come.
+
+    `now` is what time it is by the clock that the times are of.
+    """
     picture = console.read(lambda s: progress.picture(s, workflow_id))
-    found: dict[str, Any] = PICTURE.dump_python(picture, mode="json")
-    return found
+    now = iso(console.opened.store.clock.now())
+    return {**PICTURE.dump_python(picture, mode="json"), "now": now}
 
 
 @router.post("/{workflow_id}/cancel", summary="End a run", responses=answers(CHANGED, 404, 409))
