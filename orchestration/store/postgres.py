@@ -94,14 +94,16 @@ class PostgresStore:
         Raises:
             StoreError: The store could not be read now.
         """
-        reader = self._free.get()
+        reader = None
         try:
+            reader = self._free.get()  # within it: Ctrl-C may come as soon as there is one
             if self._closed:
                 raise StoreError(CLOSED)
             with explained(self._url), self._transaction(reader, BEGIN_READ) as session:
                 return operation(session)
         finally:
-            self._free.put(reader)
+            if reader is not None:
+                self._free.put(reader)
 
     def missing(self) -> list[str]:
         """What this release would add to the schema."""
