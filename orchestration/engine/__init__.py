@@ -1,23 +1,16 @@
-"""The engine: every change of a run is one of these, and each is one transaction.
-
-The durability seam is `Engine.commit`: in a transaction, load → decide → write, with every
-message that must follow noted in the same rows; the messages leave only after the commit. A
-crash before it changes nothing; a crash after it leaves rows that are sent again.
-"""
+"""The engine: every change of a run is one of these, and each is one transaction (`seam`)."""
 
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
-from orchestration import failpoints
 from orchestration.definitions import App
 from orchestration.engine import (
     claim,
     control,
-    dispatch,
     emergency,
     fork,
     membership,
@@ -27,19 +20,16 @@ from orchestration.engine import (
     submit,
     sweep,
 )
-from orchestration.engine.allowance import Allowance
 from orchestration.engine.by import By
 from orchestration.engine.claim import Claim, Held, Key, Report, TakeOn
 from orchestration.engine.fork import Fork
-from orchestration.engine.strangers import Strangers
+from orchestration.engine.seam import Seam
 from orchestration.engine.submit import Command
 from orchestration.engine.transaction import Rules, Transaction
 from orchestration.engine.yields import NOTHING, Value, Yield
-from orchestration.errors import InDoubtError, StoreError
-from orchestration.failpoints import Failpoint
-from orchestration.ports import Clock, Dispatch, Session, Store, Transport
+from orchestration.ports import Dispatch
 from orchestration.state import RunStatus
-from orchestration.store import counting, retention, runs, shared, traces
+from orchestration.store import counting, retention, shared, traces
 from orchestration.store.revival import Replaced
 from orchestration.store.workers import NewWorker, WorkerRow
 from orchestration.traces import tracer
@@ -49,85 +39,11 @@ __all__ = [
     "Value", "Yield",
 ]  # fmt: skip
 
-T = TypeVar("T")
 NO_ONE = By("orchestration")
 
 
-class Engine:
-    """All that can be done to runs, over one store.
-
-    Args:
-        store: Where the rows are.
-        transport: How messages leave; what is lost there is sent again from the rows.
-        clock: The time.
-        rules: Who this process is, and what it goes by.
-    """
-
-    def __init__(self, store: Store, transport: Transport, clock: Clock, rules: Rules) -> None:
-        self.store = store
-        self.clock = clock
-        self.rules = rules
-        self._transport = transport
-        self._allowance, self._strangers = Allowance(), Strangers()
-        self._offset = math.inf
-
-    def commit(self, operation: Callable[[Transaction], T]) -> T:
-        """Run an operation in one transaction, then send what it noted.
-
-        Raises:
-            StoreError: Nothing was written.
-            InDoubtError: It is not known whether it was written.
-        """
-        value, outgoing, self._offset = self.store.write(self._attempt(operation))
-        failpoints.reach(Failpoint.TOLD, operation)
-        if outgoing:
-            self._transport.send(outgoing)
-            failpoints.reach(Failpoint.SENT, operation)
-        return value
-
-    def begin(self, operation: Callable[[Transaction], str]) -> str:
-        """Commit what begins a run; where the answer was lost, repeat it if it is missing.
-
-        To look is a commit, too: it waits for the lock that the lost session may still have.
-
-        Args:
-            operation: Begins it, and tells its id.
-
-        Raises:
-            StoreError: Nothing was written.
-            InDoubtError: It is not known whether the run has begun.
-        """
-        told: list[tuple[str, datetime]] = []
-
-        def begun(tx: Transaction) -> str:
-            told.append((operation(tx), tx.now))
-            return told[-1][0]
-
-        def begun_once(tx: Transaction) -> str:
-            if told and runs.has(tx.session, *told[-1]):  # by its time, too: an id may be another's
-                return told[-1][0]
-            return begun(tx)
-
-        try:
-            return self.commit(begun)
-        except InDoubtError as doubt:
-            try:
-                return self.commit(begun_once)
-            except StoreError:
-                which = told[-1][0] if told else "the run"
-                raise InDoubtError(f"{which} may have begun: look for it first. {doubt}") from doubt
-
-    def commit_many(self, operations: Sequence[Callable[[Transaction], T]]) -> list[T | Exception]:
-        """Run each operation as `commit` would, in as few commits as can be."""
-        outcomes = self.store.write_many([self._attempt(each) for each in operations])
-        failpoints.reach(Failpoint.TOLD, self.commit_many)
-        good = [outcome for outcome in outcomes if not isinstance(outcome, Exception)]
-        if good:
-            *_, self._offset = good[-1]
-        if outgoing := [each for _, dispatches, _ in good for each in dispatches]:
-            self._transport.send(outgoing)
-            failpoints.reach(Failpoint.SENT, self.commit_many)
-        return [o if isinstance(o, Exception) else o[0] for o in outcomes]
+class Engine(Seam):
+    """All that can be done to runs, over one store."""
 
     def submit(self, command: Command) -> str:
         """Start a run, or find the one that the same command started.
@@ -341,26 +257,3 @@ class Engine:
     ) -> revival.Revived:
         """Take a store into use that was put back from a backup; see `revival.revive`."""
         return self.commit(lambda tx: revival.revive(tx, store_id, place, by, replaced))
-
-    def _attempt(
-        self, operation: Callable[[Transaction], T]
-    ) -> Callable[[Session], tuple[T, list[Dispatch], float]]:
-        """The operation in a transaction, what leaves after it, and by which clock it was made."""
-
-        def attempt(session: Session) -> tuple[T, list[Dispatch], float]:
-            kept = self._allowance, self._strangers
-            tx = Transaction(session, self.clock.now(), self.rules.by(self._transport), *kept)
-            offset = self._keep_up(tx)
-            value = operation(tx)
-            dispatch.settle_queues(tx)
-            failpoints.reach(Failpoint.DECIDED, operation)
-            return value, tx.outgoing, offset
-
-        return attempt
-
-    def _keep_up(self, tx: Transaction) -> float:
-        """Move the timers that are there before one is written by a clock that was just set."""
-        offset = self.clock.offset
-        if sweep.is_jump(self._offset, offset):
-            return sweep.follow_clock(tx, self.clock.boot, offset)
-        return self._offset

@@ -161,13 +161,18 @@ def restore(
         return revive(store, place, replaced)
 
     with restoration.prepared(file, beside, revived) as (draft, found):
-        if url.startswith("sqlite:"):
-            restoration.put(draft, path_of(url), replace=replace)
-        else:
-            relocation = _driven("orchestration.store.relocation")
-            with closing(SqliteStore(draft)) as source:
-                relocation.load(source, url, place, replace=replace)
+        _put(draft, url, replace=replace)
         return found
+
+
+def _put(draft: Path, url: str, *, replace: bool) -> None:
+    """Let a store that was made of a backup be the one at an address."""
+    if url.startswith("sqlite:"):
+        restoration.put(draft, path_of(url), replace=replace)
+        return
+    relocation = _driven("orchestration.store.relocation")
+    with closing(SqliteStore(draft)) as source:
+        relocation.load(source, url, place_of(url), replace=replace)
 
 
 def _clock(url: str) -> Clock:
