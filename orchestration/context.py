@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from logging import Logger, LoggerAdapter
 from typing import Any, Protocol
 
@@ -100,6 +101,10 @@ class Shared(Protocol):
         Raises:
             StoreError: It is not known to be written.
         """
+        ...
+
+    def now(self) -> datetime:
+        """The time of day, UTC, by the clock that everybody has in common who sees them."""
         ...
 
 

@@ -1,5 +1,6 @@
 import logging
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -40,6 +41,9 @@ class Nothing(Configuration, Shared):
 
     def update(self, key: str, change: Callable[[Any], Any]) -> Any:
         raise AssertionError(key, change)
+
+    def now(self) -> datetime:
+        raise AssertionError
 
 
 def context(reports: list[tuple[float, str]], *, cancelled: bool = False) -> Context:

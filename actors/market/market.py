@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from typing_extensions import override
+
 from actors.market.cache import Cache
 from actors.market.gate import Gate
 from actors.market.provider import Provider, configured_providers
@@ -16,6 +18,17 @@ from orchestration.settings import Settings
 from trading.errors import ParameterError
 
 PREFIX = "market."
+
+
+class FleetClock(SystemClock):
+    """This machine's clocks, but the time of day is that of all who share the vendors' gates."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+
+    @override
+    def now(self) -> datetime:
+        return self._shared.now()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +95,7 @@ def open_market(shared: Shared, settings: Settings) -> Market:
     """Return the market that the settings describe, its state that of the whole fleet."""
     directory = settings.market_cache_dir or settings.orchestration_home / "cache" / "market"
     providers = configured_providers(settings)
-    return Market(providers, shared, Cache(directory), SystemClock(), time.sleep)
+    return Market(providers, shared, Cache(directory), FleetClock(shared), time.sleep)
 
 
 def _iso(moment: datetime | None, now: datetime) -> str | None:

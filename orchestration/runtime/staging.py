@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from orchestration.engine import Engine, Value, Yield
@@ -101,6 +102,10 @@ class SharedValues:
     def update(self, key: str, change: Callable[[Any], Any]) -> Any:
         """Replace a value by what `change` makes of it."""
         return self._engine.update_shared(key, change)
+
+    def now(self) -> datetime:
+        """The time of day by the store's clock."""
+        return self._engine.clock.now()
 
 
 def plain(value: Any) -> Any:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -41,6 +41,9 @@ class MemoryShared:
             if new is None:
                 del self._values[key]
             return self.get(key)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
 
 
 def make_market(

@@ -4,6 +4,7 @@ import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,9 @@ class Unshared:
 
     def update(self, _key: str, change: Callable[[Any], Any]) -> Any:
         return change(None)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
 
 
 @dataclass

@@ -5,12 +5,21 @@ from typing import Any
 import pytest
 
 from actors import app
+from actors.market.market import open_market
 from orchestration.context import Shared
 from orchestration.runtime.staging import SharedValues
+from orchestration.settings import load
 from orchestration.store.sqlite import MemoryStore
 from tests.actors.markets import MemoryShared
 from tests.clock import FakeClock
 from tests.engine.fleet import Fleet
+
+
+def test_they_have_the_time_of_the_store_and_vendors_gates_go_by_it(
+    clock: FakeClock, memory: MemoryStore
+) -> None:
+    real = SharedValues(Fleet(memory, clock, app).engine("me"))
+    assert open_market(real, load({})).clock.now() == real.now() == clock.now()
 
 
 @pytest.fixture(params=["test", "real"])
