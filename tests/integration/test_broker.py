@@ -1,7 +1,6 @@
 """The hardened brokers: what a message may look like, and how it is settled, on both of them."""
 
 import json
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from orchestration import settings
 from orchestration.bus.address import parameters
 from orchestration.definitions import App
 from orchestration.errors import BrokerError
-from orchestration.runtime import acknowledgement, shared_line
+from orchestration.runtime import acknowledgement
 from orchestration.runtime.acknowledgement import CurrentMessage
 from orchestration.runtime.broker import HardRabbitmqBroker, make_broker
 from orchestration.runtime.host import Host
@@ -26,12 +25,10 @@ from orchestration.runtime.names import ORCHESTRATOR
 from orchestration.runtime.process import Lifecycle
 from orchestration.runtime.reach import require_broker
 from orchestration.runtime.running import Setup
-from orchestration.runtime.shared_line import Feed, SharedLine
 from tests.eventually import eventually
-from tests.rabbitmq import QUEUE_TYPE, control, fresh_vhost
+from tests.integration.brokers import ON_RABBITMQ, QUEUE, VHOSTS, cut, good, take
+from tests.rabbitmq import QUEUE_TYPE, control
 
-QUEUE = "anvil"
-LINE_QUEUE = "line"
 ODD: dict[str, Any] = {
     "options": None,
     "kwargs": [],
@@ -68,27 +65,6 @@ MALFORMED: dict[str, bytes] = {
 }
 
 
-@pytest.fixture(scope="module")
-def classic_vhost() -> Iterator[str]:
-    with fresh_vhost() as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def quorum_vhost() -> Iterator[str]:
-    with fresh_vhost() as url:
-        yield url
-
-
-VHOSTS = {"classic": "classic_vhost", "quorum": "quorum_vhost"}
-ON_RABBITMQ = [pytest.param(kind, marks=pytest.mark.rabbitmq) for kind in VHOSTS]
-
-
-@pytest.fixture(scope="module")
-def module_vhost(request: pytest.FixtureRequest) -> str:
-    return str(request.getfixturevalue(VHOSTS[QUEUE_TYPE]))
-
-
 @pytest.fixture(params=["stub", *ON_RABBITMQ])
 def broker(request: pytest.FixtureRequest) -> Iterator[dramatiq.Broker]:
     url = request.getfixturevalue(VHOSTS[request.param]) if request.param in VHOSTS else None
@@ -101,10 +77,6 @@ def broker(request: pytest.FixtureRequest) -> Iterator[dramatiq.Broker]:
     if isinstance(found, HardRabbitmqBroker):
         found.flush_all()
     found.close()
-
-
-def good(number: int) -> "Message[None]":
-    return Message(queue_name=QUEUE, actor_name=QUEUE, args=(number,), kwargs={}, options={})
 
 
 def actor(broker: dramatiq.Broker, work: Callable[[int], None]) -> None:
@@ -143,10 +115,6 @@ def working(broker: dramatiq.Broker) -> Iterator[Worker]:
 def count(broker: HardRabbitmqBroker, queue: str) -> int:
     """How many messages lie ready on a queue."""
     return int(broker.channel.queue_declare(queue, passive=True).method.message_count)
-
-
-def take(consumer: dramatiq.Consumer) -> Any:
-    return eventually(lambda: next(consumer), within=5)
 
 
 def test_a_message_is_settled_once(broker: dramatiq.Broker) -> None:
@@ -302,100 +270,6 @@ def test_a_settlement_on_a_broken_connection_is_left_to_the_broker(module_vhost:
     broker.close()
 
 
-@pytest.fixture
-def several(module_vhost: str) -> Iterator[HardRabbitmqBroker]:
-    """A broker with three queues."""
-    broker = make_broker(module_vhost, [], QUEUE_TYPE)
-    assert isinstance(broker, HardRabbitmqBroker)
-    for name in THREE:
-        broker.declare_queue(name)
-    broker.ensure_queues()
-    yield broker
-    for name in THREE:
-        broker.flush(name)
-    broker.close()
-
-
-THREE = ("one", "two", "three")
-
-
-def to(queue: str, number: int) -> "Message[None]":
-    return Message(queue_name=queue, actor_name=queue, args=(number,), kwargs={}, options={})
-
-
-@pytest.mark.rabbitmq
-def test_a_process_consumes_all_of_its_queues_over_one_connection(
-    several: HardRabbitmqBroker,
-) -> None:
-    consumers = {name: several.consume(name, prefetch=2, timeout=50) for name in THREE}
-    assert len({id(each.connection) for each in consumers.values()}) == 1  # type: ignore[attr-defined]
-    for number, name in enumerate(THREE):
-        several.enqueue(to(name, number))
-    for number, name in enumerate(THREE):
-        message = take(consumers[name])
-        assert message.args == (number,)
-        consumers[name].ack(message)
-    line = several.line()
-    consumers["one"].close()
-    assert line.is_up, "the others go on"
-    several.enqueue(to("two", 7))
-    assert take(consumers["two"]).args == (7,)
-    consumers["two"].close()
-    consumers["three"].close()
-    assert [line.is_up, line.connection.is_open] == [False, False], "the last one hangs up"
-    again = several.consume("two", prefetch=1, timeout=50)
-    assert take(again).args == (7,), "what was not settled goes to others"
-    again.close()
-
-
-def cut(broker: HardRabbitmqBroker) -> None:
-    """Lose the connection that consumes, as by a failing network."""
-    connection = broker.line().connection
-    stream = connection._impl._transport._sock  # noqa: SLF001 - nothing of ours reaches it
-    stream.shutdown(socket.SHUT_RDWR)
-    eventually(lambda: not connection.is_open, within=10)
-
-
-@pytest.mark.rabbitmq
-def test_all_consumers_notice_that_the_connection_is_lost_and_come_back(
-    several: HardRabbitmqBroker,
-) -> None:
-    consumers = {name: several.consume(name, prefetch=1, timeout=50) for name in THREE}
-    several.enqueue(to("one", 1))
-    held = take(consumers["one"])
-    cut(several)
-    for consumer in consumers.values():
-        with pytest.raises(BrokerConnectionError):
-            eventually(lambda c=consumer: next(c), within=10)  # type: ignore[misc]
-    with pytest.raises(BrokerConnectionError):
-        consumers["one"].ack(held)
-    for consumer in consumers.values():
-        consumer.close()
-    back = several.consume("one", prefetch=1, timeout=50)
-    assert take(back).args == (1,)
-    back.close()
-
-
-@pytest.mark.rabbitmq
-def test_a_queue_that_is_deleted_ends_its_own_consumer_and_comes_back(
-    several: HardRabbitmqBroker,
-) -> None:
-    consumers = {name: several.consume(name, prefetch=1, timeout=50) for name in THREE}
-    several.channel.queue_delete("one")
-    with pytest.raises(BrokerConnectionError):
-        eventually(lambda: next(consumers["one"]), within=10)
-    consumers["one"].close()
-    with pytest.raises(BrokerConnectionError):
-        several.consume("one", prefetch=1, timeout=50)
-    again = several.consume("one", prefetch=1, timeout=50)
-    several.enqueue(to("one", 3))
-    several.enqueue(to("two", 4))
-    assert take(again).args == (3,)
-    assert take(consumers["two"]).args == (4,)
-    for consumer in (again, consumers["two"], consumers["three"]):
-        consumer.close()
-
-
 @pytest.mark.rabbitmq
 def test_ticks_that_nobody_reads_do_not_pile_up(module_vhost: str) -> None:
     broker = make_broker(module_vhost, [], QUEUE_TYPE)
@@ -429,65 +303,3 @@ def test_a_server_that_is_away_is_named_without_the_password() -> None:
     with pytest.raises(BrokerError, match=r"amqp://127.0.0.1:1/v .*refused") as caught:
         require_broker("amqp://me:hunter2@127.0.0.1:1/v")
     assert "hunter2" not in str(caught.value)
-
-
-@pytest.fixture
-def line(module_vhost: str) -> Iterator[SharedLine]:
-    address = parameters(module_vhost, "tests")
-    found = SharedLine(address, lambda c: ignore(c.channel().queue_declare(LINE_QUEUE)))
-    feed = found.open(LINE_QUEUE, 1, 0.1)
-    yield found
-    found.close(feed)
-
-
-def ignore(_: object) -> None:
-    """Nothing is to be done with it."""
-
-
-def consumers(url: str) -> int:
-    with pika.BlockingConnection(pika.URLParameters(url)) as connection:
-        found = connection.channel().queue_declare(LINE_QUEUE, passive=True)
-        return int(found.method.consumer_count)
-
-
-@pytest.mark.rabbitmq
-@pytest.mark.parametrize("begun", [False, True])
-def test_what_is_opened_for_who_waits_no_longer_takes_no_messages(
-    line: SharedLine,
-    module_vhost: str,
-    begun: bool,  # noqa: FBT001
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    free = threading.Event()
-
-    class Slow(Feed):
-        def __init__(self, *what: Any) -> None:
-            super().__init__(*what)
-            free.wait(10)
-
-    with monkeypatch.context() as patches:
-        if begun:
-            patches.setattr(shared_line, "Feed", Slow)
-        else:
-            line.connection.add_callback_threadsafe(lambda: ignore(free.wait(10)))
-        patches.setattr(shared_line, "PATIENCE_S", 0.5)
-        with pytest.raises(TimeoutError):
-            line.open(LINE_QUEUE, 5, 0.1)
-        free.set()
-        eventually(lambda: consumers(module_vhost) == 1, within=10)
-    feed = line.open(LINE_QUEUE, 5, 0.1)  # after all that was to be done before
-    assert consumers(module_vhost) == 2
-    line.close(feed)
-
-
-@pytest.mark.rabbitmq
-def test_a_settlement_on_a_closed_channel_harms_no_other_queue(line: SharedLine) -> None:
-    feed = line.open(LINE_QUEUE, 1, 0.1)
-    for operation in (
-        feed.channel.close,
-        lambda: feed.basic_ack(1),
-        lambda: feed.basic_nack(1, requeue=False),
-    ):
-        line.connection.add_callback_threadsafe(operation)
-    line.close(line.open(LINE_QUEUE, 1, 0.1))
-    assert line.is_up

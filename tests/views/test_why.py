@@ -1,130 +1,27 @@
 """Why a run is not further: each blocker is named, with its cure."""
 
-from collections.abc import Callable
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
 
-from orchestration.engine import Engine
-from orchestration.engine.by import By
-from orchestration.plans import Plan, Step
-from orchestration.state import RunStatus, StepStatus
-from orchestration.store.agents import AgentRow
-from orchestration.store.presence import MemoryLocks
-from orchestration.store.runs import RunRow
-from orchestration.store.steps import StepRow
-from orchestration.store.workers import WorkerRow
-from orchestration.testbed import Fleet
-from orchestration.views import facts as views
 from orchestration.views import why
-from orchestration.views.facts import Away, Facts
-from orchestration.views.why import Blocker
-from tests.cli.sample import app
-
-R, S = RunStatus, StepStatus
-NOW = datetime(2025, 1, 1, 12, tzinfo=UTC)
-SOON = NOW + timedelta(hours=1)
-OFFER = "worker.work@1"
-
-
-def run(status: RunStatus, **more: Any) -> RunRow:
-    row = RunRow(
-        id="job_1",
-        command="job",
-        parameters="{}",
-        sender="test",
-        correlation_id=None,
-        priority=2,
-        status=status,
-        ending=None,
-        generation=1,
-        progress=0.0,
-        created_at=NOW,
-        started_at=NOW,
-        ended_at=NOW if status.ended else None,
-        due_at=None,
-        reason=None,
-        plan=Plan("job", (Step("working", "worker", "work"),), "working"),
-    )
-    return replace(row, **more)
-
-
-def step(status: StepStatus, **more: Any) -> StepRow:
-    row = StepRow(
-        run_id="job_1",
-        step="working",
-        branch=0,
-        agent="worker",
-        offer=OFFER,
-        status=status,
-        rank=0.0,
-        item=None,
-        attempt=0,
-        failures=0,
-        losses=0,
-        sends=0,
-        owner=None,
-        fraction=0.0,
-        message="",
-        unknown=False,
-        error=None,
-        opened_at=NOW,
-        claimed_at=None,
-        ended_at=None,
-        due_at=None,
-    )
-    return row._replace(**more)
-
-
-def worker(name: str = "w", **more: Any) -> WorkerRow:
-    row = WorkerRow(
-        id=name,
-        host=f"host-{name}",
-        pid=7,
-        release="1",
-        offers=frozenset({OFFER}),
-        transport="embedded",
-        beat=1,
-        beat_at=NOW,
-        started_at=NOW,
-        draining=False,
-        left_at=None,
-    )
-    return replace(row, **more)
-
-
-def agent(**more: Any) -> AgentRow:
-    row = AgentRow("worker", "running", NOW, None, [], {}, 0, None, "closed", paused=False)
-    return replace(row, **more)
-
-
-def facts(status: RunStatus, *rows: StepRow, **more: Any) -> Facts:
-    found: dict[str, Any] = {
-        "run": run(status),
-        "rows": rows,
-        "now": NOW + timedelta(minutes=2),
-        "slots": 2,
-        "live": frozenset({"w"}),
-        "workers": {"w": worker()},
-        "agents": {"worker": agent()},
-        "busy": {"worker": 0},
-        "transport": "embedded",
-    }
-    return Facts(**{**found, **more})
-
-
-NOBODY = {"live": frozenset[str](), "dead": frozenset({"w"})}
-SPARED = {
-    "failures": 10,
-    "probe_at": SOON,
-    "last_error": '{"type": "Oops", "message": "it broke", "traceback": null}',
-}
-DEAD = step(S.RUNNING, owner="w", claimed_at=NOW)
-OUT = step(S.RUNNING, owner="outside:worker", claimed_at=NOW, due_at=SOON)
-SILENT = {"live": frozenset[str](), "silent": frozenset({"w"})}
-AWAY = Away("h:5672", "refused", "start it")
+from orchestration.views.facts import Facts
+from tests.views.standing import (
+    AWAY,
+    DEAD,
+    NOBODY,
+    NOW,
+    OUT,
+    SILENT,
+    SOON,
+    SPARED,
+    R,
+    S,
+    agent,
+    facts,
+    step,
+    worker,
+)
 
 CASES: dict[str, tuple[Facts, str, str, str]] = {
     "pending, and nobody there": (
@@ -436,57 +333,3 @@ def test_of_several_the_one_that_needs_a_person_most_is_named() -> None:
 )
 def test_a_duration_is_short(length: timedelta, text: str) -> None:
     assert why.span(length) == text
-
-
-Explain = Callable[[Fleet, str], Blocker]
-
-
-@pytest.fixture
-def locks() -> MemoryLocks:
-    found = MemoryLocks()
-    found.hold("testbed")
-    return found
-
-
-@pytest.fixture
-def explain(locks: MemoryLocks) -> Explain:
-    def look(fleet: Fleet, run_id: str) -> Blocker:
-        now = fleet.clock.now()
-        return why.why(fleet.engine.store.read(lambda s: views.load(s, locks, run_id, 100, now)))
-
-    return look
-
-
-@pytest.fixture
-def bed() -> Any:
-    found = Fleet(app)
-    yield found
-    found.close()
-
-
-def test_the_facts_are_found_in_the_store(bed: Fleet, locks: MemoryLocks, explain: Explain) -> None:
-    asking = bed.start("asking").workflow_id
-    assert explain(bed, asking).kind == "approval"
-    assert explain(bed, bed.start("shaky").workflow_id).kind == "backing_off"
-    assert explain(bed, bed.start("bad").workflow_id).kind == "ended"
-    assert explain(bed, bed.start("job").workflow_id).kind == "ended"
-    bed.engine.pause(asking, By("test"))
-    assert explain(bed, asking).kind == "paused"
-    locks.release("testbed")
-    bed.engine.resume(asking, By("test"))
-    assert isinstance(bed.engine, Engine)
-    assert explain(bed, asking).kind in {"approval", "no_worker"}
-
-
-def test_a_worker_that_has_not_beaten_for_a_while_is_silent() -> None:
-    assert not views.is_silent(worker(), NOW + timedelta(seconds=12))
-    assert views.is_silent(worker(), NOW + timedelta(seconds=13))
-    assert not views.is_silent(worker(left_at=NOW), NOW + timedelta(seconds=13))
-
-
-def test_a_worker_of_another_run_alone_is_no_help() -> None:
-    assert views.works_for(worker(), "job_1")
-    assert views.works_for(worker(scope="job_1"), "job_1")
-    assert not views.works_for(worker(scope="job_2"), "job_1")
-    assert not views.works_for(worker(draining=True), "job_1")
-    assert not views.works_for(worker(left_at=NOW), "job_1")

@@ -13,6 +13,8 @@ from orchestration.web.application import create_app
 from orchestration.web.console import Console, opened_console
 from tests.cli.sample import app as sample
 from tests.web.browsing import ELSEWHERE, HERE, Browser, browsing
+from tests.web.stock import Stock
+from tests.web.stock import app as stocked
 
 TOKEN = "a-token-that-nobody-guesses"  # noqa: S105 - of the tests
 Browse = Callable[..., Browser]
@@ -58,3 +60,16 @@ def closed(environ: dict[str, str], browse: Browse) -> Browser:
     """A client of another machine, where a token is needed."""
     found = settings.load({**environ, "ORCHESTRATION_API_TOKEN": TOKEN})
     return browse(settings=found, client=ELSEWHERE, base_url="http://console.example.com")
+
+
+@pytest.fixture
+def stock(console: Console) -> Stock:
+    """The store of the console, with something of everything."""
+    return Stock(console.opened.store)
+
+
+@pytest.fixture
+def pages(browse: Browse, stock: Stock) -> Browser:
+    """A person of this machine in front of a store with something of everything."""
+    del stock
+    return browse(app=stocked)
