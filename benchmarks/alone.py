@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from orchestration.clock import SystemClock, jitter, run_hex
+from orchestration.clock import jitter, run_hex
 from orchestration.definitions import App
 from orchestration.engine import Claim, Engine, Rules
 from orchestration.engine.submit import prepare
@@ -70,7 +70,7 @@ def alone(app: App) -> Iterator[Alone]:
         offers = [agent.offer(action) for agent in app.agents for action in agent.actions]
         rules = Rules(me="worker", offers=frozenset(offers), slots=SLOTS, jitter=jitter)
         kept = Kept()
-        engine = Engine(store, kept, SystemClock(), rules)
+        engine = Engine(store, kept, rules)
         try:
             store.write(lambda session: control.ensure(session, "bench"))
             worker = NewWorker(

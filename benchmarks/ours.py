@@ -12,7 +12,7 @@ from benchmarks.peers.work import payload
 from benchmarks.servers import PROCESSES, vhost, wait_until, workers
 from orchestration import settings
 from orchestration.bus.address import parameters
-from orchestration.clock import SystemClock, jitter, run_hex
+from orchestration.clock import jitter, run_hex
 from orchestration.engine import Engine
 from orchestration.engine.submit import prepare
 from orchestration.engine.transaction import Rules
@@ -90,7 +90,7 @@ def run_brokered(size: Size, processes: int = PROCESSES, database: str | None = 
         }
         relay = Relay(partial(parameters, url, "benchmark"))
         store = open_store(environment["DATABASE_URL"]).store
-        engine = Engine(store, relay, SystemClock(), Rules(me="bench", slots=SLOTS, jitter=jitter))
+        engine = Engine(store, relay, Rules(me="bench", slots=SLOTS, jitter=jitter))
         try:
             with workers(MODULE, environment, processes):
                 wait_until(lambda: len(store.read(table.present)) == processes)

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from typing_extensions import override
 
-from orchestration.clock import SystemClock, jitter
+from orchestration.clock import jitter
 from orchestration.engine import Engine
 from orchestration.engine.transaction import Rules
 from orchestration.ports import Session
@@ -81,10 +81,9 @@ def measure(count: int, keep: int) -> dict[str, float]:
     with TemporaryDirectory() as directory:
         store = Timed(Path(directory) / "store.db")
         store.write(lambda s: control.ensure(s, "bench"))
-        clock = SystemClock()
-        engine = Engine(store, NoRelay(), clock, Rules(me="bench", sends=False, jitter=jitter))
+        engine = Engine(store, NoRelay(), Rules(me="bench", sends=False, jitter=jitter))
         began = time.monotonic()
-        load(store, count, clock.now().timestamp() - 2 * count)
+        load(store, count, store.clock.now().timestamp() - 2 * count)
         loaded = time.monotonic()
         while engine.count_events():
             pass

@@ -76,10 +76,11 @@ class Fleet:
 
     def __post_init__(self) -> None:
         store = MemoryStore()
+        store.clock = self.clock
         store.write(lambda s: control.ensure(s, new_id()))
         offers = frozenset(agent.offer(a) for agent in self.app.agents for a in agent.actions)
         rules = Rules(me=WORKER, offers=offers, rates=self.app.rates, jitter=lambda: 0.5)
-        self.engine = Engine(store, self, self.clock, rules)
+        self.engine = Engine(store, self, rules)
         self._frame = Frame(self._recording(), self.engine, FleetAccess(self.engine))
         worker = NewWorker(
             id=WORKER,

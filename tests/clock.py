@@ -1,6 +1,9 @@
 """A clock that stands still until a test moves it."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from orchestration.ports import Clock, Store
 
 
 class FakeClock:
@@ -21,6 +24,10 @@ class FakeClock:
     def offset(self) -> float:
         return self._now.timestamp() - self._monotonic
 
+    def is_due(self) -> bool:
+        """Whether a server has to be asked, as its clock is: never."""
+        return False
+
     def advance(self, span: timedelta) -> None:
         """Let time go by."""
         self._now += span
@@ -29,3 +36,8 @@ class FakeClock:
     def jump(self, span: timedelta) -> None:
         """Set the time of day, as an administrator would."""
         self._now += span
+
+
+def go_by(store: Store, clock: Clock) -> None:
+    """Let everybody who uses a store go by a test's clock, whatever kind the store's own is of."""
+    cast(Any, store).clock = clock

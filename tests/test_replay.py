@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from orchestration import settings
-from orchestration.clock import SystemClock
 from orchestration.engine import By, Engine
 from orchestration.ports import Store
 from orchestration.runtime.embedded import embedded
@@ -30,7 +29,7 @@ def test_what_an_earlier_release_saved_is_finished(saved: Path, tmp_path: Path) 
 
     def revive(store: Store, place: str, replaced: Replaced) -> None:
         rules = rules_of(found, "tests", sends=False)
-        Engine(store, NoRelay(), SystemClock(), rules).revive("replayed", place, BY, replaced)
+        Engine(store, NoRelay(), rules).revive("replayed", place, BY, replaced)
 
     restore(found.store_url, file, revive)
     store = open_store(found.store_url, create=False).store

@@ -66,7 +66,7 @@ def restore(file: Path | None, *, here: bool, replace: bool, yes: bool, form: st
 
     def revive(store: Store, place: str, replaced: Replaced) -> Revived:
         rules = rules_of(found, f"cli-{new_id()}", sends=False)
-        engine = Engine(store, NoRelay(), store.clock, rules)
+        engine = Engine(store, NoRelay(), rules)
         return engine.revive(new_id(), place, by(), replaced)
 
     tell(put_back(found.store_url, file, revive, replace=replace), place, form)

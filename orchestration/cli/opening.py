@@ -64,7 +64,7 @@ def run_named(opened: Opened, word: str) -> str:
 def engine_over(opened: Opened) -> Engine:
     """An engine over a store; workers send what it wrote."""
     rules = rules_of(settings.load(), f"cli-{new_id()}", sends=False)
-    return Engine(opened.store, NoRelay(), opened.store.clock, rules)
+    return Engine(opened.store, NoRelay(), rules)
 
 
 def load_app(found: Settings) -> App:

@@ -48,7 +48,7 @@ def opened_desk(
     )
     rules = rules_of(settings, f"{name}-{new_id()}", sends=server is not None, app=app)
     try:
-        yield OpenedDesk(opened, Engine(opened.store, relay, opened.store.clock, rules))
+        yield OpenedDesk(opened, Engine(opened.store, relay, rules))
     finally:
         if not sys.is_finalizing():  # at the end of who never closed it no thread can be started
             relay.close()

@@ -28,17 +28,20 @@ class Seam:
     Args:
         store: Where the rows are.
         transport: How messages leave; what is lost there is sent again from the rows.
-        clock: The time.
         rules: Who this process is, and what it goes by.
     """
 
-    def __init__(self, store: Store, transport: Transport, clock: Clock, rules: Rules) -> None:
+    def __init__(self, store: Store, transport: Transport, rules: Rules) -> None:
         self.store = store
-        self.clock = clock
         self.rules = rules
         self._transport = transport
         self._allowance, self._strangers = Allowance(), Strangers()
         self._offset = math.inf
+
+    @property
+    def clock(self) -> Clock:
+        """The store's clock, which everybody goes by who uses it."""
+        return self.store.clock
 
     def commit(self, operation: Callable[[Transaction], T]) -> T:
         """Run an operation in one transaction, then send what it noted.

@@ -95,7 +95,7 @@ class Running:
         self.store, self._locks, _ = self.opened
         self._claim = self._claim_vhost(setup)
         self._relay = make_relay(setup)
-        self.engine = Engine(self.store, self._relay, self.store.clock, rules)
+        self.engine = Engine(self.store, self._relay, rules)
         self.frame = Frame(setup.app, self.engine, FleetAccess(self.engine))
         self._proof = own_proof(settings, self._locks)
         self.sweeper = Sweeper(self.engine, self._locks, self._proof)

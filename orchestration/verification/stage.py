@@ -79,7 +79,7 @@ def backstage(found: Settings) -> Iterator[Backstage]:
     with TemporaryDirectory(prefix="orchestrate-verify-") as directory:
         opened = open_store(f"sqlite:///{Path(directory) / 'verify.db'}")
         try:
-            engine = Engine(opened.store, NoRelay(), opened.store.clock, rules_of(own, new_id()))
+            engine = Engine(opened.store, NoRelay(), rules_of(own, new_id()))
             yield Backstage(make_app(), engine, opened.locks, own)
         finally:
             opened.store.close()

@@ -18,7 +18,6 @@ from pydantic_core import to_jsonable_python
 from actors import app
 from orchestration import AgentMessageBus, settings
 from orchestration.bus.command import Command
-from orchestration.clock import SystemClock
 from orchestration.context import Context
 from orchestration.definitions import Action
 from orchestration.engine import Engine
@@ -38,7 +37,7 @@ class Program:
         found = settings.load()
         store = open_store(found.store_url).store
         rules = rules_of(found, "outside_program", sends=False)
-        self._engine = Engine(store, NoRelay(), SystemClock(), rules)
+        self._engine = Engine(store, NoRelay(), rules)
         self._bus = AgentMessageBus(name)
         for action, function in app.agent[name].actions.items():
             self._bus.on_command(action)(partial(self._act, function))

@@ -10,7 +10,6 @@ import pytest
 from pika.exceptions import AMQPError
 
 from orchestration import RabbitMQOrchestrationAgent, settings
-from orchestration.clock import SystemClock
 from orchestration.engine import Engine
 from orchestration.ports import Session, Store
 from orchestration.runtime.writing import NoRelay, rules_of
@@ -32,7 +31,7 @@ class Orchestra:
         self.agent = agent
         self._store = store
         rules = rules_of(settings.load(), "tests", sends=False)
-        self.engine = Engine(store, NoRelay(), SystemClock(), rules)
+        self.engine = Engine(store, NoRelay(), rules)
         self._peers: list[Peer] = []
 
     def peer(self, name: str) -> Peer:

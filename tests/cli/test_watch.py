@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from typing_extensions import override
 
-from orchestration.clock import SystemClock
 from orchestration.engine import Engine
 from orchestration.engine.transaction import Rules
 from orchestration.errors import StoreError
@@ -23,7 +22,7 @@ class Refills(Engine):
 
     def __init__(self, store: Store) -> None:
         rules = Rules(me="me", jitter=lambda: 0.5)
-        super().__init__(store, NoRelay(), SystemClock(), rules)
+        super().__init__(store, NoRelay(), rules)
         self.count = 0
         self.ready = True
 

@@ -19,7 +19,7 @@ from orchestration.store.attempts import AttemptRow
 from orchestration.store.runs import RunRow
 from orchestration.store.steps import StepRow
 from orchestration.store.workers import NewWorker, WorkerRow
-from tests.clock import FakeClock
+from tests.clock import FakeClock, go_by
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 
@@ -176,6 +176,7 @@ class Fleet:
     def __init__(self, store: Store, clock: FakeClock, app: App) -> None:
         self.store = store
         self.clock = clock
+        go_by(store, clock)
         self.app = app
         self.transport = ListTransport()
         self.count = 0
@@ -186,7 +187,7 @@ class Fleet:
         offers = frozenset(agent.offer(a) for agent in self.app.agents for a in agent.actions)
         known: dict[str, Any] = {"offers": offers, "jitter": lambda: 0.5, "rates": self.app.rates}
         known |= rules
-        return Engine(self.store, self.transport, self.clock, Rules(me=me, **known))
+        return Engine(self.store, self.transport, Rules(me=me, **known))
 
     def worker(self, name: str = "w1", slots: int = 4, **more: Any) -> Worker:
         """A worker that has joined and serves every agent of the app."""

@@ -176,7 +176,7 @@ class TestRoomInQueues:
     ) -> None:
         other = fleet.worker("other").engine
         rules, stuck = fleet.worker("held up").engine.rules, ListTransport()
-        held_up = Engine(fleet.store, stuck, fleet.clock, rules)
+        held_up = Engine(fleet.store, stuck, rules)
         stuck.flows = False
         run_id = held_up.submit(fleet.command("chain"))
         assert (fleet.status(run_id), fleet.transport.messages) == (R.RUNNING, [])

@@ -101,7 +101,7 @@ def opened(quick_path: Path) -> Iterator[Opened]:
 @pytest.mark.rabbitmq
 def test_at_most_2000_echoes_wait_and_all_is_said_in_the_end(vhost: str, opened: Opened) -> None:
     store, rules = opened.store, Rules(me="a test", jitter=jitter)
-    engine = Engine(store, NoRelay(), SystemClock(), rules)
+    engine = Engine(store, NoRelay(), rules)
     post = partial(Publisher, partial(parameters, vhost, "a test"), exchange=EXCHANGE)
     notifier = Notifier(engine, opened.locks, post)
     depths: list[int] = []

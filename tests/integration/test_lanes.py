@@ -70,7 +70,7 @@ def test_one_whose_queue_is_full_silences_nobody(vhost: str, quick_path: Path) -
         outbox.say(session, "good", "response.good", "{}", now, None)
 
     opened.store.write(fill)
-    engine = Engine(opened.store, NoRelay(), SystemClock(), Rules(me="a test", jitter=jitter))
+    engine = Engine(opened.store, NoRelay(), Rules(me="a test", jitter=jitter))
     post = partial(Publisher, partial(parameters, vhost, "a test"), exchange=EXCHANGE)
     notifier = Notifier(engine, opened.locks, post)
     with pika.BlockingConnection(pika.URLParameters(vhost)) as connection:

@@ -33,7 +33,7 @@ from orchestration.store.sqlite import MemoryStore
 from orchestration.views import workflow
 from tests.bus.fleet import app
 from tests.bus.orchestra import environment
-from tests.clock import FakeClock
+from tests.clock import FakeClock, go_by
 from tests.eventually import eventually
 
 FULL = "a queue that it goes to refuses it"
@@ -74,7 +74,8 @@ class Office:
 
     def __init__(self, store: MemoryStore) -> None:
         self.clock, self.store, self.post = FakeClock(), store, Post()
-        engine = Engine(self.store, NoRelay(), self.clock, Rules(me="a test", jitter=jitter))
+        go_by(store, self.clock)
+        engine = Engine(self.store, NoRelay(), Rules(me="a test", jitter=jitter))
 
         def post(confirm: Any, refuse: Any) -> Post:
             self.post.confirm, self.post.refuse = confirm, refuse

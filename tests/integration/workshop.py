@@ -21,7 +21,7 @@ from orchestration.store import control, runs, steps
 from orchestration.store.presence import MemoryLocks
 from orchestration.store.sqlite import MemoryStore
 from orchestration.store.workers import NewWorker
-from tests.clock import FakeClock
+from tests.clock import FakeClock, go_by
 
 AGENT = "smith"
 SLOTS = 8
@@ -102,12 +102,13 @@ class Workshop:
     ) -> None:
         self.app, self.clock, self.shelf = app, clock, Shelf()
         self.store = store
+        go_by(store, clock)
         self.locks = locks or MemoryLocks()
         self.store.write(lambda s: control.ensure(s, new_id()))
         offers = sorted(agent.offer(action) for agent in app.agents for action in agent.actions)
         rules = Rules(me=new_id(), offers=frozenset(offers), jitter=lambda: 0.5)
         self.me = rules.me
-        self.engine = Engine(self.store, self.shelf, clock, rules)
+        self.engine = Engine(self.store, self.shelf, rules)
         self.frame = Frame(app, self.engine, FleetAccess(self.engine))
         self.sweeper = Sweeper(self.engine, self.locks)
         self.worker = NewWorker(

@@ -26,7 +26,7 @@ from orchestration.ports import Dispatch, Session, Store
 from orchestration.state import StepStatus
 from orchestration.store import control, runs, schedules, steps, stops
 from orchestration.store.schedules import ScheduleRow
-from tests.clock import FakeClock
+from tests.clock import FakeClock, go_by
 from tests.simulation import coverage
 from tests.simulation.exchange import Exchange, Json
 from tests.simulation.faults import CrashError, Faults, quick_store
@@ -81,6 +81,7 @@ class Ground:
             self.quick.empty()
         self.store: Store = store or self.quick  # type: ignore[assignment]
         self.clock = FakeClock()
+        go_by(self.store, self.clock)
         agents = [replace(each, actions=dict.fromkeys(each.actions, act)) for each in APP.agents]
         self.app = replace(APP, agents=agents)
         self._begin()

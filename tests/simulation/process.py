@@ -91,7 +91,7 @@ class Process:
         self.unacknowledged: list[Dispatch] = []
         self.store = FaultyStore(world.store, world.faults, lambda: self.dead, self.meanwhile)
         self.locks = Locks(world.locks, name)
-        self.engine = WatchedEngine(self.store, Queue(world, self), world.clock, self._rules())
+        self.engine = WatchedEngine(self.store, Queue(world, self), self._rules())
         self.engine.world, self.engine.process = world, self
         if works:
             self._make_parts()

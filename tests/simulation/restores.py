@@ -94,7 +94,7 @@ class Restores(Ground):
     def revive(self, replaced: Replaced) -> None:
         """Take what was put back into use, as the command does: in a draft, where nothing fails."""
         rules = Rules(me="restore", slots=self.slots, sends=False, jitter=lambda: 0.5)
-        engine = Engine(self.store, NoRelay(), self.clock, rules)
+        engine = Engine(self.store, NoRelay(), rules)
         engine.revive(f"store{self.restored}", "here", By("chance"), replaced)
 
     def become_a_ghost(self, process: Process) -> None:
