@@ -12,7 +12,7 @@ from orchestration.cli.output import emit
 from orchestration.cli.starting import make_wish, served_on
 from orchestration.client import Client
 from orchestration.store.connect import open_store
-from orchestration.views.why import EMBEDDED
+from orchestration.store.control import EMBEDDED
 
 
 @click.command(cls=options.Starter)
@@ -29,7 +29,7 @@ def send(
     priority: int | None,
     form: str,
 ) -> None:
-    """Start the workflow COMMAND, and print its id."""
+    """Start the workflow COMMAND, and print its id; `orchestrate commands` lists them."""
     found = settings.load()
     if (server := remotely.server_of(found)) is not None:
         with closing(server):

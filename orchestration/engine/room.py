@@ -5,7 +5,7 @@ from datetime import timedelta
 from orchestration.circuit import CircuitState
 from orchestration.engine import pace
 from orchestration.engine.transaction import Transaction
-from orchestration.store import attempts, circuits, queues, workers
+from orchestration.store import attempts, circuits, control, queues, workers
 from orchestration.store.queues import Queue
 from orchestration.store.steps import StepRow
 
@@ -37,9 +37,10 @@ def room_in(tx: Transaction, queue: str, found: Queue) -> int:
 
     Twice the live slots may be sent and unclaimed; what an agent's limit allows is counted
     with what is running, so that a claim never has to be refused, and with what lost its claim
-    but may still be at work.
+    but may still be at work. Workers without a broker take from none: they send to themselves.
     """
-    if found.paused or found.circuit is CircuitState.OPEN:
+    unheard = tx.rules.by_broker and found.transport == control.EMBEDDED
+    if unheard or found.paused or found.circuit is CircuitState.OPEN:
         return 0
     room = room_within(tx, queue, found)
     if found.circuit is CircuitState.HALF_OPEN and found.since is not None:

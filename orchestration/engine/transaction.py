@@ -31,6 +31,7 @@ class Rules:
         workflow_timeout: How long a run may be `running`.
         most_pending: Pending runs of one sender beyond which more are refused.
         sends: Whether this process has a transport; else others send what it wrote.
+        by_broker: Whether what it sends goes by RabbitMQ.
         outside: Agents that are not ours: they get their steps on the exchange.
         grace: How soon an agent that is not ours must show that it has a command.
         silence: How long an agent that is not ours may be silent while it works.
@@ -48,6 +49,7 @@ class Rules:
     workflow_timeout: timedelta = timedelta(minutes=15)
     most_pending: int = 10_000
     sends: bool = True
+    by_broker: bool = False
     outside: frozenset[str] = frozenset()
     grace: timedelta = timedelta(seconds=30)
     silence: timedelta = timedelta(minutes=5)

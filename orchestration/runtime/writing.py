@@ -43,6 +43,7 @@ def rules_of(
         workflow_timeout=found.workflow_timeout,
         most_pending=found.max_pending_per_sender,
         sends=sends,
+        by_broker=found.broker_url is not None,
         outside=frozenset(found.outside_agents),
         grace=2 * found.heartbeat_interval,
         silence=found.timeout_threshold,

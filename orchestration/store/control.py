@@ -4,6 +4,7 @@ from datetime import datetime
 
 from orchestration.ports import Session
 
+EMBEDDED = "embedded"
 SHORT_ID = 8
 LONGEST_PLACE = 36  # RabbitMQ cuts what it says at 255 characters, and names two stores in it
 

@@ -17,7 +17,8 @@ LOOK = (
     " (SELECT MIN(rank) FROM slots JOIN steps ON steps.queue = slots.queue"
     " WHERE slots.worker = q.me AND status = 'queued'),"
     " EXISTS (SELECT 1 FROM workers WHERE id = q.me AND left_at IS NULL),"
-    " COALESCE((SELECT stopped FROM control WHERE id = 1), 0)"
+    " COALESCE((SELECT stopped FROM control WHERE id = 1), 0),"
+    " COALESCE((SELECT transport FROM control WHERE id = 1), '')"
     " FROM (SELECT CAST(? AS TEXT) AS name, CAST(? AS TEXT) AS me) q"
     " LEFT JOIN agents a ON a.name = q.name"
 )
@@ -38,6 +39,7 @@ class Queue(NamedTuple):
         sent: The best rank of what waits for a thread in any queue that this worker serves.
         listed: Whether this worker is listed, so that others look after what it claims.
         stopped: Whether an emergency stop holds.
+        transport: What the messages of the store's workers travel on; empty: it never had any.
     """
 
     limit: int | None
@@ -51,6 +53,7 @@ class Queue(NamedTuple):
     sent: float | None
     listed: bool
     stopped: bool
+    transport: str
 
     @property
     def busy(self) -> int:
@@ -71,9 +74,10 @@ class Queue(NamedTuple):
 def look(session: Session, name: str, me: str = "") -> Queue:
     """A queue as it is now, for one worker; nobody need have heard of either."""
     row = session.all(LOOK, name, me)[0]
-    limit, paused, circuit, since, slots, queued, running, ready, sent, listed, stopped = row
+    limit, paused, circuit, since, slots, queued, running, ready, sent, *rest = row
+    listed, stopped, transport = rest
     bounds = limit, bool(paused), CIRCUITS[circuit], moment(since), int(slots)
-    return Queue(*bounds, queued, running, ready, sent, bool(listed), bool(stopped))
+    return Queue(*bounds, queued, running, ready, sent, bool(listed), bool(stopped), transport)
 
 
 def counts(session: Session) -> dict[str, dict[str, int]]:

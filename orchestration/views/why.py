@@ -13,6 +13,7 @@ from orchestration.circuit import CircuitState
 from orchestration.plans import UNDO
 from orchestration.state import OPEN, RunStatus, StepStatus
 from orchestration.store.agents import AgentRow
+from orchestration.store.control import EMBEDDED
 from orchestration.store.runs import RunRow
 from orchestration.store.steps import OUTSIDE, StepRow
 from orchestration.store.workers import WorkerRow
@@ -21,7 +22,6 @@ from orchestration.views.facts import Facts
 from orchestration.views.workflow import label
 
 MOST_NAMED = 3
-EMBEDDED = "embedded"
 NEEDS_BROKER = frozenset({"no_worker", "starting", "ready", "queued", "not_arriving", "outside"})
 
 
@@ -213,7 +213,10 @@ def unclaimed_by(facts: Facts, row: StepRow, serving: Sequence[WorkerRow]) -> Bl
         cure = f"see in RabbitMQ who else takes from the queue {row.agent}, or which policy it has"
         return Blocker("not_arriving", what, f"{cure}; it is sent again at {clock(row.due_at)}")
     what = f"{step} is sent to {row.agent}, and not yet claimed by {places}"
-    return Blocker("queued", what, "it starts when a thread is free; add workers for more")
+    cure = "it starts when a thread is free; add workers for more"
+    if idle:
+        cure = f"it starts in a moment, or is sent again at {clock(row.due_at)}"
+    return Blocker("queued", what, cure)
 
 
 def held_back(step: str, agent: AgentRow) -> Blocker | None:

@@ -186,6 +186,14 @@ class TestRoomInQueues:
         assert other.fire_timers() == 1
         assert [message.run_id for message in fleet.transport.messages] == [run_id, run_id]
 
+    def test_what_goes_by_a_broker_is_not_for_workers_that_have_none(self, fleet: Fleet) -> None:
+        worker = fleet.worker(transport="embedded")
+        by_broker = fleet.engine("client", by_broker=True)
+        run_id = by_broker.submit(fleet.command("chain"))
+        assert (fleet.row(run_id, "first").status, fleet.transport.messages) == (S.READY, [])
+        worker.engine.refill()
+        assert len(fleet.transport.messages) == 1
+
     def test_a_process_without_a_transport_is_not_kept_busy_by_what_others_must_send(
         self, fleet: Fleet
     ) -> None:

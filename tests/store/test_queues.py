@@ -11,6 +11,8 @@ from tests.store.test_agents_and_workers import worker
 
 def test_a_queue_is_seen_whole(store: Store) -> None:
     def operation(session: Session) -> None:
+        control.ensure(session, "store")
+        control.set_transport(session, "list")
         agents.declare(session, "warehouse", 3, [])
         pauses.add(session, "warehouse", "ann", NOW)
         circuits.save(session, "warehouse", Circuit(C.OPEN, 3, MINUTE, NOW))
@@ -34,6 +36,7 @@ def test_a_queue_is_seen_whole(store: Store) -> None:
             sent=0.0,
             listed=True,
             stopped=False,
+            transport="list",
         )
         assert found.busy == 3
         assert not found.is_open
@@ -44,7 +47,7 @@ def test_a_queue_is_seen_whole(store: Store) -> None:
 def test_a_queue_that_nobody_knows_has_neither_limit_nor_slots(store: Store) -> None:
     found = store.read(lambda s: queues.look(s, "nobody"))
     assert (found.limit, found.slots, found.busy) == (None, 0, 0)
-    assert (found.ready, found.sent) == (None, None)
+    assert (found.ready, found.sent, found.transport) == (None, None, "")
     assert found.is_open
     assert not found.listed
 

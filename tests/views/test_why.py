@@ -207,6 +207,12 @@ CASES: dict[str, tuple[Facts, str, str, str]] = {
         "was sent 3 times, and does not arrive at host-w:7, though idle",
         "who else takes from the queue worker",
     ),
+    "sent to one who is idle": (
+        facts(R.RUNNING, step(S.QUEUED, due_at=SOON), idle=frozenset({"w"})),
+        "queued",
+        "not yet claimed by host-w:7",
+        "it starts in a moment, or is sent again at 2025-01-01 13:00:00 UTC",
+    ),
     "sent again to those who are busy": (
         facts(R.RUNNING, step(S.QUEUED, sends=2, due_at=SOON)),
         "queued",
