@@ -32,6 +32,15 @@ def alert(
         run_id: The run that it is about, if it is one.
         cooldown: How long repetitions are kept back, to be told as one.
     """
-    about = plain(subject, LONGEST_SUBJECT)
-    new = NewAlert(kind, about, plain(tx.rules.mask(message), LONGEST_MESSAGE), run_id)
+    new = NewAlert(kind, plain(subject, LONGEST_SUBJECT), said(tx, message), run_id)
     alerts.add(tx.session, new, tx.now, cooldown)
+
+
+def correct(tx: Transaction, kind: AlertKind, subject: str, message: str) -> None:
+    """Let those who were not told of something yet learn what has become of it instead."""
+    alerts.correct(tx.session, kind, plain(subject, LONGEST_SUBJECT), said(tx, message))
+
+
+def said(tx: Transaction, message: str) -> str:
+    """A message as people get it: one line without secrets."""
+    return plain(tx.rules.mask(message), LONGEST_MESSAGE)

@@ -33,25 +33,24 @@ from orchestration.store.workers import WorkerRow
 
 BATCH = 25
 LONGEST_VALUE = 60
-NO_BROKER = "embedded"
+FLEET = "fleet"
 ORDER = re.compile(r"stop:(?P<store>[^:]+):(?P<epoch>\d{1,9}):(?P<agent>.+)")
 
 
 def stop(tx: Transaction, by: By) -> int:
     """Stop everything, and tell the number of the stop; one that holds already goes on."""
-    audit.add(tx.session, tx.now, str(by), "emergency_stop", "fleet")
+    audit.add(tx.session, tx.now, str(by), "emergency_stop", FLEET)
     if stops.is_stopped(tx.session):
         return stops.epoch(tx.session)
     epoch = stops.add(tx.session, by.actor, by.reason, tx.now)
     events.add(tx.session, "", tx.now, "emergency.stopped", detail=str(by))
-    message = (
-        f"emergency stop by {by}: nothing begins until `orchestrate emergency release`;"
-        f" the configuration stays as it is: {configured(tx)}"
-    )
-    alerts.alert(tx, AlertKind.EMERGENCY_STOP, "fleet", message, cooldown=alerts.AT_ONCE)
+    message = f"emergency stop by {by}: nothing begins until `orchestrate emergency release`"
+    if goes_by := configured(tx):
+        message += f"; the configuration stays as it is: {goes_by}"
+    alerts.alert(tx, AlertKind.EMERGENCY_STOP, FLEET, message, cooldown=alerts.AT_ONCE)
     for worker in workers.present(tx.session):
         stops.ask(tx.session, epoch, stops.WORKER, worker.id, f"{worker.host}:{worker.pid}")
-    if control.transport(tx.session) not in (None, NO_BROKER):
+    if control.transport(tx.session) not in (None, control.EMBEDDED):
         for agent in outsiders(tx):
             stops.ask(tx.session, epoch, stops.AGENT, agent, agent)
             speech.stop(tx, agent, epoch, by.reason)
@@ -59,9 +58,9 @@ def stop(tx: Transaction, by: By) -> int:
 
 
 def configured(tx: Transaction) -> str:
-    """What the fleet goes by, each value in a few words."""
+    """What the fleet goes by, each value in a few words; empty: nothing is set."""
     found = configuration.everything(tx.session)
-    return ", ".join(f"{each.name} = {dumps(each.value)[:LONGEST_VALUE]}" for each in found) or "-"
+    return ", ".join(f"{each.name} = {dumps(each.value)[:LONGEST_VALUE]}" for each in found)
 
 
 def outsiders(tx: Transaction) -> list[str]:
@@ -106,8 +105,12 @@ def release(tx: Transaction, by: By) -> int:
             f"the emergency stop still has to cancel {', '.join(left)}:"
             " repeat the release once it has"
         )
+    if (over := stops.latest(tx.session)) is not None:
+        who = By(over.actor, over.reason)
+        told = f"emergency stop by {who}: released by {by}, work goes on"
+        alerts.correct(tx, AlertKind.EMERGENCY_STOP, FLEET, told)
     stops.release(tx.session, by.actor, tx.now)
-    audit.add(tx.session, tx.now, str(by), "emergency_release", "fleet")
+    audit.add(tx.session, tx.now, str(by), "emergency_release", FLEET)
     events.add(tx.session, "", tx.now, "emergency.released", detail=str(by))
     tx.slot_freed = True
     tx.queues.update(queues.ready(tx.session))

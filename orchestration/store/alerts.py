@@ -99,6 +99,14 @@ def add(session: Session, new: NewAlert, now: datetime, cooldown: timedelta) -> 
     )
 
 
+def correct(session: Session, kind: AlertKind, subject: str, message: str) -> None:
+    """Replace what an alert says of which nobody was told yet."""
+    session.run(
+        "UPDATE alerts SET message = ? WHERE kind = ? AND subject = ? AND told_at IS NULL",
+        *(message, kind, subject),
+    )
+
+
 def is_any_due(session: Session, now: datetime) -> bool:
     """Whether there is something to tell."""
     return (

@@ -170,8 +170,15 @@ def test_an_emergency_stop_is_told_each_time(fleet: Fleet) -> None:
     for _ in range(2):
         fleet.client.stop_everything(By("ann", "smoke"))
         (message,) = tell(fleet)
-        assert "by ann: smoke" in message
+        assert message.endswith(": smoke: nothing begins until `orchestrate emergency release`")
         fleet.client.release(By("ann"))
+    assert tell(fleet) == [], "who was told of the stop released it, or saw it released"
+
+
+def test_a_stop_that_was_released_before_anybody_was_told_is_told_as_over(fleet: Fleet) -> None:
+    fleet.client.stop_everything(By("ann", "smoke"))
+    fleet.client.release(By("bob", "no fire"))
+    assert tell(fleet) == ["emergency stop by ann: smoke: released by bob: no fire, work goes on"]
 
 
 def test_old_alerts_are_forgotten_with_the_rest(fleet: Fleet) -> None:
