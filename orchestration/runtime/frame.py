@@ -12,7 +12,6 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic_core import to_jsonable_python
 from typing_extensions import override
 
 from orchestration import logs
@@ -24,6 +23,7 @@ from orchestration.errors import PermanentError, RejectedError, StoreError
 from orchestration.ports import Dispatch
 from orchestration.runtime.errand import Attempt, Errand
 from orchestration.runtime.gate import Gate
+from orchestration.runtime.returned import as_json
 from orchestration.runtime.staging import SharedValues, Staging
 from orchestration.store import artifacts, traces
 from orchestration.traces import tracer
@@ -186,7 +186,7 @@ class Frame:
         try:
             staging = Staging(self._engine, claim.key[1], claim.configures)
             context = self._context(attempt, claim, staging)
-            value = to_jsonable_python(call(self._action(claim), context))
+            value = as_json(call(self._action(claim), context), f"{claim.agent}.{claim.action}")
             also = staging.staged
             goes_on = not (self.draining or self.cut_off or self._gate.is_closed)
             take_on = errand.take_on if goes_on else None

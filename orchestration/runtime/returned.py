@@ -1,0 +1,79 @@
+"""What an action returned, as the JSON value that is kept of it."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any, NoReturn
+
+from pydantic_core import to_jsonable_python
+
+from orchestration.errors import PermanentError
+
+PLAIN = frozenset({str, int, float, bool, type(None)})
+CURE = (
+    "return a dict, a list, text, a number, true, false or None; pydantic models, dataclasses,"
+    " dates, sets and tuples are turned into those"
+)
+
+
+def as_json(value: Any, who: str) -> Any:
+    """The JSON value of what an action returned.
+
+    Args:
+        value: What that was.
+        who: The action, for people.
+
+    Raises:
+        PermanentError: It is nothing that could be kept: the action would return it again.
+    """
+    if (found := read_once(value)) is not None:
+        raise PermanentError(
+            f"{who} returned {a(found)}, which can be read once and is no value: return a list of"
+            " what it yields, or its text"
+        )
+    try:
+        return to_jsonable_python(value, fallback=refuse)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise PermanentError(f"{who} returned what is no JSON value ({error}): {CURE}") from None
+
+
+def read_once(value: Any) -> Iterator[Any] | None:
+    """A generator, an open file or their like anywhere in a value; None: there is none.
+
+    Where it was turned into a list nobody would see that it had been read before.
+    """
+    seen, left = set[int](), [value]
+    while left:
+        each = left.pop()
+        if isinstance(each, Iterator):
+            return each
+        if id(each) not in seen:
+            seen.add(id(each))
+            left += [one for one in inside(each) if type(one) not in PLAIN]
+    return None
+
+
+def inside(value: Any) -> Iterable[Any]:
+    """The values that a value is made of."""
+    if isinstance(value, dict):
+        return value.values()
+    if isinstance(value, list | tuple | set | frozenset | deque):
+        return value
+    if is_dataclass(value) and not isinstance(value, type):
+        return [getattr(value, field.name, None) for field in fields(value)]
+    return ()
+
+
+def refuse(value: Any) -> NoReturn:
+    """Whatever has no JSON value.
+
+    Raises:
+        TypeError: Always.
+    """
+    raise TypeError(f"there is {a(value)} in it")
+
+
+def a(value: Any) -> str:
+    """What kind of thing a value is, with its article."""
+    name = type(value).__name__
+    return f"an {name}" if name[:1] in "AEIOUaeiou" else f"a {name}"
