@@ -1,5 +1,6 @@
 """Workflows, steps and agents as checked data: what users declare, and what runs are made of."""
 
+import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, TypeVar
@@ -26,6 +27,41 @@ def check_model(owner: str, value: object) -> None:
         )
 
 
+def check_actions(owner: str, value: object) -> None:
+    """Refuse what is no mapping from names to functions of a context."""
+    if not isinstance(value, Mapping):
+        raise DefinitionError(
+            f'{owner}: actions={value!r} is no mapping: write actions={{"name": function}}'
+        )
+    for name, action in value.items():
+        check_name(f"action of {owner.removeprefix('agent ')}", name)
+        check_action(f"{owner}, action {name}", name, action)
+
+
+def check_action(owner: str, name: str, action: object) -> None:
+    """Refuse what cannot be called with a context alone, or yields where it should return."""
+    if not callable(action):
+        raise DefinitionError(
+            f'{owner}: {action!r} is no function: write "{name}": {name}, the function itself and'
+            " without parentheses"
+        )
+    if inspect.isgeneratorfunction(action) or inspect.isasyncgenfunction(action):
+        raise DefinitionError(f"{owner}: it yields: collect that in a list, and return the list")
+    try:
+        signature = inspect.signature(action)
+    except (TypeError, ValueError):  # of some that are written in C nobody knows
+        return
+    try:
+        signature.bind(None)
+    except TypeError:
+        word = "async def" if inspect.iscoroutinefunction(action) else "def"
+        raise DefinitionError(
+            f"{owner}: it is called with the context and nothing else, and its arguments are"
+            f" {signature}: write `{word} {name}(context: Context)`, and take all it needs from"
+            " the context"
+        ) from None
+
+
 class NoParameters(BaseModel):
     """The parameters of a workflow that takes none."""
 
@@ -38,7 +74,9 @@ class Agent:
 
     Args:
         name: Letters, digits, `_` and `-`, at most 100: also its queue.
-        actions: What it can do; each a plain or an async function.
+        actions: What it can do; each a plain or an async function of one argument, the context.
+            What it returns is kept as JSON, pydantic models, dataclasses, dates, sets and tuples
+            as what they hold; a generator, an open file or any other object fails the step.
         max_concurrent: Steps it may run at once across all workers; None: no limit.
         rate: Attempts that may begin across all workers, such as `5/minute`; None: any number.
         capabilities: What it says it can do, for people.
@@ -46,7 +84,7 @@ class Agent:
         version: Raise it when an action's meaning changes; open runs keep the old one.
 
     Raises:
-        DefinitionError: A name or a limit is not allowed.
+        DefinitionError: A name, a limit or an action is not allowed.
     """
 
     name: str
@@ -62,8 +100,7 @@ class Agent:
         check_name("agent", self.name)
         if self.name in RESERVED:
             raise DefinitionError(f"agent {self.name}: every fleet has this actor, choose a name")
-        for action in self.actions:
-            check_name(f"action of {self.name}", action)
+        check_actions(f"agent {self.name}", self.actions)
         if self.max_concurrent is not None and self.max_concurrent < 1:
             raise DefinitionError(f"agent {self.name}: max_concurrent must be at least 1")
         try:

@@ -1,4 +1,6 @@
 import re
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -48,6 +50,43 @@ def test_names_of_the_fleets_own_actors_are_taken(name: str) -> None:
 def test_an_agent_that_may_do_nothing_is_refused() -> None:
     with pytest.raises(DefinitionError, match="max_concurrent must be at least 1"):
         agent(max_concurrent=0)
+
+
+def count() -> int:
+    return 1
+
+
+async def fetch(_context: Context, url: str) -> str:
+    return url
+
+
+def rows(_context: Context) -> Iterator[int]:
+    yield 1
+
+
+@pytest.mark.parametrize(
+    ("action", "told"),
+    [
+        (count, r"its arguments are \(\) -> int: write `def act\(context: Context\)`"),
+        (fetch, r"\(_context: .*, url: str\) -> str: write `async def act\(context: Context\)`"),
+        (lambda: 1, r"are \(\): write `def act\(context"),
+        (rows, "it yields: collect that in a list, and return the list"),
+        (None, 'None is no function: write "act": act, the function itself and without paren'),
+    ],
+)
+def test_an_action_takes_the_context_and_returns(action: Any, told: str) -> None:
+    with pytest.raises(DefinitionError, match=f"agent warehouse, action act: .*{told}"):
+        Agent("warehouse", actions={"act": action})
+
+
+@pytest.mark.parametrize("action", [pack, print, str, partial(fetch, url="u"), lambda *_: None])
+def test_whatever_can_be_called_with_a_context_is_an_action(action: Any) -> None:
+    assert Agent("warehouse", actions={"act": action}).actions == {"act": action}
+
+
+def test_actions_have_names() -> None:
+    with pytest.raises(DefinitionError, match=r'is no mapping: write actions=\{"name": function\}'):
+        Agent("warehouse", actions=[pack])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("priority", [0, 5])
