@@ -1,9 +1,12 @@
 """The public `App`: in a worker process of `dramatiq` it serves itself."""
 
+import importlib
 import sys
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import import_module
-from pathlib import PurePath
+from pathlib import Path, PurePath
+from traceback import FrameSummary, extract_tb
 
 from typing_extensions import override
 
@@ -11,6 +14,7 @@ from orchestration import definitions
 from orchestration.errors import ConfigurationError
 
 OWN_FLEET = "actors"
+LIKE = 0.8
 NAME_ANOTHER = (
     "name a module that can be imported from here, by ORCHESTRATION_APP or as app under"
     " [tool.orchestration] in ./pyproject.toml"
@@ -43,7 +47,7 @@ def load_app(name: str) -> definitions.App:
     """The `app` of a module.
 
     Raises:
-        ConfigurationError: There is no such module, or it has no app.
+        ConfigurationError: There is no such module, it imports what is not there, or has no app.
     """
     if (module_name := module_meant(name)) != name:
         raise ConfigurationError(
@@ -51,8 +55,8 @@ def load_app(name: str) -> definitions.App:
         )
     try:
         module = import_module(name)
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(f"app {name}: {cure_of(name, error)}") from None
+    except ImportError as error:
+        raise ConfigurationError(f"app {name}: {cure_of(name, error)}") from error
     app = getattr(module, "app", None)
     if isinstance(app, definitions.App):
         return app
@@ -75,13 +79,36 @@ def module_meant(name: str) -> str:
     return path.name if path.is_absolute() else ".".join(path.parts)
 
 
-def cure_of(name: str, error: ModuleNotFoundError) -> str:
+def cure_of(name: str, error: ImportError) -> str:
     """What to do about an app whose module, or one that it needs, cannot be imported."""
-    if error.name is None or name.startswith(error.name):
+    place = place_of(error)
+    if place is None:
         return f"no module named {error.name or name} is here: {CD}; or {NAME_ANOTHER}"
+    if not isinstance(error, ModuleNotFoundError) or error.name is None:
+        return f"{place.filename}, line {place.lineno}: {error}: correct that import"
     if name == OWN_FLEET:
         return (
             f"the fleet on board needs {error.name}: where you mean an app of your own, set"
             " ORCHESTRATION_APP to its module; else pip install 'fleet-orchestration[trading]'"
         )
-    return f"it needs {error.name}: install it here"
+    cure = cure_of_missing(error.name, Path(place.filename).parent)
+    return f"{place.filename}, line {place.lineno}: no module named {error.name} is here{cure}"
+
+
+def place_of(error: ImportError) -> FrameSummary | None:
+    """The line whose import failed; None: it was the app's own module that was not there."""
+    ours = {__file__, importlib.__file__}
+    lines = (each for each in extract_tb(error.__traceback__) if each.filename not in ours)
+    return next((each for each in reversed(list(lines)) if each.filename[:1] != "<"), None)
+
+
+def cure_of_missing(missing: str, beside: Path) -> str:
+    """What to do about a module that a file imports; installing is none for one that is theirs."""
+    package, _, last = missing.rpartition(".")
+    top = package.partition(".")[0]
+    theirs = top in beside.parts or (beside / top).is_dir()
+    where = beside if top in {"", *beside.parts} else beside.joinpath(*package.split("."))
+    known = {each.stem for each in where.glob("*")}
+    if near := get_close_matches(last, known, 1, LIKE):
+        return f", but {near[0]} is: correct that import"
+    return ": correct that import" if package and theirs else ": correct that import, or install it"

@@ -1,5 +1,6 @@
 """The Python client over a fleet in this process."""
 
+import re
 import subprocess
 import sys
 import threading
@@ -192,6 +193,31 @@ def test_a_mere_directory_is_told_from_a_module(
         load_app("shop_of_a_stranger")
     with pytest.raises(ConfigurationError, match="no module named nowhere_at_all is here: cd into"):
         load_app("nowhere_at_all")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("import helprs", "no module named helprs is here, but helpers is: correct that import$"),
+        ("import typoed.toolz", "no module named typoed.toolz is here, but tools is: correct"),
+        ("import typoed.helpers", "no module named typoed.helpers is here: correct that import$"),
+        ("import far_away", "no module named far_away is here: correct that import, or install it"),
+        ("from orchestration import Agnet", "cannot import name 'Agnet' .*: correct that import$"),
+    ],
+)
+def test_an_import_that_fails_is_named_with_its_line(
+    line: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "helpers.py").touch()
+    (tmp_path / "typoed").mkdir()
+    (tmp_path / "typoed" / "__init__.py").touch()
+    (tmp_path / "typoed" / "tools.py").touch()
+    monkeypatch.delitem(sys.modules, "typoed", raising=False)
+    (tmp_path / "shop_with_a_typo.py").write_text(f"import json\n\n{line}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    where = re.escape(f"{tmp_path / 'shop_with_a_typo.py'}, line 3: ")
+    with pytest.raises(ConfigurationError, match=f"^app shop_with_a_typo: {where}{told}"):
+        load_app("shop_with_a_typo")
 
 
 def test_who_never_closes_a_client_ends_all_the_same(found: settings.Settings) -> None:
