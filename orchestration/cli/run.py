@@ -24,6 +24,8 @@ def run(
 ) -> int:
     """Start the workflow COMMAND, and follow it to its end.
 
+    `orchestrate commands` lists what can be started.
+
     Exit code: 0 completed, 1 failed or cancelled, 2 wrong input, 3 not now: the store or the broker
     cannot be reached, an emergency stop holds, or too many runs are pending. Ctrl-C leaves the run
     as it is, and exits 130.

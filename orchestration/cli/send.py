@@ -29,7 +29,10 @@ def send(
     priority: int | None,
     form: str,
 ) -> None:
-    """Start the workflow COMMAND, and print its id; `orchestrate commands` lists them."""
+    """Start the workflow COMMAND, and print its id.
+
+    `orchestrate commands` lists what can be started.
+    """
     found = settings.load()
     if (server := remotely.server_of(found)) is not None:
         with closing(server):

@@ -78,6 +78,7 @@ SCHEDULES = {
 VERBS: Mapping[str, Verb | Group] = {
     "run": Verb("run:run", "Start a workflow, and follow it to its end."),
     "send": Verb("send:send", "Start a workflow, and print its id."),
+    "commands": Verb("commands:commands", "List what can be started, and its parameters."),
     "serve": Verb("serve:serve", "Work for every run, all in one process, until stopped."),
     "web": Verb("web:web", "Serve HTTP: the API and the dashboard."),
     "workflows": Group("Runs: see, explain and steer them.", WORKFLOWS),

@@ -148,6 +148,7 @@ def test_the_command_line_works_with_a_server(cli: Callable[..., Result]) -> Non
     cli("run", "bad", code=1)
     assert "known commands" in cli("send", "fly", code=2).stderr
     assert "unknown parameter" in cli("send", "job", "-p", "nothing=1", code=2).stderr
+    assert "job\nsteps: working, adding_up\nparameter" in cli("commands", "job").stdout
     cli("workflows", "show", "nothing_1", code=2)
 
 

@@ -7,6 +7,7 @@ from pydantic import Field, StrictInt
 
 from orchestration.definitions import App, Workflow
 from orchestration.desk.starting import command_of
+from orchestration.views.commands import described
 from orchestration.web.described import RUN, Body, Key, answers
 from orchestration.web.who import Desk, Operator, Viewer
 
@@ -14,6 +15,10 @@ router = APIRouter(prefix="/commands", tags=["commands"])
 
 EXAMPLE = {"command": "restock", "parameters": {"skus": ["A1", "B2"]}, "priority": 3}
 STARTED = {"workflow_id": RUN}
+LISTED = {
+    "command": "restock", "about": "What to order anew.", "priority": 2, "parameters": {},
+    "steps": [],
+}  # fmt: skip
 LINKS = {
     name: {"operationId": name, "parameters": {"workflow_id": "$response.body#/workflow_id"}}
     for name in (
@@ -55,24 +60,11 @@ def start_command(
 @router.get(
     "",
     summary="What can be started",
-    responses=answers([{"command": "restock", "priority": 2, "parameters": {}, "steps": []}]),
+    responses=answers([LISTED]),
 )
 def list_commands(console: Desk, _: Viewer) -> list[dict[str, Any]]:
     """Every workflow with the JSON Schema of its parameters."""
     return [described(each) for each in console.app.workflows]
-
-
-def described(workflow: Workflow) -> dict[str, Any]:
-    """A workflow as it can be started."""
-    return {
-        "command": workflow.name,
-        "priority": workflow.priority,
-        "parameters": workflow.parameters.model_json_schema(by_alias=True),
-        "steps": [
-            {"step": step.name, "agents": list(step.agents), "needs": list(step.needs)}
-            for step in workflow.steps
-        ],
-    }
 
 
 def start_schema(app: App) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from typing import Any
 from starlette.datastructures import FormData
 
 from orchestration.errors import Fault, RejectedError
+from orchestration.views.commands import bounds_of, resolved
 
 PREFIX = "p."
 PRESENT = "has."
-LARGEST_TOLD = 1e15
 WAYS = {"lines": "one a line", "json": "JSON"}
 TITLES = {"integer": "a whole number", "number": "a number"}
 
@@ -103,19 +103,6 @@ def apart(error: Exception, fields: Sequence[Field]) -> list[str]:
     return [each.text for each in faults if not each.path or each.path[0] not in names]
 
 
-def resolved(part: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A part of a schema, wherever it stands there."""
-    place = part.get("$ref")
-    if place is None and len(part.get("allOf", ())) == 1:
-        place = part["allOf"][0].get("$ref")
-    if place is None:
-        return part
-    found: Any = schema
-    for key in place.removeprefix("#/").split("/"):
-        found = found[key]
-    return {**found, **{k: v for k, v in part.items() if k not in {"$ref", "allOf"}}}
-
-
 def kind_of(
     part: Mapping[str, Any], schema: Mapping[str, Any]
 ) -> tuple[str, Mapping[str, Any], bool]:
@@ -157,23 +144,6 @@ def hint_of(
     if given.get("default") is not None:
         notes.append(f"default {in_words(kind, given['default'])}")
     return " · ".join([*notes, *(["required"] if is_needed else [])])
-
-
-def bounds_of(part: Mapping[str, Any]) -> str:
-    """Between which values a number is, or how many items a list has, in words."""
-    low, high = part.get("minimum"), part.get("maximum")
-    above, below = part.get("exclusiveMinimum"), part.get("exclusiveMaximum")
-    if low is not None and high is not None and high <= LARGEST_TOLD:
-        return f"{low:,.15g} to {high:,.15g}"
-    words = {"at least": low, "more than": above, "at most": high, "less than": below}
-    found = [
-        f"{word} {bound:,.15g}"
-        for word, bound in words.items()
-        if bound is not None and bound <= LARGEST_TOLD
-    ]
-    if part.get("maxItems") is not None:
-        found.append(f"at most {part['maxItems']:,}")
-    return ", ".join(found)
 
 
 def in_words(kind: str, value: Any) -> str:
