@@ -1,5 +1,7 @@
 """`orchestrate agents list`, `workers list | drain` and `status`."""
 
+from collections.abc import Mapping
+
 import click
 
 from orchestration import settings
@@ -16,7 +18,9 @@ AGENTS = (
     "name", "status", "last_heartbeat", "capabilities", "paused", "paused_by", "metrics",
     "error_count", "last_error", "circuit",
 )  # fmt: skip
-WORKERS = ("id", "status", "host", "pid", "release", "transport", "running", "started_at")
+WORKERS = (
+    "id", "status", "host", "pid", "release", "transport", "serves", "running", "started_at",
+)  # fmt: skip
 
 
 @click.command("list")
@@ -33,10 +37,21 @@ def agents(limit: int, form: str) -> None:
 @options.limit
 @options.output
 def workers(limit: int, form: str) -> None:
-    """List worker processes that are not known to be gone, newest first."""
+    """List worker processes that are not known to be gone, newest first.
+
+    Beside each agent that one serves stands in how many threads; one that drains
+    or is silent serves none.
+    """
     with opened_store() as opened:
         found = opened.store.read(lambda s: listing(s, opened.locks, limit))
+    if form == "table":
+        found = [each | {"serves": in_words(each["slots"])} for each in found]
     emit(form, found, WORKERS)
+
+
+def in_words(slots: Mapping[str, int]) -> str:
+    """Which agents a worker serves, and in how many threads each."""
+    return ", ".join(f"{agent} ({count})" for agent, count in slots.items()) or "nothing"
 
 
 @click.command()

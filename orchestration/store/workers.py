@@ -163,6 +163,15 @@ def served(session: Session) -> dict[str, int]:
     return {str(queue): int(slots) for queue, slots in rows}
 
 
+def slots(session: Session) -> dict[str, dict[str, int]]:
+    """For each worker that has any, how many steps of which agents it can run at once."""
+    found: dict[str, dict[str, int]] = {}
+    rows = session.all("SELECT worker, queue, slots FROM slots ORDER BY worker, queue")
+    for worker, queue, count in rows:
+        found.setdefault(worker, {})[queue] = int(count)
+    return found
+
+
 def last_beat(session: Session) -> datetime | None:
     """When a worker was heard of last."""
     row = session.one("SELECT MAX(beat_at) FROM workers")

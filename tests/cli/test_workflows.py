@@ -320,8 +320,13 @@ def test_the_fleet_is_listed(cli: Cli, values: Values, client: Client) -> None:
     assert "worker" in cli("agents", "list").stdout
 
     lost = workers.NewWorker(
-        id=new_id(), host="h", pid=1, release="r", offers=[], transport="embedded", slots={}
-    )
+        id=new_id(), host="h", pid=1, release="r", offers=[], transport="embedded",
+        slots={"worker": 8, "helper": 2},
+    )  # fmt: skip
     client.engine.store.write(lambda s: workers.join(s, lost, client.engine.clock.now()))
     (worker,) = values("workers", "list")
     assert (worker["status"], worker["running"]) == ("dead", 0)
+    assert worker["slots"] == {"helper": 2, "worker": 8}
+    assert "helper (2), worker (8)" in cli("workers", "list").stdout
+    client.engine.store.write(lambda s: workers.drain(s, lost.id))
+    assert "nothing" in cli("workers", "list").stdout
