@@ -9,12 +9,12 @@ from typing import Any
 from pydantic import BaseModel
 
 from orchestration.client import StoreHandle
-from orchestration.clock import new_id, run_hex
+from orchestration.clock import new_id
 from orchestration.context import Context
 from orchestration.definitions import Action, Agent, App
+from orchestration.desk.starting import command_of
 from orchestration.engine import Engine
 from orchestration.engine.by import By
-from orchestration.engine.submit import dumped, prepare
 from orchestration.engine.transaction import Rules
 from orchestration.ports import Dispatch
 from orchestration.runtime.access import FleetAccess
@@ -101,8 +101,7 @@ class Fleet:
         Raises:
             RejectedError: The name or the parameters are wrong.
         """
-        given = dumped(parameters)
-        command = prepare(self.app, name, given, sender="test", run_hex=run_hex())
+        command = command_of(self.app, name, parameters, "test")
         handle = StoreHandle(self.engine, self.engine.submit(command))
         self._settle()
         return handle

@@ -1,5 +1,6 @@
 """Which runs a verb changes: those that are named, or those that a filter finds; asked first."""
 
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -61,11 +62,17 @@ def select(
 
 
 def check(ids: Sequence[str], statuses: Sequence[str], command: str | None) -> None:
-    """Refuse ids beside a filter.
+    """Refuse ids beside a filter, and parameters in the place of ids.
 
     Raises:
-        UsageError: Both are given.
+        UsageError: Both are given, or a pair.
     """
+    if pairs := [each for each in ids if "=" in each]:
+        pair = shlex.quote(pairs[0])
+        raise click.UsageError(
+            f"{pairs[0]} is no id: a run keeps its parameters;"
+            f" `orchestrate workflows fork ID -p {pair}` makes a new one with others"
+        )
     if ids and (statuses or command):
         raise click.UsageError("give ids or a filter, not both")
 

@@ -22,7 +22,7 @@ from orchestration.cli.stopping import STOP_SIGNALS
 from orchestration.client import Client
 from orchestration.clock import run_hex
 from orchestration.definitions import App
-from orchestration.engine.submit import prepare, workflow_of
+from orchestration.engine.submit import prepare, refuse_strays, workflow_of
 from orchestration.runtime.embedded import embedded
 from orchestration.runtime.host import Host
 from orchestration.runtime.reach import require_own_store
@@ -52,6 +52,7 @@ class Wish:
             StoreError: The store cannot be used.
         """
         prepare(self.app, self.name, self.parameters, sender=SENDER, run_hex=run_hex())
+        refuse_strays(self.app.workflow[self.name], self.parameters)
         if (address := address_in(self.settings)) is not None:
             require_own_store(address, self.settings.store_url)
 

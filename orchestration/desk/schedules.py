@@ -7,7 +7,7 @@ from typing import Any
 from orchestration.definitions import App
 from orchestration.engine import Engine
 from orchestration.engine.by import By
-from orchestration.engine.submit import validated, workflow_of
+from orchestration.engine.submit import refuse_strays, validated, workflow_of
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import ScheduleError
 from orchestration.runtime.schedule import OVERLAPS, Timetable, next_time
@@ -38,10 +38,12 @@ def add(engine: Engine, app: App, wish: Planned, by: By) -> ScheduleRow:
     if not 0 < len(wish.name) <= LONGEST_NAME:
         raise ScheduleError("name", f"a schedule's name has 1 to {LONGEST_NAME} characters")
     workflow, now = workflow_of(app, wish.command), engine.clock.now()
+    parameters = validated(workflow, wish.parameters)
+    refuse_strays(workflow, wish.parameters)
     row = ScheduleRow(
         name=wish.name,
         command=wish.command,
-        parameters=validated(workflow, wish.parameters),
+        parameters=parameters,
         cron=wish.cron,
         timezone=wish.timezone,
         overlap=wish.overlap,

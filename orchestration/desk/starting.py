@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from orchestration.clock import run_hex
 from orchestration.definitions import App
-from orchestration.engine.submit import LONGEST_KEY, Command, dumped, prepare
+from orchestration.engine.submit import LONGEST_KEY, Command, dumped, prepare, refuse_strays
 from orchestration.errors import RejectedError
 
 
@@ -38,6 +38,8 @@ def command_of(
     if key is not None:
         checked(key)
     command = prepare(app, name, dumped(parameters), sender=sender, run_hex=run_hex())
+    if isinstance(parameters, Mapping):
+        refuse_strays(app.workflow[name], parameters)
     return replace(command, key=key, priority=priority or command.priority)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from orchestration.decide.reuse import Reuse, reuse
 from orchestration.definitions import App
 from orchestration.engine.by import By
-from orchestration.engine.submit import Command, prepare, run_of, submit
+from orchestration.engine.submit import Command, prepare, refuse_strays, run_of, submit
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import RejectedError, StateError
 from orchestration.ports import Session
@@ -76,6 +76,7 @@ def propose(
     before = json.loads(row.parameters)
     given = {**before, **edits.parameters}
     command = prepare(app, row.command, given, sender=sender, run_hex=run_hex)
+    refuse_strays(app.workflow[row.command], edits.parameters)
     check(run_id, command, edits.again)
     edited = differing(before, json.loads(command.parameters))
     found = reuse(old, command.plan, edits.again, edited)

@@ -161,13 +161,39 @@ def ignored(
     problems: Sequence[Mapping[str, Any]], workflow: Workflow, parameters: Mapping[str, Any]
 ) -> list[Fault]:
     """Names that a model takes no notice of, where it misses another: perhaps that was meant."""
-    model, fields = workflow.parameters, workflow.parameters.model_fields
     misses = any(each["type"] == "missing" and len(each["loc"]) == 1 for each in problems)
+    return strays(workflow, parameters) if misses else []
+
+
+def strays(workflow: Workflow, parameters: Mapping[str, Any]) -> list[Fault]:
+    """Names that a model takes no notice of, as far as that can be told from its fields alone."""
+    model, fields = workflow.parameters, workflow.parameters.model_fields
     plain = all(isinstance(each.validation_alias, str | None) for each in fields.values())
-    if not (misses and plain and model.model_config.get("extra", "ignore") == "ignore"):
+    if not plain or model.model_config.get("extra", "ignore") != "ignore" or renames(model):
         return []
     known = {*fields, *(each.validation_alias for each in fields.values())}
     return [unknown(name, workflow) for name in parameters if name not in known]
+
+
+def renames(model: type[BaseModel]) -> bool:
+    """Whether a model may read other names than those of its fields."""
+    validators = model.__pydantic_decorators__.model_validators.values()
+    return issubclass(model, RootModel) or any(each.info.mode != "after" for each in validators)
+
+
+def refuse_strays(workflow: Workflow, parameters: Mapping[str, Any]) -> None:
+    """Refuse names of which a model would take no notice, unless it says that it ignores them.
+
+    Not for what comes by the bus or was written before: there a name may be of another release.
+
+    Raises:
+        RejectedError: There are some.
+    """
+    if "extra" in workflow.parameters.model_config:
+        return
+    if faults := strays(workflow, parameters):
+        told = "; ".join(map(str, faults))
+        raise RejectedError(f"{workflow.name}: {told}", faults=faults)
 
 
 def unknown(name: object, workflow: Workflow) -> Fault:

@@ -162,6 +162,8 @@ def test_a_failed_run_is_retried(values: Values, cli: Cli) -> None:
     run_id = values("run", "bad", code=1)["workflow_id"]
     (outcome,) = values("workflows", "retry", run_id, "--yes")
     assert outcome["status"] in {"pending", "running"}
+    told = cli("workflows", "retry", run_id, "x=1", "-y", code=2).stderr
+    assert "x=1 is no id: a run keeps its parameters; `orchestrate workflows fork ID -p" in told
 
     undone = values("run", "undone", code=1)["workflow_id"]
     fork = f"`orchestrate workflows fork {undone}`"

@@ -1,13 +1,15 @@
 """How commands become runs: validated, known again, and not too many."""
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
 
 import pytest
-from pydantic import BaseModel, Field, RootModel
+from pydantic import BaseModel, Field, RootModel, model_validator
 
 from orchestration.definitions import App, Workflow
+from orchestration.desk.starting import command_of
 from orchestration.engine.allowance import MOST_SENDERS, Allowance
 from orchestration.engine.submit import dumped, following, prepare, validated, workflow_of
 from orchestration.errors import (
@@ -215,6 +217,13 @@ class TestValidation:
         assert command.digest == again.digest
 
 
+class Renaming(Purchase):
+    @model_validator(mode="before")
+    @classmethod
+    def _of_old(cls, given: dict[str, object]) -> dict[str, object]:
+        return {"amount": given.get("sum"), **given}
+
+
 class Texts(BaseModel):
     texts: list[str]
     more: int = Field(default=1, alias="plus")
@@ -235,3 +244,23 @@ class TestNamesThatAModelTakesNoNoticeOf:
         assert "unknown" not in self.told({"texts": 5, "text": "a"})
         allowing = type("Allowing", (Texts,), {"model_config": {"extra": "allow"}})
         assert "unknown" not in self.told({"text": "a"}, allowing)
+
+    def test_a_start_with_one_is_refused(self) -> None:
+        with pytest.raises(RejectedError, match=r"'notes'; this workflow takes: amount, note$"):
+            command_of(APP, "buy", {"amount": 1, "notes": "n"}, "tests")
+        bus = prepare(APP, "buy", {"amount": 1, "notes": "n"}, sender="bus", run_hex="0" * 12)
+        assert json.loads(bus.parameters) == {"amount": 1, "note": "none"}
+
+    @pytest.mark.parametrize("extra", ["ignore", "allow"])
+    def test_a_start_with_one_is_none_where_the_model_says_so(self, extra: str) -> None:
+        model = type("Noting", (Purchase,), {"model_config": {"extra": extra}})
+        app = App(agents=APP.agents, workflows=[replace(BUY, parameters=model)])
+        command = command_of(app, "buy", {"amount": 1, "notes": "n"}, "tests")
+        assert ("notes" in json.loads(command.parameters)) is (extra == "allow")
+
+    def test_a_model_that_renames_what_it_is_given_is_asked_alone(self) -> None:
+        app = App(agents=APP.agents, workflows=[replace(BUY, parameters=Renaming)])
+        command = command_of(app, "buy", {"sum": 3}, "tests")
+        assert json.loads(command.parameters)["amount"] == 3
+        legs = App(agents=APP.agents, workflows=[replace(BUY, parameters=Legs)])
+        assert command_of(legs, "buy", {"a": [["b"]]}, "tests").parameters == '{"a": [["b"]]}'
