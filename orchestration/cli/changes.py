@@ -1,14 +1,20 @@
 """`orchestrate workflows cancel | pause | resume | retry`."""
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestration.cli import exits, options, selecting
-from orchestration.cli.opening import by, opened_engine
+from orchestration.cli import exits, options, remotely, selecting
+from orchestration.cli.opening import by, engine_over
 from orchestration.cli.output import emit
 from orchestration.desk import changes
-from orchestration.desk.changes import Change
+from orchestration.desk.changes import Change, Outcome
+from orchestration.store.connect import Opened
+
+if TYPE_CHECKING:
+    from orchestration.remote import Remote
 
 
 def verb(change: Change, help_: str) -> click.Command:
@@ -21,22 +27,43 @@ def verb(change: Change, help_: str) -> click.Command:
     @options.output
     def command(*, reason: str, yes: bool, form: str, **wanted: Any) -> int:
         allowed = change.allowed
-        with opened_engine() as engine:
+
+        def there(server: "Remote") -> int:
+            found = remotely.chosen(server, **wanted, allowed=allowed)
+            made = partial(remotely.change_all, server, change.name, reason=reason)
+            return carry_out(change, found, made, yes=yes, form=form)
+
+        def here(opened: Opened) -> int:
+            engine = engine_over(opened)
             found = engine.store.read(lambda s: selecting.select(s, **wanted, allowed=allowed))
-            good = selecting.permitted(change.name, found, allowed)
-            if found and not good:
-                return exits.USAGE
-            if good:
-                selecting.ask(change.name, good, yes=yes)
-            ids = [run["id"] for run in good]
-            changed, refused = changes.make_all(engine, change, ids, by(reason))
-        for error in refused:
-            exits.complain(error)
-        if changed or not refused:
-            emit(form, list(map(changes.as_json, changed)), ("id", "status"))
-        return exits.USAGE if refused or len(good) < len(found) else exits.COMPLETED
+            made = partial(changes.make_all, engine, change, by=by(reason))
+            return carry_out(change, found, made, yes=yes, form=form)
+
+        return remotely.wherever(there, here)
 
     return command
+
+
+def carry_out(
+    change: Change,
+    found: Sequence[dict[str, Any]],
+    make_all: Callable[[Sequence[str]], Outcome],
+    *,
+    yes: bool,
+    form: str,
+) -> int:
+    """Change the runs that were chosen, after asking, and tell what became of each."""
+    good = selecting.permitted(change.name, found, change.allowed)
+    if found and not good:
+        return exits.USAGE
+    if good:
+        selecting.ask(change.name, good, yes=yes)
+    changed, refused = make_all([run["id"] for run in good])
+    for error in refused:
+        exits.complain(error)
+    if changed or not refused:
+        emit(form, list(map(changes.as_json, changed)), ("id", "status"))
+    return exits.USAGE if refused or len(good) < len(found) else exits.COMPLETED
 
 
 cancel = verb(changes.CANCEL, "End runs; what can be undone is undone.")

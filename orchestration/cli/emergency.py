@@ -2,21 +2,26 @@
 
 import json
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestration.cli import exits, options, selecting
-from orchestration.cli.opening import by, engine_over, opened_engine, opened_store
+from orchestration.cli import exits, options, remotely, selecting
+from orchestration.cli.opening import by, engine_over
 from orchestration.cli.output import emit
-from orchestration.engine import Engine
 from orchestration.runtime.sweeper import Sweeper
+from orchestration.store.connect import Opened
 from orchestration.views import emergency
+
+if TYPE_CHECKING:
+    from orchestration.remote import Remote
 
 TOLD = ("silent", "gone", "acknowledged")
 ANSWERS = ("name", "kind", "place", "answer", "after_seconds")
 ACTING = ("workflow_id", "step", "branch", "attempt", "agent", "place", "since")
 POLL_S = 0.1
+Json = dict[str, Any]
 
 
 @click.command()
@@ -35,11 +40,19 @@ def stop(*, reason: str, seconds: float, form: str) -> int:
 
     Exits 1 while somebody has not acknowledged.
     """
-    with opened_store() as opened:
+
+    def there(server: "Remote") -> Json:
+        server.post("/emergency/stop", {"reason": reason})
+        click.echo(f"stopped the fleet behind {server.place}", err=True)
+        return wait_for_answers(lambda: server.get("/emergency"), seconds)
+
+    def here(opened: Opened) -> Json:
         engine = engine_over(opened)
         engine.stop_everything(by(reason))
         Sweeper(engine, opened.locks).sign_off_dead()  # they would only be waited for
-        found = wait_for_answers(engine, seconds)
+        return wait_for_answers(lambda: engine.store.read(emergency.status), seconds)
+
+    found = remotely.wherever(there, here)
     show(found, form)
     return exits.FAILED if found["silent"] or found["left"] else exits.COMPLETED
 
@@ -50,40 +63,49 @@ def stop(*, reason: str, seconds: float, form: str) -> int:
 @options.output
 def release(*, reason: str, yes: bool, form: str) -> None:
     """Allow work again; what a stop held up, such as undo, goes on."""
-    with opened_engine() as engine:
-        found = engine.store.read(emergency.status)
-        if found["stopped"]:
-            ask(found, yes=yes)
-        engine.release(by(reason))
-        show(engine.store.read(emergency.status), form)
+
+    def there(server: "Remote") -> Json:
+        ask(server.get("/emergency"), yes=yes)
+        released: Json = server.post("/emergency/release", {"reason": reason})
+        return released
+
+    def here(opened: Opened) -> Json:
+        ask(opened.store.read(emergency.status), yes=yes)
+        engine_over(opened).release(by(reason))
+        return opened.store.read(emergency.status)
+
+    show(remotely.wherever(there, here), form)
 
 
 @click.command()
 @options.output
 def status(form: str) -> None:
     """Tell whether a stop holds, why, and who has acknowledged it."""
-    with opened_store() as opened:
-        show(opened.store.read(emergency.status), form)
+    found: Json = remotely.wherever(
+        lambda server: server.get("/emergency"),
+        lambda opened: opened.store.read(emergency.status),
+    )
+    show(found, form)
 
 
-def wait_for_answers(engine: Engine, seconds: float) -> dict[str, Any]:
+def wait_for_answers(look: Callable[[], Json], seconds: float) -> Json:
     """The stop once everybody has acknowledged it, or the time is over."""
     end = time.monotonic() + seconds
-    found = engine.store.read(emergency.status)
+    found = look()
     while (found["silent"] or found["left"]) and time.monotonic() < end:
         time.sleep(POLL_S)
-        found = engine.store.read(emergency.status)
+        found = look()
     return found
 
 
-def ask(found: dict[str, Any], *, yes: bool) -> None:
-    """Go on only with consent.
+def ask(found: Json, *, yes: bool) -> None:
+    """Go on only with consent, where a stop holds.
 
     Raises:
         UsageError: There is nobody to ask.
         Exit: The answer is no.
     """
-    if yes:
+    if yes or not found["stopped"]:
         return
     if not selecting.is_terminal():
         raise click.UsageError("this would allow work again: add --yes, nobody can be asked")
@@ -94,7 +116,7 @@ def ask(found: dict[str, Any], *, yes: bool) -> None:
         raise click.exceptions.Exit(exits.FAILED)
 
 
-def show(found: dict[str, Any], form: str) -> None:
+def show(found: Json, form: str) -> None:
     """Print a stop."""
     if form == "json":
         emit(form, found)

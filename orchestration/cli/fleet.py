@@ -1,19 +1,23 @@
 """`orchestrate agents list`, `workers list | drain` and `status`."""
 
 from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
 
 import click
 
 from orchestration import settings
 from orchestration.bus.address import address_in
-from orchestration.cli import options
-from orchestration.cli.opening import by, opened_engine, opened_store
+from orchestration.cli import options, remotely
+from orchestration.cli.opening import by, engine_over
 from orchestration.cli.output import emit
 from orchestration.desk import workers as desk
 from orchestration.runtime.look import broker_state
+from orchestration.store.connect import Opened
 from orchestration.views.fleet import FleetView
 from orchestration.views.workers import listing
 
+Json = dict[str, Any]
 AGENTS = (
     "name", "status", "last_heartbeat", "capabilities", "paused", "paused_by", "metrics",
     "error_count", "last_error", "circuit",
@@ -28,8 +32,9 @@ WORKERS = (
 @options.output
 def agents(limit: int, form: str) -> None:
     """List agents and their health."""
-    with opened_store() as opened:
-        found = FleetView(opened.store, opened.store.clock).status()["agents"]
+    found: list[Json] = remotely.wherever(
+        lambda server: server.get("/agents"), lambda opened: status_of(opened)["agents"]
+    )
     emit(form, found[:limit], AGENTS)
 
 
@@ -39,13 +44,15 @@ def agents(limit: int, form: str) -> None:
 def workers(limit: int, form: str) -> None:
     """List worker processes that are not known to be gone, newest first.
 
-    Beside each agent that one serves stands in how many threads; one that drains
-    or is silent serves none.
+    Beside each agent that one serves stands in how many threads; one that drains or is silent
+    serves none.
     """
-    with opened_store() as opened:
-        found = opened.store.read(lambda s: listing(s, opened.locks, limit))
+    found: list[Json] = remotely.wherever(
+        lambda server: server.get("/workers", limit=min(limit, remotely.MOST_AT_ONCE)),
+        lambda opened: opened.store.read(lambda s: listing(s, opened.locks, limit)),
+    )
     if form == "table":
-        found = [each | {"serves": in_words(each["slots"])} for each in found]
+        found = [each | {"serves": in_words(each.get("slots", {}))} for each in found]
     emit(form, found, WORKERS)
 
 
@@ -63,26 +70,37 @@ def drain(*, worker: str, reason: str, form: str) -> None:
 
     Its supervisor, where it has one, starts another one in its place.
     """
-    with opened_engine() as engine:
-        found = desk.drain(engine, worker, by(reason))
-    emit(form, {"draining": found})
+    found: Json = remotely.wherever(
+        lambda server: server.post(f"/workers/{quote(worker, safe='')}/drain", {"reason": reason}),
+        lambda opened: {"draining": desk.drain(engine_over(opened), worker, by(reason))},
+    )
+    emit(form, found)
 
 
 @click.command()
 @options.output
 def status(form: str) -> None:
     """Show agents, queues, runs and the success rate; while RabbitMQ is away, also why."""
-    address = address_in(settings.load())
-    broker = None if address is None else broker_state(address)
-    with opened_store() as opened:
-        found = FleetView(opened.store, opened.store.clock).status()
+    found: Json = remotely.wherever(lambda server: server.get("/status"), with_broker)
     if form == "json":
-        emit(form, found | {"broker": broker})
+        emit(form, found)
         return
+    broker, listed = found.pop("broker"), found.pop("agents")
     if broker is not None and not broker["reachable"]:
         place, problem, cure = broker["address"], broker["problem"], broker["cure"]
         click.echo(f"RabbitMQ at {place} cannot be used ({problem}): {cure}\n")
-    listed = found.pop("agents")
     emit(form, found)
     click.echo()
     emit(form, listed, AGENTS[:4])
+
+
+def with_broker(opened: Opened) -> Json:
+    """The fleet of this machine's store, and whether RabbitMQ can be used from here."""
+    address = address_in(settings.load())
+    broker = None if address is None else broker_state(address)
+    return status_of(opened) | {"broker": broker}
+
+
+def status_of(opened: Opened) -> Json:
+    """The fleet of a store."""
+    return FleetView(opened.store, opened.store.clock).status()

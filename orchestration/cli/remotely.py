@@ -3,21 +3,28 @@
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from datetime import datetime
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
 
 from pydantic import TypeAdapter
 
-from orchestration.cli import parameters
+from orchestration import settings
+from orchestration.cli import parameters, selecting
 from orchestration.cli.displays import for_output
 from orchestration.cli.ending import code_of, tell
 from orchestration.cli.exits import DETACHED
 from orchestration.cli.following import Display
+from orchestration.cli.opening import opened_store
 from orchestration.cli.starting import say_detached
 from orchestration.client import remote_at
+from orchestration.desk import changes
 from orchestration.errors import UnknownCommandError
 from orchestration.settings import Settings
+from orchestration.state import RunStatus
+from orchestration.store.connect import Opened
 from orchestration.store.server_clock import ServerClock
 from orchestration.views.progress import Picture
 from orchestration.views.why import Blocker
@@ -27,8 +34,19 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S = 0.2
 EXPLAIN_EVERY_S = 2.0
+MOST_AT_ONCE = 500  # that a server lists in one answer
 PICTURE = TypeAdapter(Picture)
 Json = dict[str, Any]
+T = TypeVar("T")
+
+
+def wherever(there: Callable[["Remote"], T], here: Callable[[Opened], T]) -> T:
+    """Do something behind the server that is configured, or else with this machine's own store."""
+    if (server := server_of(settings.load())) is not None:
+        with closing(server):
+            return there(server)
+    with opened_store() as opened:
+        return here(opened)
 
 
 def server_of(found: Settings) -> "Remote | None":
@@ -135,7 +153,7 @@ def listed(
             "/workflows",
             status=list(statuses) or None,
             command=command,
-            limit=min(limit - len(found), 500),
+            limit=min(limit - len(found), MOST_AT_ONCE),
             cursor=cursor,
         )
         found += page["items"]
@@ -143,6 +161,39 @@ def listed(
         if cursor is None:
             break
     return found
+
+
+def chosen(
+    remote: "Remote",
+    ids: Sequence[str],
+    statuses: Sequence[str],
+    command: str | None,
+    allowed: Sequence[RunStatus],
+) -> list[Json]:
+    """The runs that are meant, as `selecting.select` finds them in a store.
+
+    Raises:
+        UsageError: Nothing was named, or ids and a filter.
+        NotFoundError: An id is no run's.
+    """
+    selecting.require(ids, statuses, command)
+    if ids:
+        return [remote.get(path_of(each)) for each in dict.fromkeys(ids)]
+    wanted = [each for each in allowed if not statuses or each in statuses]
+    return listed(remote, wanted, command, changes.MOST) if wanted else []
+
+
+def change_all(remote: "Remote", verb: str, ids: Sequence[str], reason: str) -> changes.Outcome:
+    """Change each run there: those that are changed, and why others are not."""
+    because = {"reason": reason}
+    return changes.each_of(
+        ids, lambda each: RunStatus(remote.post(f"{path_of(each)}/{verb}", because)["status"])
+    )
+
+
+def path_of(run_id: str) -> str:
+    """Where a server has a run."""
+    return f"/workflows/{quote(run_id, safe='')}"
 
 
 def blocker_of(story: Mapping[str, Any]) -> Blocker:

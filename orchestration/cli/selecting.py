@@ -51,14 +51,23 @@ def select(
         UsageError: Nothing was named, or ids and a filter.
         NotFoundError: An id is no run's, or the beginning of several.
     """
-    check(ids, statuses, command)
+    require(ids, statuses, command)
     if ids:
         whole = [run_named(session, each) for each in ids]
         return list(map(summary, changes.named(session, whole)))
-    if not statuses and not command:
-        raise click.UsageError("name runs by id, or filter them with --status or --command")
     wanted = Filter(statuses=tuple(map(RunStatus, statuses)), command=command)
     return list(map(summary, changes.found(session, wanted, allowed)))
+
+
+def require(ids: Sequence[str], statuses: Sequence[str], command: str | None) -> None:
+    """Refuse it where neither ids nor a filter is given, or both.
+
+    Raises:
+        UsageError: That is so.
+    """
+    check(ids, statuses, command)
+    if not ids and not statuses and not command:
+        raise click.UsageError("name runs by id, or filter them with --status or --command")
 
 
 def check(ids: Sequence[str], statuses: Sequence[str], command: str | None) -> None:

@@ -1,6 +1,7 @@
 """`orchestrate workflows list | watch | why`."""
 
 from contextlib import closing
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,8 +16,13 @@ from orchestration.cli.selecting import STATUSES
 from orchestration.desk.explaining import explain
 from orchestration.state import RunStatus
 from orchestration.store import runs
+from orchestration.store.connect import Opened
 from orchestration.text import printable
+from orchestration.views.why import Blocker
 from orchestration.views.workflow import summary
+
+if TYPE_CHECKING:
+    from orchestration.remote import Remote
 
 COLUMNS = ("id", "status", "progress", "priority", "sender", "created_at", "ended_at")
 
@@ -60,12 +66,25 @@ def watch(*, run_id: str, form: str, full: bool) -> int:
 @options.output
 def why(run_id: str, form: str) -> None:
     """Say in one line what the run ID waits for, and the cure."""
-    with opened_store() as opened:
-        run_id = run_named(opened, run_id)
-        blocker = explain(opened, settings.load(), run_id)
-        status: RunStatus = opened.store.read(lambda s: runs.status(s, run_id))
-        if form == "json":  # at once: where somebody has the store to himself, closing it waits
-            found = {"workflow_id": run_id, "status": status.value}
-            emit(form, found | {"kind": blocker.kind, "what": blocker.what, "cure": blocker.cure})
-        else:
-            click.echo(printable(str(blocker)))
+
+    def there(server: "Remote") -> None:
+        story = server.get(remotely.path_of(run_id))
+        say_why(story["id"], story["status"], remotely.blocker_of(story), form)
+
+    def here(opened: Opened) -> None:
+        whole = run_named(opened, run_id)
+        blocker = explain(opened, settings.load(), whole)
+        status: RunStatus = opened.store.read(lambda s: runs.status(s, whole))
+        # at once: where somebody has the store to himself, closing it waits
+        say_why(whole, status, blocker, form)
+
+    remotely.wherever(there, here)
+
+
+def say_why(run_id: str, status: str, blocker: Blocker, form: str) -> None:
+    """Print what a run waits for."""
+    if form == "json":
+        found = {"workflow_id": run_id, "status": str(status)}
+        emit(form, found | {"kind": blocker.kind, "what": blocker.what, "cure": blocker.cure})
+    else:
+        click.echo(printable(str(blocker)))

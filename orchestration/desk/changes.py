@@ -37,6 +37,7 @@ class Changed(NamedTuple):
     status: RunStatus
 
 
+Outcome = tuple[list[Changed], list[OrchestrationError]]
 LIVE = tuple(status for status in RunStatus if status not in ENDED)
 PAUSABLE = (RunStatus.PENDING, RunStatus.RUNNING, RunStatus.WAITING)
 RETRYABLE = (RunStatus.FAILED, RunStatus.CANCELLED)
@@ -75,14 +76,17 @@ def refusal(verb: str, run_id: str, status: str, allowed: Sequence[RunStatus]) -
     )
 
 
-def make_all(
-    engine: Engine, change: Change, ids: Sequence[str], by: By
-) -> tuple[list[Changed], list[OrchestrationError]]:
+def make_all(engine: Engine, change: Change, ids: Sequence[str], by: By) -> Outcome:
     """Change each run: those that are changed, and why others are not."""
+    return each_of(ids, lambda run_id: change.make(engine, run_id, by))
+
+
+def each_of(ids: Sequence[str], make: Callable[[str], RunStatus]) -> Outcome:
+    """Make a change of each run, whatever becomes of the others."""
     changed, refused = list[Changed](), list[OrchestrationError]()
     for run_id in ids:
         try:
-            changed.append(Changed(run_id, change.make(engine, run_id, by)))
+            changed.append(Changed(run_id, make(run_id)))
         except OrchestrationError as error:
             refused.append(error)
     return changed, refused

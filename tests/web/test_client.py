@@ -28,6 +28,7 @@ from orchestration.errors import (
     WorkflowFailedError,
 )
 from orchestration.remote import Remote
+from orchestration.runtime.embedded import THREADS
 from orchestration.runtime.serving import serving
 from orchestration.state import RunStatus
 from orchestration.web.console import Console, console_of
@@ -158,6 +159,49 @@ def test_a_picture_is_of_a_time_by_the_clock_of_the_server(remote: Client, place
         glass = Glass(there, run_id)
         assert glass.picture().run_id == run_id
     assert abs(glass.clock.now() - datetime.now(UTC) - AN_HOUR) < timedelta(seconds=5)
+
+
+def test_runs_behind_a_server_are_steered_from_the_command_line(
+    cli: Callable[..., Result], remote: Client
+) -> None:
+    waiting = remote.start("asking").workflow_id
+    assert "waits for an approval" in cli("workflows", "why", waiting).stdout
+    why = json.loads(cli("workflows", "why", waiting, "-o", "json").stdout)
+    assert (why["workflow_id"], why["status"], why["kind"]) == (waiting, "waiting", "approval")
+    assert "add --yes" in cli("workflows", "pause", waiting, code=2).stderr
+    paused = cli("workflows", "pause", waiting, "--yes", "-o", "json").stdout
+    assert json.loads(paused) == [{"id": waiting, "status": "paused"}]
+    assert "there is nothing to pause" in cli("workflows", "pause", waiting, "-y", code=2).stderr
+    cli("workflows", "resume", waiting, "-y")
+    cli("workflows", "cancel", "--command", "asking", "--reason", "not today", "-y")
+    assert remote.workflow(waiting).phase() is RunStatus.CANCELLED
+    assert "name runs by id, or filter" in cli("workflows", "retry", code=2).stderr
+    assert "nothing to show" in cli("workflows", "resume", "--status", "completed", "-y").stdout
+    cli("workflows", "cancel", "nothing_1", "-y", code=2)
+
+
+def test_the_fleet_behind_a_server_is_shown(cli: Callable[..., Result]) -> None:
+    assert json.loads(cli("status", "-o", "json").stdout)["transport"] == "embedded"
+    assert "worker" in cli("status").stdout
+    (agent,) = json.loads(cli("agents", "list", "-o", "json").stdout)
+    assert agent["name"] == "worker"
+    assert f"worker ({THREADS})" in cli("workers", "list").stdout
+    assert "no worker is named" in cli("workers", "drain", "nobody", code=2).stderr
+    assert "this verb works on a store" in cli("events", code=2).stderr
+
+
+def test_a_fleet_behind_a_server_is_stopped_and_released(
+    cli: Callable[..., Result], place: str, remote: Client
+) -> None:
+    waiting = remote.start("asking")
+    stopped = cli("emergency", "stop", "--reason", "smoke", "-o", "json")
+    assert stopped.stderr == f"stopped the fleet behind {place}\n"
+    assert json.loads(stopped.stdout)["stopped"] is True
+    assert waiting.phase() is RunStatus.CANCELLED
+    assert "smoke" in cli("emergency", "status").stdout
+    assert "add --yes" in cli("emergency", "release", code=2).stderr
+    assert json.loads(cli("emergency", "release", "-y", "-o", "json").stdout)["stopped"] is False
+    assert "nothing to release" in cli("emergency", "release", code=2).stderr
 
 
 def test_a_server_that_is_away_ends_the_command_line_with_3(
