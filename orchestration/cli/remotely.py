@@ -101,7 +101,8 @@ class Glass:
 
         def ask() -> float:
             found.update(self._remote.get(f"{self._path}/picture"))
-            return datetime.fromisoformat(found["now"]).timestamp()
+            now = found.get("now")  # a server of 0.2.0 does not tell it
+            return (datetime.fromisoformat(now) if now else self.clock.now()).timestamp()
 
         self.clock.ask(ask)
         return PICTURE.validate_json(json.dumps(found))

@@ -65,7 +65,8 @@ def tell(story: Json, blocker: Blocker) -> Iterator[str]:
 def tell_step(step: Json) -> Iterator[str]:
     """One branch of a step, with each of its attempts."""
     reused = f", reused from {step['reused_from']}" if step["reused_from"] else ""
-    yield f"  {step['name']} · {step['agent']}  {status(step)}{reused}"
+    name = step.get("name") or step["step"]  # a server of 0.2.0 tells no name
+    yield f"  {name} · {step['agent']}  {status(step)}{reused}"
     for attempt in step["attempts"]:
         acting = ", may still act" if attempt["may_still_act"] else ""
         yield from tell_attempt(attempt, f"{attempt['outcome']}{acting}", attempt["started_at"])

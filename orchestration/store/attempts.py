@@ -38,6 +38,7 @@ class Acting:
     """An attempt that may still have effects: nobody has seen it stop.
 
     Attributes:
+        fans_out: Whether its step does.
         ordinal: Which attempt at its branch it is, from 1.
         worker: Who has it.
     """
@@ -45,6 +46,7 @@ class Acting:
     run_id: str
     step: str
     branch: int
+    fans_out: bool
     ordinal: int
     agent: str
     worker: str
@@ -57,14 +59,15 @@ ORDINAL = (
     " AND e.branch = {0}.branch AND e.attempt < {0}.attempt)"
 )
 HELD = (
-    f"SELECT a.run_id, a.step, a.branch, {ORDINAL.format('a')}, s.agent, a.holder,"
-    " a.started_at AS since FROM attempts a JOIN steps s ON s.run_id = a.run_id AND s.step = a.step"
+    f"SELECT a.run_id, a.step, a.branch, s.item IS NOT NULL, {ORDINAL.format('a')}, s.agent,"
+    " a.holder, a.started_at AS since"
+    " FROM attempts a JOIN steps s ON s.run_id = a.run_id AND s.step = a.step"
     " AND s.branch = a.branch JOIN runs r ON r.id = a.run_id"
     " WHERE a.holder IS NOT NULL AND r.system = 0"
 )
 CLAIMED = (
-    f"SELECT s.run_id, s.step, s.branch, {ORDINAL.format('s')}, s.agent, s.owner, s.claimed_at"
-    " FROM steps s JOIN runs r ON r.id = s.run_id"
+    f"SELECT s.run_id, s.step, s.branch, s.item IS NOT NULL, {ORDINAL.format('s')}, s.agent,"
+    " s.owner, s.claimed_at FROM steps s JOIN runs r ON r.id = s.run_id"
     " WHERE s.queue IS NOT NULL AND s.status = 'running' AND r.system = 0"
 )
 
@@ -114,7 +117,7 @@ def acting_anywhere(session: Session, limit: int) -> list[Acting]:
     Those of workflows of the system are left out.
     """
     rows = session.all(f"{HELD} UNION ALL {CLAIMED} ORDER BY since, 1, 2, 3 LIMIT ?", limit)
-    values = ([*row[:6], moment(float(row[6]))] for row in rows)
+    values = ([*row[:3], bool(row[3]), *row[4:7], moment(float(row[7]))] for row in rows)
     return [Acting(*each) for each in values]
 
 

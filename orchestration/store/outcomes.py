@@ -27,6 +27,23 @@ class FailedBranch:
     release: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A branch that is worked on.
+
+    Attributes:
+        fans_out: Whether its step does.
+        message: What its agent said last.
+    """
+
+    run_id: str
+    step: str
+    branch: int
+    fans_out: bool
+    fraction: float
+    message: str
+
+
 def count(session: Session, since: datetime, until: datetime, most: int) -> dict[str, int]:
     """How many runs ended in each status within a span; of more than `most` the newest."""
     rows = session.all(
@@ -58,16 +75,17 @@ def failures(session: Session, since: datetime, limit: int) -> list[FailedBranch
     return [_read(row) for row in rows]
 
 
-def running(session: Session, limit: int) -> dict[str, list[tuple[str, str, int, float, str]]]:
-    """For each agent what is worked on: run, step, branch, fraction and last message."""
+def running(session: Session, limit: int) -> dict[str, list[Running]]:
+    """For each agent the branches that are worked on."""
     rows = session.all(
-        "SELECT queue, run_id, step, branch, fraction, message FROM steps"
+        "SELECT queue, run_id, step, branch, item IS NOT NULL, fraction, message FROM steps"
         " WHERE queue IS NOT NULL AND status = 'running' ORDER BY queue, rank LIMIT ?",
         limit,
     )
-    found: dict[str, list[tuple[str, str, int, float, str]]] = {}
-    for queue, run_id, step, branch, fraction, message in rows:
-        found.setdefault(queue, []).append((run_id, step, branch, fraction, message))
+    found: dict[str, list[Running]] = {}
+    for queue, run_id, step, branch, fans_out, fraction, message in rows:
+        row = Running(run_id, step, branch, bool(fans_out), fraction, message)
+        found.setdefault(queue, []).append(row)
     return found
 
 

@@ -6,6 +6,7 @@ from orchestration.ports import Session
 from orchestration.store import attempts, configuration, runs, steps, stops, workers
 from orchestration.store.stops import Answer, Stop
 from orchestration.views.times import iso
+from orchestration.views.workflow import named
 
 MOST_ACTING = 100
 
@@ -44,6 +45,7 @@ def acting(session: Session) -> list[dict[str, Any]]:
             "workflow_id": each.run_id,
             "step": each.step,
             "branch": each.branch,
+            "name": named(each.step, each.branch, fans_out=each.fans_out),
             "attempt": each.ordinal,
             "agent": each.agent,
             "place": place(session, each.worker),

@@ -7,9 +7,11 @@ from datetime import datetime
 from orchestration.ports import Session
 from orchestration.store import agents, outcomes, queues, workers
 from orchestration.store.agents import AgentRow
+from orchestration.store.outcomes import Running
 from orchestration.store.workers import WorkerRow
 from orchestration.views import depths
 from orchestration.views.depths import Depth
+from orchestration.views.workflow import named
 
 MOST_RUNNING = 1_000
 MOST_LANES = 200
@@ -21,8 +23,7 @@ class Work:
     """A branch that is worked on."""
 
     run_id: str
-    step: str
-    branch: int
+    name: str
     fraction: float
     message: str
 
@@ -77,8 +78,14 @@ def lanes(session: Session, now: datetime, history: Mapping[str, Depth] | None =
                 slots=served.get(row.name, 0),
                 waiting=counts["ready"] + counts["queued"],
                 running=counts["running"],
-                work=tuple(Work(*each) for each in work.get(row.name, ())),
+                work=tuple(map(as_work, work.get(row.name, ()))),
                 depth=history.get(row.name, depths.NOTHING),
             )
         )
     return Lanes(tuple(found), len(everyone) - len(found), tuple(present))
+
+
+def as_work(row: Running) -> Work:
+    """A branch that is worked on, as it is shown."""
+    name = named(row.step, row.branch, fans_out=row.fans_out)
+    return Work(row.run_id, name, row.fraction, row.message)

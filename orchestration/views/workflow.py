@@ -134,8 +134,13 @@ def error_messages(session: Session, run: RunRow) -> list[str]:
 
 
 def label(row: StepRow) -> str:
-    """A step's name, with the number of the branch where it fans out."""
-    return row.step if row.item is None else f"{row.step}[{row.branch}]"
+    """What people call a branch."""
+    return named(row.step, row.branch, fans_out=row.item is not None)
+
+
+def named(step: str, branch: int, *, fans_out: bool) -> str:
+    """A step's name, with the number of the branch where it fans out, be it the only one."""
+    return f"{step}[{branch}]" if fans_out else step
 
 
 def branch(

@@ -48,8 +48,9 @@ def test_a_stop_names_what_may_still_act_until_it_is_seen_to_stop(fleet: Fleet) 
     fleet.clock.advance(MINUTE)
     fleet.client.commit(lambda tx: stop(tx, ME))
     told = {
-        "workflow_id": run_id, "step": "flight", "branch": 0, "attempt": 1, "agent": "warehouse",
-        "place": "here:7", "since": since.isoformat(timespec="milliseconds"),
+        "workflow_id": run_id, "step": "flight", "branch": 0, "name": "flight", "attempt": 1,
+        "agent": "warehouse", "place": "here:7",
+        "since": since.isoformat(timespec="milliseconds"),
     }  # fmt: skip
     assert fleet.read(emergency.status)["acting"] == [told], "claimed, and not cut off yet"
     fleet.client.clear_stopped()

@@ -14,7 +14,17 @@ from orchestration.ports import Store
 from orchestration.runtime.sampler import Sampler
 from orchestration.state import RunStatus
 from orchestration.store import runs
-from orchestration.views import curves, failures, graph, lanes, overview, progress, timeline
+from orchestration.views import (
+    curves,
+    emergency,
+    failures,
+    graph,
+    lanes,
+    overview,
+    progress,
+    timeline,
+)
+from orchestration.views import workflow as story
 from orchestration.views.timeline import WAITS, Timeline
 from tests.clock import FakeClock
 from tests.engine.fleet import HOUR, MINUTE, SECOND, Fleet, app_of, step, workflow
@@ -37,6 +47,30 @@ def line_of(fleet: Fleet, run_id: str, later: timedelta = timedelta(0)) -> Timel
     now = fleet.clock.now() + later
     found: Timeline = fleet.read(lambda s: timeline.timeline(s, runs.get(s, run_id), now))
     return found
+
+
+def test_a_branch_has_one_name_wherever_it_is_shown(fleet: Fleet) -> None:
+    worker = fleet.worker()
+    single = fleet.start("job")
+    some = [fleet.start("fan", {"items": items}) for items in (["a", "b"], ["c"])]
+    for _ in range(4):
+        worker.take()
+    names = {single: ["first"], some[0]: ["each[0]", "each[1]"], some[1]: ["each[0]"]}
+
+    for run_id, called in names.items():
+        assert [track.name for track in line_of(fleet, run_id).tracks] == called
+        told = fleet.read(lambda s, r=run_id: story.detail(s, r))  # type: ignore[misc]
+        assert [each["name"] for each in told["steps"]] == called
+        assert [work.name for work in working(fleet) if work.run_id == run_id] == called
+        acting = fleet.read(emergency.acting)
+        assert [each["name"] for each in acting if each["workflow_id"] == run_id] == called
+
+
+def working(fleet: Fleet) -> tuple[lanes.Work, ...]:
+    """What an agent's lane shows."""
+    lane: lanes.AgentLane
+    (lane,) = fleet.read(lambda s: lanes.lanes(s, fleet.clock.now())).lanes
+    return lane.work
 
 
 def test_a_timeline_has_a_bar_for_each_wait_and_each_attempt(fleet: Fleet) -> None:

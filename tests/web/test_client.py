@@ -153,6 +153,26 @@ def test_the_command_line_works_with_a_server(cli: Callable[..., Result]) -> Non
     cli("workflows", "show", "nothing_1", code=2)
 
 
+class Earlier(Remote):
+    """The server, as the release before answered."""
+
+    @override
+    def get(self, path: str, **parameters: Any) -> Any:
+        found = super().get(path, **parameters)
+        assert found.pop("now")
+        return found
+
+
+def test_a_picture_of_an_earlier_release_is_shown_by_the_clock_here(
+    remote: Client, place: str
+) -> None:
+    run_id = remote.start("job").workflow_id
+    with closing(Earlier(place)) as there:
+        glass = Glass(there, run_id)
+        assert glass.picture().run_id == run_id
+    assert abs(glass.clock.now() - datetime.now(UTC)) < timedelta(seconds=5)
+
+
 def test_a_picture_is_of_a_time_by_the_clock_of_the_server(remote: Client, place: str) -> None:
     run_id = remote.start("job").workflow_id
     with closing(AnHourAhead(place)) as there:

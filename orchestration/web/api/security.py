@@ -32,7 +32,7 @@ router = APIRouter(tags=["security"])
 
 STOPPED = {
     "stopped": True, "epoch": 1, "by": "http:alice", "reason": "wrong prices", "acting": [
-        {"workflow_id": RUN, "step": "reserving", "branch": 0, "attempt": 1,
+        {"workflow_id": RUN, "step": "reserving", "branch": 0, "name": "reserving[0]", "attempt": 1,
          "agent": "warehouse_agent", "place": "a:42", "since": "2026-01-31T06:30:00.000+00:00"},
     ],
 }  # fmt: skip
