@@ -9,8 +9,8 @@ import pytest
 from orchestration import AgentMessageBus, send_messages
 from orchestration.bus.command import Command
 from orchestration.errors import UnroutableError
+from tests.bus.hearing import Hearing, play
 from tests.bus.peer import EXCHANGE, Message, Peer
-from tests.bus.test_agent_bus import Hearing, play
 from tests.rabbitmq import fresh_vhost
 
 pytestmark = pytest.mark.rabbitmq

@@ -10,8 +10,8 @@ import pytest
 
 from orchestration.bus.command import Command
 from orchestration.bus.jobs import MOST_AT_ONCE
+from tests.bus.hearing import Hearing, play
 from tests.bus.peer import Message
-from tests.bus.test_agent_bus import Hearing, play
 
 pytestmark = pytest.mark.rabbitmq
 

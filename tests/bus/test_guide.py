@@ -20,8 +20,8 @@ import pytest
 from orchestration import AgentMessageBus, MessagePriority, settings, validate_message
 from orchestration.bus.address import address_of
 from orchestration.messages import parse
+from tests.bus.hearing import play
 from tests.bus.orchestra import Orchestra, environment
-from tests.bus.test_agent_bus import play
 from tests.eventually import eventually
 from tests.rabbitmq import PORT
 

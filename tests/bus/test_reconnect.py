@@ -13,8 +13,8 @@ from orchestration.bus.command import Command
 from orchestration.errors import BrokerError, UnroutableError
 from orchestration.messages import EXCHANGE
 from orchestration.runtime import ingress
+from tests.bus.hearing import Hearing, play
 from tests.bus.orchestra import environment, playing
-from tests.bus.test_agent_bus import Hearing, play
 from tests.eventually import eventually
 from tests.rabbitmq import PORT, control, fresh_vhost
 
