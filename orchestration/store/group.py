@@ -137,13 +137,7 @@ class Group:
             self._gather()
         batch: list[Work] = []
         try:
-            with self._lock():
-                self._fill(batch)
-                self._commit(batch)
-        except StoreError as error:  # the lock is not to be had
-            self._fill(batch)
-            for work in batch:
-                work.outcome = error
+            self._write(batch)
         finally:
             if not batch:  # it was broken off before
                 self._fill(batch)
@@ -155,6 +149,19 @@ class Group:
             for work in batch:
                 if not work.leads:
                     work.turn.release()
+
+    def _write(self, batch: list[Work]) -> None:
+        """Choose a batch once the lock is held, and commit it."""
+        try:
+            with self._lock():
+                self._fill(batch)
+                self._commit(batch)
+        except StoreError as error:
+            if batch:
+                raise
+            self._fill(batch)  # the lock is not to be had
+            for work in batch:
+                work.outcome = error
 
     def _fill(self, batch: list[Work]) -> None:
         """Choose what is in line by now."""

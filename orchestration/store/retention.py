@@ -1,8 +1,9 @@
 """What is too old to keep, deleted a few rows at a time."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
 from orchestration.ports import Session
 from orchestration.store.outbox import FINAL
@@ -51,23 +52,30 @@ FORGETTABLE = (
 )
 
 
+class Edge(NamedTuple):
+    """The newest row of a table that is one too many; `id` None: no row is, of that time."""
+
+    at: float
+    id: int | str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Keep:
     """What is young enough, and among the newest of its table.
 
     Attributes:
         since: What is not younger goes.
-        beyond: Of a table with too many rows the newest that goes, as its time and its id.
+        edges: Where a table has too many rows: this one, and all before it, go as well.
     """
 
     since: datetime
-    beyond: dict[str, tuple[float, Any]]
+    edges: Mapping[str, Edge]
 
-    def oldest(self, table: str) -> tuple[float, float, float, Any]:
-        """The first values of `OLDEST`."""
+    def oldest(self, table: str) -> tuple[float | int | str | None, ...]:
+        """What `OLDEST` asks for: when the newest that goes was, then the two reasons to go."""
         since = self.since.timestamp()
-        edge = self.beyond.get(table, (since, None))
-        return max(since, edge[0]), since, *edge
+        edge = self.edges.get(table, Edge(since, None))
+        return max(since, edge.at), since, *edge
 
 
 def keep(session: Session, since: datetime, most: int) -> Keep:
@@ -77,9 +85,8 @@ def keep(session: Session, since: datetime, most: int) -> Keep:
     who comes meanwhile only makes it too careful. Rows are counted, not numbers: a restore lets
     those jump.
     """
-    edges = {table: session.one(sql, most) for table, sql in FIRST_BEYOND.items()}
-    beyond = {table: (edge[0], edge[1]) for table, edge in edges.items() if edge}
-    return Keep(since, beyond)
+    found = {table: session.one(sql, most) for table, sql in FIRST_BEYOND.items()}
+    return Keep(since, {table: Edge(*row) for table, row in found.items() if row})
 
 
 def ended(session: Session, kept: Keep, limit: int) -> list[str]:

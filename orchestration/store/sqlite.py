@@ -26,6 +26,7 @@ from orchestration.store.sqlite_session import (
     SqliteSession,
     connect,
     explained,
+    is_busy,
     run_all,
     transaction,
 )
@@ -206,15 +207,19 @@ class SqliteStore:
             raise StoreError(CLOSED)
 
     def _commit(self, batch: Sequence[Work]) -> None:
-        """Run a batch in one transaction, under the lock; where that fails, each alone."""
+        """Run a batch in one transaction; where that fails, each alone.
+
+        Where somebody else writes who does not know our lock, nobody would be better off alone:
+        each would wait as long again, and all other processes with it.
+        """
         try:
             outcomes = self._attempt(batch)
         except StoreError as error:
-            if len(batch) > 1:
+            if len(batch) > 1 and not is_busy(error.__cause__):
                 for work in batch:
                     self._commit([work])
                 return
-            outcomes = [error]
+            outcomes = [error] * len(batch)
         for work, outcome in zip(batch, outcomes, strict=True):
             work.outcome = outcome
         self._commits += 1

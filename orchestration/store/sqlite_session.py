@@ -117,6 +117,12 @@ def is_the_stores(error: Exception) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE in STORES_OWN
 
 
+def is_busy(error: BaseException | None) -> bool:
+    """Whether somebody else had the file for too long."""
+    code = getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE
+    return code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
 def run_one(connection: sqlite3.Connection, operation: Operation) -> Any:
     """One operation of a batch; what it refuses undoes only its own writes."""
     connection.execute("SAVEPOINT operation")

@@ -3,16 +3,18 @@
 import os
 import sqlite3
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 
 from orchestration.errors import StoreError
-from orchestration.store import sqlite
+from orchestration.store import sqlite, sqlite_session
+from orchestration.store.group import Operation
 from orchestration.store.sqlite import MemoryStore, SqliteStore
+from orchestration.store.sqlite_session import run_all
 
 READ = "SELECT subject FROM audit"
 NOBODY = 65_534
@@ -152,3 +154,28 @@ def test_a_full_disk_is_the_stores_error(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="full"):
         store.write(lambda s: s.run("INSERT INTO plans VALUES ('b', ?)", "c" * 1_000_000))
     store.close()
+
+
+def test_who_writes_without_our_lock_holds_a_batch_up_once_and_not_for_each_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[int] = []
+
+    def counting(connection: sqlite3.Connection, operations: Sequence[Operation]) -> list[object]:
+        tries.append(len(operations))
+        return run_all(connection, operations)
+
+    monkeypatch.setattr(sqlite_session, "PATIENCE_S", 0.05)
+    path = tmp_path / "store.db"
+    store = SqliteStore(path)
+    monkeypatch.setattr(sqlite, "run_all", counting)
+    with closing(store), closing(sqlite3.connect(path, isolation_level=None)) as stranger:
+        stranger.execute("BEGIN IMMEDIATE")
+        refused = store.write_many([lambda s: s.run(put("a")), lambda s: s.run(put("b"))])
+        assert [type(each) for each in refused] == [StoreError] * 2
+        assert "locked" in str(refused[0])
+        assert tries == [2]
+        stranger.execute("ROLLBACK")
+        both = store.write_many([lambda s: s.run(put("a")), lambda s: s.run(put("b"))])
+        assert both == [None] * 2
+        assert counted(store) == 2
