@@ -49,7 +49,7 @@ def everything() -> list[dict[str, Any]]:
 
 def show(command: Mapping[str, Any], form: str, *, apart: bool) -> None:
     """Print one command for people."""
-    about = command.get("about")  # servers before 0.3.0 have none
+    about = command.get("about")  # a server of 0.2.0 does not tell it
     name = f"{command['command']}: {about}" if about else command["command"]
     click.echo(f"{chr(10) * apart}{printable(name)}")
     click.echo(printable(f"steps: {', '.join(each['step'] for each in command['steps'])}"))

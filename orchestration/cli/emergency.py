@@ -129,9 +129,9 @@ def show(found: Json, form: str) -> None:
         click.echo("\nthe configuration, which a stop leaves as it is")
         shown = [each | {"value": json.dumps(each["value"])} for each in goes_by]
         emit(form, shown, ("name", "value", "version"))
-    if found["acting"]:
+    if acting := found.get("acting"):  # a server of 0.2.0 does not tell it
         click.echo("\nmay still act: nobody has seen these attempts stop")
-        emit(form, found["acting"], ACTING)
+        emit(form, acting, ACTING)
     if told:
         click.echo()
         emit(form, told, ANSWERS)

@@ -173,6 +173,14 @@ def test_a_picture_of_an_earlier_release_is_shown_by_the_clock_here(
     assert abs(glass.clock.now() - datetime.now(UTC)) < timedelta(seconds=5)
 
 
+def test_a_stop_as_an_earlier_release_tells_it_is_shown(
+    cli: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {"stopped": False, "epoch": 0, "configuration": []}
+    monkeypatch.setattr(Remote, "get", lambda _self, _path: told)
+    assert "stopped  no" in cli("emergency", "status").stdout
+
+
 def test_a_picture_is_of_a_time_by_the_clock_of_the_server(remote: Client, place: str) -> None:
     run_id = remote.start("job").workflow_id
     with closing(AnHourAhead(place)) as there:
