@@ -84,6 +84,7 @@ def test_thresholds_are_learned_from_the_new_source_and_restored_without_an_appr
     fleet: Fleet, stub: StubVendors
 ) -> None:
     stub.bar = lively
+    fleet.advance(timedelta(days=330))  # to where those bars are best read otherwise than published
     run = fleet.start(COMMAND, {"strategy": "legacy_v0"})
     updated = result_of(fleet, run.workflow_id, "updating_algorithms")
     assert updated["data"]["used"] == "polygon"
