@@ -48,7 +48,7 @@ def check_action(owner: str, name: str, action: object) -> None:
     if inspect.isgeneratorfunction(action) or inspect.isasyncgenfunction(action):
         raise DefinitionError(f"{owner}: it yields: collect that in a list, and return the list")
     try:
-        signature = inspect.signature(action)
+        signature = inspect.signature(action, follow_wrapped=False)  # what is called, not wrapped
     except (TypeError, ValueError):  # of some that are written in C nobody knows
         return
     try:

@@ -1,6 +1,6 @@
 import re
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterator
+from functools import partial, wraps
 from typing import Any
 
 import pytest
@@ -140,6 +140,21 @@ def test_names_are_unique_in_a_fleet() -> None:
 def test_a_step_that_nobody_can_do_is_refused(step: Step, problem: str) -> None:
     with pytest.raises(DefinitionError, match=problem):
         App(agents=[agent()], workflows=[Workflow("restock", steps=[step])])
+
+
+def test_an_action_that_a_decorator_gives_more_than_the_context_is_one() -> None:
+    def with_tools(action: Callable[[Context, str], str]) -> Callable[[Context], str]:
+        @wraps(action)
+        def act(context: Context) -> str:
+            return action(context, "hammer")
+
+        return act
+
+    @with_tools
+    def build(_context: Context, tool: str) -> str:
+        return tool
+
+    assert Agent("warehouse", actions={"build": build}).actions["build"] is build
 
 
 def test_a_workflow_without_parameters_takes_none() -> None:

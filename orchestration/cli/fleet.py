@@ -14,6 +14,7 @@ from orchestration.cli.output import emit
 from orchestration.desk import workers as desk
 from orchestration.runtime.look import broker_state
 from orchestration.store.connect import Opened
+from orchestration.text import printable
 from orchestration.views.fleet import FleetView
 from orchestration.views.workers import listing
 
@@ -87,7 +88,7 @@ def status(form: str) -> None:
         return
     broker, listed = found.pop("broker"), found.pop("agents")
     if broker is not None and not broker["reachable"]:
-        place, problem, cure = broker["address"], broker["problem"], broker["cure"]
+        place, problem, cure = (printable(broker[name]) for name in ("address", "problem", "cure"))
         click.echo(f"RabbitMQ at {place} cannot be used ({problem}): {cure}\n")
     emit(form, found)
     click.echo()

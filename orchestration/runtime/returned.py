@@ -1,10 +1,11 @@
 """What an action returned, as the JSON value that is kept of it."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any, NoReturn
 
+from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
 from orchestration.errors import PermanentError
@@ -28,8 +29,8 @@ def as_json(value: Any, who: str) -> Any:
     """
     if (found := read_once(value)) is not None:
         raise PermanentError(
-            f"{who} returned {a(found)}, which can be read once and is no value: return a list of"
-            " what it yields, or its text"
+            f"{who} returned {kind_of(found)}, which can be read once and is no value: return a"
+            " list of what it yields, or its text"
         )
     try:
         return to_jsonable_python(value, fallback=refuse)
@@ -49,14 +50,18 @@ def read_once(value: Any) -> Iterator[Any] | None:
             return each
         if id(each) not in seen:
             seen.add(id(each))
-            left += [one for one in inside(each) if type(one) not in PLAIN]
+            parts = inside(each)
+            if not PLAIN.issuperset(map(type, parts)):  # a list of numbers is seen through at once
+                left += [part for part in parts if type(part) not in PLAIN]
     return None
 
 
-def inside(value: Any) -> Iterable[Any]:
+def inside(value: Any) -> Collection[Any]:
     """The values that a value is made of."""
     if isinstance(value, dict):
         return value.values()
+    if isinstance(value, BaseModel):
+        return [*vars(value).values(), *(value.model_extra or {}).values()]
     if isinstance(value, list | tuple | set | frozenset | deque):
         return value
     if is_dataclass(value) and not isinstance(value, type):
@@ -70,10 +75,10 @@ def refuse(value: Any) -> NoReturn:
     Raises:
         TypeError: Always.
     """
-    raise TypeError(f"there is {a(value)} in it")
+    raise TypeError(f"there is {kind_of(value)} in it")
 
 
-def a(value: Any) -> str:
-    """What kind of thing a value is, with its article."""
+def kind_of(value: Any) -> str:
+    """What kind of thing a value is, with the article."""
     name = type(value).__name__
     return f"an {name}" if name[:1] in "AEIOUaeiou" else f"a {name}"

@@ -4,6 +4,7 @@ A process has one session that writes, for all of its threads in turn and in bat
 read. A session that the server or the way to it has ended is replaced when it is needed next.
 """
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from queue import LifoQueue
@@ -14,7 +15,7 @@ import psycopg
 from orchestration.errors import StoreError
 from orchestration.ports import Row, Session, Size
 from orchestration.store import migrate
-from orchestration.store.group import CLOSED, Group, Operation, Work
+from orchestration.store.group import CLOSED, Group, Operation, Work, stand_in
 from orchestration.store.postgres_session import (
     BEGIN_READ,
     BEGIN_WRITE,
@@ -94,16 +95,11 @@ class PostgresStore:
         Raises:
             StoreError: The store could not be read now.
         """
-        reader = None
-        try:
-            reader = self._free.get()  # within it: Ctrl-C may come as soon as there is one
-            if self._closed:
-                raise StoreError(CLOSED)
-            with explained(self._url), self._transaction(reader, BEGIN_READ) as session:
-                return operation(session)
-        finally:
-            if reader is not None:
-                self._free.put(reader)
+        if threading.current_thread() is not threading.main_thread():
+            return self._look(operation)
+        found: list[T] = []
+        stand_in(lambda: found.append(self._look(operation)))  # Ctrl-C must not cost a reader
+        return found[0]
 
     def missing(self) -> list[str]:
         """What this release would add to the schema."""
@@ -130,6 +126,17 @@ class PostgresStore:
         borrowed = [self._free.get() for _ in self._readers]
         for reader in borrowed:
             reader.close()
+            self._free.put(reader)
+
+    def _look(self, operation: Callable[[Session], T]) -> T:
+        """Run the operation on one snapshot, in this thread."""
+        reader = self._free.get()
+        try:
+            if self._closed:
+                raise StoreError(CLOSED)
+            with explained(self._url), self._transaction(reader, BEGIN_READ) as session:
+                return operation(session)
+        finally:
             self._free.put(reader)
 
     def _prepare(self, *, create: bool, old: bool) -> None:

@@ -20,6 +20,10 @@ class Parcel(BaseModel):
     sku: str
 
 
+class Rack(BaseModel, extra="allow"):
+    rows: Any
+
+
 @dataclass
 class Shelf:
     parcels: Any
@@ -58,6 +62,9 @@ def test_what_holds_values_is_kept_as_these(value: Any, kept: Any) -> None:
         (rows(), "warehouse.count returned a generator, which can be read once"),
         ({"lines": io.StringIO("a")}, "returned a StringIO, .*: return a list of what it yields"),
         ([Shelf(iter([1]))], "returned a list_iterator, which can be read once"),
+        (Rack(rows=iter([1])), "returned a list_iterator, which can be read once"),
+        (Rack.model_validate({"rows": 1, "more": iter([1])}), "returned a list_iterator"),
+        ([1, "two", rows()], "returned a generator, which can be read once"),
         ({"thing": Thing()}, r"no JSON value \(there is a Thing in it\): return a dict, a list,"),
         (range(3), r"\(there is a range in it\)"),
         (b"\xff", "codec can't decode"),

@@ -1,13 +1,10 @@
 """What PostgreSQL asks for beyond the contract of every store."""
 
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from queue import LifoQueue
-from types import CodeType, FrameType
 from typing import Any, LiteralString
 
 import psycopg
@@ -97,27 +94,6 @@ def ending_writers(schema: str) -> Iterator[None]:
         ended.result(20)
 
 
-@contextmanager
-def interrupted_after(called: CodeType) -> Iterator[None]:
-    """Ctrl-C comes in `read` at the first line that begins after it has called something."""
-    had = False
-
-    def at_a_line(frame: FrameType, event: str, _: object) -> Any:
-        nonlocal had
-        if event == "return" and frame.f_code is called:
-            had = True
-        elif event == "line" and had and frame.f_code is PostgresStore.read.__code__:
-            raise KeyboardInterrupt
-        return at_a_line
-
-    before = sys.gettrace()
-    sys.settrace(at_a_line)
-    try:
-        yield
-    finally:
-        sys.settrace(before)
-
-
 class Held:
     """Keeps the writer of a store busy until it is let go; what comes meanwhile is one batch."""
 
@@ -197,14 +173,22 @@ class TestSessions:
             pids = list(pool.map(lambda _: store.read(meet), range(READERS)))
         assert len(set(pids)) == READERS
 
-    def test_a_reader_is_given_back_when_ctrl_c_comes_as_soon_as_it_is_had(
-        self, store: PostgresStore
-    ) -> None:
-        for _ in range(READERS):
-            with interrupted_after(LifoQueue.get.__code__), pytest.raises(KeyboardInterrupt):
-                store.read(one(ME))
-        with ThreadPoolExecutor(1) as pool:
-            assert pool.submit(names, store).result(20) == []
+    def test_a_signal_never_meets_the_main_thread_with_a_reader(self, store: PostgresStore) -> None:
+        def refused(_: Session) -> None:
+            raise NotFoundError("no such run")
+
+        def here(_: Session) -> int:
+            return threading.get_ident()
+
+        readers = {store.read(here) for _ in range(2 * READERS)}
+        assert threading.main_thread().ident not in readers
+        with pytest.raises(NotFoundError):
+            store.read(refused)
+        with ThreadPoolExecutor(1) as pool:  # any other thread needs nobody to stand in for it
+            assert (
+                pool.submit(store.read, here).result(20)
+                == pool.submit(threading.get_ident).result()
+            )
 
 
 class TestJourneys:
