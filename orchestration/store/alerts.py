@@ -100,9 +100,9 @@ def add(session: Session, new: NewAlert, now: datetime, cooldown: timedelta) -> 
 
 
 def correct(session: Session, kind: AlertKind, subject: str, message: str) -> None:
-    """Replace what an alert says of which nobody was told yet."""
+    """Replace what an alert says that is still to be told, if only to some."""
     session.run(
-        "UPDATE alerts SET message = ? WHERE kind = ? AND subject = ? AND told_at IS NULL",
+        "UPDATE alerts SET message = ? WHERE kind = ? AND subject = ? AND due_at IS NOT NULL",
         *(message, kind, subject),
     )
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from orchestration.engine import alerts as engine_alerts
+from orchestration.engine.by import By
 from orchestration.errors import ConfigurationError, StoreError
 from orchestration.runtime import addresses
 from orchestration.runtime.addresses import Addresses
@@ -255,6 +256,35 @@ def test_an_emergency_stop_is_told_before_what_waits(workshop: Workshop, server:
     sound(workshop, subject="fleet", kind=AlertKind.EMERGENCY_STOP)
     telling.tick()
     assert told(server, "chokes") == ["fleet", "poison"]
+
+
+class Moody:
+    """An address that is away until its time has come."""
+
+    names = frozenset({"moody"})
+
+    def __init__(self) -> None:
+        self.is_away = True
+        self.told = list[str]()
+
+    def tell(self, found: Sequence[AlertRow]) -> Problems:
+        if self.is_away:
+            return {alert.id: {"moody": "it is away"} for alert in found}
+        self.told += [alert.message for alert in found]
+        return {alert.id: {} for alert in found}
+
+
+def test_a_stop_that_reached_nobody_before_its_release_is_told_as_over(workshop: Workshop) -> None:
+    targets = Moody()
+    telling = Alerter(workshop.engine, workshop.locks, targets, lambda: None, PERIOD)
+    workshop.engine.stop_everything(By("ann", "smoke"))
+    telling.tick()
+    assert tries(workshop) == {"fleet": 1}
+    workshop.engine.release(By("bob"))
+    targets.is_away = False
+    workshop.clock.advance(FIRST_PAUSE)
+    telling.tick()
+    assert targets.told == ["emergency stop by ann: smoke: released by bob, work goes on"]
 
 
 class Busy:
