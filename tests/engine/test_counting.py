@@ -135,17 +135,25 @@ class TestAttempts:
         assert value(fleet, metrics.STEP_WAIT, "warehouse", part="sum") == 2
         assert value(fleet, metrics.STEP_DURATION, "twice", "only", part="30") == 1
 
-    def test_wait_once_for_their_first_claim_of_a_restored_store_too(self, fleet: Fleet) -> None:
-        run_id = fleet.start("chain")
+    def test_wait_once_for_their_first_claim_of_a_restored_store_too(
+        self, fleet_of: MakeFleet
+    ) -> None:
+        again = Retry(attempts=2)
+        fleet = fleet_of(workflow("two", step("old"), step("new", "old", retry=again)))
+        run_id = fleet.start("two")
         fleet.worker().take()
         fleet.client.revive("another", "there")
         fleet.client.resume(run_id)
-        new = fleet.worker("w2")
+        worker = fleet.worker("w2")
         fleet.clock.advance(10 * SECOND)
-        new.complete(new.take())
+        worker.complete(worker.take())
+        assert value(fleet, metrics.STEP_WAIT, "warehouse", part="sum") == 0, "of what went on"
         fleet.clock.advance(2 * SECOND)
-        new.complete(new.take())
-        assert value(fleet, metrics.STEP_WAIT, "warehouse", part="sum") == 2, "of the second step"
+        worker.fail(worker.take())
+        assert value(fleet, metrics.STEP_WAIT, "warehouse", part="sum") == 2, "of what is new"
+        fleet.advance(MINUTE)
+        worker.complete(worker.take())
+        assert value(fleet, metrics.STEP_WAIT, "warehouse", part="sum") == 2, "of its first claim"
 
 
 class TestNothingFalls:
