@@ -1,7 +1,6 @@
 """The engine: every change of a run is one of these, and each is one transaction (`seam`)."""
 
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
@@ -157,18 +156,6 @@ class Engine(Seam):
             if batch < sweep.BATCH:
                 break
         return fired
-
-    def follow_clock(self) -> bool:
-        """Move every timer with this machine's clock, once, if it was set since our last commit.
-
-        Every other transaction does that first, too; this one does nothing else.
-
-        Returns:
-            Whether it was.
-        """
-        before = self._offset
-        self.commit(lambda _: None)
-        return before < math.inf and sweep.is_jump(before, self._offset)
 
     def refill(self) -> None:
         """Let go what could go."""

@@ -89,6 +89,18 @@ class Seam:
                 which = told[-1][0] if told else "the run"
                 raise InDoubtError(f"{which} may have begun: look for it first. {doubt}") from doubt
 
+    def follow_clock(self) -> bool:
+        """Move every timer with this machine's clock, once, if it was set since our last commit.
+
+        Every other transaction does that first, too; this one does nothing else.
+
+        Returns:
+            Whether it was.
+        """
+        before = self._offset
+        self.commit(lambda _: None)
+        return before < math.inf and sweep.is_jump(before, self._offset)
+
     def commit_many(self, operations: Sequence[Callable[[Transaction], T]]) -> list[T | Exception]:
         """Run each operation as `commit` would, in as few commits as can be."""
         outcomes = self.store.write_many([self._attempt(each) for each in operations])
