@@ -23,7 +23,8 @@ COLUMNS = ("parameter", "type", "default", "about")
 def commands(names: tuple[str, ...], form: str) -> None:
     """List the workflows that can be started, or those named, with their parameters.
 
-    A default is written as it would be given with -p. Needs neither a store nor a server.
+    A default is written as it would be given with -p. Needs no store: the app tells it, or the
+    server of ORCHESTRATION_URL where that is set.
     """
     known = {each["command"]: each for each in everything()}
     for name in names:

@@ -50,8 +50,19 @@ def about_of(part: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
 
 
 def in_json(value: Any) -> str:
-    """A value as it is given with `-p`: text as it is, all else as JSON."""
-    return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
+    """A value as it is given with `-p`: JSON, or text as it is that would not be read as JSON."""
+    if isinstance(value, str) and value and not is_json(value):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def is_json(text: str) -> bool:
+    """Whether a text would be read as some other value."""
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def type_of(part: Mapping[str, Any], schema: Mapping[str, Any]) -> str:

@@ -31,6 +31,8 @@ class Order(BaseModel):
     note: str = ""
     more: Any = None
     things: list[Any] = [1]
+    code: str = "5"
+    word: str | None = "null"
 
 
 def test_each_parameter_is_told_with_type_default_and_bounds() -> None:
@@ -44,6 +46,8 @@ def test_each_parameter_is_told_with_type_default_and_bounds() -> None:
         ("note", "string", '""', ""),
         ("more", "anything", "null", ""),
         ("things", "list", "[1]", ""),
+        ("code", "string", '"5"', ""),
+        ("word", "string or null", '"null"', ""),
     ]
 
 
