@@ -19,6 +19,7 @@ from orchestration.views.workflow import summary
 F = TypeVar("F", bound=Callable[..., Any])
 
 STATUSES = click.Choice([status.value for status in RunStatus])
+BEGIN_AGAIN = ("retry", "fork")
 COLUMNS = ("id", "status", "progress", "created_at")
 
 
@@ -77,13 +78,19 @@ def check(ids: Sequence[str], statuses: Sequence[str], command: str | None) -> N
         UsageError: Both are given, or a pair.
     """
     if pairs := [each for each in ids if "=" in each]:
-        pair = shlex.quote(pairs[0])
-        raise click.UsageError(
-            f"{pairs[0]} is no id: a run keeps its parameters;"
-            f" `orchestrate workflows fork ID -p {pair}` makes a new one with others"
-        )
+        raise click.UsageError(f"{pairs[0]} is no id{cure_of(pairs[0])}")
     if ids and (statuses or command):
         raise click.UsageError("give ids or a filter, not both")
+
+
+def cure_of(pair: str) -> str:
+    """How a run gets other parameters, where the verb lets one begin again."""
+    if click.get_current_context().info_name not in BEGIN_AGAIN:
+        return ""
+    return (
+        ": a run keeps its parameters;"
+        f" `orchestrate workflows fork ID -p {shlex.quote(pair)}` makes a new one with others"
+    )
 
 
 def permitted(

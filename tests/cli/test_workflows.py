@@ -164,6 +164,9 @@ def test_a_failed_run_is_retried(values: Values, cli: Cli) -> None:
     assert outcome["status"] in {"pending", "running"}
     told = cli("workflows", "retry", run_id, "x=1", "-y", code=2).stderr
     assert "x=1 is no id: a run keeps its parameters; `orchestrate workflows fork ID -p" in told
+    for verb in ("cancel", "export"):
+        told = cli("workflows", verb, "x=1", code=2).stderr
+        assert "x=1 is no id (see" in told, "of parameters that verb knows nothing"
 
     undone = values("run", "undone", code=1)["workflow_id"]
     fork = f"`orchestrate workflows fork {undone}`"
