@@ -14,7 +14,10 @@ from orchestration.web.who import Admin, Desk, Operator, Viewer
 router = APIRouter(tags=["fleet"])
 
 AGENT = {"name": "warehouse_agent", "status": "running", "paused": False, "circuit": "closed"}
-WORKER = {"id": "0123456789abcdef", "status": "alive", "host": "a", "pid": 42, "running": 1}
+WORKER = {
+    "id": "0123456789abcdef", "status": "alive", "host": "a", "pid": 42, "running": 1,
+    "slots": {"warehouse_agent": 8},
+}  # fmt: skip
 QUEUE = {"queue": "warehouse_agent", "agent": "warehouse_agent", "ready": 0, "depth": 3}
 
 
