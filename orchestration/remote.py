@@ -124,6 +124,11 @@ class Remote:
 
     def _away(self, error: httpx.TransportError) -> ServerError:
         why = str(error) or type(error).__name__
+        if isinstance(error, httpx.ReadTimeout):
+            return ServerError(
+                f"{self.place} has not answered in {PATIENCE_S:.0f} seconds: what was asked of it"
+                " may be done all the same; look before you repeat it"
+            )
         return ServerError(
             f"cannot reach {self.place} ({why}): start `orchestrate serve` or `orchestrate web`"
             " there, or correct ORCHESTRATION_URL"

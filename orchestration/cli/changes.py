@@ -63,7 +63,9 @@ def carry_out(
         exits.complain(error)
     if changed or not refused:
         emit(form, list(map(changes.as_json, changed)), ("id", "status"))
-    return exits.USAGE if refused or len(good) < len(found) else exits.COMPLETED
+    of_all = [exits.code_of(error) for error in refused if isinstance(error, changes.OF_ALL)]
+    kept = exits.COMPLETED if len(changed) == len(found) else exits.USAGE
+    return max(of_all, default=kept)
 
 
 cancel = verb(changes.CANCEL, "End runs; what can be undone is undone.")

@@ -10,7 +10,8 @@ import click
 from orchestration.cli import exits, options, remotely, selecting
 from orchestration.cli.opening import by, engine_over
 from orchestration.cli.output import emit
-from orchestration.runtime.sweeper import Sweeper
+from orchestration.desk import stopping
+from orchestration.errors import ServerError
 from orchestration.store.connect import Opened
 from orchestration.views import emergency
 
@@ -42,14 +43,13 @@ def stop(*, reason: str, seconds: float, form: str) -> int:
     """
 
     def there(server: "Remote") -> Json:
-        server.post("/emergency/stop", {"reason": reason})
+        stop_there(server, reason)
         click.echo(f"stopped the fleet behind {server.place}", err=True)
         return wait_for_answers(lambda: server.get("/emergency"), seconds)
 
     def here(opened: Opened) -> Json:
         engine = engine_over(opened)
-        engine.stop_everything(by(reason))
-        Sweeper(engine, opened.locks).sign_off_dead()  # they would only be waited for
+        stopping.stop(engine, opened.locks, by(reason))
         return wait_for_answers(lambda: engine.store.read(emergency.status), seconds)
 
     found = remotely.wherever(there, here)
@@ -86,6 +86,21 @@ def status(form: str) -> None:
         lambda opened: opened.store.read(emergency.status),
     )
     show(found, form)
+
+
+def stop_there(server: "Remote", reason: str) -> None:
+    """Have a server stop everything, whether or not its answer comes.
+
+    It answers once it has cancelled every run; the stop holds long before that.
+
+    Raises:
+        ServerError: No stop holds there, or that cannot be seen.
+    """
+    try:
+        server.post("/emergency/stop", {"reason": reason})
+    except ServerError:
+        if not server.get("/emergency")["stopped"]:
+            raise
 
 
 def wait_for_answers(look: Callable[[], Json], seconds: float) -> Json:

@@ -21,7 +21,7 @@ from orchestration.cli.opening import opened_store
 from orchestration.cli.starting import say_detached
 from orchestration.client import remote_at
 from orchestration.desk import changes
-from orchestration.errors import UnknownCommandError
+from orchestration.errors import OrchestrationError, StateError, UnknownCommandError
 from orchestration.settings import Settings
 from orchestration.state import RunStatus
 from orchestration.store.connect import Opened
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 LOOK_EVERY_S = 0.2
 EXPLAIN_EVERY_S = 2.0
 MOST_AT_ONCE = 500  # that a server lists in one answer
+CHANGED_AT_ONCE = 50  # so that the answer does not take long
 PICTURE = TypeAdapter(Picture)
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -88,7 +89,7 @@ class Glass:
     def __init__(self, remote: "Remote", run_id: str) -> None:
         self.clock = ServerClock()
         self._remote = remote
-        self._path = f"/workflows/{run_id}"
+        self._path = path_of(run_id)
 
     def picture(self) -> Picture:
         """The run as it is there now.
@@ -171,7 +172,7 @@ def chosen(
     command: str | None,
     allowed: Sequence[RunStatus],
 ) -> list[Json]:
-    """The runs that are meant, as `selecting.select` finds them in a store.
+    """The runs that are meant, by whole ids or a filter; such as the verb can change, if by that.
 
     Raises:
         UsageError: Nothing was named, or ids and a filter.
@@ -179,17 +180,38 @@ def chosen(
     """
     selecting.require(ids, statuses, command)
     if ids:
-        return [remote.get(path_of(each)) for each in dict.fromkeys(ids)]
+        return [named(remote, each) for each in dict.fromkeys(ids)]
     wanted = [each for each in allowed if not statuses or each in statuses]
     return listed(remote, wanted, command, changes.MOST) if wanted else []
 
 
+def named(remote: "Remote", run_id: str) -> Json:
+    """One line about a run of which the whole id is known.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    return {**remote.get(f"{path_of(run_id)}/progress"), "id": run_id}
+
+
 def change_all(remote: "Remote", verb: str, ids: Sequence[str], reason: str) -> changes.Outcome:
-    """Change each run there: those that are changed, and why others are not."""
-    because = {"reason": reason}
-    return changes.each_of(
-        ids, lambda each: RunStatus(remote.post(f"{path_of(each)}/{verb}", because)["status"])
-    )
+    """Change each run there, many in one request: those that are changed, and why others are not.
+
+    What would be refused of all that come after it, too, ends it.
+    """
+    changed, refused = list[changes.Changed](), list[OrchestrationError]()
+    for some in (ids[at : at + CHANGED_AT_ONCE] for at in range(0, len(ids), CHANGED_AT_ONCE)):
+        wish = {"change": verb, "ids": some, "preview": False, "reason": reason}
+        try:
+            told = remote.post("/bulk/workflows", wish)
+        except OrchestrationError as error:
+            refused.append(error)
+            if isinstance(error, changes.OF_ALL):
+                break
+            continue
+        changed += [changes.Changed(e["id"], RunStatus(e["status"])) for e in told["workflows"]]
+        refused += map(StateError, told["refused"])
+    return changed, refused
 
 
 def path_of(run_id: str) -> str:

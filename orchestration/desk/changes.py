@@ -6,7 +6,14 @@ from typing import Any, NamedTuple
 
 from orchestration.engine import Engine
 from orchestration.engine.by import By
-from orchestration.errors import OrchestrationError, StateError
+from orchestration.errors import (
+    BrokerError,
+    ConfigurationError,
+    OrchestrationError,
+    ServerError,
+    StateError,
+    StoreError,
+)
 from orchestration.ports import Session
 from orchestration.state import ENDED, RunStatus
 from orchestration.store import listings, runs
@@ -14,6 +21,7 @@ from orchestration.store.listings import Filter
 from orchestration.store.runs import RunRow
 
 MOST = 10_000
+OF_ALL = (StoreError, BrokerError, ServerError, ConfigurationError)  # not of one run alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +85,18 @@ def refusal(verb: str, run_id: str, status: str, allowed: Sequence[RunStatus]) -
 
 
 def make_all(engine: Engine, change: Change, ids: Sequence[str], by: By) -> Outcome:
-    """Change each run: those that are changed, and why others are not."""
-    return each_of(ids, lambda run_id: change.make(engine, run_id, by))
+    """Change each run: those that are changed, and why others are not.
 
-
-def each_of(ids: Sequence[str], make: Callable[[str], RunStatus]) -> Outcome:
-    """Make a change of each run, whatever becomes of the others."""
+    What would be refused of all that come after it, too, ends it.
+    """
     changed, refused = list[Changed](), list[OrchestrationError]()
     for run_id in ids:
         try:
-            changed.append(Changed(run_id, make(run_id)))
+            changed.append(Changed(run_id, change.make(engine, run_id, by)))
         except OrchestrationError as error:
             refused.append(error)
+            if isinstance(error, OF_ALL):
+                break
     return changed, refused
 
 

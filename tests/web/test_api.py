@@ -9,7 +9,8 @@ from orchestration.desk import tokens
 from orchestration.desk.tokens import Role
 from orchestration.engine.by import By
 from orchestration.runtime.schedule import Timetable
-from orchestration.store import audit, dead_letters, runs
+from orchestration.store import audit, dead_letters, runs, workers
+from orchestration.store.workers import NewWorker
 from orchestration.web.console import Console, opened_console
 from tests.cli.sample import app as sample
 from tests.web.browsing import Browser
@@ -155,6 +156,16 @@ def test_several_runs_are_changed_after_a_preview(http: Browser) -> None:
     assert (done["count"], done["refused"]) == (3, [])
     assert http.post(f"{ALL}/bulk/workflows", json=wish).json()["count"] == 0
     assert http.post(f"{ALL}/bulk/workflows", json={"change": "cancel"}).status_code == 422
+
+
+def test_of_a_named_run_that_is_not_changed_with_others_it_is_told_why(http: Browser) -> None:
+    live, over = start(http), start(http)
+    http.post(f"{RUNS}/{over}/cancel")
+    wish = {"change": "cancel", "ids": [live, over], "preview": False}
+    done = http.post(f"{ALL}/bulk/workflows", json=wish).json()
+    assert [each["id"] for each in done["workflows"]] == [live]
+    (why,) = done["refused"]
+    assert why.startswith(f"{over} is cancelled: there is nothing to cancel")
 
 
 def test_an_ended_run_is_forked_with_other_parameters(http: Browser) -> None:
@@ -359,6 +370,15 @@ def test_everything_is_stopped_and_released(http: Browser) -> None:
     assert refused.status_code == 409
     assert http.post(f"{ALL}/emergency/release").json()["stopped"] is False
     assert http.post(f"{ALL}/emergency/release").status_code == 409
+
+
+def test_a_stop_waits_for_nobody_who_is_dead(http: Browser, console: Console) -> None:
+    row = NewWorker(
+        id="dead", host="near", pid=7, release="1", offers=[], transport="embedded", slots={}
+    )
+    console.engine.store.write(lambda s: workers.join(s, row, console.clock.now()))
+    found = http.post(f"{ALL}/emergency/stop", json={"reason": "x"}).json()
+    assert (found["silent"], [each["name"] for each in found["gone"]]) == ([], ["dead"])
 
 
 def test_tokens_are_made_listed_and_revoked(closed: Browser, console: Console) -> None:

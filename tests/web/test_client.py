@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -16,9 +17,12 @@ from click.testing import CliRunner, Result
 from typing_extensions import override
 
 from orchestration import Client, settings
+from orchestration import remote as module
+from orchestration.cli import remotely
 from orchestration.cli.parameters import read_by_schema
 from orchestration.cli.remotely import Glass
 from orchestration.cli.root import root
+from orchestration.engine.by import By
 from orchestration.errors import (
     ConfigurationError,
     NotFoundError,
@@ -31,6 +35,7 @@ from orchestration.remote import Remote
 from orchestration.runtime.embedded import THREADS
 from orchestration.runtime.serving import serving
 from orchestration.state import RunStatus
+from orchestration.store import stops
 from orchestration.web.console import Console, console_of
 from orchestration.web.limits import Limits
 from tests.cli.sample import Job
@@ -43,14 +48,20 @@ AN_HOUR = timedelta(hours=1)
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server with workers behind it."""
+def served_console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """What a server with workers behind it works on."""
     home: Path = tmp_path_factory.mktemp("served")
     found = settings.load({"ORCHESTRATION_HOME": str(home)})
     with serving(sample, found) as host:
         console = console_of(host, sample, found)
-        with served(Console(**fields(console) | {"limits": Limits(rate=1e4, burst=1e4)})) as url:
-            yield url
+        yield Console(**fields(console) | {"limits": Limits(rate=1e4, burst=1e4)})
+
+
+@pytest.fixture(scope="module")
+def place(served_console: Console) -> Iterator[str]:
+    """A server with workers behind it."""
+    with served(served_console) as url:
+        yield url
 
 
 def fields(console: Console) -> dict[str, Any]:
@@ -208,6 +219,31 @@ def test_runs_behind_a_server_are_steered_from_the_command_line(
     cli("workflows", "cancel", "nothing_1", "-y", code=2)
 
 
+def test_many_runs_are_changed_in_few_requests(
+    cli: Callable[..., Result], remote: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = {remote.start("asking").workflow_id for _ in range(5)}
+    monkeypatch.setattr(remotely, "CHANGED_AT_ONCE", 2)
+    asked = list[str]()
+    post = Remote.post
+
+    def heard(server: Remote, path: str, body: Any = None, **headers: str) -> Any:
+        asked.append(path)
+        if len(asked) == 2:
+            raise failure
+        return post(server, path, body, **headers)
+
+    monkeypatch.setattr(Remote, "post", heard)
+    cancel = ("workflows", "cancel", "--command", "asking", "-y", "-o", "json")
+    for failure, code in ((ServerError("it is away"), 3), (ConfigurationError("a viewer's"), 2)):
+        asked.clear()
+        cut_off = cli(*cancel, code=code)
+        assert cut_off.stderr == f"orchestrate: {failure}\n", "once, and nothing after it"
+        assert len(json.loads(cut_off.stdout)) == 2
+        ids -= {each["id"] for each in json.loads(cut_off.stdout)}
+    assert remote.workflow(*ids).cancel() is RunStatus.CANCELLED
+
+
 def test_the_fleet_behind_a_server_is_shown(cli: Callable[..., Result]) -> None:
     assert json.loads(cli("status", "-o", "json").stdout)["transport"] == "embedded"
     assert "worker" in cli("status").stdout
@@ -218,6 +254,15 @@ def test_the_fleet_behind_a_server_is_shown(cli: Callable[..., Result]) -> None:
     assert "this verb works on a store" in cli("events", code=2).stderr
 
 
+@pytest.fixture
+def allowed_again(served_console: Console) -> Iterator[None]:
+    """Whatever a test stopped may work afterwards."""
+    yield
+    if served_console.read(stops.is_stopped):
+        served_console.engine.release(By("tests"))
+
+
+@pytest.mark.usefixtures("allowed_again")
 def test_a_fleet_behind_a_server_is_stopped_and_released(
     cli: Callable[..., Result], place: str, remote: Client
 ) -> None:
@@ -230,6 +275,34 @@ def test_a_fleet_behind_a_server_is_stopped_and_released(
     assert "add --yes" in cli("emergency", "release", code=2).stderr
     assert json.loads(cli("emergency", "release", "-y", "-o", "json").stdout)["stopped"] is False
     assert "nothing to release" in cli("emergency", "release", code=2).stderr
+
+
+@pytest.mark.usefixtures("allowed_again")
+def test_a_stop_holds_though_its_answer_does_not_come(
+    cli: Callable[..., Result], place: str, served_console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = served_console.engine
+
+    def post(server: Remote, path: str, body: Any) -> None:
+        if body["reason"] == "smoke":
+            engine.stop_everything(By("ann", "smoke"))
+        raise ServerError(f"{server.place} has not answered {path}")
+
+    monkeypatch.setattr(Remote, "post", post)
+    assert "has not answered" in cli("emergency", "stop", "--reason", "nothing", code=3).stderr
+    stopped = cli("emergency", "stop", "--reason", "smoke", "-o", "json")
+    assert stopped.stderr == f"stopped the fleet behind {place}\n"
+    assert json.loads(stopped.stdout)["silent"] == []
+
+
+def test_a_server_that_does_not_answer_in_time_may_have_done_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        there = Remote(f"http://127.0.0.1:{mute.getsockname()[1]}")
+        with closing(there), pytest.raises(ServerError, match="may be done all the same"):
+            there.post("/emergency/stop", {"reason": "x"})
 
 
 def test_a_server_that_is_away_ends_the_command_line_with_3(

@@ -87,9 +87,12 @@ def change_workflows(console: Desk, actor: Operator, wish: RunsChange) -> dict[s
         return {**told, "count": len(able), "workflows": shown, "refused": []}
     if wish.filter is not None or wish.shown is not None:
         preview.check(wish.shown, ids)
+    unable = [] if wish.filter else [run for run in found if run.status not in change.allowed]
+    why = [changes.refusal(change.name, run.id, run.status, change.allowed) for run in unable]
     changed, refused = changes.make_all(console.engine, change, ids, actor.by(wish.reason))
     done = list(map(changes.as_json, changed))
-    return {**told, "count": len(done), "workflows": done, "refused": list(map(str, refused))}
+    told["refused"] = list(map(str, [*why, *refused]))
+    return {**told, "count": len(done), "workflows": done}
 
 
 def meant(session: Session, wish: RunsChange) -> list[RunRow]:

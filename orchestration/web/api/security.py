@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 from pydantic import Field
 
-from orchestration.desk import tokens
+from orchestration.desk import stopping, tokens
 from orchestration.desk.tokens import Role
 from orchestration.store import audit
 from orchestration.store import tokens as rows
@@ -75,7 +75,7 @@ def get_emergency(console: Desk, _: Viewer) -> dict[str, Any]:
 @router.post("/emergency/stop", summary="Stop everything", responses=answers(STOPPED))
 def stop_everything(console: Desk, actor: Operator, stop: Stop) -> dict[str, Any]:
     """Cancels all work, and lets nothing begin until it is released."""
-    console.engine.stop_everything(actor.by(stop.reason))
+    stopping.stop(console.engine, console.opened.locks, actor.by(stop.reason))
     return console.read(emergency.status)
 
 

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Response
 
+from orchestration.desk import stopping
 from orchestration.errors import RejectedError
 from orchestration.views import emergency as view
 from orchestration.web.pages.visit import Filled, Looking, Operating, Releasing, text_of
@@ -21,7 +22,8 @@ def stop(visit: Operating, form: Filled) -> Response:
     reason = text_of(form, "reason")
     if not reason:
         raise RejectedError("say why everything has to stop: it stands in every record of it")
-    visit.console.engine.stop_everything(visit.who.by(reason))
+    console = visit.console
+    stopping.stop(console.engine, console.opened.locks, visit.who.by(reason))
     return visit.go("/emergency", "stop")
 
 
