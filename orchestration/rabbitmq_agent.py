@@ -133,7 +133,9 @@ class RabbitMQOrchestrationAgent:
             OrchestrationError: It is not started.
         """
         engine, given = self._engine, parameters or {}
-        command = prepare(self._app, command_type, given, sender=requester, run_hex=run_hex())
+        command = prepare(
+            self._app, command_type, given, sender=requester, run_hex=run_hex(), named=()
+        )
         told = requester if AGENT_NAME.fullmatch(requester) else None
         command = replace(command, requester=told)
         run_id = await asyncio.to_thread(engine.submit, command)

@@ -22,7 +22,7 @@ from orchestration.cli.stopping import STOP_SIGNALS
 from orchestration.client import Client
 from orchestration.clock import run_hex
 from orchestration.definitions import App
-from orchestration.engine.submit import prepare, refuse_strays, workflow_of
+from orchestration.engine.submit import prepare, refuse, workflow_of
 from orchestration.runtime.embedded import embedded
 from orchestration.runtime.host import Host
 from orchestration.runtime.reach import require_own_store
@@ -51,8 +51,8 @@ class Wish:
             BrokerError: A broker is configured, and cannot be used, or is that of another store.
             StoreError: The store cannot be used.
         """
-        prepare(self.app, self.name, self.parameters, sender=SENDER, run_hex=run_hex())
-        refuse_strays(self.app.workflow[self.name], self.parameters)
+        found = prepare(self.app, self.name, self.parameters, sender=SENDER, run_hex=run_hex())
+        refuse(self.name, found.strays)
         if (address := address_in(self.settings)) is not None:
             require_own_store(address, self.settings.store_url)
 

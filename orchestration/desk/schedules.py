@@ -7,7 +7,8 @@ from typing import Any
 from orchestration.definitions import App
 from orchestration.engine import Engine
 from orchestration.engine.by import By
-from orchestration.engine.submit import refuse_strays, validated, workflow_of
+from orchestration.engine.strays import unread
+from orchestration.engine.submit import refuse, validated, workflow_of
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import ScheduleError
 from orchestration.runtime.schedule import OVERLAPS, Timetable, next_time
@@ -39,7 +40,7 @@ def add(engine: Engine, app: App, wish: Planned, by: By) -> ScheduleRow:
         raise ScheduleError("name", f"a schedule's name has 1 to {LONGEST_NAME} characters")
     workflow, now = workflow_of(app, wish.command), engine.clock.now()
     parameters = validated(workflow, wish.parameters)
-    refuse_strays(workflow, wish.parameters)
+    refuse(wish.command, unread(workflow, wish.parameters))
     row = ScheduleRow(
         name=wish.name,
         command=wish.command,

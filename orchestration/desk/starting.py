@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from orchestration.clock import run_hex
 from orchestration.definitions import App
-from orchestration.engine.submit import LONGEST_KEY, Command, dumped, prepare, refuse_strays
+from orchestration.engine.submit import LONGEST_KEY, Command, dumped, prepare
 from orchestration.errors import RejectedError
 
 
@@ -37,9 +37,8 @@ def command_of(
         raise RejectedError(f"priority: 1 (low) to 4 (critical), not {priority!r}")
     if key is not None:
         checked(key)
-    command = prepare(app, name, dumped(parameters), sender=sender, run_hex=run_hex())
-    if isinstance(parameters, Mapping):
-        refuse_strays(app.workflow[name], parameters)
+    named = () if isinstance(parameters, BaseModel) else None  # a model has no others
+    command = prepare(app, name, dumped(parameters), sender=sender, run_hex=run_hex(), named=named)
     return replace(command, key=key, priority=priority or command.priority)
 
 

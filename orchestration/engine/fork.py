@@ -14,7 +14,7 @@ from typing import Any
 from orchestration.decide.reuse import Reuse, reuse
 from orchestration.definitions import App
 from orchestration.engine.by import By
-from orchestration.engine.submit import Command, prepare, refuse_strays, run_of, submit
+from orchestration.engine.submit import Command, prepare, refuse, run_of, submit
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import RejectedError, StateError
 from orchestration.ports import Session
@@ -75,8 +75,10 @@ def propose(
     old, row = ended(session, run_id), runs.get(session, run_id)
     before = json.loads(row.parameters)
     given = {**before, **edits.parameters}
-    command = prepare(app, row.command, given, sender=sender, run_hex=run_hex)
-    refuse_strays(app.workflow[row.command], edits.parameters)
+    command = prepare(
+        app, row.command, given, sender=sender, run_hex=run_hex, named=edits.parameters
+    )
+    refuse(row.command, command.strays)
     check(run_id, command, edits.again)
     edited = differing(before, json.loads(command.parameters))
     found = reuse(old, command.plan, edits.again, edited)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -13,6 +13,7 @@ from pydantic import BaseModel, RootModel, ValidationError
 from orchestration.definitions import App, Workflow
 from orchestration.engine import emergency
 from orchestration.engine.by import By
+from orchestration.engine.strays import ignored, unknown, unread
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import (
     Fault,
@@ -45,6 +46,7 @@ class Command:
         forked_from: The run whose results it takes over; None: it does everything itself.
         trace: Where it is in a trace; None: nobody traces.
         causers: Who else than its sender has caused it, as far as can be said.
+        strays: Names of which its model takes no notice: it begins nothing, if it is not known.
     """
 
     run_id: str
@@ -61,6 +63,7 @@ class Command:
     forked_from: str | None = None
     trace: Trace | None = None
     causers: tuple[str, ...] = ()
+    strays: tuple[Fault, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -69,7 +72,13 @@ class Command:
 
 
 def prepare(
-    app: App, name: str, parameters: Mapping[str, Any], *, sender: str, run_hex: str
+    app: App,
+    name: str,
+    parameters: Mapping[str, Any],
+    *,
+    sender: str,
+    run_hex: str,
+    named: Collection[str] | None = None,
 ) -> Command:
     """A command for one of an app's workflows, checked before anything is stored.
 
@@ -79,11 +88,15 @@ def prepare(
         parameters: What its model validates.
         sender: Who wants it.
         run_hex: At least 12 hex digits, for its id.
+        named: Which of the parameters somebody gives now; None: all. The others may be of another
+            release, as all that comes by the bus or was written before: if a model takes no notice
+            of these, so be it.
 
     Raises:
         RejectedError: It cannot be started, or not like this.
     """
     workflow = workflow_of(app, name)
+    given = {n: v for n, v in parameters.items() if named is None or n in named}
     valid, run_id = validated(workflow, parameters), f"{name}_{run_hex[:DIGITS]}"
     return Command(
         run_id=run_id,
@@ -95,6 +108,7 @@ def prepare(
         system=workflow.system,
         stops=workflow.stops,
         trace=tracer().send(name, run_id),
+        strays=tuple(unread(workflow, given)),
     )
 
 
@@ -157,50 +171,14 @@ def in_order(value: Any, json_value: Any) -> Any:
     return json_value
 
 
-def ignored(
-    problems: Sequence[Mapping[str, Any]], workflow: Workflow, parameters: Mapping[str, Any]
-) -> list[Fault]:
-    """Names that a model takes no notice of, where it misses another: perhaps that was meant."""
-    misses = any(each["type"] == "missing" and len(each["loc"]) == 1 for each in problems)
-    return strays(workflow, parameters) if misses else []
-
-
-def strays(workflow: Workflow, parameters: Mapping[str, Any]) -> list[Fault]:
-    """Names that a model takes no notice of, as far as that can be told from its fields alone."""
-    model, fields = workflow.parameters, workflow.parameters.model_fields
-    plain = all(isinstance(each.validation_alias, str | None) for each in fields.values())
-    if not plain or model.model_config.get("extra", "ignore") != "ignore" or renames(model):
-        return []
-    known = {*fields, *(each.validation_alias for each in fields.values())}
-    return [unknown(name, workflow) for name in parameters if name not in known]
-
-
-def renames(model: type[BaseModel]) -> bool:
-    """Whether a model may read other names than those of its fields."""
-    validators = model.__pydantic_decorators__.model_validators.values()
-    return issubclass(model, RootModel) or any(each.info.mode != "after" for each in validators)
-
-
-def refuse_strays(workflow: Workflow, parameters: Mapping[str, Any]) -> None:
-    """Refuse names of which a model would take no notice, unless it says that it ignores them.
-
-    Not for what comes by the bus or was written before: there a name may be of another release.
+def refuse(name: str, faults: Sequence[Fault]) -> None:
+    """Refuse a command of a workflow where something is wrong with it.
 
     Raises:
-        RejectedError: There are some.
+        RejectedError: Something is.
     """
-    if "extra" in workflow.parameters.model_config:
-        return
-    if faults := strays(workflow, parameters):
-        told = "; ".join(map(str, faults))
-        raise RejectedError(f"{workflow.name}: {told}", faults=faults)
-
-
-def unknown(name: object, workflow: Workflow) -> Fault:
-    """A name that is no parameter's."""
-    fields = workflow.parameters.model_fields.items()
-    known = ", ".join(sorted(field.alias or name for name, field in fields)) or "none"
-    return Fault((), f"unknown parameter {name!r}; this workflow takes: {known}")
+    if faults:
+        raise RejectedError(f"{name}: {'; '.join(map(str, faults))}", faults=faults)
 
 
 def fault(problem: Mapping[str, Any], workflow: Workflow) -> Fault:
@@ -217,11 +195,13 @@ def submit(tx: Transaction, command: Command) -> str:
 
     Raises:
         DuplicateCommandError: The key was used for another command.
+        RejectedError: Its model takes no notice of what somebody gave.
         StoppedError: An emergency stop holds.
         OverloadedError: The sender has too many pending runs.
     """
     if (known := run_of(tx, command)) is not None:
         return known
+    refuse(command.plan.name, command.strays)
     if not command.system:
         emergency.check(tx, f"{command.plan.name} cannot be started")
         check_room(tx, command.sender)

@@ -149,7 +149,9 @@ class Door:
         key = commands.key_of(envelope.id, key_in(payload))
         if name in verdicts.NAMES and name not in self._app.workflow:
             return verdict_of(envelope, name, key, user, self._settings)
-        command = prepare(self._app, name, parameters, sender=envelope.sender, run_hex=run_hex())
+        command = prepare(
+            self._app, name, parameters, sender=envelope.sender, run_hex=run_hex(), named=()
+        )
         return replace(
             command,
             key=key,

@@ -150,7 +150,9 @@ class Timetable:
 
     def _command(self, row: ScheduleRow) -> Command:
         parameters = json.loads(row.parameters)
-        command = prepare(self._app, row.command, parameters, sender=SENDER, run_hex=run_hex())
+        command = prepare(
+            self._app, row.command, parameters, sender=SENDER, run_hex=run_hex(), named=()
+        )
         return replace(command, correlation_id=f"schedule:{row.name}")
 
     def _is_live(self, tx: Transaction, run_id: str | None) -> bool:

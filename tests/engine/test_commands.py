@@ -245,11 +245,22 @@ class TestNamesThatAModelTakesNoNoticeOf:
         allowing = type("Allowing", (Texts,), {"model_config": {"extra": "allow"}})
         assert "unknown" not in self.told({"text": "a"}, allowing)
 
-    def test_a_start_with_one_is_refused(self) -> None:
+    def test_a_start_with_one_is_refused(self, fleet_of: MakeFleet) -> None:
+        fleet, given = fleet_of(BUY), {"amount": 1, "notes": "n"}
         with pytest.raises(RejectedError, match=r"'notes'; this workflow takes: amount, note$"):
-            command_of(APP, "buy", {"amount": 1, "notes": "n"}, "tests")
-        bus = prepare(APP, "buy", {"amount": 1, "notes": "n"}, sender="bus", run_hex="0" * 12)
-        assert json.loads(bus.parameters) == {"amount": 1, "note": "none"}
+            fleet.client.submit(command_of(fleet.app, "buy", given, "tests"))
+        assert fleet.rows("runs") == 0
+        bus = prepare(fleet.app, "buy", given, sender="bus", run_hex="0" * 12, named=())
+        assert fleet.exists(fleet.client.submit(bus))
+
+    def test_a_start_with_one_is_known_by_its_key_where_an_earlier_release_took_it(
+        self, fleet_of: MakeFleet
+    ) -> None:
+        fleet, given = fleet_of(BUY), {"amount": 1, "notes": "n"}
+        command = command_of(fleet.app, "buy", given, "tests", "k")
+        first = fleet.client.submit(replace(command, strays=()))
+        again = command_of(fleet.app, "buy", given, "tests", "k")
+        assert fleet.client.submit(again) == first
 
     @pytest.mark.parametrize("extra", ["ignore", "allow"])
     def test_a_start_with_one_is_none_where_the_model_says_so(self, extra: str) -> None:

@@ -1,0 +1,45 @@
+"""Names that are given to a workflow, and are no parameters of it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, RootModel
+
+from orchestration.definitions import Workflow
+from orchestration.errors import Fault
+
+
+def ignored(
+    problems: Sequence[Mapping[str, Any]], workflow: Workflow, parameters: Mapping[str, Any]
+) -> list[Fault]:
+    """Names that a model takes no notice of, where it misses another: perhaps that was meant."""
+    misses = any(each["type"] == "missing" and len(each["loc"]) == 1 for each in problems)
+    return strays(workflow, parameters) if misses else []
+
+
+def strays(workflow: Workflow, parameters: Mapping[str, Any]) -> list[Fault]:
+    """Names that a model takes no notice of, as far as that can be told from its fields alone."""
+    model, fields = workflow.parameters, workflow.parameters.model_fields
+    plain = all(isinstance(each.validation_alias, str | None) for each in fields.values())
+    if not plain or model.model_config.get("extra", "ignore") != "ignore" or renames(model):
+        return []
+    known = {*fields, *(each.validation_alias for each in fields.values())}
+    return [unknown(name, workflow) for name in parameters if name not in known]
+
+
+def renames(model: type[BaseModel]) -> bool:
+    """Whether a model may read other names than those of its fields."""
+    validators = model.__pydantic_decorators__.model_validators.values()
+    return issubclass(model, RootModel) or any(each.info.mode != "after" for each in validators)
+
+
+def unread(workflow: Workflow, parameters: Mapping[str, Any]) -> list[Fault]:
+    """Names of which a model takes no notice without saying that it ignores them."""
+    return [] if "extra" in workflow.parameters.model_config else strays(workflow, parameters)
+
+
+def unknown(name: object, workflow: Workflow) -> Fault:
+    """A name that is no parameter's."""
+    fields = workflow.parameters.model_fields.items()
+    known = ", ".join(sorted(field.alias or name for name, field in fields)) or "none"
+    return Fault((), f"unknown parameter {name!r}; this workflow takes: {known}")
