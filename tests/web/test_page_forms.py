@@ -196,7 +196,10 @@ def test_schedules_are_added_paused_and_removed(pages: Browser, stock: Stock) ->
     assert pages.post("/schedules/remove", data=fields, headers=HTML).status_code == 303
 
 
-def test_everything_is_stopped_and_released_by_two_buttons(pages: Browser, stock: Stock) -> None:
+def test_everything_is_stopped_and_released_by_two_buttons(
+    pages: Browser, stock: Stock, console: Console
+) -> None:
+    assert console.opened.locks.hold("w1"), "the worker lives"
     page = opened(pages, "/emergency")
     assert sent(pages, page, "/emergency/stop", reason="").status_code == 422
     assert sent(pages, page, "/emergency/stop", reason="fire").status_code == 303
