@@ -36,6 +36,7 @@ TABLES = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
 TYPES = {"serial": "INTEGER PRIMARY KEY AUTOINCREMENT", "object": "json_group_object"}
 COMMITS_PER_CHECKPOINT = 256
 COMMITS_TO_A_LOOK = 32
+CHANGES_PER_CHECKPOINT = 5_000  # rows: as many as are moved in a time that others can wait
 LONG_LOG = 4_096  # pages of 4 KiB
 MOST_WAIT_MS = 50
 WRITER_CACHE_KIB = 16_384  # the inner pages of every index of a million runs
@@ -64,7 +65,7 @@ class SqliteStore:
         self._open_readers: list[sqlite3.Connection] = []
         self._group = Group(self._commit, self._locked)
         self._closed = threading.Event()
-        self._commits = 0
+        self._commits = self._moved = 0
         self._next_checkpoint = COMMITS_TO_A_LOOK
         with explained(path, OSError), ExitStack() as undo:
             self._lock = WriteLock(path.with_name(path.name + ".lock"))
@@ -223,7 +224,8 @@ class SqliteStore:
         for work, outcome in zip(batch, outcomes, strict=True):
             work.outcome = outcome
         self._commits += 1
-        if self._commits >= self._next_checkpoint:
+        unmoved = self._connection.total_changes - self._moved
+        if self._commits >= self._next_checkpoint or unmoved >= CHANGES_PER_CHECKPOINT:
             self._checkpoint()
 
     def _attempt(self, batch: Sequence[Work]) -> list[Any]:
@@ -239,6 +241,7 @@ class SqliteStore:
         a long log.
         """
         self._next_checkpoint = self._commits + COMMITS_TO_A_LOOK
+        self._moved = self._connection.total_changes
         with suppress(StoreError), explained(self._path):
             _, long, _ = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             if long < LONG_LOG:

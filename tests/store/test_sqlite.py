@@ -246,6 +246,19 @@ class TestGroupCommit:
         store.close()
 
 
+def test_a_log_of_many_changes_is_moved_before_that_takes_long(quick_path: Path) -> None:
+    def fill(session: Session) -> None:
+        for _ in range(sqlite.CHANGES_PER_CHECKPOINT // 2):
+            session.run(put("x"))
+
+    store, moved = SqliteStore(quick_path / "store.db"), []
+    for _ in range(2):
+        store.write(fill)
+        moved.append(store.disk_use().data)
+    store.close()
+    assert moved[1] > moved[0] + 100_000
+
+
 def test_the_log_stays_short_though_no_process_lives_for_long(quick_path: Path) -> None:
     path = quick_path / "store.db"
     lasting, sizes = SqliteStore(path), []
