@@ -12,6 +12,7 @@ def test_there_are_eighteen() -> None:
     assert len(MUTANTS) == 18
 
 
+@pytest.mark.timeout(180)  # the last is seen after 169 seeds
 @pytest.mark.parametrize("name", MUTANTS)
 def test_the_simulation_catches(name: str) -> None:
     with MUTANTS[name]():
