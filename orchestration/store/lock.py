@@ -10,12 +10,16 @@ import os
 import time
 from contextlib import suppress
 from pathlib import Path
+from weakref import WeakSet
 
 import psutil
 
 PATIENCE_S = 5.0
 SIZE = 80
 NOBODY = b"\n".rjust(SIZE)
+CLOSED = -1
+
+_mine: WeakSet["WriteLock"] = WeakSet()  # those of this process
 
 
 class WriteLock:
@@ -34,18 +38,30 @@ class WriteLock:
         self._holds = 0
         self.is_awaited = False
         self._suspect = (NOBODY, 0.0)
+        _mine.add(self)
 
     def acquire(self) -> None:
-        """Wait in line for the lock."""
+        """Wait in line for the lock.
+
+        Raises:
+            OSError: It cannot be had or signed; it is not held.
+        """
         self.is_awaited = True
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-        self.is_awaited = False
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+        finally:
+            self.is_awaited = False
         self._holds += 1
-        os.pwrite(self._file, f"{self._process} {self._holds}\n".rjust(SIZE).encode(), 0)
+        try:
+            self._sign(f"{self._process} {self._holds}\n".rjust(SIZE).encode())
+        except OSError:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+            raise
 
     def release(self) -> None:
         """Let the next one in; it is nobody until it has signed."""
-        os.pwrite(self._file, NOBODY, 0)
+        with suppress(OSError):  # a disk that is full must not keep everybody waiting
+            self._sign(NOBODY)
         fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def holder_for(self, seconds: float) -> int | None:
@@ -60,6 +76,7 @@ class WriteLock:
     def close(self) -> None:
         """Close the descriptor; a held lock is free then."""
         os.close(self._file)
+        self._file = CLOSED
 
     def end_stopped_holder(self) -> int | None:
         """End the holder if it stands still since an earlier look, at least `PATIENCE_S` ago.
@@ -83,6 +100,18 @@ class WriteLock:
                 holder.kill()
             return holder.pid
         return None
+
+    def _sign(self, signature: bytes) -> None:
+        os.pwrite(self._file, signature, 0)
+
+
+def let_go() -> None:
+    """Close what a forked child has inherited: it would keep the lock of a parent that died."""
+    for each in list(_mine):
+        each.close()
+
+
+os.register_at_fork(after_in_child=let_go)
 
 
 def _signer(signature: bytes) -> psutil.Process | None:
