@@ -100,6 +100,7 @@ class Shared(Protocol):
 
         Raises:
             StoreError: It is not known to be written.
+            PermanentError: It is called by `change` of another update.
         """
         ...
 

@@ -6,6 +6,7 @@ let go comes back at once, most of the time: where fewer are in line, a moment i
 Where other processes write, who comes while their lock is waited for is in the batch, too.
 """
 
+import logging
 import threading
 import time
 from collections import deque
@@ -15,7 +16,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from typing import Any, TypeVar
 
-from orchestration.errors import InDoubtError, StoreError
+from orchestration.errors import InDoubtError, PermanentError, StoreError
 from orchestration.ports import Session
 
 MOST_OPERATIONS = 64
@@ -24,6 +25,13 @@ CLOSED = "the store is closed: open it again"
 BROKEN_OFF = (
     "the commit that this was a part of was broken off: look, and repeat it if it is missing"
 )
+
+NESTED = (
+    "a write within a write: let the change of a shared value only compute the new one, and write"
+    " all else before or after it"
+)
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Operation = Callable[[Session], Any]
@@ -91,6 +99,7 @@ class Group:
         self._door = threading.Lock()
         self._line: deque[Work] = deque()
         self._busy = False
+        self._writer: int | None = None
         self._closed = False
 
     def do(self, operations: Sequence[Operation]) -> list[Any]:
@@ -98,8 +107,11 @@ class Group:
 
         Raises:
             StoreError: It is closed.
+            PermanentError: An operation asks for another: it would wait for itself.
             BaseException: One of them raised what ends its thread; all of them are seen through.
         """
+        if self._writer == threading.get_ident():
+            raise PermanentError(NESTED)
         works = [Work(operation) for operation in operations]
         if threading.current_thread() is threading.main_thread():
             stand_in(partial(self._see_through, works))
@@ -133,10 +145,10 @@ class Group:
 
     def _lead(self) -> None:
         """Commit what is in line, and leave the rest to the first of those who came since."""
-        if len(self._line) < self._last_size:
-            self._gather()
         batch: list[Work] = []
         try:
+            if len(self._line) < self._last_size:
+                self._gather()
             self._write(batch)
         finally:
             if not batch:  # it was broken off before
@@ -151,17 +163,24 @@ class Group:
                     work.turn.release()
 
     def _write(self, batch: list[Work]) -> None:
-        """Choose a batch once the lock is held, and commit it."""
+        """Choose a batch once the lock is held, and commit it.
+
+        Whatever fails, who leads goes on: there may be more of its own in line, and others are.
+        """
+        self._writer = threading.get_ident()
         try:
             with self._lock():
                 self._fill(batch)
                 self._commit(batch)
-        except StoreError as error:
-            if batch:
-                raise
+        except Exception as error:
+            if batch:  # each is told what the commit has noted, or that it is in doubt
+                log.exception("a commit did not end as it should")
+                return
             self._fill(batch)  # the lock is not to be had
             for work in batch:
                 work.outcome = error
+        finally:
+            self._writer = None
 
     def _fill(self, batch: list[Work]) -> None:
         """Choose what is in line by now."""

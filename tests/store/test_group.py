@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.errors import StoreError
+from orchestration.errors import PermanentError, StoreError
 from orchestration.ports import Session
 from orchestration.store.group import MOST_OPERATIONS, Group, Operation, Work, outcome_of
 from tests.eventually import eventually
@@ -257,3 +257,30 @@ def test_who_leads_waits_a_moment_where_fewer_are_in_line_than_were_let_go() -> 
         group.do([lambda _: None] * count)
     assert sizes == [1, 1, 3, 3, 2, 2, 1, 1]
     assert waits == [4, 6]
+
+
+def test_a_write_within_a_write_is_refused_in_place_of_waiting_for_itself() -> None:
+    def commit(batch: Sequence[Work]) -> None:
+        for work in batch:
+            work.outcome = outcome_of(lambda work=work: work.operation(None))  # type: ignore[misc]
+
+    group = Group(commit)
+    (refused,) = group.do([lambda _: group.do([nothing])])
+    assert isinstance(refused, PermanentError)
+    assert "a write within a write" in str(refused)
+    assert group.do([nothing]) == [None]
+
+
+def test_a_lock_that_fails_at_its_release_ends_nobodys_line() -> None:
+    @contextmanager
+    def lock() -> Iterator[None]:
+        yield
+        raise OSError("no space")
+
+    ledger = Ledger()
+    ledger.free.set()
+    group = Group(ledger.commit, lock)
+    with ThreadPoolExecutor(1) as pool:
+        many = pool.submit(group.do, [nothing] * (MOST_OPERATIONS + 1))
+        assert many.result(10) == [1] * MOST_OPERATIONS + [2]
+        assert pool.submit(group.do, [nothing]).result(10) == [3]
