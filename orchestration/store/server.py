@@ -95,8 +95,10 @@ class Link:
 
 def is_alive(connection: "psycopg.Connection[Row]") -> bool:
     """Whether an idle session still stands, as far as this end knows: costs no question."""
+    arrived = select.poll()  # and not select(), to which descriptors from 1,024 on are errors
     try:
-        while not connection.closed and select.select([connection.fileno()], [], [], 0)[0]:
+        arrived.register(connection.fileno(), select.POLLIN)
+        while not connection.closed and arrived.poll(0):
             connection.pgconn.consume_input()
     except psycopg.OperationalError:
         connection.close()

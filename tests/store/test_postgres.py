@@ -1,5 +1,7 @@
 """What PostgreSQL asks for beyond the contract of every store."""
 
+import os
+import resource
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -142,6 +144,22 @@ class TestSessions:
         end(store.read(one(ME)))
         assert store.write(add("a")) == 1
         assert names(store) == ["a"]
+
+    def test_one_with_a_high_descriptor_is_as_good_as_others(self, shared_schema: str) -> None:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if hard < 1_200:
+            pytest.skip("no descriptor may be as high")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1_200), hard))
+        many = [os.open(os.devnull, os.O_RDONLY) for _ in range(1_024)]
+        link = Link(shared_schema, "test", "0")
+        try:
+            assert link.ready().fileno() >= 1_024
+            assert link.ready() is link.ready()
+        finally:
+            link.close()
+            for descriptor in many:
+                os.close(descriptor)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
     def test_one_that_ends_in_a_transaction_is_a_store_error_and_nothing_is_written(
         self, store: PostgresStore
