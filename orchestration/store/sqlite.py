@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from orchestration.clock import SystemClock
-from orchestration.errors import StoreError
+from orchestration.errors import InDoubtError, StoreError
 from orchestration.ports import Clock, Session, Size
 from orchestration.store import migrate
 from orchestration.store.group import CLOSED, Group, Work, outcome_of
@@ -60,7 +60,8 @@ class SqliteStore:
     def __init__(self, path: Path, *, create: bool = True, old: bool = False) -> None:
         self.clock: Clock = SystemClock()
         self._path = path
-        self._counting = threading.local()
+        self._counter: sqlite3.Connection | None = None
+        self._counting = threading.Lock()
         self._free_readers: deque[sqlite3.Connection] = deque()
         self._open_readers: list[sqlite3.Connection] = []
         self._group = Group(self._commit, self._locked)
@@ -101,11 +102,12 @@ class SqliteStore:
             StoreError: The store could not be read now.
         """
         with explained(self._path), self._reader() as connection:
-            connection.execute("BEGIN")
             try:
+                connection.execute("BEGIN")
                 return operation(SqliteSession(connection))
             finally:
-                connection.execute("ROLLBACK")
+                if connection.in_transaction:  # a signal may have come before it began
+                    connection.execute("ROLLBACK")
 
     def missing(self) -> list[str]:
         """What this release would add to the schema."""
@@ -127,15 +129,10 @@ class SqliteStore:
             return Size(self._path.stat().st_size, log.stat().st_size if log.exists() else 0)
 
     def change_count(self) -> int:
-        """A number that moves when another connection has committed; cheap to ask.
-
-        Only numbers that one thread was told can be compared.
-        """
-        with explained(self._path):
-            connection: sqlite3.Connection | None = getattr(self._counting, "connection", None)
-            if connection is None:
-                connection = self._counting.connection = self._new_reader()
-            return int(connection.execute("PRAGMA data_version").fetchone()[0])
+        """A number that moves when somebody has committed; cheap to ask."""
+        with explained(self._path), self._counting:
+            self._counter = self._counter or self._new_reader()
+            return int(self._counter.execute("PRAGMA data_version").fetchone()[0])
 
     def close(self) -> None:
         """Finish what is queued, and close every connection."""
@@ -211,10 +208,13 @@ class SqliteStore:
         """Run a batch in one transaction; where that fails, each alone.
 
         Where somebody else writes who does not know our lock, nobody would be better off alone:
-        each would wait as long again, and all other processes with it.
+        each would wait as long again, and all other processes with it. What is in doubt may be
+        written, so nobody runs it again unasked.
         """
         try:
             outcomes = self._attempt(batch)
+        except InDoubtError as error:
+            outcomes = [error] * len(batch)
         except StoreError as error:
             if len(batch) > 1 and not is_busy(error.__cause__):
                 for work in batch:
@@ -248,8 +248,10 @@ class SqliteStore:
                 self._next_checkpoint = self._commits + COMMITS_PER_CHECKPOINT
             else:
                 self._connection.execute(f"PRAGMA busy_timeout={MOST_WAIT_MS}")
-                self._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
-                self._connection.execute(f"PRAGMA busy_timeout={1_000 * PATIENCE_S:.0f}")
+                try:
+                    self._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
+                finally:
+                    self._connection.execute(f"PRAGMA busy_timeout={1_000 * PATIENCE_S:.0f}")
 
 
 class MemoryStore:

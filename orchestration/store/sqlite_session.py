@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration import failpoints
-from orchestration.errors import StoreError
+from orchestration.errors import InDoubtError, StoreError
 from orchestration.failpoints import Failpoint
 from orchestration.ports import Row
 from orchestration.store.group import Operation
@@ -15,6 +15,7 @@ from orchestration.store.group import Operation
 MOST_STATEMENTS = 512
 PATIENCE_S = 5.0
 CURE = "check that the disk has room and the directory is writable"
+LOOK = "look whether it is there before you repeat it"
 STORES_OWN = {  # what the file, the disk or a lock is to blame for; all else is the statement
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
@@ -61,7 +62,9 @@ class SqliteSession:
         self.run("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", table, number)
 
 
-def connect(path: Path | str) -> sqlite3.Connection:
+def connect(
+    path: Path | str, factory: type[sqlite3.Connection] = sqlite3.Connection
+) -> sqlite3.Connection:
     """A connection with the pragmas that durability rests on."""
     connection = sqlite3.connect(
         path,
@@ -69,6 +72,7 @@ def connect(path: Path | str) -> sqlite3.Connection:
         isolation_level=None,
         check_same_thread=False,
         cached_statements=MOST_STATEMENTS,
+        factory=factory,
     )
     try:
         for pragma in ("synchronous=FULL", "wal_autocheckpoint=0", "temp_store=MEMORY"):
@@ -86,12 +90,29 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
         failpoints.reach(Failpoint.COMMITTING)
-        connection.execute("COMMIT")
+        commit(connection)
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
     failpoints.reach(Failpoint.COMMITTED)
+
+
+def commit(connection: sqlite3.Connection) -> None:
+    """COMMIT.
+
+    The log is written before it is synced. Where that failed, SQLite has forgotten what it wrote,
+    but who opens the file after a crash would find it whole.
+
+    Raises:
+        InDoubtError: The log could not be written, or not be synced.
+    """
+    try:
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE != sqlite3.SQLITE_IOERR:
+            raise
+        raise InDoubtError(f"{error} while a commit was written; {CURE}, and {LOOK}") from error
 
 
 def run_all(connection: sqlite3.Connection, operations: Sequence[Operation]) -> list[Any]:
@@ -108,13 +129,20 @@ def run_all(connection: sqlite3.Connection, operations: Sequence[Operation]) -> 
             connection.execute("ROLLBACK")
             connection.execute("BEGIN IMMEDIATE")
             if len(operations) == 1:
-                return [error]
+                return [told(error)]
         return [run_one(connection, operation) for operation in operations]
 
 
 def is_the_stores(error: Exception) -> bool:
     """Whether the file, the disk or a lock is to blame."""
     return getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE in STORES_OWN
+
+
+def told(error: Exception) -> Exception:
+    """A refusal as it is told: triggers speak for the store, and what they say has a cure."""
+    if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_CONSTRAINT_TRIGGER:
+        return StoreError(str(error))
+    return error
 
 
 def is_busy(error: BaseException | None) -> bool:
@@ -132,7 +160,7 @@ def run_one(connection: sqlite3.Connection, operation: Operation) -> Any:
         if is_the_stores(error):
             raise
         connection.execute("ROLLBACK TO operation")
-        outcome = error
+        outcome = told(error)
     connection.execute("RELEASE operation")
     return outcome
 

@@ -81,6 +81,21 @@ class TestTwoProcesses:
         here.close()
         there.close()
 
+    def test_many_threads_that_come_and_go_ask_for_changes_on_one_connection(
+        self, tmp_path: Path
+    ) -> None:
+        here, there = (SqliteStore(tmp_path / "store.db") for _ in range(2))
+        counts = []
+        for number in range(20):
+            with ThreadPoolExecutor(1) as pool:
+                counts.append(pool.submit(here.change_count).result())
+            there.write(lambda s, n=number: s.run(put(str(n))))  # type: ignore[misc]
+        assert len(set(counts)) == 20
+        mine = [each for each in psutil.Process().open_files() if each.path.endswith("store.db")]
+        assert len(mine) == 3  # two that write, and the one that counts
+        here.close()
+        there.close()
+
     def test_two_may_make_it_at_once(self, tmp_path: Path) -> None:
         with ThreadPoolExecutor(4) as pool:
             stores = list(pool.map(lambda _: SqliteStore(tmp_path / "store.db"), range(4)))

@@ -6,15 +6,16 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
-from orchestration.errors import StoreError
+from orchestration.errors import InDoubtError, StoreError
 from orchestration.store import sqlite, sqlite_session
 from orchestration.store.group import Operation
 from orchestration.store.sqlite import MemoryStore, SqliteStore
-from orchestration.store.sqlite_session import run_all
+from orchestration.store.sqlite_session import connect, run_all
 
 READ = "SELECT subject FROM audit"
 NOBODY = 65_534
@@ -179,3 +180,49 @@ def test_who_writes_without_our_lock_holds_a_batch_up_once_and_not_for_each_of_i
         both = store.write_many([lambda s: s.run(put("a")), lambda s: s.run(put("b"))])
         assert both == [None] * 2
         assert counted(store) == 2
+
+
+class Failing(sqlite3.Connection):
+    """A disk that writes, and fails to sync."""
+
+    fails = False
+
+    def execute(self, sql: str, /, *values: Any) -> sqlite3.Cursor:
+        done = super().execute(sql, *values)
+        if self.fails and sql == "COMMIT":
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
+            raise error
+        return done
+
+
+def test_a_commit_that_is_written_and_not_synced_is_in_doubt_and_never_made_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "connect", lambda path: connect(path, Failing))
+    store = SqliteStore(tmp_path / "store.db")
+    with closing(store), monkeypatch.context() as trouble:
+        trouble.setattr(Failing, "fails", True)
+        both = store.write_many([lambda s: s.run(put("a")), lambda s: s.run(put("b"))])
+        assert [type(each) for each in both] == [InDoubtError] * 2
+        assert "look whether it is there before you repeat it" in str(both[0])
+        trouble.setattr(Failing, "fails", False)
+        assert counted(store) == 2
+
+
+def test_a_log_that_cannot_be_begun_anew_makes_nobody_less_patient(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stubborn(sqlite3.Connection):
+        def execute(self, sql: str, /, *values: Any) -> sqlite3.Cursor:
+            if "RESTART" in sql:
+                raise sqlite3.OperationalError("disk I/O error")
+            return super().execute(sql, *values)
+
+    monkeypatch.setattr(sqlite, "connect", lambda path: connect(path, Stubborn))
+    monkeypatch.setattr(sqlite, "LONG_LOG", 0)
+    with closing(SqliteStore(tmp_path / "store.db")) as store:
+        for number in range(sqlite.COMMITS_TO_A_LOOK + 1):
+            store.write(lambda s, n=number: s.run(put(str(n))))  # type: ignore[misc]
+        patience = store.write(lambda s: s.one("PRAGMA busy_timeout"))
+        assert patience == (1_000 * sqlite_session.PATIENCE_S,)
