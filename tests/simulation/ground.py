@@ -252,11 +252,15 @@ class Ground:
         found = None if row is None else (row.status, row.attempt)
         self.insist(found == (StepStatus.COMPLETED, attempt), "only who has an attempt ends it")
         self.insist(self.witness.accepts(key, attempt), "one completion a branch")
+        if key[1] == "pay":
+            self.witness.payers.add(key[0])
 
-    def is_completed(self, key: Key) -> bool:
-        """Whether a branch is completed, whoever knows."""
+    def is_completed(self, key: Key, attempt: int | None = None) -> bool:
+        """Whether a branch is completed, perhaps by one attempt, whoever knows."""
         row = self.store.read(lambda s: steps.get(s, *key))
-        return row is not None and row.status is StepStatus.COMPLETED
+        if row is None or row.status is not StepStatus.COMPLETED:
+            return False
+        return attempt in (None, row.attempt)
 
     def acting_in(self, run_id: str) -> set[Key]:
         """Branches of a run on which somebody, silent or not, really works now.
