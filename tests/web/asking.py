@@ -1,0 +1,25 @@
+"""What programs ask for over HTTP, as the tests of it say it."""
+
+from typing import Any
+
+from orchestration.desk import tokens
+from orchestration.desk.tokens import Role
+from orchestration.engine.by import By
+from orchestration.web.console import Console
+from tests.web.browsing import Browser
+
+ALL = "/orchestration"
+RUNS = f"{ALL}/workflows"
+
+
+def start(http: Browser, command: str = "job", **more: Any) -> str:
+    answer = http.post(f"{ALL}/commands", json={"command": command, "parameters": {}}, **more)
+    assert answer.status_code == 202, answer.text
+    found: str = answer.json()["workflow_id"]
+    return found
+
+
+def bearer(console: Console, name: str, role: Role) -> dict[str, Any]:
+    """What a request of somebody with a token of his own carries."""
+    token = tokens.add(console.engine, name, role, By("admin"))
+    return {"headers": {"Authorization": f"Bearer {token}"}}
