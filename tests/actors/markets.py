@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -14,10 +14,13 @@ import stamina
 from actors.market.market import Market, open_market
 from orchestration.context import Shared
 from orchestration.settings import load
-from tests.actors.stub_vendors import StubVendors
+from tests.actors.stub_vendors import Reply, StubVendors
 from tests.clock import FakeClock
+from trading.vendors.vendor import Asked
 
 KEYS = {"polygon": "polygon-key-0123", "alpha_vantage": "alpha-key-456789"}
+WEEK = Asked("IBM", date(2025, 9, 2), date(2025, 9, 8))
+DOWN = Reply(500, {"status": "ERROR"})
 
 
 class MemoryShared:
