@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 
-from orchestration import settings
+from orchestration import Client, settings
+from orchestration.runtime.serving import serving
 from orchestration.web.application import create_app
-from orchestration.web.console import Console, opened_console
+from orchestration.web.console import Console, console_of, opened_console
+from orchestration.web.limits import Limits
 from tests.cli.sample import app as sample
 from tests.web.browsing import ELSEWHERE, HERE, Browser, browsing
 from tests.web.stock import Stock
 from tests.web.stock import app as stocked
+from tests.web.streaming import served
 
 TOKEN = "a-token-that-nobody-guesses"  # noqa: S105 - of the tests
 Browse = Callable[..., Browser]
@@ -73,3 +76,31 @@ def pages(browse: Browse, stock: Stock) -> Browser:
     """A person of this machine in front of a store with something of everything."""
     del stock
     return browse(app=stocked)
+
+
+@pytest.fixture(scope="module")
+def served_console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """What a server with workers behind it works on."""
+    home: Path = tmp_path_factory.mktemp("served")
+    found = settings.load({"ORCHESTRATION_HOME": str(home)})
+    with serving(sample, found) as host:
+        console = console_of(host, sample, found)
+        yield Console(**fields(console) | {"limits": Limits(rate=1e4, burst=1e4)})
+
+
+@pytest.fixture(scope="module")
+def place(served_console: Console) -> Iterator[str]:
+    """A server with workers behind it."""
+    with served(served_console) as url:
+        yield url
+
+
+@pytest.fixture
+def remote(place: str) -> Iterator[Client]:
+    with Client(place) as client:
+        yield client
+
+
+def fields(console: Console) -> dict[str, Any]:
+    """What a console is made of."""
+    return {name: getattr(console, name) for name in ("settings", "app", "opened", "engine")}
