@@ -17,8 +17,8 @@ from orchestration.cli.starting import make_wish, started
 from orchestration.clock import SystemClock
 from orchestration.settings import load
 from orchestration.store.connect import open_store
+from orchestration.views.blocker import Blocker
 from orchestration.views.progress import Picture
-from orchestration.views.why import Blocker
 
 PICTURE = Path(__file__).with_name("run.svg")
 WORKFLOW = "validate_algorithms"

@@ -12,8 +12,8 @@ from typing_extensions import override
 from orchestration.cli.following import Display
 from orchestration.ports import Clock
 from orchestration.text import printable
+from orchestration.views.blocker import Blocker
 from orchestration.views.progress import TO_COME, Picture, StepPicture
-from orchestration.views.why import Blocker
 
 CHATTER_EVERY_S = 1.0
 

@@ -9,8 +9,8 @@ from orchestration.desk.explaining import explain
 from orchestration.runtime.watch import Changes
 from orchestration.store.connect import Opened
 from orchestration.views import progress
+from orchestration.views.blocker import Blocker
 from orchestration.views.progress import Picture
-from orchestration.views.why import Blocker
 
 LOOK_EVERY_S = 0.05
 EXPLAIN_EVERY_S = 2.0

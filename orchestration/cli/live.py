@@ -17,8 +17,8 @@ from orchestration.cli.following import Display
 from orchestration.ports import Clock
 from orchestration.state import StepStatus
 from orchestration.text import printable
+from orchestration.views.blocker import Blocker
 from orchestration.views.progress import Branch, Picture, StepPicture, remaining
-from orchestration.views.why import Blocker
 
 MARKS = {
     "completed": ("✔", "green"), "running": ("●", "cyan"), "failed": ("✘", "red"),

@@ -26,8 +26,8 @@ from orchestration.settings import Settings
 from orchestration.state import RunStatus
 from orchestration.store.connect import Opened
 from orchestration.store.server_clock import ServerClock
+from orchestration.views.blocker import Blocker
 from orchestration.views.progress import Picture
-from orchestration.views.why import Blocker
 
 if TYPE_CHECKING:
     from orchestration.remote import Remote

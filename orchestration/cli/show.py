@@ -15,7 +15,7 @@ from orchestration.cli.output import emit
 from orchestration.desk.explaining import explain
 from orchestration.text import all_printable, printable
 from orchestration.views import error, workflow
-from orchestration.views.why import Blocker
+from orchestration.views.blocker import Blocker
 
 COLOURS = {"completed": "green", "failed": "red", "cancelled": "red", "running": "cyan"}
 Json = Mapping[str, Any]

@@ -18,7 +18,7 @@ from orchestration.state import RunStatus
 from orchestration.store import runs
 from orchestration.store.connect import Opened
 from orchestration.text import printable
-from orchestration.views.why import Blocker
+from orchestration.views.blocker import Blocker
 from orchestration.views.workflow import summary
 
 if TYPE_CHECKING:

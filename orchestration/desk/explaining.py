@@ -7,8 +7,8 @@ from orchestration.runtime.look import broker_state
 from orchestration.settings import Settings
 from orchestration.store.connect import Opened
 from orchestration.views import facts, why
+from orchestration.views.blocker import Blocker
 from orchestration.views.facts import Away
-from orchestration.views.why import Blocker
 
 HELD_UP_S = 1.0
 

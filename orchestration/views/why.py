@@ -3,47 +3,22 @@
 `why` is a pure function over `Facts`.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-
-from typing_extensions import override
-
-from orchestration.circuit import CircuitState
 from orchestration.plans import UNDO
-from orchestration.state import OPEN, RunStatus, StepStatus
-from orchestration.store.agents import AgentRow
-from orchestration.store.control import EMBEDDED
-from orchestration.store.runs import RunRow
-from orchestration.store.steps import OUTSIDE, StepRow
-from orchestration.store.workers import WorkerRow
-from orchestration.views import error
+from orchestration.state import RunStatus
+from orchestration.store.steps import OUTSIDE
+from orchestration.views.blocker import (
+    MOST_NAMED,
+    Blocker,
+    clock,
+    command,
+    no_worker,
+    silence,
+    wake,
+)
+from orchestration.views.branches import open_branches
 from orchestration.views.facts import Facts
-from orchestration.views.workflow import label
 
-MOST_NAMED = 3
 NEEDS_BROKER = frozenset({"no_worker", "starting", "ready", "queued", "not_arriving", "outside"})
-
-
-@dataclass(frozen=True, slots=True)
-class Blocker:
-    """What a run waits for, and what to do about it.
-
-    Attributes:
-        kind: One word for programs.
-        what: One line for people.
-        cure: The next thing to do, often a command.
-        about: The agent that the cure is for, where it is one.
-    """
-
-    kind: str
-    what: str
-    cure: str
-    about: str = ""
-
-    @override
-    def __str__(self) -> str:
-        return f"{self.what}: {self.cure}"
 
 
 def why(facts: Facts) -> Blocker:
@@ -90,162 +65,6 @@ def pending(facts: Facts) -> Blocker:
     return Blocker("starting", "a slot is free", "it starts in a moment")
 
 
-def open_branches(facts: Facts, rows: Sequence[StepRow]) -> Blocker:
-    """What holds up the branches that are open: of several the one that needs a person most."""
-    found = [branch(facts, row) for row in rows if row.status in OPEN]
-    going = Blocker("going_on", f"{facts.run.id} is between two steps", "it goes on in a moment")
-    return min(found, key=lambda blocker: URGENCY.index(blocker.kind), default=going)
-
-
-URGENCY = (
-    "broker_away",
-    "no_worker",
-    "no_offer",
-    "silent",
-    "not_arriving",
-    "agent_paused",
-    "circuit_open",
-    "circuit_half_open",
-    "outside",
-    "running",
-    "backing_off",
-    "agent_busy",
-    "agent_paced",
-    "queued",
-    "ready",
-    "approval",
-)
-
-
-def branch(facts: Facts, row: StepRow) -> Blocker:
-    """What one open branch waits for."""
-    match row.status:
-        case StepStatus.RUNNING:
-            return running(facts, row)
-        case StepStatus.BACKOFF:
-            times = "once" if row.failures == 1 else f"{row.failures} times"
-            what = f"step {label(row)} failed {times} ({error.one_line(row.error) or 'no message'})"
-            return Blocker("backing_off", what, f"it is tried again at {clock(row.due_at)}")
-        case StepStatus.WAITING:
-            what = f"step {label(row)} waits for an approval until {clock(row.deadline)}"
-            cure = f"`{command('approve', facts.run)} {row.step}`, or `reject` in its place"
-            return Blocker("approval", what, cure)
-        case _:
-            return unclaimed(facts, row)
-
-
-def running(facts: Facts, row: StepRow) -> Blocker:
-    """Who works on a branch, since when, and what was heard of it."""
-    if row.is_outside:
-        return outside(facts, row)
-    since = row.claimed_at or facts.now
-    said = f"{row.fraction:.0%}" + (f" {row.message}" if row.message else "")
-    where, others = facts.place(row.owner), able(facts, row)
-    if row.owner in facts.dead:
-        worker = facts.workers.get(row.owner or "")
-        what = f"worker {where} died with step {label(row)}"
-        if worker is not None and worker.draining:
-            what = f"worker {where} has ended, and left step {label(row)} unfinished"
-        if not others:
-            return no_worker(facts, f"{what}, and no other lives")
-        return Blocker("running", what, "another one takes it over in a moment")
-    if row.owner in facts.silent:
-        what = f"step {label(row)} is held by {silence(facts, row.owner)} (it said: {said})"
-        cure = "another worker takes it over in a moment"
-        return Blocker("silent", what, cure if others else f"{wake(facts, [row.owner])}")
-    what = (
-        f"step {label(row)} runs since {clock(since)} ({span(facts.now - since)})"
-        f" at worker {where}, {said}"
-    )
-    return Blocker("running", what, f"let it work, or `{command('cancel', facts.run)}`")
-
-
-def outside(facts: Facts, row: StepRow) -> Blocker:
-    """What was heard of an agent that is not ours, since it was sent a step."""
-    if facts.broker is not None:
-        return broker_away(facts, f"step {label(row)} waits for {facts.place(row.owner)}")
-    since, agent = row.claimed_at or facts.now, facts.agents.get(row.agent)
-    heard = agent.last_heartbeat if agent is not None else None
-    ends = f"the step ends at {clock(row.due_at)}"
-    sent = f"step {label(row)} was sent to {facts.place(row.owner)}, at {clock(since)}"
-    if heard is None or heard < since:
-        what = f"{sent} ({span(facts.now - since)} ago), and nothing was heard of it since"
-        return Blocker("outside", what, f"start {row.agent}, or {ends}")
-    said = f"{row.fraction:.0%}" + (f" {row.message}" if row.message else "")
-    what = f"{sent}; {said}, last heard of {span(facts.now - heard)} ago"
-    return Blocker("outside", what, f"let it work; if nothing more is heard of it, {ends}")
-
-
-def unclaimed(facts: Facts, row: StepRow) -> Blocker:
-    """Why nobody works on a branch that could go."""
-    step, agent = f"step {label(row)}", facts.agents.get(row.agent)
-    if agent is not None and (held := held_back(step, agent)):
-        return held
-    if facts.broker is not None:
-        return broker_away(facts, f"{step} waits")
-    serving = [facts.workers[id_] for id_ in facts.live if facts.workers[id_].serves(row.agent)]
-    if not serving:
-        return no_worker(facts, f"{step} waits, and no live worker serves {row.agent}", row.agent)
-    return unclaimed_by(facts, row, serving)
-
-
-def unclaimed_by(facts: Facts, row: StepRow, serving: Sequence[WorkerRow]) -> Blocker:
-    """Why none of the workers that serve its agent works on a branch."""
-    step, agent = f"step {label(row)}", facts.agents.get(row.agent)
-    places = ", ".join(sorted(facts.place(worker.id) for worker in serving)[:MOST_NAMED])
-    if not able(facts, row):
-        what = f"{step} needs {row.offer}, which no live worker offers, not even {places}"
-        return Blocker("no_offer", what, "start a worker of the release that has it")
-    limit = agent.max_concurrent if agent is not None else None
-    if row.status is StepStatus.READY and limit is not None and facts.busy[row.agent] >= limit:
-        what = f"{step} waits, {row.agent} is at its limit of {limit} at once"
-        return Blocker("agent_busy", what, "it starts when one of those ends")
-    if row.status is StepStatus.READY and agent is not None and agent.paced_until is not None:
-        what = f"{step} waits, {row.agent} has begun as many attempts as its rate allows"
-        return Blocker("agent_paced", what, f"the next one begins at {clock(agent.paced_until)}")
-    if row.status is StepStatus.READY:
-        return Blocker("ready", f"{step} is ready for {row.agent}", "it is sent when there is room")
-    idle = sorted(facts.place(worker.id) for worker in serving if worker.id in facts.idle)
-    if row.sends and idle:
-        what = (
-            f"{step} was sent {row.sends + 1} times, and does not arrive at {idle[0]}, though idle"
-        )
-        cure = f"see in RabbitMQ who else takes from the queue {row.agent}, or which policy it has"
-        return Blocker("not_arriving", what, f"{cure}; it is sent again at {clock(row.due_at)}")
-    what = f"{step} is sent to {row.agent}, and not yet claimed by {places}"
-    cure = "it starts when a thread is free; add workers for more"
-    if idle:
-        cure = f"it starts in a moment, or is sent again at {clock(row.due_at)}"
-    return Blocker("queued", what, cure)
-
-
-def held_back(step: str, agent: AgentRow) -> Blocker | None:
-    """Why nothing, or only one step, is sent to an agent: it is paused, or failed too often."""
-    if agent.paused:
-        cure = f"`orchestrate agents resume {agent.name}`"
-        what = f"{step} waits, its agent {agent.name} is paused by {', '.join(agent.paused_by)}"
-        return Blocker("agent_paused", what, cure, agent.name)
-    if agent.circuit == CircuitState.CLOSED:
-        return None
-    last = error.one_line(agent.last_error) or "no message"
-    what = f"{step} waits, {agent.name} failed {agent.failures} times in a row ({last})"
-    cure = f"`orchestrate agents resume {agent.name}` sends to it now"
-    if agent.probe_at is not None:
-        return Blocker(
-            "circuit_open",
-            what,
-            f"it is tried again at {clock(agent.probe_at)}; {cure}",
-            agent.name,
-        )
-    probing = f"another step is on its way as a probe; {cure}"
-    return Blocker("circuit_half_open", what, probing, agent.name)
-
-
-def able(facts: Facts, row: StepRow) -> list[str]:
-    """The live workers that offer what a branch needs."""
-    return [id_ for id_ in facts.live if row.offer in facts.workers[id_].offers]
-
-
 def undoing(facts: Facts) -> Blocker:
     """What an undo waits for."""
     if not facts.acting:
@@ -275,70 +94,3 @@ def ended(facts: Facts) -> Blocker:
     reasons = "; ".join(facts.errors) or "no message"
     cure = command("fork" if undone else "retry", run)
     return Blocker("ended", f"{what} ({reasons})", f"`{cure}`")
-
-
-def no_worker(facts: Facts, what: str, agent: str | None = None) -> Blocker:
-    """Nobody is there to do it; who is there, and yet takes nothing, is named."""
-    if facts.broker is not None:
-        return broker_away(facts, what)
-    start = "start one with `orchestrate serve`"
-    if facts.transport is None:
-        start += f", or on RabbitMQ with `dramatiq {facts.app}`"
-    elif facts.transport != EMBEDDED:
-        only = f" -Q {agent}" if agent else ""
-        start = f"start one with `dramatiq {facts.app}{only}`"
-    there = [
-        (id_, worker)
-        for id_, worker in sorted(facts.workers.items())
-        if id_ not in facts.dead | facts.live and (agent is None or worker.serves(agent))
-    ]
-    silent = [id_ for id_, _ in there if id_ in facts.silent]
-    notes = [silence(facts, id_) for id_ in silent]
-    notes += [
-        f"worker {facts.place(id_)} is draining, and takes nothing new"
-        for id_, worker in there
-        if worker.draining and id_ not in silent
-    ]
-    what = "; ".join([what, *notes[:MOST_NAMED]])
-    return Blocker("no_worker", what, f"{wake(facts, silent)}, or {start}" if silent else start)
-
-
-def broker_away(facts: Facts, what: str) -> Blocker:
-    """Nothing can be sent, or nobody can be reached."""
-    away = facts.broker
-    if away is None:
-        raise AssertionError("it was found away")
-    where = f"RabbitMQ at {away.place} cannot be used ({away.problem})"
-    return Blocker("broker_away", f"{what}, and {where}", away.cure)
-
-
-def silence(facts: Facts, worker: str | None) -> str:
-    """A worker that lives, but does not beat."""
-    row = facts.workers[worker or ""]
-    return f"worker {facts.place(worker)}, silent for {span(facts.now - row.beat_at)}"
-
-
-def wake(facts: Facts, workers: Collection[str | None]) -> str:
-    """What to do about workers that live, but do not beat."""
-    places = {(row.host, row.pid) for id_ in workers if (row := facts.workers.get(id_ or ""))}
-    words = [f"`kill -CONT {pid}` on {host}" for host, pid in sorted(places)]
-    return f"{' and '.join(words)} wakes it if it was stopped, `kill` ends it"
-
-
-def command(verb: str, run: RunRow) -> str:
-    """What to type to do something to a run."""
-    return f"orchestrate workflows {verb} {run.id}"
-
-
-def clock(at: datetime | None) -> str:
-    """A moment for people."""
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at else "an unknown time"
-
-
-def span(length: timedelta) -> str:
-    """A duration for people."""
-    seconds = max(round(length.total_seconds()), 0)
-    hours, minutes = seconds // 3600, seconds // 60 % 60
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {seconds % 60:02d} s" if minutes else f"{seconds} s"

@@ -12,8 +12,8 @@ from orchestration.cli.displays import Lines, Nothing, for_output
 from orchestration.cli.following import Silence
 from orchestration.clock import SystemClock
 from orchestration.state import RunStatus
+from orchestration.views.blocker import Blocker
 from orchestration.views.progress import Branch, Picture, StepPicture
-from orchestration.views.why import Blocker
 
 CLOCK = SystemClock()
 NOW = datetime(2025, 1, 1, 12, tzinfo=UTC)

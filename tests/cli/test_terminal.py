@@ -14,7 +14,7 @@ from orchestration.doctor.finding import Finding, Level
 from orchestration.engine import Engine
 from orchestration.engine.by import By
 from orchestration.errors import StateError
-from orchestration.views.why import Blocker
+from orchestration.views.blocker import Blocker
 from tests.cli.conftest import Cli
 from tests.cli.test_dead_letters import bury, envelope
 from tests.cli.test_displays import NOW, picture, step

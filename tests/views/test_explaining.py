@@ -12,7 +12,7 @@ from orchestration.store.presence import MemoryLocks
 from orchestration.testbed import Fleet
 from orchestration.views import facts as views
 from orchestration.views import why
-from orchestration.views.why import Blocker
+from orchestration.views.blocker import Blocker
 from tests.cli.sample import app
 from tests.views.standing import NOW, worker
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from orchestration.views import why
+from orchestration.views.blocker import span
 from orchestration.views.facts import Facts
 from tests.views.standing import (
     AWAY,
@@ -338,4 +339,4 @@ def test_of_several_the_one_that_needs_a_person_most_is_named() -> None:
     ],
 )
 def test_a_duration_is_short(length: timedelta, text: str) -> None:
-    assert why.span(length) == text
+    assert span(length) == text

@@ -1,0 +1,101 @@
+"""What a run waits for, and the words and cures that many reasons share."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from typing_extensions import override
+
+from orchestration.store.control import EMBEDDED
+from orchestration.store.runs import RunRow
+from orchestration.views.facts import Facts
+
+MOST_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """What a run waits for, and what to do about it.
+
+    Attributes:
+        kind: One word for programs.
+        what: One line for people.
+        cure: The next thing to do, often a command.
+        about: The agent that the cure is for, where it is one.
+    """
+
+    kind: str
+    what: str
+    cure: str
+    about: str = ""
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.what}: {self.cure}"
+
+
+def no_worker(facts: Facts, what: str, agent: str | None = None) -> Blocker:
+    """Nobody is there to do it; who is there, and yet takes nothing, is named."""
+    if facts.broker is not None:
+        return broker_away(facts, what)
+    start = "start one with `orchestrate serve`"
+    if facts.transport is None:
+        start += f", or on RabbitMQ with `dramatiq {facts.app}`"
+    elif facts.transport != EMBEDDED:
+        only = f" -Q {agent}" if agent else ""
+        start = f"start one with `dramatiq {facts.app}{only}`"
+    there = [
+        (id_, worker)
+        for id_, worker in sorted(facts.workers.items())
+        if id_ not in facts.dead | facts.live and (agent is None or worker.serves(agent))
+    ]
+    silent = [id_ for id_, _ in there if id_ in facts.silent]
+    notes = [silence(facts, id_) for id_ in silent]
+    notes += [
+        f"worker {facts.place(id_)} is draining, and takes nothing new"
+        for id_, worker in there
+        if worker.draining and id_ not in silent
+    ]
+    what = "; ".join([what, *notes[:MOST_NAMED]])
+    return Blocker("no_worker", what, f"{wake(facts, silent)}, or {start}" if silent else start)
+
+
+def broker_away(facts: Facts, what: str) -> Blocker:
+    """Nothing can be sent, or nobody can be reached."""
+    away = facts.broker
+    if away is None:
+        raise AssertionError("it was found away")
+    where = f"RabbitMQ at {away.place} cannot be used ({away.problem})"
+    return Blocker("broker_away", f"{what}, and {where}", away.cure)
+
+
+def silence(facts: Facts, worker: str | None) -> str:
+    """A worker that lives, but does not beat."""
+    row = facts.workers[worker or ""]
+    return f"worker {facts.place(worker)}, silent for {span(facts.now - row.beat_at)}"
+
+
+def wake(facts: Facts, workers: Collection[str | None]) -> str:
+    """What to do about workers that live, but do not beat."""
+    places = {(row.host, row.pid) for id_ in workers if (row := facts.workers.get(id_ or ""))}
+    words = [f"`kill -CONT {pid}` on {host}" for host, pid in sorted(places)]
+    return f"{' and '.join(words)} wakes it if it was stopped, `kill` ends it"
+
+
+def command(verb: str, run: RunRow) -> str:
+    """What to type to do something to a run."""
+    return f"orchestrate workflows {verb} {run.id}"
+
+
+def clock(at: datetime | None) -> str:
+    """A moment for people."""
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at else "an unknown time"
+
+
+def span(length: timedelta) -> str:
+    """A duration for people."""
+    seconds = max(round(length.total_seconds()), 0)
+    hours, minutes = seconds // 3600, seconds // 60 % 60
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {seconds % 60:02d} s" if minutes else f"{seconds} s"
