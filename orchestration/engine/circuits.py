@@ -5,7 +5,7 @@ from orchestration.circuit import CLOSED, Circuit, CircuitState
 from orchestration.engine import alerts
 from orchestration.engine.transaction import Transaction
 from orchestration.state import StepStatus
-from orchestration.store import circuits, events, steps
+from orchestration.store import circuits, events, sending, steps
 from orchestration.store.alerts import AlertKind
 from orchestration.store.steps import StepRow
 
@@ -56,5 +56,5 @@ def write(tx: Transaction, agent: str, before: Circuit, after: Circuit) -> None:
 
 def recall(tx: Transaction, agent: str) -> None:
     """Take back what was sent to an agent and not begun: whoever still gets it, cannot claim it."""
-    for row in steps.sent(tx.session, agent):
+    for row in sending.sent(tx.session, agent):
         steps.leave(tx.session, row, StepStatus.READY, tx.now, row.deadline)

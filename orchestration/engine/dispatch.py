@@ -6,7 +6,7 @@ from orchestration.engine.advance import advance
 from orchestration.engine.room import FIRST_RESEND, LONGEST_RESEND, live_offers, look, room_in
 from orchestration.engine.transaction import Transaction
 from orchestration.ports import Dispatch
-from orchestration.store import line, queues, steps
+from orchestration.store import line, queues, sending
 from orchestration.store.steps import StepRow
 
 BATCH = 64
@@ -51,11 +51,11 @@ def send_ready(tx: Transaction, queue: str) -> None:
     if room <= 0:
         pace.wait(tx, queue)
         return
-    ready = steps.ready(tx.session, queue, room, scope, system=found.stopped)
+    ready = sending.ready(tx.session, queue, room, scope, system=found.stopped)
     known = queue in tx.rules.outside or {row.offer for row in ready} <= tx.rules.offers
     if not known:
         offers = live_offers(tx, queue)
-        ready = steps.ready(tx.session, queue, room, scope, offers, system=found.stopped)
+        ready = sending.ready(tx.session, queue, room, scope, offers, system=found.stopped)
     for row in ready:
         send(tx, row, sends=0)
 
@@ -66,5 +66,5 @@ def send(tx: Transaction, row: StepRow, sends: int) -> None:
         outside.send(tx, row)
         return
     pause = min(FIRST_RESEND * 2 ** min(sends, 10), LONGEST_RESEND)
-    steps.mark_sent(tx.session, row, tx.rules.me, tx.now + pause, sends)
+    sending.mark_sent(tx.session, row, tx.rules.me, tx.now + pause, sends)
     tx.outgoing.append(Dispatch(*(row.agent, *row.key, row.attempt + 1), alone=row.losses > 0))

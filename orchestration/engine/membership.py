@@ -9,7 +9,7 @@ from orchestration.engine.claim import Held, give_up, hand_over
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import StoreInUseError
 from orchestration.state import StepStatus
-from orchestration.store import agents, attempts, control, steps, timers, workers
+from orchestration.store import agents, attempts, control, sending, steps, timers, workers
 from orchestration.store.workers import NewWorker
 
 
@@ -31,7 +31,7 @@ def join(tx: Transaction, worker: NewWorker, app: App, dead: frozenset[str]) -> 
         )
     control.set_transport(tx.session, worker.transport)
     if not present:
-        steps.resend(tx.session, tx.now)
+        sending.resend(tx.session, tx.now)
         timers.excuse(tx.session, workers.last_beat(tx.session), tx.now)
     workers.join(tx.session, worker, tx.now)
     for queue in worker.slots:

@@ -1,6 +1,5 @@
-"""The table `steps`: one row a branch; while it is queued the row is its own outbox."""
+"""The table `steps`: one row a branch."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -19,7 +18,6 @@ COLUMNS = (
 WIDTH = 24
 OUTSIDE = "outside:"
 KEY = "run_id = ? AND step = ? AND branch = ?"
-OF_SYSTEM = "AND run_id IN (SELECT id FROM runs WHERE system = 1)"
 WAITING_FOR_SOMEBODY = frozenset({StepStatus.READY, StepStatus.WAITING})
 NOT_QUEUED = "AND status <> 'queued'"
 IN_QUEUE = frozenset({StepStatus.READY, StepStatus.QUEUED, StepStatus.RUNNING})
@@ -175,59 +173,6 @@ def holders(session: Session) -> list[str]:
         " AND owner IS NOT NULL AND owner = 'outside:' || agent ORDER BY agent"
     )
     return [str(name) for (name,) in session.all(sql)]
-
-
-def ready(
-    session: Session,
-    queue: str,
-    limit: int,
-    scope: str | None,
-    offers: Sequence[str] | None = None,
-    *,
-    system: bool = False,
-) -> list[StepRow]:
-    """Branches that wait for room in a queue, the first in rank first.
-
-    Args:
-        session: Any session.
-        queue: The queue.
-        limit: So many at most.
-        scope: The only run to look at; None: all of them.
-        offers: The only `agent.action@version` to look for; None: all of them.
-        system: Only such as belong to runs of the system.
-    """
-    marks = ", ".join(["NULL", *"?" * len(offers or ())])  # NULL, since none may be given
-    offered = "" if offers is None else f"AND offer IN ({marks})"
-    sql = (
-        f"SELECT {COLUMNS} FROM steps WHERE queue = ? AND status = 'ready'"
-        f" AND (CAST(? AS TEXT) IS NULL OR run_id = ?) {offered} {OF_SYSTEM if system else ''}"
-        " ORDER BY rank, run_id, step, branch LIMIT ?"
-    )
-    return [read(row) for row in session.all(sql, queue, scope, scope, *(offers or ()), limit)]
-
-
-def mark_sent(session: Session, row: StepRow, sender: str, again_at: datetime, sends: int) -> None:
-    """Write that a message for the branch leaves after this commit, and when the next one does.
-
-    If a worker must have taken it earlier than that, it wakes up then.
-    """
-    at = again_at.timestamp()
-    session.run(
-        "UPDATE steps SET status = 'queued', owner = ?, sends = ?,"
-        f" due_at = CASE WHEN deadline < ? THEN deadline ELSE ? END WHERE {KEY}",
-        *(sender, sends, at, at, *row.key),
-    )
-
-
-def sent(session: Session, queue: str) -> list[StepRow]:
-    """Branches of a queue that are sent but unclaimed."""
-    sql = f"SELECT {COLUMNS} FROM steps WHERE queue = ? AND status = 'queued'"
-    return [read(row) for row in session.all(sql, queue)]
-
-
-def resend(session: Session, now: datetime) -> None:
-    """Let everything that is queued be sent again at the next sweep."""
-    session.run("UPDATE steps SET due_at = ? WHERE status = 'queued'", now.timestamp())
 
 
 def claim(session: Session, row: StepRow) -> None:

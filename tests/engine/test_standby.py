@@ -7,7 +7,7 @@ from orchestration.engine import By
 from orchestration.errors import NotFoundError
 from orchestration.plans import Retry
 from orchestration.state import RunStatus, StepStatus
-from orchestration.store import agents, queues, steps
+from orchestration.store import agents, queues, sending
 from tests.engine.conftest import MakeFleet
 from tests.engine.fleet import MINUTE, SECOND, Fleet, step, workflow
 from tests.store.rows import counted
@@ -131,7 +131,7 @@ def test_it_is_audited_and_an_unknown_name_changes_nothing(fleet: Fleet) -> None
         ("ann: it overheats", "pause_agent", "shop"),
         ("ann: it overheats", "resume_agent", "shop"),
     ]
-    assert fleet.read(lambda s: steps.sent(s, "shop")) == []
+    assert fleet.read(lambda s: sending.sent(s, "shop")) == []
 
 
 def run_named(fleet: Fleet) -> By:

@@ -3,7 +3,17 @@
 from orchestration.circuit import Circuit
 from orchestration.circuit import CircuitState as C
 from orchestration.ports import Session, Store
-from orchestration.store import agents, circuits, control, pauses, queues, steps, stops, workers
+from orchestration.store import (
+    agents,
+    circuits,
+    control,
+    pauses,
+    queues,
+    sending,
+    steps,
+    stops,
+    workers,
+)
 from orchestration.store.queues import Queue
 from tests.store.rows import MINUTE, NOW, add_run, add_step, taken
 from tests.store.test_agents_and_workers import worker
@@ -20,7 +30,7 @@ def test_a_queue_is_seen_whole(store: Store) -> None:
         for branch in range(4):
             new = add_step(session, branch)
             if branch:
-                steps.mark_sent(session, new, "publisher", NOW, 0)
+                sending.mark_sent(session, new, "publisher", NOW, 0)
             if branch > 2:
                 steps.claim(session, taken(new))
         found = queues.look(session, "warehouse", "w1")
@@ -59,7 +69,7 @@ def test_a_branch_is_outranked_by_what_is_sent_anywhere_and_what_is_ready_there(
         add_run(session, "r1")
         add_step(session, 0, rank=5.0)
         sent = add_step(session, 1, rank=3.0, agent="office")
-        steps.mark_sent(session, sent, "publisher", NOW, 0)
+        sending.mark_sent(session, sent, "publisher", NOW, 0)
         workers.join(session, worker("one", warehouse=1), NOW)
         workers.join(session, worker("both", office=1, warehouse=1), NOW)
         assert queues.look(session, "warehouse", "one").outranks(6.0)

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 from orchestration.ports import Session, Store
 from orchestration.state import RunStatus, StepStatus
-from orchestration.store import artifacts, queues, runs, steps, tallies, timers, undo
+from orchestration.store import artifacts, queues, runs, sending, steps, tallies, timers, undo
 from orchestration.store.steps import StepRow
 from tests.store.rows import MINUTE, NOW, add_run, add_step, move_run, row, taken
 
@@ -12,7 +12,7 @@ S = StepStatus
 def claimed(session: Session, branch: int = 0, owner: str = "w1", name: str = "packing") -> StepRow:
     """A running branch."""
     new = add_step(session, branch, step=name)
-    steps.mark_sent(session, new, "publisher", NOW + MINUTE, 0)
+    sending.mark_sent(session, new, "publisher", NOW + MINUTE, 0)
     sent = row(session, step=name, branch=branch)
     steps.claim(session, taken(sent, owner))
     return row(session, step=name, branch=branch)
@@ -62,7 +62,7 @@ def test_a_branch_begins_as_what_it_is(store: Store) -> None:
 
 def test_what_is_sent_counts_as_ready(store: Store) -> None:
     def operation(session: Session) -> None:
-        steps.mark_sent(session, add_step(session, 0), "publisher", NOW, 0)
+        sending.mark_sent(session, add_step(session, 0), "publisher", NOW, 0)
         claimed(session, 1)
         add_step(session, 2)
         found = steps.in_status(session, "r1", "packing", S.READY)
@@ -91,12 +91,12 @@ class TestQueue:
             add_step(session, 0, rank=1.0, run_id="r2")
             add_step(session, 1, S.HELD, rank=0.0)
             add_step(session, 2, rank=0.0, agent="elsewhere")
-            assert [each.run_id for each in steps.ready(session, "warehouse", 9, None)] == [
+            assert [each.run_id for each in sending.ready(session, "warehouse", 9, None)] == [
                 "r2",
                 "r1",
             ]
-            assert [each.run_id for each in steps.ready(session, "warehouse", 1, None)] == ["r2"]
-            assert [each.run_id for each in steps.ready(session, "warehouse", 9, "r1")] == ["r1"]
+            assert [each.run_id for each in sending.ready(session, "warehouse", 1, None)] == ["r2"]
+            assert [each.run_id for each in sending.ready(session, "warehouse", 9, "r1")] == ["r1"]
             assert sorted(queues.ready(session)) == ["elsewhere", "warehouse"]
             assert queues.is_any_ready(session, "warehouse")
             assert not queues.is_any_ready(session, "nobody")
@@ -106,7 +106,7 @@ class TestQueue:
     def test_what_is_queued_and_running_is_counted(self, store: Store) -> None:
         def operation(session: Session) -> None:
             claimed(session, 0)
-            steps.mark_sent(session, add_step(session, 1), "publisher", NOW, 0)
+            sending.mark_sent(session, add_step(session, 1), "publisher", NOW, 0)
             add_step(session, 2)
             counted = {"ready": 1, "queued": 1, "running": 1}
             assert queues.counts(session) == {"warehouse": counted}
@@ -115,11 +115,11 @@ class TestQueue:
 
     def test_a_sent_branch_knows_its_sender_and_when_to_send_it_again(self, store: Store) -> None:
         def operation(session: Session) -> None:
-            steps.mark_sent(session, add_step(session), "publisher", NOW + MINUTE, 3)
+            sending.mark_sent(session, add_step(session), "publisher", NOW + MINUTE, 3)
             sent = row(session)
             assert (sent.status, sent.owner, sent.sends) == (S.QUEUED, "publisher", 3)
             assert sent.due_at == NOW + MINUTE
-            steps.resend(session, NOW)
+            sending.resend(session, NOW)
             assert row(session).due_at == NOW
 
         store.write(operation)
@@ -127,7 +127,7 @@ class TestQueue:
     def test_resending_touches_only_what_is_queued(self, store: Store) -> None:
         def operation(session: Session) -> None:
             claimed(session)
-            steps.resend(session, NOW)
+            sending.resend(session, NOW)
             assert row(session).due_at == NOW + MINUTE
 
         store.write(operation)
@@ -142,7 +142,7 @@ class TestWakeUps:
             assert [each.branch for each in steps.due(session, late, 9, None)] == [1, 2, 0]
             assert [each.branch for each in steps.due(session, late, 2, "r1")] == [1, 2]
             assert steps.due(session, late, 9, "r2") == []
-            steps.mark_sent(session, row(session, branch=1), "publisher", NOW, 0)
+            sending.mark_sent(session, row(session, branch=1), "publisher", NOW, 0)
             assert [each.branch for each in steps.due(session, late, 1, None)] == [1]
             found = steps.due(session, late, 9, None, queued=False)
             assert [each.branch for each in found] == [2, 0]
