@@ -13,6 +13,7 @@ import pytest
 from orchestration.errors import NotFoundError, StoreError
 from orchestration.ports import Session
 from orchestration.store.postgres import READERS, PostgresStore
+from orchestration.store.server import Link
 from tests import databases
 from tests.store.deeds import ADD, ME, Held, add, names, one, together
 from tests.store.processes import line, process
