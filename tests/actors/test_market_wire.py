@@ -178,7 +178,8 @@ def test_a_small_answer_that_unpacks_to_a_large_one_is_refused(
 def test_a_key_stands_in_no_log_and_no_error(
     market: Market, stub: StubVendors, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG)
+    for logger in ("", "httpx"):  # whoever has started a process's logs before has made it quiet
+        caplog.set_level(logging.DEBUG, logger)
     key, errors = KEYS[name], list[TradingError]()
     echo = f'{{"Information": "your key {key}", "error": "{key}", "status": "{key}"}}'.encode()
     ask(market, name, WEEK)
