@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestration.cli import exits, options, remotely, selecting
+from orchestration.cli import bulk, exits, options, remotely, selecting
 from orchestration.cli.opening import by, engine_over
 from orchestration.cli.output import emit
 from orchestration.desk import changes
@@ -30,7 +30,7 @@ def verb(change: Change, help_: str) -> click.Command:
 
         def there(server: "Remote") -> int:
             found = remotely.chosen(server, **wanted, allowed=allowed)
-            made = partial(remotely.change_all, server, change.name, reason=reason)
+            made = partial(bulk.change_all, server, change.name, reason=reason)
             return carry_out(change, found, made, yes=yes, form=form)
 
         def here(opened: Opened) -> int:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 import click
 
@@ -11,6 +10,7 @@ from orchestration.bus.address import address_in
 from orchestration.cli import options, remotely
 from orchestration.cli.opening import by, engine_over
 from orchestration.cli.output import emit
+from orchestration.cli.paging import at_once
 from orchestration.desk import workers as desk
 from orchestration.runtime.look import broker_state
 from orchestration.store.connect import Opened
@@ -49,7 +49,7 @@ def workers(limit: int, form: str) -> None:
     serves none.
     """
     found: list[Json] = remotely.wherever(
-        lambda server: server.get("/workers", limit=min(limit, remotely.MOST_AT_ONCE)),
+        lambda server: at_once(server, "/workers", limit),
         lambda opened: opened.store.read(lambda s: listing(s, opened.locks, limit)),
     )
     if form == "table":
@@ -72,7 +72,9 @@ def drain(*, worker: str, reason: str, form: str) -> None:
     Its supervisor, where it has one, starts another one in its place.
     """
     found: Json = remotely.wherever(
-        lambda server: server.post(f"/workers/{quote(worker, safe='')}/drain", {"reason": reason}),
+        lambda server: server.post(
+            f"{remotely.path_of(worker, 'workers')}/drain", {"reason": reason}
+        ),
         lambda opened: {"draining": desk.drain(engine_over(opened), worker, by(reason))},
     )
     emit(form, found)

@@ -18,10 +18,11 @@ from orchestration.cli.ending import code_of, tell
 from orchestration.cli.exits import DETACHED
 from orchestration.cli.following import Display
 from orchestration.cli.opening import opened_store
+from orchestration.cli.paging import pages
 from orchestration.cli.starting import say_detached
 from orchestration.client import remote_at
 from orchestration.desk import changes
-from orchestration.errors import OrchestrationError, StateError, UnknownCommandError
+from orchestration.errors import UnknownCommandError
 from orchestration.settings import Settings
 from orchestration.state import RunStatus
 from orchestration.store.connect import Opened
@@ -34,19 +35,24 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S = 0.2
 EXPLAIN_EVERY_S = 2.0
-MOST_AT_ONCE = 500  # that a server lists in one answer
-CHANGED_AT_ONCE = 50  # so that the answer does not take long
 PICTURE = TypeAdapter(Picture)
 Json = dict[str, Any]
 T = TypeVar("T")
 
 
-def wherever(there: Callable[["Remote"], T], here: Callable[[Opened], T]) -> T:
-    """Do something behind the server that is configured, or else with this machine's own store."""
+def wherever(
+    there: Callable[["Remote"], T], here: Callable[[Opened], T], *, create: bool = False
+) -> T:
+    """Do something behind the server that is configured, or else with this machine's own store.
+
+    Raises:
+        ServerError: The server cannot be reached.
+        StoreError: The store cannot be opened; or there is none, and `create` is false.
+    """
     if (server := server_of(settings.load())) is not None:
         with closing(server):
             return there(server)
-    with opened_store() as opened:
+    with opened_store(create=create) as opened:
         return here(opened)
 
 
@@ -69,14 +75,25 @@ def start(
         RejectedError: The name or the parameters are wrong.
         ServerError: The server cannot be reached.
     """
-    known = {each["command"]: each["parameters"] for each in remote.get("/commands")}
-    if command not in known:
-        raise UnknownCommandError(command, list(known))
-    given = parameters.read_by_schema(known[command], pairs, file)
+    given = parameters.read_by_schema(schema_of(remote, command), pairs, file)
     body = {"command": command, "parameters": given, "priority": priority}
     headers = {} if key is None else {"Idempotency_Key": key}
     started: str = remote.post("/commands", body, **headers)["workflow_id"]
     return started
+
+
+def schema_of(remote: "Remote", command: str) -> Json:
+    """The JSON Schema of a command's parameters, as the server knows it.
+
+    Raises:
+        UnknownCommandError: It has no such command.
+        ServerError: It cannot be reached.
+    """
+    known = {each["command"]: each["parameters"] for each in remote.get("/commands")}
+    if command not in known:
+        raise UnknownCommandError(command, list(known))
+    schema: Json = known[command]
+    return schema
 
 
 class Glass:
@@ -149,20 +166,8 @@ def listed(
     remote: "Remote", statuses: Sequence[str], command: str | None, limit: int
 ) -> list[Json]:
     """Runs, newest first, page by page."""
-    found, cursor = list[Json](), None
-    while len(found) < limit:
-        page = remote.get(
-            "/workflows",
-            status=list(statuses) or None,
-            command=command,
-            limit=min(limit - len(found), MOST_AT_ONCE),
-            cursor=cursor,
-        )
-        found += page["items"]
-        cursor = page["next"]
-        if cursor is None:
-            break
-    return found
+    wanted = list(statuses) or None
+    return pages(remote, "/workflows", limit, status=wanted, command=command)
 
 
 def chosen(
@@ -194,29 +199,9 @@ def named(remote: "Remote", run_id: str) -> Json:
     return {**remote.get(f"{path_of(run_id)}/progress"), "id": run_id}
 
 
-def change_all(remote: "Remote", verb: str, ids: Sequence[str], reason: str) -> changes.Outcome:
-    """Change each run there, many in one request: those that are changed, and why others are not.
-
-    What would be refused of all that come after it, too, ends it.
-    """
-    changed, refused = list[changes.Changed](), list[OrchestrationError]()
-    for some in (ids[at : at + CHANGED_AT_ONCE] for at in range(0, len(ids), CHANGED_AT_ONCE)):
-        wish = {"change": verb, "ids": some, "preview": False, "reason": reason}
-        try:
-            told = remote.post("/bulk/workflows", wish)
-        except OrchestrationError as error:
-            refused.append(error)
-            if isinstance(error, changes.OF_ALL):
-                break
-            continue
-        changed += [changes.Changed(e["id"], RunStatus(e["status"])) for e in told["workflows"]]
-        refused += map(StateError, told["refused"])
-    return changed, refused
-
-
-def path_of(run_id: str) -> str:
-    """Where a server has a run."""
-    return f"/workflows/{quote(run_id, safe='')}"
+def path_of(name: str, noun: str = "workflows") -> str:
+    """Where a server has a run, or something else that has a name."""
+    return f"/{noun}/{quote(name, safe='')}"
 
 
 def blocker_of(story: Mapping[str, Any]) -> Blocker:

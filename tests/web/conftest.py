@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
 from orchestration import Client, settings
+from orchestration.cli.root import root
 from orchestration.runtime.serving import serving
 from orchestration.web.application import create_app
 from orchestration.web.console import Console, console_of, opened_console
@@ -97,8 +99,23 @@ def place(served_console: Console) -> Iterator[str]:
 
 @pytest.fixture
 def remote(place: str) -> Iterator[Client]:
+    """A client of that server."""
     with Client(place) as client:
         yield client
+
+
+@pytest.fixture
+def cli(place: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Runs `orchestrate` with a server configured."""
+    monkeypatch.setenv("ORCHESTRATION_URL", place)
+    monkeypatch.setenv("ORCHESTRATION_HOME", "/nowhere")
+
+    def run(*words: str, code: int = 0) -> Result:
+        result = CliRunner().invoke(root, words, prog_name="orchestrate")
+        assert result.exit_code == code, result.output
+        return result
+
+    return run
 
 
 def fields(console: Console) -> dict[str, Any]:

@@ -8,14 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from typing_extensions import override
 
 from orchestration import Client
-from orchestration.cli import remotely
+from orchestration.cli import bulk
 from orchestration.cli.parameters import read_by_schema
 from orchestration.cli.remotely import Glass
-from orchestration.cli.root import root
 from orchestration.engine.by import By
 from orchestration.errors import ConfigurationError, RejectedError, ServerError
 from orchestration.remote import Remote
@@ -35,20 +34,6 @@ class AnHourAhead(Remote):
     def get(self, path: str, **parameters: Any) -> Any:
         found = super().get(path, **parameters)
         return {**found, "now": (datetime.fromisoformat(found["now"]) + AN_HOUR).isoformat()}
-
-
-@pytest.fixture
-def cli(place: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """Runs `orchestrate` with a server configured."""
-    monkeypatch.setenv("ORCHESTRATION_URL", place)
-    monkeypatch.setenv("ORCHESTRATION_HOME", "/nowhere")
-
-    def run(*words: str, code: int = 0) -> Result:
-        result = CliRunner().invoke(root, words, prog_name="orchestrate")
-        assert result.exit_code == code, result.output
-        return result
-
-    return run
 
 
 def test_the_command_line_works_with_a_server(cli: Callable[..., Result]) -> None:
@@ -128,7 +113,7 @@ def test_many_runs_are_changed_in_few_requests(
     cli: Callable[..., Result], remote: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = {remote.start("asking").workflow_id for _ in range(5)}
-    monkeypatch.setattr(remotely, "CHANGED_AT_ONCE", 2)
+    monkeypatch.setattr(bulk, "CHANGED_AT_ONCE", 2)
     asked = list[str]()
     post = Remote.post
 
@@ -156,7 +141,7 @@ def test_the_fleet_behind_a_server_is_shown(cli: Callable[..., Result]) -> None:
     assert agent["name"] == "worker"
     assert f"worker ({THREADS})" in cli("workers", "list").stdout
     assert "no worker is named" in cli("workers", "drain", "nobody", code=2).stderr
-    assert "this verb works on a store" in cli("events", code=2).stderr
+    assert "this verb works on a store" in cli("workflows", "export", code=2).stderr
 
 
 @pytest.fixture
