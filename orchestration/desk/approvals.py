@@ -1,7 +1,7 @@
 """Steps that wait for a person: what he is shown, and his answer, which counts for that alone."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -65,17 +65,25 @@ def look(session: Session, run_id: str, step: str | None) -> Question:
         StateError: Nothing waits there, or several steps do and none is named.
     """
     run = runs.get(session, run_id)
-    found = names(session, run)
-    if not found or (step is not None and step not in found):
+    return question(session, run, meant(run_id, run.status, names(session, run), step))
+
+
+def meant(run_id: str, status: str, waiting: Sequence[str], step: str | None) -> str:
+    """Which of the steps that wait in a run is meant.
+
+    Raises:
+        StateError: Nothing waits there, or several steps do and none is named.
+    """
+    if not waiting or (step is not None and step not in waiting):
         what = f"step {step!r} does not wait" if step else "nothing waits"
         raise StateError(
-            f"{run_id} is {run.status}: {what} for an approval;"
-            f" waiting: {', '.join(found) or 'none'};"
+            f"{run_id} is {status}: {what} for an approval;"
+            f" waiting: {', '.join(waiting) or 'none'};"
             f" `orchestrate workflows why {run_id}` says what it waits for"
         )
-    if step is None and len(found) > 1:
-        raise StateError(f"{run_id}: several steps wait, name one of them: {', '.join(found)}")
-    return question(session, run, step or found[0])
+    if step is None and len(waiting) > 1:
+        raise StateError(f"{run_id}: several steps wait, name one of them: {', '.join(waiting)}")
+    return step or waiting[0]
 
 
 def names(session: Session, run: RunRow) -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 
 from orchestration import settings
 from orchestration.desk.tokens import Role
-from orchestration.store import runs
+from orchestration.store import events, runs
 from orchestration.web.console import Console, opened_console
 from tests.cli.sample import app as sample
 from tests.web.asking import ALL, RUNS, bearer, start
@@ -86,7 +86,7 @@ def test_runs_are_listed_page_by_page(http: Browser) -> None:
 
 
 @pytest.mark.parametrize("cursor", ["x", "é", "bnVsbA", "W10", "WzEsMl0", "W3RydWVd"])
-@pytest.mark.parametrize("listing", ["workflows", "dead-letters", "audit"])
+@pytest.mark.parametrize("listing", ["workflows", "dead-letters", "audit", "events/history"])
 def test_a_cursor_that_is_not_ours_is_not_found(http: Browser, listing: str, cursor: str) -> None:
     assert http.get(f"{ALL}/{listing}", params={"cursor": cursor}).status_code == 404
 
@@ -204,3 +204,32 @@ def has_example(found: dict[str, Any], schema: dict[str, Any]) -> bool:
 def test_the_store_keeps_no_run_that_was_refused(http: Browser, console: Console) -> None:
     http.post(f"{ALL}/commands", json={"command": "job", "parameters": {"count": 0}})
     assert console.read(lambda s: runs.counts(s, 10)) == {}
+
+
+def test_what_waits_in_one_run_is_listed_alone(http: Browser) -> None:
+    first, second = start(http, "asking"), start(http, "asking")
+    for run_id in (first, second):
+        (asked,) = http.get(f"{ALL}/approvals", params={"workflow_id": run_id}).json()
+        assert (asked["workflow_id"], asked["step"]) == (run_id, "asked")
+    listed = http.get(f"{ALL}/approvals", params={"workflow_id": start(http)}).json()
+    assert listed == []
+    missing = http.get(f"{ALL}/approvals", params={"workflow_id": "nothing_1"})
+    assert missing.status_code == 404
+
+
+def test_what_happened_is_listed_page_by_page(http: Browser, console: Console) -> None:
+    run_id = start(http, "asking")
+    http.post(f"{RUNS}/{run_id}/cancel")
+    start(http)
+    written = console.read(lambda s: events.newest(s, 100, run_id))
+    assert len(written) > 2
+    cursor, seen = None, list[dict[str, Any]]()
+    while cursor or not seen:
+        params = {"workflow_id": run_id, "limit": 2} | ({"cursor": cursor} if cursor else {})
+        page = http.get(f"{ALL}/events/history", params=params).json()
+        seen += page["items"]
+        cursor = page["next"]
+    assert [each["id"] for each in seen] == [row.id for row in written]
+    assert {each["workflow_id"] for each in seen} == {run_id}
+    (newest,) = http.get(f"{ALL}/events/history", params={"limit": 1}).json()["items"]
+    assert newest["workflow_id"] != run_id

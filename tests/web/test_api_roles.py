@@ -85,7 +85,7 @@ def test_a_rejected_run_is_cancelled(http: Browser) -> None:
 READS = [
     "status", "commands", "workflows", "approvals", "agents", "workers", "queues", "alerts",
     "dead-letters", "schedules", "audit", "emergency", "configuration", "configuration/history",
-    "whoami",
+    "whoami", "events/history",
 ]  # fmt: skip
 NEEDS = [
     (Role.OPERATOR, "POST", "commands", {"command": "job"}),

@@ -6,8 +6,21 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from orchestration.desk import approvals
+from orchestration.desk.approvals import Question
 from orchestration.errors import RejectedError
-from orchestration.web.described import RUN, SHOWN, Body, Limit, Reason, RunId, answers, shown_as
+from orchestration.ports import Session
+from orchestration.store import runs
+from orchestration.web.described import (
+    RUN,
+    SHOWN,
+    Body,
+    Limit,
+    Reason,
+    RunId,
+    Word,
+    answers,
+    shown_as,
+)
 from orchestration.web.who import Approver, Desk, Viewer
 
 router = APIRouter(tags=["approvals"])
@@ -47,10 +60,18 @@ class Rejection(Body):
     reason: Reason = ""
 
 
-@router.get("/approvals", summary="What waits for a person", responses=answers([WAITING]))
-def list_approvals(console: Desk, actor: Viewer, limit: Limit = 50) -> list[dict[str, Any]]:
+@router.get("/approvals", summary="What waits for a person", responses=answers([WAITING], 404))
+def list_approvals(
+    console: Desk, actor: Viewer, *, limit: Limit = 50, workflow_id: Word | None = None
+) -> list[dict[str, Any]]:
     """The longest wait first, with what an approval builds on; `own` runs others must answer."""
-    found, by = console.read(lambda s: approvals.waiting(s, limit)), actor.by()
+
+    def look(session: Session) -> list[Question]:
+        if workflow_id is None:
+            return approvals.waiting(session, limit)
+        return approvals.of_run(session, runs.get(session, workflow_id))[:limit]
+
+    found, by = console.read(look), actor.by()
     return [{**approvals.as_json(each), "own": by.owns(each.causers)} for each in found]
 
 

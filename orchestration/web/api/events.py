@@ -1,4 +1,4 @@
-"""What happens, as server-sent events: a client that comes again misses nothing."""
+"""What happens, as server-sent events: a client that comes again misses nothing; and history."""
 
 import asyncio
 import json
@@ -14,9 +14,10 @@ from orchestration.store import events, runs
 from orchestration.store.events import EventRow
 from orchestration.views import error
 from orchestration.views.times import iso
+from orchestration.web.api import cursors
 from orchestration.web.broadcast import Broadcast, End, Item, Listener, Moved
 from orchestration.web.console import Console
-from orchestration.web.described import RunId, told
+from orchestration.web.described import RUN, Cursor, Limit, RunId, Word, answers, told
 from orchestration.web.limits import Shares
 from orchestration.web.problems import Refusal
 from orchestration.web.who import Actor, Desk, Viewer, caller_of, console_of, door_of
@@ -28,6 +29,10 @@ AGAIN_S = 5
 FULL = "you hear as many streams as one may hear: end one, or hear /orchestration/events for all"
 NUMBER = {"ge": 0, "le": 2**53}
 MEDIA_TYPE = "text/event-stream"
+HAPPENED = {
+    "id": 42, "workflow_id": RUN, "at": "2026-01-31T06:30:00.000+00:00", "kind": "step.completed",
+    "step": "reserving", "branch": 0, "detail": None,
+}  # fmt: skip
 EXAMPLE = """\
 id: 42
 data: {"id": 42, "workflow_id": "restock_0123456789ab", "kind": "step.completed", "step": "reserving", "branch": 0, "detail": null, "at": "2026-01-31T06:30:00.000+00:00"}
@@ -94,6 +99,25 @@ async def stream_events(
     if begin is None:
         begin = await run_in_threadpool(console.read, events.last_id)
     return streaming(request, actor, Stream(console, broadcast_of(request), None, begin))
+
+
+@router.get(
+    "/events/history",
+    summary="What happened to a run, or to all",
+    responses=answers({"items": [HAPPENED], "next": None}, 404),
+)
+def list_events(
+    console: Desk,
+    _: Viewer,
+    *,
+    workflow_id: Word | None = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> dict[str, Any]:
+    """Newest first, in the words of the streams."""
+    before = cursors.number_in(cursor)
+    found = console.read(lambda s: events.newest(s, limit, workflow_id, before))
+    return cursors.page(list(map(as_json, found)), limit, *(row.id for row in found[-1:]))
 
 
 def is_welcome(request: Request) -> bool:
@@ -249,7 +273,12 @@ def is_last(item: Item) -> bool:
 
 def numbered(row: EventRow) -> str:
     """An event with its number, from which a client goes on."""
-    data = {
+    return f"id: {row.id}\ndata: {json.dumps(as_json(row))}\n\n"
+
+
+def as_json(row: EventRow) -> dict[str, Any]:
+    """An event as programs see it, with an error in one line."""
+    return {
         "id": row.id,
         "workflow_id": row.run_id or None,
         "at": iso(row.at),
@@ -258,7 +287,6 @@ def numbered(row: EventRow) -> str:
         "branch": row.branch,
         "detail": error.one_line(row.detail),
     }
-    return f"id: {row.id}\ndata: {json.dumps(data)}\n\n"
 
 
 def progress_of(moved: Moved) -> str:
