@@ -8,7 +8,7 @@ import click
 
 from orchestration import settings
 from orchestration.cli import options, selecting
-from orchestration.cli.opening import by
+from orchestration.cli.opening import by, own_store_url
 from orchestration.cli.output import emit
 from orchestration.clock import new_id
 from orchestration.engine import Engine
@@ -37,7 +37,7 @@ def backup(file: Path, form: str) -> None:
 
     The file holds the parameters and results of all runs: keep it as safe as the store.
     """
-    back_up(settings.load().store_url, file)
+    back_up(own_store_url(settings.load()), file)
     size = file.stat().st_size
     if form == "json":
         emit(form, {"file": str(file), "bytes": size})
@@ -60,7 +60,9 @@ def restore(file: Path | None, *, here: bool, replace: bool, yes: bool, form: st
     """
     if here == (file is not None) or (here and replace):
         raise click.UsageError("name a FILE, perhaps with --replace; or say --here, and no FILE")
-    found, place = settings.load(), place_of(settings.load().store_url)
+    found = settings.load()
+    url = own_store_url(found)
+    place = place_of(url)
     if here or replace:
         selecting.ask("restore", [{"store": place}], ("store",), yes=yes, noun="store")
 
@@ -69,7 +71,7 @@ def restore(file: Path | None, *, here: bool, replace: bool, yes: bool, form: st
         engine = Engine(store, NoRelay(), rules)
         return engine.revive(new_id(), place, by(), replaced)
 
-    tell(put_back(found.store_url, file, revive, replace=replace), place, form)
+    tell(put_back(url, file, revive, replace=replace), place, form)
 
 
 def tell(revived: Revived, place: str, form: str) -> None:

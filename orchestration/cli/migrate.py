@@ -6,6 +6,7 @@ import click
 
 from orchestration import settings
 from orchestration.cli import exits, options
+from orchestration.cli.opening import own_store_url
 from orchestration.cli.output import emit
 from orchestration.store.connect import move, open_old, place_of, upgrade
 
@@ -24,7 +25,7 @@ def migrate(*, check: bool, target: str | None, form: str) -> int:
         if check:
             raise click.UsageError("--check and --to exclude each other")
         return relocate(target, form)
-    url = settings.load().store_url
+    url = own_store_url(settings.load())
     names = missing(url) if check else upgrade(url)
     if form == "json":
         emit(form, {"missing" if check else "applied": names})
@@ -44,7 +45,7 @@ def missing(url: str) -> list[str]:
 
 def relocate(target: str, form: str) -> int:
     """Move the store, and say what comes next."""
-    copied = move(settings.load().store_url, target)
+    copied = move(own_store_url(settings.load()), target)
     if form == "json":
         emit(form, {"moved_to": place_of(target), "copied": dict(copied)})
     else:

@@ -28,17 +28,25 @@ def opened_store(*, create: bool = False) -> Iterator[Opened]:
         ConfigurationError: A server is named: whoever names one does not mean a store here.
         StoreError: It cannot be opened; or there is none, and `create` is false.
     """
-    found = settings.load()
+    opened = open_store(own_store_url(settings.load()), create=create)
+    try:
+        yield opened
+    finally:
+        opened.store.close()
+
+
+def own_store_url(found: Settings) -> str:
+    """The address of the store of the settings.
+
+    Raises:
+        ConfigurationError: A server is named: whoever names one does not mean a store here.
+    """
     if found.orchestration_url:
         raise ConfigurationError(
             f"ORCHESTRATION_URL names {found.orchestration_url}, and this verb works on a store"
             " itself: use the dashboard or the HTTP interface there, or unset it"
         )
-    opened = open_store(found.store_url, create=create)
-    try:
-        yield opened
-    finally:
-        opened.store.close()
+    return found.store_url
 
 
 @contextmanager
