@@ -58,6 +58,36 @@ class Remote:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return self._ask("POST", path, json=body, headers=named)
 
+    def delete(self, path: str) -> None:
+        """Have the server forget something.
+
+        Raises:
+            OrchestrationError: It refuses, or cannot be reached.
+        """
+        self._ask("DELETE", path)
+
+    def happening(self, path: str, after: int) -> Iterator[dict[str, Any]]:
+        """What a stream of events tells after one of them, for ever, across lost connections.
+
+        Raises:
+            OrchestrationError: The server refuses, or cannot be reached for long.
+        """
+        last, failures = after, 0
+        while True:
+            try:
+                for name, data in self._stream(path, last):
+                    failures = 0
+                    if name == "message":
+                        last = data["id"]
+                        yield data
+            except httpx.TransportError as error:
+                failures += 1
+                if failures > MOST_RETRIES:
+                    raise self._away(error) from None
+            else:
+                failures = 0  # a run that has ended may be retried; others end after an hour
+            time.sleep(RETRY_S)
+
     def events(self, workflow_id: str) -> Iterator[dict[str, Any]]:
         """What happens to a run, from its beginning to its end, across lost connections.
 
@@ -67,7 +97,7 @@ class Remote:
         last, failures = 0, 0
         while True:
             try:
-                for name, data in self._stream(f"/workflows/{workflow_id}/events", last):
+                for name, data in self._stream(f"/workflows/{workflow_id}/events", last or None):
                     failures = 0
                     if name == "end":
                         return
@@ -104,8 +134,9 @@ class Remote:
         with self._http.stream("GET", path, headers=headers) as answer:
             return answer.status_code == httpx.codes.NO_CONTENT
 
-    def _stream(self, path: str, last: int) -> Iterator[tuple[str, Any]]:
-        headers, name, data = {"Last-Event-ID": str(last)} if last else {}, "message", ""
+    def _stream(self, path: str, last: int | None) -> Iterator[tuple[str, Any]]:
+        headers = {} if last is None else {"Last-Event-ID": str(last)}
+        name, data = "message", ""
         with self._http.stream("GET", path, headers=headers, timeout=SILENCE_S) as answer:
             if answer.is_error:
                 answer.read()

@@ -2,9 +2,9 @@
 
 import click
 
-from orchestration.cli import options
-from orchestration.cli.opening import opened_store
+from orchestration.cli import options, remotely
 from orchestration.cli.output import emit
+from orchestration.cli.paging import at_once
 from orchestration.store import alerts
 from orchestration.views.fleet import alert_as_json
 
@@ -16,6 +16,10 @@ COLUMNS = ("id", "raised_at", "kind", "message", "times", "status")
 @options.output
 def list_(limit: int, form: str) -> None:
     """List alerts, newest first, and whether they were told."""
-    with opened_store() as opened:
-        found = opened.store.read(lambda s: alerts.newest(s, limit))
-    emit(form, [alert_as_json(alert) for alert in found], COLUMNS)
+    found = remotely.wherever(
+        lambda server: at_once(server, "/alerts", limit),
+        lambda opened: [
+            alert_as_json(alert) for alert in opened.store.read(lambda s: alerts.newest(s, limit))
+        ],
+    )
+    emit(form, found, COLUMNS)

@@ -10,9 +10,9 @@ import click
 from pydantic import SecretStr
 
 from orchestration import settings
-from orchestration.cli import options
-from orchestration.cli.opening import opened_store
+from orchestration.cli import options, remotely
 from orchestration.cli.output import emit
+from orchestration.cli.paging import at_once
 from orchestration.store import configuration
 from orchestration.views.configuration import as_json
 
@@ -41,9 +41,13 @@ def show(form: str) -> None:
 @options.output
 def history(*, name: str | None, limit: int, form: str) -> None:
     """Show what steps have configured, such as the trading mode: who, when, by which workflow."""
-    with opened_store() as opened:
-        found = opened.store.read(lambda s: configuration.history(s, name, limit))
-    emit(form, [as_json(each) for each in found], VERSIONS)
+    found = remotely.wherever(
+        lambda server: at_once(server, "/configuration/history", limit, name=name),
+        lambda opened: list(
+            map(as_json, opened.store.read(lambda s: configuration.history(s, name, limit)))
+        ),
+    )
+    emit(form, found, VERSIONS)
 
 
 def shown(name: str, value: Any) -> Any:

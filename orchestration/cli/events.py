@@ -2,24 +2,31 @@
 
 import json
 import time
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestration.cli import options
-from orchestration.cli.opening import opened_store, run_named
+from orchestration.cli import options, remotely
+from orchestration.cli.opening import run_named
 from orchestration.cli.output import emit
+from orchestration.cli.paging import pages
 from orchestration.ports import Store
 from orchestration.runtime.watch import Changes
 from orchestration.store import events as rows
+from orchestration.store.connect import Opened
 from orchestration.store.events import EventRow
 from orchestration.views import error
 from orchestration.views.times import iso
+
+if TYPE_CHECKING:
+    from orchestration.remote import Remote
 
 COLUMNS = ("at", "run_id", "kind", "step", "detail")
 LOOK_EVERY_S = 0.1
 BATCH = 500
 LONGEST_DETAIL = 120
+Json = dict[str, Any]
 
 
 @click.command()
@@ -28,33 +35,69 @@ LONGEST_DETAIL = 120
 @options.limit
 @options.output
 def events(*, run_id: str | None, follow: bool, limit: int, form: str) -> None:
-    """Show what happened, newest first, of the run ID or of all; with -f go on, oldest first."""
-    with opened_store() as opened:
-        run_id = run_id and run_named(opened, run_id)
-        found = opened.store.read(lambda s: rows.newest(s, limit, run_id))
-        if follow:
-            go_on(opened.store, found[::-1], run_id, form)
-        elif form == "json":
-            emit(form, [as_json(row) for row in found])
-        else:
-            emit(form, [short(as_json(row)) for row in found], COLUMNS)
+    """Show what happened, newest first, of the run ID or of all; with -f go on, oldest first.
+
+    Behind ORCHESTRATION_URL the detail of an error is its type and message, also in JSON.
+    """
+
+    def there(server: "Remote") -> None:
+        wanted = {"workflow_id": run_id} if run_id else {}
+        found = list(map(as_here, pages(server, "/events/history", limit, **wanted)))
+        last = found[0]["id"] if found else 0
+        tell(found, coming_there(server, last, run_id) if follow else None, form)
+
+    def here(opened: Opened) -> None:
+        whole = run_id and run_named(opened, run_id)
+        found = opened.store.read(lambda s: rows.newest(s, limit, whole))
+        last = found[0].id if found else 0
+        listed = list(map(as_json, found))
+        tell(listed, coming(opened.store, last, whole) if follow else None, form)
+
+    remotely.wherever(there, here)
 
 
-def go_on(store: Store, first: list[EventRow], run_id: str | None, form: str) -> None:
-    """Print one line an event, for ever."""
-    changes, batch, last = Changes(store), first, 0
+def tell(found: Sequence[Json], more: Iterator[Json] | None, form: str) -> None:
+    """Print what happened; where more is to come, one line an event, the oldest first."""
+    if more is not None:
+        for happened in (found[::-1], more):
+            for event in happened:
+                click.echo(json.dumps(event) if form == "json" else as_line(event))
+    elif form == "json":
+        emit(form, found)
+    else:
+        emit(form, list(map(short, found)), COLUMNS)
+
+
+def coming(store: Store, last: int, run_id: str | None) -> Iterator[Json]:
+    """What happens after an event, for ever."""
+    changes, batch = Changes(store), list[EventRow]()
     while True:
+        if batch or changes.seen():
+            batch = store.read(lambda s, after=last: rows.after(s, after, BATCH, run_id))  # type: ignore[misc]
         for row in batch:
             last = row.id
-            click.echo(json.dumps(as_json(row)) if form == "json" else as_line(as_json(row)))
-        batch = []
-        if changes.seen():
-            batch = store.read(lambda s, after=last: rows.after(s, after, BATCH, run_id))  # type: ignore[misc]
+            yield as_json(row)
         if not batch:
             time.sleep(LOOK_EVERY_S)
 
 
-def as_json(row: EventRow) -> dict[str, Any]:
+def coming_there(server: "Remote", last: int, run_id: str | None) -> Iterator[Json]:
+    """The same behind a server.
+
+    Raises:
+        NotFoundError: There is no such run.
+    """
+    place = f"{remotely.path_of(run_id)}/events" if run_id else "/events"
+    return map(as_here, server.happening(place, last))
+
+
+def as_here(event: Json) -> Json:
+    """An event that a server tells, as this machine would tell it."""
+    told = {"id": event["id"], "at": event["at"], "run_id": event["workflow_id"]}
+    return told | {each: event[each] for each in ("kind", "step", "branch", "detail")}
+
+
+def as_json(row: EventRow) -> Json:
     """An event for programs."""
     return {
         "id": row.id,
@@ -67,13 +110,13 @@ def as_json(row: EventRow) -> dict[str, Any]:
     }
 
 
-def as_line(event: dict[str, Any]) -> str:
+def as_line(event: Json) -> str:
     """An event in one line."""
     cells = (short(event)[column] for column in COLUMNS)
     return "  ".join(str(cell) for cell in cells if cell)
 
 
-def short(event: dict[str, Any]) -> dict[str, Any]:
+def short(event: Json) -> Json:
     """An event whose detail fits into a line: of an error its type and message."""
     detail, step = error.one_line(event["detail"]), event["step"]
     place = f"{step}[{event['branch']}]" if step and event["branch"] else step

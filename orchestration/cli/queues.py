@@ -1,12 +1,19 @@
 """`orchestrate queues` and `queues purge`."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from orchestration import settings
-from orchestration.cli import options, selecting
-from orchestration.cli.opening import by, load_app, opened_engine, opened_store
+from orchestration.cli import options, remotely, selecting
+from orchestration.cli.opening import by, engine_over, load_app
 from orchestration.cli.output import emit
 from orchestration.desk import queues
+from orchestration.store.connect import Opened
+
+if TYPE_CHECKING:
+    from orchestration.remote import Remote
 
 COLUMNS = (
     "queue", "ready", "queued", "running", "depth", "unacked", "consumers", "in_per_second",
@@ -14,19 +21,25 @@ COLUMNS = (
 )  # fmt: skip
 IN_STORE = COLUMNS[:4]
 RATES_ARE_OFF = "unacked and rates: where the management API answers; set RABBITMQ_MANAGEMENT_URL"
+Json = dict[str, Any]
 
 
 @click.command("list")
 @options.output
 def list_(form: str) -> None:
     """List queues: depth in RabbitMQ, and what the store knows to be ready, queued and running."""
-    found = settings.load()
-    with opened_store() as opened:
+
+    def there(server: "Remote") -> None:
+        rows = server.get("/queues")
+        told_all = any(row["unacked"] is not None for row in rows)
+        show(rows, form, brokered=bool(own(rows)), told_all=told_all)
+
+    def here(opened: Opened) -> None:
+        found = settings.load()
         rows, told_all = queues.listing(opened.store, found, load_app(found))
-    brokered = found.broker_url is not None
-    emit(form, rows, COLUMNS if brokered else IN_STORE)
-    if brokered and not told_all:
-        click.echo(RATES_ARE_OFF, err=True)
+        show(rows, form, brokered=found.broker_url is not None, told_all=told_all)
+
+    remotely.wherever(there, here)
 
 
 @click.command()
@@ -35,12 +48,34 @@ def list_(form: str) -> None:
 @options.output
 def purge(*, name: str, yes: bool, form: str) -> None:
     """Drop every message that the queue NAME has ready; those being worked on stay."""
-    found = settings.load()
-    address, consequence = queues.purgeable(found, load_app(found), name)
-    agree(name, consequence, yes=yes)
-    with opened_engine() as engine:
-        dropped = queues.purge(engine, address, name, by())
-    emit(form, [{"queue": name, "dropped": dropped}], ("queue", "dropped"))
+
+    def there(server: "Remote") -> Json:
+        rows = server.get("/queues")
+        agents = [row["queue"] for row in rows if row["agent"] is not None]
+        if others := own(rows):  # where there is no broker the server says so
+            agree(name, queues.consequence(name, agents, others), yes=yes)
+        purged: Json = server.post(f"{remotely.path_of(name, 'queues')}/purge")
+        return purged
+
+    def here(opened: Opened) -> Json:
+        found = settings.load()
+        address, consequence = queues.purgeable(found, load_app(found), name)
+        agree(name, consequence, yes=yes)
+        return {"queue": name, "dropped": queues.purge(engine_over(opened), address, name, by())}
+
+    emit(form, [remotely.wherever(there, here)], ("queue", "dropped"))
+
+
+def show(rows: Sequence[Json], form: str, *, brokered: bool, told_all: bool) -> None:
+    """Print queues, and where there is a broker how to be told more of them."""
+    emit(form, rows, COLUMNS if brokered else IN_STORE)
+    if brokered and not told_all:
+        click.echo(RATES_ARE_OFF, err=True)
+
+
+def own(rows: Sequence[Json]) -> list[str]:
+    """The orchestrator's own queues in a listing; there are none without a broker."""
+    return [row["queue"] for row in rows if row["agent"] is None]
 
 
 def agree(name: str, consequence: str, *, yes: bool) -> None:

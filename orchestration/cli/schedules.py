@@ -1,23 +1,27 @@
 """`orchestrate schedules`: commands that start by the clock."""
 
-from typing import IO
+from contextlib import closing
+from typing import IO, Any
 
 import click
 
 from orchestration import settings
-from orchestration.cli import options
-from orchestration.cli.opening import by, load_app, opened_engine, opened_store
+from orchestration.cli import options, remotely
+from orchestration.cli.opening import by, engine_over, load_app, opened_engine
 from orchestration.cli.output import emit
-from orchestration.cli.parameters import read
+from orchestration.cli.parameters import read, read_by_schema
+from orchestration.cli.send import tell
 from orchestration.client import Client
 from orchestration.desk import schedules
 from orchestration.desk.schedules import Planned
 from orchestration.engine.submit import workflow_of
 from orchestration.runtime.schedule import OVERLAPS
 from orchestration.store import schedules as rows
+from orchestration.store.connect import Opened
 from orchestration.views.schedules import as_json
 
 COLUMNS = ("name", "command", "cron", "timezone", "overlap", "status", "next_at", "last_run")
+Json = dict[str, Any]
 
 
 @click.command("list")
@@ -25,10 +29,14 @@ COLUMNS = ("name", "command", "cron", "timezone", "overlap", "status", "next_at"
 @options.output
 def list_(limit: int, form: str) -> None:
     """List schedules, newest first."""
-    with opened_store() as opened:
-        found = opened.store.read(rows.everyone)
-    newest = sorted(found, key=lambda row: row.created_at, reverse=True)[:limit]
-    emit(form, [as_json(row) for row in newest], COLUMNS)
+    found: list[Json] = remotely.wherever(lambda server: server.get("/schedules"), newest)
+    emit(form, found[:limit], COLUMNS)
+
+
+def newest(opened: Opened) -> list[Json]:
+    """Every schedule of a store, newest first."""
+    found = opened.store.read(rows.everyone)
+    return list(map(as_json, sorted(found, key=lambda row: row.created_at, reverse=True)))
 
 
 @click.command(cls=options.Starter)
@@ -56,18 +64,19 @@ def add(  # noqa: PLR0913 - one argument an option
     form: str,
 ) -> None:
     """Start the workflow COMMAND by the clock, as the schedule NAME."""
-    app = load_app(settings.load())
-    parameters = read(workflow_of(app, command).parameters, pairs, file)
-    wish = Planned(
-        name=name,
-        command=command,
-        cron=cron,
-        parameters=parameters,
-        timezone=timezone,
-        overlap=overlap,
-    )
-    with opened_engine(create=True) as engine:
-        emit(form, [as_json(schedules.add(engine, app, wish, by()))], COLUMNS)
+    found = settings.load()
+    wish = {"name": name, "command": command, "cron": cron, "timezone": timezone}
+    wish |= {"overlap": overlap}
+    if (server := remotely.server_of(found)) is not None:
+        with closing(server):
+            given = read_by_schema(remotely.schema_of(server, command), pairs, file)
+            added: Json = server.post("/schedules", {**wish, "parameters": given})
+    else:
+        app = load_app(found)
+        given = read(workflow_of(app, command).parameters, pairs, file)
+        with opened_engine(create=True) as engine:
+            added = as_json(schedules.add(engine, app, Planned(**wish, parameters=given), by()))
+    emit(form, [added], COLUMNS)
 
 
 @click.command()
@@ -75,8 +84,10 @@ def add(  # noqa: PLR0913 - one argument an option
 @options.output
 def remove(name: str, form: str) -> None:
     """Forget the schedule NAME; its runs stay."""
-    with opened_engine() as engine:
-        schedules.remove(engine, name, by())
+    remotely.wherever(
+        lambda server: server.delete(remotely.path_of(name, "schedules")),
+        lambda opened: schedules.remove(engine_over(opened), name, by()),
+    )
     emit(form, {"removed": name})
 
 
@@ -105,17 +116,22 @@ def trigger(name: str, form: str) -> None:
     The schedule's own times stay as they are.
     """
     found = settings.load()
+    if (server := remotely.server_of(found)) is not None:
+        with closing(server):
+            started = server.post(f"{remotely.path_of(name, 'schedules')}/trigger")
+        tell(started["workflow_id"], form)
+        return
     app = load_app(found)
     with Client(found.store_url, app=app, sender=options.SENDER) as client:
         run_id = schedules.trigger(client.engine, app, name, by())
-    if form == "json":
-        emit(form, {"workflow_id": run_id})
-    else:
-        click.echo(run_id)
+    tell(run_id, form)
 
 
 def change(name: str, form: str, *, paused: bool) -> None:
     """Pause or resume a schedule, and show it."""
-    with opened_engine() as engine:
-        row = schedules.pause(engine, name, by(), paused=paused)
-    emit(form, [as_json(row)], COLUMNS)
+    verb = "pause" if paused else "resume"
+    changed: Json = remotely.wherever(
+        lambda server: server.post(f"{remotely.path_of(name, 'schedules')}/{verb}"),
+        lambda opened: as_json(schedules.pause(engine_over(opened), name, by(), paused=paused)),
+    )
+    emit(form, [changed], COLUMNS)

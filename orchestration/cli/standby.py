@@ -1,16 +1,22 @@
 """`orchestrate agents pause | resume`."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestration.cli import options
-from orchestration.cli.opening import by, opened_engine
+from orchestration.cli import options, remotely
+from orchestration.cli.opening import by, engine_over
 from orchestration.cli.output import emit
 from orchestration.engine import By, Engine
 from orchestration.store import agents
+from orchestration.store.connect import Opened
+
+if TYPE_CHECKING:
+    from orchestration.remote import Remote
 
 COLUMNS = ("name", "paused", "paused_by")
+Json = dict[str, Any]
 Change = Callable[[Engine, tuple[str, ...], By], dict[str, list[str]]]
 
 
@@ -22,18 +28,46 @@ def verb(name: str, help_: str, change: Change) -> click.Command:
     @click.option("--reason", default="", help="Why, for the audit.")
     @options.output
     def command(names: tuple[str, ...], reason: str, form: str) -> None:
-        with opened_engine() as engine:
-            changed = change(engine, names, by(reason))
-            found = engine.store.read(agents.everyone)
-        rows = [
-            {"name": each.name, "paused": each.paused, "paused_by": each.paused_by}
-            | ({"lifted": changed[each.name]} if changed else {})
-            for each in found
-            if each.name in names
-        ]
-        emit(form, rows, (*COLUMNS, "lifted") if changed else COLUMNS)
+        def here(opened: Opened) -> list[Json]:
+            engine = engine_over(opened)
+            lifted = change(engine, names, by(reason))
+            everyone = engine.store.read(agents.everyone)
+            listed = [
+                {"name": each.name, "paused": each.paused, "paused_by": each.paused_by}
+                for each in everyone
+            ]
+            return changed(listed, names, lifted)
+
+        rows = remotely.wherever(lambda server: change_there(server, name, names, reason), here)
+        emit(form, rows, (*COLUMNS, "lifted") if any("lifted" in row for row in rows) else COLUMNS)
 
     return command
+
+
+def change_there(server: "Remote", verb: str, names: tuple[str, ...], reason: str) -> list[Json]:
+    """Pause or resume agents behind a server.
+
+    Raises:
+        NotFoundError: There was never one of a name; then none is changed.
+    """
+    known = {each["name"] for each in server.get("/agents")}
+    unknown = [name for name in names if name not in known]  # first: the server refuses them
+    lifted = dict[str, list[str]]()
+    for name in dict.fromkeys((*unknown, *names)):
+        told = server.post(f"{remotely.path_of(name, 'agents')}/{verb}", {"reason": reason})
+        if "lifted" in told:
+            lifted[name] = told["lifted"]
+    return changed(server.get("/agents"), names, lifted)
+
+
+def changed(listed: list[Json], names: tuple[str, ...], lifted: dict[str, list[str]]) -> list[Json]:
+    """The agents of some names after a change, and whose pauses it ended."""
+    return [
+        {column: each[column] for column in COLUMNS}
+        | ({"lifted": lifted[each["name"]]} if lifted else {})
+        for each in listed
+        if each["name"] in names
+    ]
 
 
 def pause_all(engine: Engine, names: tuple[str, ...], who: By) -> dict[str, list[str]]:

@@ -1,15 +1,22 @@
 """`orchestrate tokens list | add | revoke`: who may speak over HTTP."""
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
-from orchestration.cli import options
-from orchestration.cli.opening import by, opened_engine, opened_store
+from orchestration.cli import options, remotely
+from orchestration.cli.opening import by, engine_over
 from orchestration.cli.output import emit
 from orchestration.desk import tokens
 from orchestration.desk.tokens import Role
 from orchestration.store import tokens as rows
+from orchestration.store.connect import Opened
+
+if TYPE_CHECKING:
+    from orchestration.remote import Remote
 
 COLUMNS = ("name", "role", "created_at", "created_by")
+Json = dict[str, Any]
 
 
 @click.command("list")
@@ -17,10 +24,12 @@ COLUMNS = ("name", "role", "created_at", "created_by")
 @options.output
 def list_(limit: int, form: str) -> None:
     """List tokens, newest first; a token itself is kept nowhere."""
-    with opened_store() as opened:
-        found = opened.store.read(rows.everyone)
-    newest = sorted(found, key=lambda row: row.created_at, reverse=True)[:limit]
-    emit(form, list(map(tokens.as_json, newest)), COLUMNS)
+    found: list[Json] = remotely.wherever(
+        lambda server: server.get("/tokens"),
+        lambda opened: list(map(tokens.as_json, opened.store.read(rows.everyone))),
+    )
+    newest = sorted(found, key=lambda each: str(each["created_at"]), reverse=True)
+    emit(form, newest[:limit], COLUMNS)
 
 
 @click.command()
@@ -32,12 +41,20 @@ def list_(limit: int, form: str) -> None:
 @options.output
 def add(name: str, role: str, form: str) -> None:
     """Make the token NAME, and print it: it is never shown again."""
-    with opened_engine(create=True) as engine:
-        token = tokens.add(engine, name, Role(role), by())
+
+    def there(server: "Remote") -> Json:
+        made: Json = server.post("/tokens", {"name": name, "role": role})
+        return made
+
+    def here(opened: Opened) -> Json:
+        token = tokens.add(engine_over(opened), name, Role(role), by())
+        return {"name": name, "role": role, "token": token}
+
+    made = remotely.wherever(there, here, create=True)
     if form == "json":
-        emit(form, {"name": name, "role": role, "token": token})
+        emit(form, made)
     else:
-        click.echo(token)
+        click.echo(made["token"])
 
 
 @click.command()
@@ -45,6 +62,8 @@ def add(name: str, role: str, form: str) -> None:
 @options.output
 def revoke(name: str, form: str) -> None:
     """Let the token NAME open nothing any more; sessions that it opened end."""
-    with opened_engine() as engine:
-        tokens.revoke(engine, name, by())
+    remotely.wherever(
+        lambda server: server.delete(remotely.path_of(name, "tokens")),
+        lambda opened: tokens.revoke(engine_over(opened), name, by()),
+    )
     emit(form, {"revoked": name})

@@ -1,6 +1,6 @@
 """Queues: what waits in RabbitMQ and in the store, and how one is emptied."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestration.bus import topology
@@ -46,10 +46,20 @@ def purgeable(found: Settings, app: App, name: str) -> tuple[Address, str]:
     address, agents = address_in(found), agent_queues(found, app)
     if address is None:
         raise ConfigurationError("there is no broker, and so no queue to purge: set RABBITMQ_URL")
-    known = [*agents.values(), *topology.CONSUMED, *sorted(TICKED)]
+    others = [*topology.CONSUMED, *sorted(TICKED)]
+    return address, consequence(name, list(agents.values()), others)
+
+
+def consequence(name: str, agents: Sequence[str], others: Sequence[str]) -> str:
+    """What it means to empty a queue: one of agents, or of the others of a fleet.
+
+    Raises:
+        NotFoundError: The fleet has no such queue.
+    """
+    known = [*agents, *others]
     if name not in known:
         raise NotFoundError(f"no queue {name!r} of this fleet; its queues: {', '.join(known)}")
-    return address, HARMLESS if name in agents.values() or name in TICKED else HARMFUL
+    return HARMLESS if name in agents or name in TICKED else HARMFUL
 
 
 def purge(engine: Engine, address: Address, name: str, by: By) -> int:
