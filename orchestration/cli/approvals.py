@@ -1,14 +1,17 @@
 """`orchestrate workflows approve | reject`: a person answers for steps that wait."""
 
+import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestration.cli import exits, options, selecting
-from orchestration.cli.opening import by, opened_engine
+from orchestration.cli import exits, options, remotely, selecting
+from orchestration.cli.opening import by, engine_over
 from orchestration.cli.output import emit
-from orchestration.desk.approvals import Question, changes_told, look
+from orchestration.cli.paging import MOST_AT_ONCE, at_once
+from orchestration.desk import approvals as desk
+from orchestration.desk import changes
 from orchestration.desk.naming import run_named
 from orchestration.engine import Engine
 from orchestration.engine.by import By
@@ -16,18 +19,22 @@ from orchestration.errors import NotFoundError, StateError
 from orchestration.ports import Session
 from orchestration.state import RunStatus, StepStatus
 from orchestration.store import runs
-from orchestration.views.workflow import summary
+from orchestration.store.connect import Opened
+
+if TYPE_CHECKING:
+    from orchestration.remote import Remote
 
 COLUMNS = ("id", "step", "parameters", "may_change")
 ANSWERABLE = [RunStatus.WAITING, RunStatus.RUNNING, RunStatus.PAUSED]
 ID_AND_STEP = 2
 
+Json = dict[str, Any]
+Answer = Callable[[Engine, Json, By], RunStatus]
+Asked = tuple[list[Json], list[StateError]]
 
-Answer = Callable[[Engine, Question, By], RunStatus]
 
-
-def verb(name: str, help_: str, answer: Answer) -> click.Command:
-    """A command that answers for one waiting step of each run."""
+def verb(name: str, help_: str, answer: Answer, sent: Sequence[str]) -> click.Command:
+    """A command that answers for one waiting step of each run; `sent` of it goes to a server."""
 
     @click.command(name, help=help_)
     @selecting.selection
@@ -40,28 +47,51 @@ def verb(name: str, help_: str, answer: Answer) -> click.Command:
     def command(
         *, ids: tuple[str, ...], step: str | None, reason: str, yes: bool, form: str, **wanted: Any
     ) -> int:
-        with opened_engine() as engine:
-            asked, refused = engine.store.read(lambda s: questions(s, ids, step, wanted))
-            for error in refused:
-                exits.complain(error)
-            if len(asked) == 1 and not yes and selecting.is_terminal():
-                emit("table", asked[0].builds_on)
-            if asked:
-                selecting.ask(name, list(map(in_line, asked)), COLUMNS, yes=yes)
-            outcomes = [
-                {"id": each.run_id, "status": answer(engine, each, by(reason)).value}
-                for each in asked
-            ]
-        if outcomes or not refused:
-            emit(form, outcomes, ("id", "status"))
-        return exits.USAGE if refused else exits.COMPLETED
+        def there(server: "Remote") -> int:
+            def tell(asked: Json) -> Json:
+                wish = {"reason": reason} | {each: asked[each] for each in sent}
+                path = remotely.path_of(asked["workflow_id"])
+                told: Json = server.post(f"{path}/{name}", wish)
+                return told
+
+            asked = questions_there(server, ids, step, wanted)
+            return carry_out(name, asked, tell, yes=yes, form=form)
+
+        def here(opened: Opened) -> int:
+            engine = engine_over(opened)
+
+            def tell(asked: Json) -> Json:
+                status = answer(engine, asked, by(reason))
+                return {"id": asked["workflow_id"], "status": status.value}
+
+            asked = engine.store.read(lambda s: questions(s, ids, step, wanted))
+            return carry_out(name, asked, tell, yes=yes, form=form)
+
+        return remotely.wherever(there, here)
 
     return command
 
 
+def carry_out(
+    verb: str, asked: Asked, answer: Callable[[Json], Json], *, yes: bool, form: str
+) -> int:
+    """Answer the questions, after asking, and tell what became of each run."""
+    questions, refused = asked
+    for error in refused:
+        exits.complain(error)
+    if len(questions) == 1 and not yes and selecting.is_terminal():
+        emit("table", questions[0]["builds_on"])
+    if questions:
+        selecting.ask(verb, list(map(in_line, questions)), COLUMNS, yes=yes)
+    outcomes = list(map(answer, questions))
+    if outcomes or not refused:
+        emit(form, outcomes, ("id", "status"))
+    return exits.USAGE if refused else exits.COMPLETED
+
+
 def questions(
     session: Session, ids: Sequence[str], step: str | None, wanted: dict[str, Any]
-) -> tuple[list[Question], list[StateError]]:
+) -> Asked:
     """What is to be answered, and why nothing is in other runs that were named."""
     if step is None and len(ids) == ID_AND_STEP and not is_run(session, ids[1]):
         ids, step = ids[:1], ids[1]
@@ -70,20 +100,43 @@ def questions(
         if not ids and not runs.load(session, run["id"]).count(StepStatus.WAITING):
             continue
         try:
-            found.append(look(session, run["id"], step))
+            found.append(desk.as_json(desk.look(session, run["id"], step)))
         except StateError as error:
             refused.append(error)
     return found, refused
 
 
-def in_line(asked: Question) -> dict[str, Any]:
+def questions_there(
+    server: "Remote", ids: Sequence[str], step: str | None, wanted: dict[str, Any]
+) -> Asked:
+    """The same of runs behind a server."""
+    if step is None and len(ids) == ID_AND_STEP and not is_run_there(server, ids[1]):
+        ids, step = ids[:1], ids[1]
+    chosen = remotely.chosen(server, ids, **wanted, allowed=ANSWERABLE)
+    everything = [] if ids else at_once(server, "/approvals", changes.MOST)
+    found, refused = [], list[StateError]()
+    for run in chosen:
+        listed = waiting_in(server, run["id"]) if ids else everything
+        those = {each["step"]: each for each in listed if each["workflow_id"] == run["id"]}
+        if not ids and not those:
+            continue
+        try:
+            found.append(those[desk.meant(run["id"], run["status"], sorted(those), step)])
+        except StateError as error:
+            refused.append(error)
+    return found, refused
+
+
+def waiting_in(server: "Remote", run_id: str) -> list[Json]:
+    """What waits in a run behind a server; one of 0.2.0 tells what waits in others, too."""
+    listed: list[Json] = server.get("/approvals", workflow_id=run_id, limit=MOST_AT_ONCE)
+    return listed
+
+
+def in_line(asked: Json) -> Json:
     """A question in one line of a table."""
-    return {
-        **summary(asked.run),
-        "step": asked.step,
-        "parameters": asked.run.parameters,
-        "may_change": changes_told(asked),
-    }
+    parameters = json.dumps(asked["parameters"])
+    return {**asked, "id": asked["workflow_id"], "parameters": parameters}
 
 
 def is_run(session: Session, word: str) -> bool:
@@ -94,15 +147,31 @@ def is_run(session: Session, word: str) -> bool:
         return False
 
 
-def _approve(engine: Engine, asked: Question, who: By) -> RunStatus:
-    return engine.approve(asked.run_id, asked.step, asked.shown, who)
+def is_run_there(server: "Remote", word: str) -> bool:
+    """Whether a word is the whole id of a run behind a server."""
+    try:
+        return bool(remotely.named(server, word))
+    except NotFoundError:
+        return False
 
 
-def _reject(engine: Engine, asked: Question, who: By) -> RunStatus:
-    return engine.reject(asked.run_id, asked.step, who)
+def _approve(engine: Engine, asked: Json, who: By) -> RunStatus:
+    return engine.approve(asked["workflow_id"], asked["step"], asked["shown"], who)
 
 
-approve = verb("approve", "Allow the steps that wait for a person in the runs ID.", _approve)
+def _reject(engine: Engine, asked: Json, who: By) -> RunStatus:
+    return engine.reject(asked["workflow_id"], asked["step"], who)
+
+
+approve = verb(
+    "approve",
+    "Allow the steps that wait for a person in the runs ID.",
+    _approve,
+    ("step", "shown"),
+)
 reject = verb(
-    "reject", "Refuse the steps that wait in the runs ID: the runs are cancelled.", _reject
+    "reject",
+    "Refuse the steps that wait in the runs ID: the runs are cancelled.",
+    _reject,
+    ("step",),
 )

@@ -1,20 +1,31 @@
 """`orchestrate dead-letters list | show | replay | discard`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from orchestration import settings
-from orchestration.cli import exits, options, selecting
-from orchestration.cli.opening import by, load_app, opened_engine, opened_store
+from orchestration.cli import bulk, exits, options, remotely, selecting
+from orchestration.cli.opening import by, engine_over, load_app
 from orchestration.cli.output import emit
-from orchestration.desk import letters
+from orchestration.cli.paging import pages
+from orchestration.desk import changes, letters
+from orchestration.desk.letters import Settled
 from orchestration.engine import Engine
+from orchestration.errors import OrchestrationError
 from orchestration.store import dead_letters
+from orchestration.store.connect import Opened
 from orchestration.store.dead_letters import DeadLetterRow
 from orchestration.views.dead_letters import as_json, readable
 
+if TYPE_CHECKING:
+    from orchestration.remote import Remote
+
 COLUMNS = ("id", "reason", "routing_key", "sender", "received_at", "size")
+PLACE = "/dead-letters"
+Json = dict[str, Any]
+Settle = Callable[[Engine, Sequence[DeadLetterRow]], tuple[list[Settled], list[OrchestrationError]]]
 
 
 def chosen(function: options.F) -> options.F:
@@ -30,9 +41,15 @@ def chosen(function: options.F) -> options.F:
 @options.output
 def list_(*, reason: str | None, sender: str | None, limit: int, form: str) -> None:
     """List messages that could not be used, newest first."""
-    with opened_store() as opened:
+
+    def here(opened: Opened) -> list[Json]:
         found = opened.store.read(lambda s: dead_letters.newest(s, limit, reason, sender))
-    emit(form, [as_json(row) for row in found], COLUMNS)
+        return list(map(as_json, found))
+
+    found = remotely.wherever(
+        lambda server: pages(server, PLACE, limit, reason=reason, sender=sender), here
+    )
+    emit(form, found, COLUMNS)
 
 
 @click.command()
@@ -40,61 +57,95 @@ def list_(*, reason: str | None, sender: str | None, limit: int, form: str) -> N
 @options.output
 def show(*, letter: int, form: str) -> None:
     """Show one with its body, and say why it could not be used."""
-    with opened_store() as opened:
+
+    def here(opened: Opened) -> Json:
         row, body = opened.store.read(lambda s: dead_letters.get(s, letter))
-    found = {**as_json(row), "body": readable(body)}
-    emit(form, found)
+        return {**as_json(row), "body": readable(body)}
+
+    emit(form, remotely.wherever(lambda server: server.get(f"{PLACE}/{letter}"), here))
 
 
-@click.command()
-@chosen
-@click.argument("ids", type=int, nargs=-1, metavar="[ID]…")
-@selecting.confirmation
-@options.output
-def replay(
-    *, ids: Sequence[int], reason: str | None, sender: str | None, yes: bool, form: str
-) -> int:
-    """Handle messages again, as if they had just come; after what was wrong is cured."""
-    with opened_engine() as engine:
-        rows = wanted(engine, ids, reason, sender)
-        selecting.ask("replay", [as_json(row) for row in rows], COLUMNS, yes=yes, noun="message")
-        found = settings.load()
-        settled, refused = letters.replay(engine, load_app(found), found, rows, by())
-        for error in refused:
-            exits.complain(error)
-    emit(form, list(map(letters.as_json, settled)), ("id", "outcome"))
-    failed = bool(refused) or any(each.died_as for each in settled)
-    return exits.FAILED if failed else exits.COMPLETED
+def verb(name: str, help_: str, settle: Settle) -> click.Command:
+    """A command that settles messages, given by id or by a filter."""
+
+    @click.command(name, help=help_)
+    @chosen
+    @click.argument("ids", type=int, nargs=-1, metavar="[ID]…")
+    @selecting.confirmation
+    @options.output
+    def command(
+        *, ids: Sequence[int], reason: str | None, sender: str | None, yes: bool, form: str
+    ) -> int:
+        require(ids, reason, sender)
+
+        def there(server: "Remote") -> int:
+            found = wanted_there(server, ids, reason, sender)
+            selecting.ask(name, found, COLUMNS, yes=yes, noun="message")
+            return tell(*bulk.settle_all(server, name, [each["id"] for each in found]), form)
+
+        def here(opened: Opened) -> int:
+            engine = engine_over(opened)
+            rows = engine.store.read(lambda s: letters.wanted(s, ids, reason, sender))
+            selecting.ask(name, list(map(as_json, rows)), COLUMNS, yes=yes, noun="message")
+            settled, refused = settle(engine, rows)
+            return tell(list(map(letters.as_json, settled)), refused, form)
+
+        return remotely.wherever(there, here)
+
+    return command
 
 
-@click.command()
-@chosen
-@click.argument("ids", type=int, nargs=-1, metavar="[ID]…")
-@selecting.confirmation
-@options.output
-def discard(
-    *, ids: Sequence[int], reason: str | None, sender: str | None, yes: bool, form: str
-) -> None:
-    """Forget messages for good."""
-    with opened_engine() as engine:
-        rows = wanted(engine, ids, reason, sender)
-        selecting.ask("discard", [as_json(row) for row in rows], COLUMNS, yes=yes, noun="message")
-        settled = letters.discard(engine, rows, by())
-    emit(form, list(map(letters.as_json, settled)), ("id", "outcome"))
-
-
-def wanted(
-    engine: Engine, ids: Sequence[int], reason: str | None, sender: str | None
-) -> list[DeadLetterRow]:
-    """The letters that are meant, newest first.
+def require(ids: Sequence[int], reason: str | None, sender: str | None) -> None:
+    """Refuse it where neither ids nor a filter is given, or both.
 
     Raises:
-        UsageError: Nothing was named, or ids and a filter.
-        NotFoundError: There is no letter of an id.
+        UsageError: That is so.
     """
     if ids and (reason or sender):
         raise click.UsageError("give ids or a filter, not both")
     if not ids and not (reason or sender):
         raise click.UsageError("name messages by id, or filter them with --reason or --sender")
 
-    return engine.store.read(lambda s: letters.wanted(s, ids, reason, sender))
+
+def wanted_there(
+    server: "Remote", ids: Sequence[int], reason: str | None, sender: str | None
+) -> list[Json]:
+    """The letters behind a server that are meant, newest first where a filter means them.
+
+    Raises:
+        NotFoundError: There is no letter of an id.
+    """
+    if ids:
+        return [server.get(f"{PLACE}/{each}") for each in dict.fromkeys(ids)]
+    return pages(server, PLACE, letters.MOST, reason=reason, sender=sender)
+
+
+def tell(settled: Sequence[Json], refused: Sequence[OrchestrationError], form: str) -> int:
+    """Print what became of messages, and what was refused; the exit code tells if all is well."""
+    for error in refused:
+        exits.complain(error)
+    emit(form, settled, ("id", "outcome"))
+    of_all = [exits.code_of(error) for error in refused if isinstance(error, changes.OF_ALL)]
+    failed = bool(refused) or any(each["died_as"] for each in settled)
+    return max(of_all, default=exits.FAILED if failed else exits.COMPLETED)
+
+
+def _replay(
+    engine: Engine, rows: Sequence[DeadLetterRow]
+) -> tuple[list[Settled], list[OrchestrationError]]:
+    found = settings.load()
+    return letters.replay(engine, load_app(found), found, rows, by())
+
+
+def _discard(
+    engine: Engine, rows: Sequence[DeadLetterRow]
+) -> tuple[list[Settled], list[OrchestrationError]]:
+    return letters.discard(engine, rows, by()), []
+
+
+replay = verb(
+    "replay",
+    "Handle messages again, as if they had just come; after what was wrong is cured.",
+    _replay,
+)
+discard = verb("discard", "Forget messages for good.", _discard)

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from orchestration import settings
-from orchestration.cli import exits, options, parameters, selecting
-from orchestration.cli.opening import by, load_app, opened_engine
+from orchestration.cli import exits, options, parameters, remotely, selecting
+from orchestration.cli.opening import by, engine_over, load_app
 from orchestration.cli.output import emit
 from orchestration.cli.send import hint
 from orchestration.clock import run_hex
@@ -19,9 +19,22 @@ from orchestration.engine import Engine
 from orchestration.engine.fork import Edits, Fork, propose
 from orchestration.engine.submit import workflow_of
 from orchestration.errors import StateError
+from orchestration.store.connect import Opened
+
+if TYPE_CHECKING:
+    from orchestration.remote import Remote
 
 COLUMNS = ("forked_from", "reused", "runs_again", "edited")
 MADE = ("id", "forked_from", "status")
+Json = dict[str, Any]
+
+
+class Proposal(NamedTuple):
+    """A fork that a server can make: where that is asked for, how, and what it would do."""
+
+    path: str
+    wish: Json
+    told: Json
 
 
 @click.command()
@@ -51,22 +64,41 @@ def fork(
     any of these. With edited parameters everything runs again, unless --from names the first step
     that does: what comes before it was made with the old ones.
     """
-    found = settings.load()
     edits = Edits(parameters.from_file(file) if file is not None else {}, again)
     allowed = FORKABLE if wanted["statuses"] else RETRYABLE
-    with opened_engine() as engine:
+
+    def there(server: "Remote") -> int:
+        chosen = remotely.chosen(server, **wanted, allowed=allowed)
+        proposals = propose_there(server, chosen, pairs, edits)
+        ask([each.told for each in proposals], yes=yes)
+        made = [server.post(each.path, {**each.wish, "reason": reason}) for each in proposals]
+        return tell(made, chosen, form)
+
+    def here(opened: Opened) -> int:
+        engine, found = engine_over(opened), settings.load()
         chosen = engine.store.read(lambda s: selecting.select(s, **wanted, allowed=allowed))
         proposals = propose_all(engine, load_app(found), chosen, pairs, edits)
-        if proposals:
-            selecting.ask("fork", list(map(as_json, proposals)), COLUMNS, yes=yes)
+        ask(list(map(as_json, proposals)), yes=yes)
         made = [as_json(each, make(engine, each, by(reason))) for each in proposals]
+        code = tell(made, chosen, form)
+        if made and code == exits.COMPLETED:
+            hint(found)
+        return code
+
+    return remotely.wherever(there, here)
+
+
+def ask(proposals: Sequence[Json], *, yes: bool) -> None:
+    """Show what the forks would do, and go on only with consent, where there are any."""
+    if proposals:
+        selecting.ask("fork", proposals, COLUMNS, yes=yes)
+
+
+def tell(made: Sequence[Json], chosen: Sequence[Json], form: str) -> int:
+    """Print the forks that were made; the exit code tells whether all were."""
     if made or not chosen:
         emit(form, made, MADE)
-    if len(made) < len(chosen):
-        return exits.USAGE
-    if made:
-        hint(found)
-    return exits.COMPLETED
+    return exits.USAGE if len(made) < len(chosen) else exits.COMPLETED
 
 
 def propose_all(
@@ -94,6 +126,30 @@ def propose_all(
                     )
                 )
             )
+        except StateError as error:
+            exits.complain(error)
+    return found
+
+
+def propose_there(
+    server: "Remote", chosen: Sequence[Mapping[str, Any]], pairs: Sequence[str], edits: Edits
+) -> list[Proposal]:
+    """The forks that can be made behind a server; of each other run it is told why not.
+
+    Raises:
+        RejectedError: The parameters or a step's name are wrong.
+    """
+    found = []
+    for run in chosen:
+        place = remotely.path_of(run["id"])
+        given = dict(edits.parameters)
+        if pairs:
+            command = run.get("command") or server.get(place)["command"]
+            schema = remotely.schema_of(server, command)
+            given |= parameters.read_by_schema(schema, pairs, None)
+        path, wish = f"{place}/fork", {"parameters": given, "again": list(edits.again)}
+        try:
+            found.append(Proposal(path, wish, server.post(path, {**wish, "preview": True})))
         except StateError as error:
             exits.complain(error)
     return found
