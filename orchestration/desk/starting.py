@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from orchestration.clock import run_hex
 from orchestration.definitions import App
-from orchestration.engine.submit import LONGEST_KEY, Command, dumped, prepare
+from orchestration.engine.submit import LONGEST_KEY, Command, as_given, chosen, dumped, prepare
 from orchestration.errors import RejectedError
 
 
@@ -39,6 +39,8 @@ def command_of(
         checked(key)
     named = () if isinstance(parameters, BaseModel) else None  # a model has no others
     command = prepare(app, name, dumped(parameters), sender=sender, run_hex=run_hex(), named=named)
+    if isinstance(parameters, BaseModel):
+        command = replace(command, given=as_given(name, chosen(parameters)))
     return replace(command, key=key, priority=priority or command.priority)
 
 

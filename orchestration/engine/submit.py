@@ -3,12 +3,13 @@
 import hashlib
 import json
 import traceback
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from pydantic import BaseModel, RootModel, ValidationError
+from pydantic_core import to_jsonable_python
 
 from orchestration.definitions import App, Workflow
 from orchestration.engine import emergency
@@ -38,6 +39,7 @@ class Command:
     Attributes:
         run_id: What the run is called, where no other one is.
         parameters: JSON text, with every default filled in.
+        given: A digest of the parameters as somebody gave them; None: they cannot be written down.
         key: What makes a repeated command known; None: it never is.
         needs_slot: Whether it waits for one of the MAX_CONCURRENT_WORKFLOWS slots.
         requester: Who is told about the run on the bus; None: nobody.
@@ -53,6 +55,7 @@ class Command:
     plan: Plan
     parameters: str
     sender: str
+    given: str | None = None
     key: str | None = None
     correlation_id: str | None = None
     priority: int = 2
@@ -68,7 +71,15 @@ class Command:
     @property
     def digest(self) -> str:
         """The same for the same command with the same parameters."""
-        return hashlib.sha256(f"{self.plan.name}\n{self.parameters}".encode()).hexdigest()
+        return digest_of(self.plan.name, self.parameters)
+
+    def is_that(self, seen: Seen) -> bool:
+        """Whether one that was accepted is the same: as it was given, or by what that means.
+
+        Defaults need not be constant: the time of day is none, and a release may add others.
+        """
+        as_given = self.given is not None and self.given == seen.given
+        return as_given or self.digest == seen.digest
 
 
 def prepare(
@@ -96,19 +107,20 @@ def prepare(
         RejectedError: It cannot be started, or not like this.
     """
     workflow = workflow_of(app, name)
-    given = {n: v for n, v in parameters.items() if named is None or n in named}
+    checked = {n: v for n, v in parameters.items() if named is None or n in named}
     valid, run_id = validated(workflow, parameters), f"{name}_{run_hex[:DIGITS]}"
     return Command(
         run_id=run_id,
         plan=app.plan(workflow),
         parameters=valid,
+        given=as_given(name, parameters),
         sender=sender,
         priority=workflow.priority,
         needs_slot=not workflow.system,
         system=workflow.system,
         stops=workflow.stops,
         trace=tracer().send(name, run_id),
-        strays=tuple(unread(workflow, given)),
+        strays=tuple(unread(workflow, checked)),
     )
 
 
@@ -144,11 +156,43 @@ def validated(workflow: Workflow, parameters: Mapping[str, Any]) -> str:
         raise RejectedError(f"{workflow.name}: its parameters are of no use: {problem}") from None
 
 
+def digest_of(name: str, parameters: str) -> str:
+    """What says all about a command."""
+    return hashlib.sha256(f"{name}\n{parameters}".encode()).hexdigest()
+
+
+def as_given(name: str, parameters: Mapping[str, Any]) -> str | None:
+    """A digest of a command as somebody gave it; None: that cannot be written down."""
+    try:
+        return digest_of(name, json.dumps(parameters, sort_keys=True, default=as_json))
+    except (TypeError, ValueError, RecursionError):
+        return None
+
+
+def as_json(value: Any) -> Any:
+    """A value that JSON does not know, as one that it does.
+
+    Raises:
+        TypeError: It can be read only once.
+        ValueError: Pydantic does not know it, either.
+    """
+    if isinstance(value, Iterator):
+        raise TypeError(type(value).__name__)
+    return in_order(value, to_jsonable_python(value, by_alias=True))
+
+
 def dumped(parameters: Mapping[str, Any] | BaseModel | None) -> Mapping[str, Any]:
     """What a caller gave, as a model's input: under the names that its model reads."""
     if isinstance(parameters, BaseModel):
         return parameters.model_dump(by_alias=True)
     return parameters or {}
+
+
+def chosen(model: BaseModel) -> Mapping[str, Any]:
+    """What a caller set in a model that he made: the rest are its defaults."""
+    if isinstance(model, RootModel):
+        return dumped(model)
+    return model.model_dump(by_alias=True, include=model.model_fields_set)
 
 
 def in_order(value: Any, json_value: Any) -> Any:
@@ -223,7 +267,7 @@ def run_of(tx: Transaction, command: Command) -> str | None:
     if command.key is None:
         return None
     seen = commands.find(tx.session, command.sender, command.key)
-    if seen is not None and seen.digest != command.digest:
+    if seen is not None and not command.is_that(seen):
         raise commands.duplicate(command.sender, command.key)
     return None if seen is None else seen.run_id
 
@@ -252,7 +296,7 @@ def write(tx: Transaction, command: Command) -> str:
     if command.trace is not None:
         traces.put(tx.session, new.id, command.trace)
     if command.key is not None:
-        seen = Seen(command.digest, new.id)
+        seen = Seen(command.digest, new.id, command.given)
         commands.remember(tx.session, command.sender, command.key, seen, tx.now)
     return new.id
 

@@ -12,10 +12,17 @@ CHOSEN, PLAIN = "key:", "id:"
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """An accepted command: the digest of its body and the run it started."""
+    """An accepted command.
+
+    Attributes:
+        digest: What says all about it, with every default filled in.
+        run_id: The run it started.
+        given: What says all about it as somebody gave it; None: that was not kept.
+    """
 
     digest: str
     run_id: str
+    given: str | None = None
 
 
 def key_of(message_id: str, chosen: str | None) -> str:
@@ -44,16 +51,17 @@ def duplicate(sender: str, key: str) -> DuplicateCommandError:
 def find(session: Session, sender: str, key: str) -> Seen | None:
     """The command that a sender sent with this key before."""
     row = session.one(
-        "SELECT digest, run_id FROM commands WHERE sender = ? AND key = ?", sender, key
+        "SELECT digest, run_id, given FROM commands WHERE sender = ? AND key = ?", sender, key
     )
-    return None if row is None else Seen(row[0], row[1])
+    return None if row is None else Seen(*row)
 
 
 def remember(session: Session, sender: str, key: str, seen: Seen, now: datetime) -> None:
     """Keep a key for `KEPT`."""
     session.run(
-        "INSERT INTO commands (sender, key, digest, run_id, expires_at) VALUES (?, ?, ?, ?, ?)",
-        *(sender, key, seen.digest, seen.run_id, (now + KEPT).timestamp()),
+        "INSERT INTO commands (sender, key, digest, run_id, given, expires_at)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        *(sender, key, seen.digest, seen.run_id, seen.given, (now + KEPT).timestamp()),
     )
 
 
