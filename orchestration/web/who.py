@@ -22,11 +22,17 @@ from orchestration.web.problems import Refusal
 SESSION_COOKIE = "orchestration_session"
 SESSION_FOR = timedelta(hours=12)
 BY_ENVIRONMENT, BY_PLACE = "environment", "loopback"
-FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+FORWARDED = ("forwarded", "via", "x-real-ip")
+FORWARDED_AS = "x-forwarded-"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 CHALLENGE = {"WWW-Authenticate": "Bearer"}
 UNKNOWN = "this token opens nothing: `orchestrate tokens add` makes one that does"
 NOBODY = "say who you are: send `Authorization: Bearer TOKEN`, or log in"
+PASSED_ON = (
+    "this comes through a proxy on this machine ({0}), so nobody knows from whom: behind one, start"
+    " the server with a token (`export ORCHESTRATION_API_TOKEN=$(openssl rand -hex 32)`), or"
+    " make one with `orchestrate tokens add`, and send `Authorization: Bearer TOKEN`"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +88,15 @@ class Door:
             return self.by_token(token, caller_of(request))
         if (cookie := request.cookies.get(SESSION_COOKIE)) and (found := self.by_session(cookie)):
             return found
-        if self.is_open and is_here(request):
+        problem = self.problem(request)
+        if self.is_open and not problem and is_loopback(caller_of(request)):
             return Actor(BY_PLACE, Role.ADMIN, known=False)
-        raise Refusal(401, NOBODY, CHALLENGE)
+        raise Refusal(401, problem or NOBODY, CHALLENGE)
+
+    def problem(self, request: Request) -> str:
+        """Why somebody without a token is not taken for one of this machine, if that is odd."""
+        proxy = proxy_of(request) if self.is_open and is_loopback(caller_of(request)) else None
+        return "" if proxy is None else PASSED_ON.format(proxy)
 
     def by_token(self, token: str, caller: str) -> Actor:
         """Whose token this is.
@@ -175,11 +187,16 @@ def caller_of(request: Request) -> str:
     return request.client.host if request.client else "unknown"
 
 
-def is_here(request: Request) -> bool:
-    """Whether a request comes from this machine itself, and not through a proxy on it."""
-    if any(name in request.headers for name in FORWARDED):
-        return False
-    return is_loopback(caller_of(request))
+def proxy_of(request: Request) -> str | None:
+    """What shows that a proxy has passed a request on; None: nothing does.
+
+    Browsers and programs of today ask in HTTP/1.1; nginx asks in 1.0 where it is told nothing else,
+    and adds no header. A proxy that does neither cannot be told from who sits at this machine.
+    """
+    names = request.headers.keys()
+    told = [each for each in names if each in FORWARDED or each.startswith(FORWARDED_AS)]
+    version = request.scope["http_version"]
+    return told[0] if told else f"HTTP/{version}" if version == "1.0" else None
 
 
 def is_loopback(host: str) -> bool:

@@ -24,10 +24,10 @@ Meant = Depends(csrf.check)
 
 
 @router.get("/login")
-def entrance(visit: Passing) -> Response:
+def entrance(visit: Passing, door: Annotated[Door, Depends(door_of)]) -> Response:
     """Where a token is asked for."""
     after = own_path(visit.request.query_params.get("next", "/"))
-    return visit.page("login.html", after=after, problem="")
+    return visit.page("login.html", after=after, problem=door.problem(visit.request))
 
 
 @router.post("/login", dependencies=[Meant])
