@@ -24,6 +24,7 @@ from orchestration.store import (
     events,
     queues,
     runs,
+    sending,
     steps,
     stops,
     workers,
@@ -114,6 +115,7 @@ def release(tx: Transaction, by: By) -> int:
     events.add(tx.session, "", tx.now, "emergency.released", detail=str(by))
     tx.slot_freed = True
     tx.queues.update(queues.ready(tx.session))
+    sending.resend(tx.session, tx.now)  # what nobody was allowed to take was sent ever more seldom
     return stops.epoch(tx.session)
 
 

@@ -61,5 +61,6 @@ def sent(session: Session, queue: str) -> list[StepRow]:
 
 
 def resend(session: Session, now: datetime) -> None:
-    """Let everything that is queued be sent again at the next sweep."""
-    session.run("UPDATE steps SET due_at = ? WHERE status = 'queued'", now.timestamp())
+    """Let everything that is queued be sent again at the next sweep, as if for the first time."""
+    sql = "UPDATE steps SET due_at = ?, sends = 0 WHERE queue IS NOT NULL AND status = 'queued'"
+    session.run(sql, now.timestamp())

@@ -134,6 +134,27 @@ def test_undo_is_held_until_the_release(fleet: Fleet) -> None:
     assert fleet.status(run_id) is R.CANCELLED
 
 
+def test_an_undo_that_was_sent_before_the_stop_is_sent_again_at_once_after_the_release(
+    fleet: Fleet,
+) -> None:
+    worker = fleet.worker()
+    run_id = fleet.start("trip")
+    worker.complete(worker.take())
+    fleet.transport.take()
+    fleet.client.cancel(run_id)
+    (message,) = fleet.transport.take()
+    assert message.step == "undo.flight"
+    fleet.client.stop_everything(ME)
+    for _ in range(30):
+        fleet.advance(MINUTE)
+        assert all(worker.claim(each) is None for each in fleet.transport.take())
+    fleet.client.release(By("bob"))
+    assert fleet.row(run_id, "undo.flight").sends == 0
+    fleet.client.fire_timers()
+    assert fleet.work_off(worker) == ["undo.flight[0]"]
+    assert fleet.status(run_id) is R.CANCELLED
+
+
 def test_people_cannot_let_anything_go_on(fleet: Fleet) -> None:
     worker = fleet.worker()
     failed, waiting = fleet.start("trip"), fleet.start("ask")
