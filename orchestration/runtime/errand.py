@@ -18,7 +18,7 @@ class Attempt:
     """
 
     held: Held
-    entered: Held
+    entered: object
     claim: Claim | None = None
     fraction: float = 0.0
     message: str = ""

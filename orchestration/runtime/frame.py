@@ -109,8 +109,8 @@ class Frame:
             False if the message must stay unacknowledged: this process takes nothing new.
         """
         held = (dispatch.run_id, dispatch.step, dispatch.branch), dispatch.attempt
-        attempt = Attempt(held, held)
-        with about(held), self._gate.entered(attempt.held, alone=dispatch.alone):
+        attempt = Attempt(held, object())  # the same message may come twice, to two threads
+        with about(held), self._gate.entered(attempt.entered, alone=dispatch.alone):
             if self.draining:
                 return False
             if self.cut_off:

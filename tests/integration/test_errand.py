@@ -21,7 +21,7 @@ def claim_of(step: str) -> Claim:
 
 def test_a_claim_is_known_only_once_it_is_committed() -> None:
     """Whoever compares what is claimed here with the store must not find it too early."""
-    first = Attempt((("run", "one", 0), 1), (("run", "one", 0), 1), claim_of("one"))
+    first = Attempt((("run", "one", 0), 1), object(), claim_of("one"))
     attempts: dict[Held, Attempt] = {first.held: first}
     errand = Errand(attempts, first)
     errand.take_on(claim_of("two"))
@@ -37,7 +37,7 @@ def test_a_claim_is_known_only_once_it_is_committed() -> None:
 
 
 def test_a_claim_that_was_not_committed_is_forgotten() -> None:
-    first = Attempt((("run", "one", 0), 1), (("run", "one", 0), 1), claim_of("one"))
+    first = Attempt((("run", "one", 0), 1), object(), claim_of("one"))
     attempts: dict[Held, Attempt] = {first.held: first}
     errand = Errand(attempts, first)
     errand.take_on(claim_of("two"))

@@ -37,6 +37,23 @@ def test_a_message_that_comes_twice_leaves_the_first_one_its_claim(
     assert len(anvil.calls) == 1
 
 
+def test_a_message_that_comes_twice_lets_nothing_begin_alone_beside_the_first(
+    workshop: Workshop, anvil: Anvil
+) -> None:
+    run = workshop.start({"pieces": [1, 2]})
+    again, poison = workshop.shelf.sent
+    first = workshop.work()
+    anvil.wait()
+    assert workshop.frame.work(again, lambda: None)
+    workshop.shelf.sent = [replace(poison, alone=True)]
+    second = workshop.work()
+    assert not anvil.busy.acquire(timeout=0.2)
+    anvil.free.set()
+    for working in (first, second):
+        working.join(5)
+    assert workshop.status(run) is RunStatus.COMPLETED
+
+
 def test_a_message_of_the_past_does_nothing(workshop: Workshop, anvil: Anvil) -> None:
     anvil.free.set()
     run = workshop.start()
