@@ -107,9 +107,11 @@ class Keeper:
 
     def _beat(self) -> None:
         metrics = self._metrics() if self._is_due("heartbeat", self._heartbeat_s) else {}
+        begun = self._engine.clock.monotonic()
         if not self._engine.beat(self._worker, self._frame.held, metrics):
             self._end("it was declared dead, and others have taken over")
             return
+        self._frame.beaten_at = begun  # others count from when it was written, or a little later
         self._heed_drain()
         if self._engine.store.read(migrate.is_beyond):
             self._end("the store was migrated by a newer release")
@@ -117,7 +119,6 @@ class Keeper:
             self._end(reason)
         elif self._is_drained():
             self._end("it was drained", logging.INFO)
-        self._frame.beaten_at = self._engine.clock.monotonic()
         self._tell_stacks()
         claimed = self._frame.claimed()
         mine = self._engine.store.read(lambda s: steps.owned_by(s, self._worker.id, None))

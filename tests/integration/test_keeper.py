@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -78,6 +79,33 @@ def test_a_worker_that_cannot_beat_tells_its_steps_and_takes_nothing(
     working.join(5)
     workshop.tick(2 * SECOND)
     assert not workshop.frame.cut_off
+
+
+@pytest.mark.parametrize("slow", ["the commit of the beat", "what is read after it"])
+def test_a_beat_counts_from_before_it_was_written(
+    anvil: Anvil,
+    clock: FakeClock,
+    memory: MemoryStore,
+    monkeypatch: pytest.MonkeyPatch,
+    slow: str,
+) -> None:
+    def take_long() -> None:
+        clock.advance(9 * SECOND)
+
+    workshop = Workshop(anvil.app, clock, memory, watch=take_long)
+    if slow == "the commit of the beat":
+        workshop = Workshop(anvil.app, clock, memory)
+        beat = workshop.engine.beat
+
+        def late(*given: Any) -> bool:
+            take_long()
+            return beat(*given)
+
+        monkeypatch.setattr(workshop.engine, "beat", late)
+    clock.advance(2 * SECOND)
+    workshop.keeper.tick()
+    assert beats(workshop) == 1
+    assert workshop.frame.cut_off
 
 
 def test_a_worker_that_was_buried_ends(workshop: Workshop, signals: list[int]) -> None:
