@@ -7,7 +7,15 @@ from orchestration.errors import DuplicateCommandError
 from orchestration.ports import Session
 
 KEPT = timedelta(days=7)
+AGAIN = timedelta(days=1)
 CHOSEN, PLAIN = "key:", "id:"
+OVER = (
+    "(sender, key) IN (SELECT sender, key FROM commands WHERE expires_at < ?"
+    " ORDER BY expires_at LIMIT ?)"
+)
+OPEN = "EXISTS (SELECT 1 FROM runs WHERE runs.id = commands.run_id AND runs.ended_at IS NULL)"
+PUT_OFF = f"UPDATE commands SET expires_at = ? WHERE {OVER} AND {OPEN}"
+DROP = f"DELETE FROM commands WHERE {OVER} AND NOT {OPEN}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +65,7 @@ def find(session: Session, sender: str, key: str) -> Seen | None:
 
 
 def remember(session: Session, sender: str, key: str, seen: Seen, now: datetime) -> None:
-    """Keep a key for `KEPT`."""
+    """Keep a key for `KEPT`, and as long as its run is open."""
     session.run(
         "INSERT INTO commands (sender, key, digest, run_id, given, expires_at)"
         " VALUES (?, ?, ?, ?, ?, ?)",
@@ -80,9 +88,10 @@ def is_first(session: Session, sender: str, key: str, queue: str) -> bool:
 
 
 def forget(session: Session, now: datetime, limit: int) -> int:
-    """Drop keys whose time is over, and tell how many."""
-    return session.changed(
-        "DELETE FROM commands WHERE (sender, key) IN"
-        " (SELECT sender, key FROM commands WHERE expires_at < ? LIMIT ?)",
-        *(now.timestamp(), limit),
-    )
+    """Drop keys whose time is over, and tell how many of them were looked at.
+
+    While its run is open a key is known, however long that takes; it is looked at again later.
+    """
+    at = now.timestamp()
+    put_off = session.changed(PUT_OFF, (now + AGAIN).timestamp(), at, limit)
+    return put_off + session.changed(DROP, at, limit - put_off)

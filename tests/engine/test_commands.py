@@ -26,7 +26,7 @@ from orchestration.errors import (
 from orchestration.runtime.door import Delivery, Door
 from orchestration.state import RunStatus
 from orchestration.store import commands
-from orchestration.store.commands import KEPT, Seen
+from orchestration.store.commands import AGAIN, KEPT, Seen
 from tests.engine.conftest import MakeFleet
 from tests.engine.fleet import HOUR, SECOND, Fleet, app_of, step, workflow
 
@@ -75,6 +75,34 @@ class TestDeduplication:
         fleet.clock.advance(HOUR + SECOND)
         fleet.client.forget(HOUR, 100)
         assert fleet.start("chain", key="k") != first
+
+    def test_a_key_is_known_until_its_run_has_ended(self, fleet: Fleet) -> None:
+        paused = [fleet.start("chain", key=f"k{number}") for number in range(5)]
+        for run_id in paused:
+            fleet.client.pause(run_id)
+        forgotten = fleet.start("chain", key="ended")
+        fleet.client.cancel(forgotten)
+        fleet.clock.advance(KEPT + HOUR)
+        fleet.store.write(lambda s: commands.forget(s, fleet.clock.now(), 2))
+        assert fleet.rows("commands") >= 5, "in whatever order they are looked at"
+        while fleet.client.forget(30 * KEPT, 100):
+            pass
+        assert fleet.rows("commands") == 5
+        for number, run_id in enumerate(paused):
+            assert fleet.start("chain", key=f"k{number}") == run_id
+        assert fleet.start("chain", key="ended") != forgotten
+        for run_id in paused:
+            fleet.client.cancel(run_id)
+        fleet.clock.advance(AGAIN + HOUR)
+        fleet.client.forget(30 * KEPT, 100)
+        assert fleet.rows("commands") == 1
+
+    def test_keys_of_open_runs_are_looked_at_a_few_at_a_time_and_seldom(self, fleet: Fleet) -> None:
+        for number in range(5):
+            fleet.client.pause(fleet.start("chain", key=f"k{number}"))
+        late = fleet.clock.now() + KEPT + HOUR
+        looked = [fleet.store.write(lambda s: commands.forget(s, late, 2)) for _ in range(4)]
+        assert looked == [2, 2, 1, 0]
 
 
 class Stamped(BaseModel):
