@@ -17,6 +17,7 @@ from orchestration.engine.by import By
 from orchestration.engine.submit import Command, prepare, submit
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import NotFoundError, OrchestrationError, ScheduleError, StoreError
+from orchestration.ports import Session
 from orchestration.store import audit, causers, runs, schedules
 from orchestration.store.schedules import ScheduleRow
 
@@ -113,7 +114,9 @@ class Timetable:
         following: datetime | None = None
         try:
             following = next_time(row.cron, row.timezone, now)
-            return self._engine.commit(lambda tx: self._start(tx, row, following))
+            skipped = self._engine.store.read(lambda s: self._is_skipped(s, row))
+            command = None if skipped else self._command(row)
+            return self._engine.commit(lambda tx: self._start(tx, row, following, command))
         except StoreError as error:
             log.error("schedule %s is tried again: %s", row.name, error)  # noqa: TRY400
         except OrchestrationError as error:
@@ -132,13 +135,16 @@ class Timetable:
         audit.add(tx.session, tx.now, str(by), "trigger_schedule", f"{row.name} → {run_id}")
         return run_id
 
-    def _start(self, tx: Transaction, row: ScheduleRow, following: datetime | None) -> str | None:
-        if row.overlap == "skip" and self._is_live(tx, row.last_run):
+    def _start(
+        self, tx: Transaction, row: ScheduleRow, following: datetime | None, command: Command | None
+    ) -> str | None:
+        """Start a run, unless somebody else has or another one goes on; None: it is skipped."""
+        if command is None or self._is_skipped(tx.session, row):
             schedules.fire(tx.session, row, following)
             return None
         if not schedules.fire(tx.session, row, following):
             return None
-        return self._begin(tx, row, self._command(row), filter(None, [row.created_by]))
+        return self._begin(tx, row, command, filter(None, [row.created_by]))
 
     def _begin(
         self, tx: Transaction, row: ScheduleRow, command: Command, caused_by: Iterable[str]
@@ -155,10 +161,11 @@ class Timetable:
         )
         return replace(command, correlation_id=f"schedule:{row.name}")
 
-    def _is_live(self, tx: Transaction, run_id: str | None) -> bool:
-        if run_id is None:
+    def _is_skipped(self, session: Session, row: ScheduleRow) -> bool:
+        """Whether nothing is to start while the run before goes on, and it does."""
+        if row.overlap != "skip" or row.last_run is None:
             return False
         try:
-            return not runs.get(tx.session, run_id).status.ended
+            return not runs.get(session, row.last_run).status.ended
         except NotFoundError:
             return False

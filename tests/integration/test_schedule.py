@@ -1,16 +1,21 @@
 """Commands that start by the clock."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any, Self
 
 import pytest
+from pydantic import model_validator
 
+from orchestration.definitions import App
 from orchestration.engine import By
+from orchestration.engine.transaction import Transaction
 from orchestration.errors import NotFoundError, ScheduleError, StoreError
 from orchestration.runtime.schedule import Timetable, next_time
 from orchestration.store import runs, schedules
 from orchestration.store.schedules import ScheduleRow
-from tests.integration.workshop import Workshop
+from tests.integration.workshop import Order, Workshop
 
 MINUTE = timedelta(minutes=1)
 NEW_YORK = "America/New_York"
@@ -132,13 +137,45 @@ def test_what_is_due_starts_once_whoever_comes_first(
     [run] = timetable.fire()
     assert other.fire() == []
     following = next_time(stale.cron, stale.timezone, workshop.clock.now())
-    assert workshop.engine.commit(lambda tx: other._start(tx, stale, following)) is None  # noqa: SLF001
+    command = other._command(stale)  # noqa: SLF001
+    late = workshop.engine.commit(lambda tx: other._start(tx, stale, following, command))  # noqa: SLF001
+    assert late is None
     found = workshop.store.read(lambda s: runs.get(s, run))
     assert (found.command, found.sender, found.correlation_id) == (
         "order",
         "scheduler",
         "schedule:each minute",
     )
+
+
+def test_parameters_are_validated_before_anybody_waits_for_the_store(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit, writing, validated = workshop.engine.commit, [False], list[bool]()
+
+    class Slow(Order):
+        @model_validator(mode="after")
+        def _look(self) -> Self:
+            validated.append(writing[0])
+            return self
+
+    def watched(operation: Callable[[Transaction], Any]) -> Any:
+        writing[0] = True
+        try:
+            return commit(operation)
+        finally:
+            writing[0] = False
+
+    monkeypatch.setattr(workshop.engine, "commit", watched)
+    (flow,) = workshop.app.workflows
+    app = App(agents=workshop.app.agents, workflows=[replace(flow, parameters=Slow)])
+    scheduled(workshop, overlap="skip")
+    workshop.clock.advance(MINUTE)
+    assert Timetable(workshop.engine, app).fire()
+    assert validated == [False]
+    workshop.clock.advance(MINUTE)
+    assert not Timetable(workshop.engine, app).fire(), "that one goes on"
+    assert validated == [False]
 
 
 def test_missed_times_are_made_up_for_once(workshop: Workshop, timetable: Timetable) -> None:

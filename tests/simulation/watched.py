@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from orchestration.engine import Claim, Engine, Key
+from orchestration.engine import Claim, Command, Engine, Key
 from orchestration.engine.claim import TakeOn
 from orchestration.engine.transaction import Transaction
 from orchestration.engine.yields import NOTHING, Yield
@@ -101,8 +101,10 @@ class WatchedTimetable(Timetable):
         return super()._fire(row, now)
 
     @override
-    def _start(self, tx: Transaction, row: ScheduleRow, following: datetime | None) -> str | None:
-        run_id = super()._start(tx, row, following)
+    def _start(
+        self, tx: Transaction, row: ScheduleRow, following: datetime | None, command: Command | None
+    ) -> str | None:
+        run_id = super()._start(tx, row, following, command)
         if run_id is not None:
             self.process.world.witness.scheduled[run_id] = row.next_at
         return run_id
