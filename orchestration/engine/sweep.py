@@ -44,10 +44,9 @@ def fire_timers(tx: Transaction) -> int:
     """Act on wake-ups that have come, at most a batch; how many there were."""
     later = tx.now + SECOND_THOUGHTS  # what cannot be moved must not stay the most overdue
     due = steps.due(tx.session, tx.now, BATCH, tx.rules.scope, queued=tx.rules.sends)
-    for row in due:
-        if current := steps.get(tx.session, *row.key):
-            put_off = partial(timers.postpone_step, tx.session, row.key, later)
-            tx.contain(row.run_id, partial(fire, tx, current), f"timer of {row.key}", put_off)
+    for key in due:
+        put_off = partial(timers.postpone_step, tx.session, key, later)
+        tx.contain(key[0], partial(wake, tx, *key), f"timer of {key}", put_off)
     overdue = timers.due_runs(tx.session, tx.now, BATCH, tx.rules.scope)
     for run_id in overdue:
         put_off = partial(timers.postpone_run, tx.session, run_id, later)
@@ -66,6 +65,12 @@ def run_out(tx: Transaction, run_id: str) -> None:
     limit = tx.rules.workflow_timeout.total_seconds()
     runs.set_reason(tx.session, run_id, f"still running after WORKFLOW_TIMEOUT ({limit:g} s)")
     advance(tx, run_id, facts.DeadlineReached())
+
+
+def wake(tx: Transaction, run_id: str, step: str, branch: int) -> None:
+    """Act on the wake-up of one branch, unless it is gone by now."""
+    if (row := steps.get(tx.session, run_id, step, branch)) is not None:
+        fire(tx, row)
 
 
 def fire(tx: Transaction, row: StepRow) -> None:

@@ -9,7 +9,7 @@ from orchestration.circuit import Tolerance
 from orchestration.definitions import Route
 from orchestration.engine.allowance import Allowance
 from orchestration.engine.strangers import Strangers
-from orchestration.errors import OrchestrationError
+from orchestration.errors import OrchestrationError, StoreError
 from orchestration.logs import about
 from orchestration.ports import Dispatch, Session, Transport
 from orchestration.rate import Rate
@@ -17,6 +17,16 @@ from orchestration.store import agents, runs
 from orchestration.store.steps import StepRow
 
 log = logging.getLogger(__name__)
+
+UNMOVABLE = (  # what the drivers of a store raise is none of these
+    OrchestrationError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +112,9 @@ class Transaction:
     ) -> None:
         """Do one of many pieces of work; if it is refused, only its own writes are undone.
 
-        One run that cannot be moved must not hold up the timers of all others.
+        One run that cannot be moved must not hold up the timers of all others: neither one that
+        the rules refuse, nor one whose rows nobody can read, since a newer release or a person has
+        written them. What the store refuses is refused as a whole.
 
         Args:
             run_id: Whose work it is.
@@ -114,7 +126,9 @@ class Transaction:
         self.session.run("SAVEPOINT contained")
         try:
             work()
-        except OrchestrationError:
+        except StoreError:
+            raise
+        except UNMOVABLE:
             with about(workflow_id=run_id, correlation_id=runs.correlation(self.session, run_id)):
                 log.exception("left as it was: %s", what)
             self.session.run("ROLLBACK TO SAVEPOINT contained")

@@ -136,13 +136,18 @@ def in_status(session: Session, run_id: str, step: str, status: StepStatus) -> l
 
 def due(
     session: Session, now: datetime, limit: int, scope: str | None, *, queued: bool = True
-) -> list[StepRow]:
-    """Branches whose wake-up has come, the most overdue first; perhaps without queued ones."""
+) -> list[tuple[str, str, int]]:
+    """Branches whose wake-up has come, the most overdue first; perhaps without queued ones.
+
+    Only which: what one of them is may be in no state to be read.
+    """
     sql = (
-        f"SELECT {COLUMNS} FROM steps WHERE due_at <= ? AND (CAST(? AS TEXT) IS NULL OR run_id = ?)"
-        f" {'' if queued else NOT_QUEUED} ORDER BY due_at LIMIT ?"
+        "SELECT run_id, step, branch FROM steps WHERE due_at <= ?"
+        f" AND (CAST(? AS TEXT) IS NULL OR run_id = ?) {'' if queued else NOT_QUEUED}"
+        " ORDER BY due_at LIMIT ?"
     )
-    return [read(row) for row in session.all(sql, now.timestamp(), scope, scope, limit)]
+    found = session.all(sql, now.timestamp(), scope, scope, limit)
+    return [(run_id, step, branch) for run_id, step, branch in found]
 
 
 def is_any_due(session: Session, now: datetime, scope: str | None) -> bool:

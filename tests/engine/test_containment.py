@@ -1,10 +1,12 @@
 """One run that cannot be moved holds up nobody else."""
 
+from collections.abc import Callable
+
 import pytest
 
 from orchestration.engine import sweep
 from orchestration.engine.transaction import Transaction
-from orchestration.errors import IllegalTransitionError
+from orchestration.errors import IllegalTransitionError, StoreError
 from orchestration.state import RunStatus
 from orchestration.store.steps import StepRow
 from tests.engine.conftest import MakeFleet
@@ -35,6 +37,53 @@ def test_a_timer_that_raises_leaves_the_others_alone(
     fleet.client.commit(sweep.fire_timers)
     assert fleet.status(healthy) is RunStatus.FAILED
     assert fleet.status(poisoned) is RunStatus.RUNNING
+
+
+SPOILT = {
+    "a status that nobody knows": "UPDATE steps SET status = 'odd' WHERE run_id = ?",
+    "an item that is no JSON": "UPDATE steps SET item = '{', status = 'backoff' WHERE run_id = ?",
+    "tallies that are no JSON": "UPDATE runs SET tallies = '{' WHERE id = ?",
+    "a plan of a newer release": "UPDATE runs SET plan = 'newer' WHERE id = ?",
+}
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_a_run_that_cannot_be_read_leaves_the_others_alone(fleet: Fleet, how: str) -> None:
+    worker = fleet.worker()
+    poisoned, healthy = fleet.start("chain"), fleet.start("chain")
+    worker.take()
+    worker.take()
+    newer = 'INSERT INTO plans (digest, body) VALUES (\'newer\', \'{"name": "chain", "new": 1}\')'
+    fleet.store.write(lambda s: s.run(newer))
+    fleet.store.write(lambda s: s.run(SPOILT[how], poisoned))
+    fleet.clock.advance(2 * MINUTE)
+    assert fleet.client.fire_timers() >= 2
+    assert fleet.status(healthy) is RunStatus.FAILED
+    assert fleet.client.fire_timers() == 0, "it is asked again later"
+    fleet.clock.advance(2 * MINUTE)
+    assert fleet.client.fire_timers() == 1
+
+
+def ask_in_vain(tx: Transaction) -> None:
+    tx.session.one("SELECT 1 FROM nowhere")
+
+
+def be_away(_tx: Transaction) -> None:
+    raise StoreError("nowhere")
+
+
+@pytest.mark.parametrize("refuse", [ask_in_vain, be_away])
+def test_what_the_store_refuses_is_refused_as_a_whole(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, refuse: Callable[[Transaction], None]
+) -> None:
+    fleet.worker()
+    run_id = fleet.start("chain")
+    monkeypatch.setattr(sweep, "fire", lambda tx, _row: refuse(tx))
+    due = fleet.row(run_id, "only").due_at
+    fleet.clock.advance(2 * MINUTE)
+    with pytest.raises(Exception, match="nowhere"):
+        fleet.client.commit(sweep.fire_timers)
+    assert fleet.row(run_id, "only").due_at == due, "nothing is put off"
 
 
 def test_many_that_raise_keep_nobody_else_waiting(

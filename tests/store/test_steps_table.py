@@ -139,13 +139,13 @@ class TestWakeUps:
             for branch, minutes in ((0, 3), (1, 1), (2, 2), (3, 9)):
                 add_step(session, branch, S.WAITING, due_at=NOW + minutes * MINUTE)
             late = NOW + 5 * MINUTE
-            assert [each.branch for each in steps.due(session, late, 9, None)] == [1, 2, 0]
-            assert [each.branch for each in steps.due(session, late, 2, "r1")] == [1, 2]
+            assert [each[2] for each in steps.due(session, late, 9, None)] == [1, 2, 0]
+            assert [each[2] for each in steps.due(session, late, 2, "r1")] == [1, 2]
             assert steps.due(session, late, 9, "r2") == []
             sending.mark_sent(session, row(session, branch=1), "publisher", NOW, 0)
-            assert [each.branch for each in steps.due(session, late, 1, None)] == [1]
+            assert [each[2] for each in steps.due(session, late, 1, None)] == [1]
             found = steps.due(session, late, 9, None, queued=False)
-            assert [each.branch for each in found] == [2, 0]
+            assert [each[2] for each in found] == [2, 0]
 
         store.write(operation)
 
