@@ -134,6 +134,20 @@ class Broadcast:
             thread.join(START_S)
 
     def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Look on; whatever breaks that off, whoever listens is told, and the next begins anew."""
+        broken_off = False
+        try:
+            self._look_on(loop)
+        except Exception:  # the outermost frame of this thread
+            log.exception("streams end, and go on when they come again")
+        finally:
+            with self._lock:
+                if self._thread is threading.current_thread():
+                    self._thread, broken_off = None, True
+            if (self._closed or broken_off) and not loop.is_closed():
+                loop.call_soon_threadsafe(self._end_all)
+
+    def _look_on(self, loop: asyncio.AbstractEventLoop) -> None:
         """Look until nobody listens any more, or the process ends."""
         lookout, changes, wake = self._lookout, Changes(self._store), threading.Event()
         failed = False
@@ -153,8 +167,6 @@ class Broadcast:
             except (StoreError, RuntimeError) as error:
                 log.warning("streams wait: %s", error)
             wake.wait(LOOK_EVERY_S)
-        if self._closed and not loop.is_closed():
-            loop.call_soon_threadsafe(self._end_all)
 
     def _tell(self, found: Sequence[EventRow | Moved]) -> None:
         for listener in list(self._listeners):

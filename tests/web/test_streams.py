@@ -287,6 +287,37 @@ def test_a_look_that_fails_is_made_again_and_misses_nothing(
     assert failed.is_set()
 
 
+def test_after_an_error_that_nobody_expects_streams_end_and_those_that_come_again_are_told(
+    console: Console,
+    run_id: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    feed, paces = Broadcast(console.opened.store, console.clock), fractions.paces
+    errors = [KeyError("as a bug would")]
+
+    def once(session: Session) -> dict[str, Pace]:
+        if errors:
+            raise errors.pop()
+        return paces(session)
+
+    async def listen() -> int:
+        async with asyncio.timeout(PATIENCE_S):
+            with feed.listening(None) as listener:
+                assert await listener.take() == [End()]
+            with feed.listening(run_id) as listener:
+                assert await asyncio.to_thread(feed.begun)
+                await asyncio.to_thread(happen, console, run_id)
+                while True:
+                    for item in await listener.take():
+                        if isinstance(item, EventRow):
+                            return item.id
+
+    monkeypatch.setattr(fractions, "paces", once)
+    assert asyncio.run(listen()) == all_of(console, run_id)[-1]
+    assert "as a bug would" in caplog.text
+
+
 def test_a_missing_number_is_waited_for_and_then_passed_over(
     console: Console, clock: FakeClock
 ) -> None:
