@@ -201,7 +201,7 @@ def forget(tx: Transaction, kept: retention.Keep) -> int:
     for table in ("alerts", "dead_letters", "data_messages"):
         rows += retention.forget_aged(tx.session, table, kept, BATCH)
     rows += samples.forget(tx.session, tx.now - SAMPLES_KEPT, BATCH)
-    return rows + retention.forget_old(tx.session, kept.since, BATCH)
+    return rows + retention.forget_old(tx.session, kept, BATCH)
 
 
 def is_jump(before: float, offset: float) -> bool:

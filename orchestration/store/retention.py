@@ -1,14 +1,16 @@
 """What is too old to keep, deleted a few rows at a time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from orchestration.ports import Session
 from orchestration.store.outbox import FINAL
 
 MOST_LOOKED_AT = 1_000
+MOST_WORKERS = 50
+LARGEST_STEP = timedelta(days=1)
 CHILDREN = {
     "outbox": "id",
     "steps": "run_id, step, branch",
@@ -27,8 +29,14 @@ SILENT_AGENTS = (
 OLD = {
     "events": "run_id = '' AND at < ?",
     "audit": "at < ?",
-    "workers": "left_at < ? AND id NOT IN (SELECT worker FROM attempts)",
 }
+# Whom no kept attempt names. An attempt begins after its run, and before its worker leaves: so only
+# what old runs did is read, those that are open or ended since. Clocks may be set in between.
+GONE = (
+    "SELECT id FROM workers WHERE left_at < ? AND id NOT IN"
+    " (SELECT worker FROM runs CROSS JOIN attempts"
+    " WHERE created_at < ? AND attempts.run_id = runs.id) ORDER BY left_at LIMIT ?"
+)
 CAPPED = {
     "runs": "ended_at",
     "alerts": "raised_at",
@@ -66,10 +74,12 @@ class Keep:
     Attributes:
         since: What is not younger goes.
         edges: Where a table has too many rows: this one, and all before it, go as well.
+        workers: Some that left and that no kept attempt names: they go.
     """
 
     since: datetime
     edges: Mapping[str, Edge]
+    workers: Sequence[str] = ()
 
     def oldest(self, table: str) -> tuple[float | int | str | None, ...]:
         """What `OLDEST` asks for: when the newest that goes was, then the two reasons to go."""
@@ -86,7 +96,20 @@ def keep(session: Session, since: datetime, most: int) -> Keep:
     those jump.
     """
     found = {table: session.one(sql, most) for table, sql in FIRST_BEYOND.items()}
-    return Keep(since, {table: Edge(*row) for table, row in found.items() if row})
+    edges = {table: Edge(*row) for table, row in found.items() if row}
+    return Keep(since, edges, gone(session, since))
+
+
+def gone(session: Session, since: datetime) -> list[str]:
+    """Some workers that left long ago and that no kept attempt names; none before old runs go.
+
+    Those could be many, and one that is open could have been paused for long.
+    """
+    at = since.timestamp()
+    if session.one("SELECT 1 FROM runs WHERE ended_at <= ? LIMIT 1", at):
+        return []
+    before = (since + LARGEST_STEP).timestamp()
+    return [row[0] for row in session.all(GONE, at, before, MOST_WORKERS)]
 
 
 def ended(session: Session, kept: Keep, limit: int) -> list[str]:
@@ -130,17 +153,19 @@ def forget_aged(session: Session, table: str, kept: Keep, limit: int) -> int:
     )
 
 
-def forget_old(session: Session, before: datetime, limit: int) -> int:
+def forget_old(session: Session, kept: Keep, limit: int) -> int:
     """Delete what belongs to no run, of each table so many rows at most; how many there were.
 
     That is plans without runs, what people did and what happened to the whole fleet, workers
     that left and that no kept attempt names, and agents that are silent and that nobody serves.
     """
-    at = before.timestamp()
+    at = kept.since.timestamp()
     deleted = session.changed(UNUSED_PLANS) + session.changed(SILENT_AGENTS, at)
     for table, condition in OLD.items():
         deleted += session.changed(
             f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE {condition} LIMIT ?)",
             *(at, limit),
         )
+    for worker in kept.workers[:limit]:
+        deleted += session.changed("DELETE FROM workers WHERE id = ?", worker)
     return deleted

@@ -1,5 +1,7 @@
 """The tables `agents`, `workers` and `slots`: who is there, and what it can do."""
 
+from datetime import datetime
+
 from orchestration.ports import Session, Store
 from orchestration.store import (
     agents,
@@ -9,7 +11,7 @@ from orchestration.store import (
     workers,
 )
 from orchestration.store.workers import NewWorker
-from tests.store.rows import MINUTE, NOW
+from tests.store.rows import MINUTE, NOW, add_run
 from tests.store.test_steps_table import claimed
 
 
@@ -23,6 +25,11 @@ def worker(name: str = "w1", **slots: int) -> NewWorker:
         transport="amqp://here",
         slots=slots,
     )
+
+
+def forget(session: Session, since: datetime) -> int:
+    """Forget what belongs to no run and is older; how many rows that was."""
+    return retention.forget_old(session, retention.keep(session, since, 100), 9)
 
 
 class TestAgents:
@@ -136,12 +143,28 @@ class TestWorkers:
         def operation(session: Session) -> None:
             for name in ("w1", "w2", "w3"):
                 workers.join(session, worker(name), NOW)
+            add_run(session, "r1")
             attempts.archive(session, claimed(session), "lost", NOW, "null", acting=False)
             workers.leave(session, "w1", NOW)
             workers.leave(session, "w2", NOW)
-            assert retention.forget_old(session, NOW, 9) == 0
-            assert retention.forget_old(session, NOW + MINUTE, 9) == 1
+            assert forget(session, NOW) == 0
+            assert forget(session, NOW + MINUTE) == 1
             assert workers.get(session, "w1") is not None
             assert workers.get(session, "w2") is None
+
+        store.write(operation)
+
+    def test_who_left_is_not_looked_for_while_runs_are_there_that_are_too_old(
+        self, store: Store
+    ) -> None:
+        def operation(session: Session) -> None:
+            workers.join(session, worker("w1"), NOW)
+            workers.leave(session, "w1", NOW)
+            add_run(session, "old")
+            session.run("UPDATE runs SET ended_at = ?", NOW.timestamp())
+            assert forget(session, NOW + MINUTE) == 0
+            session.run("DELETE FROM runs")
+            assert forget(session, NOW + MINUTE) > 0
+            assert workers.get(session, "w1") is None
 
         store.write(operation)

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from orchestration.ports import Row, Session
 from orchestration.runtime import backlog
-from orchestration.store import migrate
+from orchestration.store import commands, migrate, retention
 from orchestration.store.sqlite import TABLES, TYPES
 from orchestration.store.sqlite_session import SqliteSession
 from orchestration.views import emergency, failures, fleet, lanes, metrics, overview
@@ -74,3 +74,9 @@ LOOKS: dict[str, Callable[[Session], object]] = {
 def test_no_view_reads_all_that_ever_was(session: Explained, name: str) -> None:
     LOOKS[name](session)
     assert session.scans == []
+
+
+@pytest.mark.parametrize("sql", [retention.GONE, commands.PUT_OFF, commands.DROP])
+def test_what_is_forgotten_is_found_by_indexes(session: Explained, sql: str) -> None:
+    plan = SqliteSession.all(session, f"EXPLAIN QUERY PLAN {sql}", *[1] * sql.count("?"))
+    assert not [row[3] for row in plan if "SCAN" in row[3]]
