@@ -19,7 +19,10 @@ def postpone_run(session: Session, run_id: str, until: datetime) -> None:
 
 
 def shift(session: Session, seconds: float) -> None:
-    """Move every timer, after the clock of this machine was set."""
+    """Move every timer, after the clock of this machine was set.
+
+    In a backup, the time when it was made as well: what a restore makes up for counts from it.
+    """
     session.run("UPDATE steps SET due_at = due_at + ? WHERE due_at IS NOT NULL", seconds)
     session.run("UPDATE steps SET deadline = deadline + ? WHERE deadline IS NOT NULL", seconds)
     session.run("UPDATE runs SET due_at = due_at + ? WHERE due_at IS NOT NULL", seconds)
@@ -37,6 +40,7 @@ def shift(session: Session, seconds: float) -> None:
     session.run(
         "UPDATE runs SET running_since = running_since + ? WHERE running_since IS NOT NULL", seconds
     )
+    session.run("UPDATE control SET saved_at = saved_at + ? WHERE saved_at IS NOT NULL", seconds)
 
 
 def due_runs(session: Session, now: datetime, limit: int, scope: str | None) -> list[str]:

@@ -211,6 +211,21 @@ def test_time_between_the_backup_and_the_restore_is_no_time_at_work(
     assert fleet.run(run_id).due_at == fleet.clock.now() + 14 * MINUTE
 
 
+@pytest.mark.parametrize("jump", [5 * HOUR, -5 * HOUR])
+def test_a_clock_that_was_set_between_the_backup_and_the_restore_moves_timers_once(
+    fleet: Fleet, worker: Worker, jump: timedelta
+) -> None:
+    run_id = fleet.start("two")
+    worker.take()
+    fleet.clock.advance(MINUTE)
+    fleet.store.write(lambda s: control.mark_saved(s, fleet.clock.now()))
+    fleet.clock.advance(MINUTE)
+    fleet.clock.jump(jump)
+    revive(fleet)
+    fleet.client.resume(run_id)
+    assert fleet.run(run_id).due_at == fleet.clock.now() + 14 * MINUTE
+
+
 def test_answers_of_before_fit_no_attempt(fleet: Fleet) -> None:
     client = fleet.engine("bus", outside=frozenset({"stranger"}))
     run_id = client.submit(fleet.command("told"))
