@@ -1,16 +1,16 @@
-"""The application: every route behind one guard, one door and one way to tell errors."""
+"""The application: every route behind one guard, one authenticator and one way to tell errors."""
 
 from fastapi import FastAPI
 
 from orchestration.runtime.running import release
 from orchestration.web import api, health, metrics, pages, problems, reference
+from orchestration.web.authentication import Authenticator
 from orchestration.web.broadcast import Broadcast
 from orchestration.web.console import Console
 from orchestration.web.guard import Guard
 from orchestration.web.limits import Shares
 from orchestration.web.openapi import describe
 from orchestration.web.traced import Traced
-from orchestration.web.who import Door
 
 ABOUT = """\
 Everything that `orchestrate` does, over HTTP. Errors are `application/problem+json`, each says what
@@ -28,8 +28,8 @@ def create_app(console: Console) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
         redoc_url=None,
     )
-    door = Door(console)
-    app.state.console, app.state.door = console, door
+    authenticator = Authenticator(console)
+    app.state.console, app.state.authenticator = console, authenticator
     app.state.streams = Shares(console.limits.streams)
     app.state.broadcast = Broadcast(console.opened.store, console.clock)
     problems.install(app, pages.render_problem)
@@ -38,6 +38,9 @@ def create_app(console: Console) -> FastAPI:
     describe(app, console.app)
     app.add_middleware(Traced)
     app.add_middleware(
-        Guard, limits=console.limits, monotonic=console.clock.monotonic, is_open=door.is_open
+        Guard,
+        limits=console.limits,
+        monotonic=console.clock.monotonic,
+        is_open=authenticator.is_open,
     )
     return app

@@ -11,9 +11,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from orchestration.web.authentication import SAFE, is_loopback
 from orchestration.web.limits import Buckets, Limits
 from orchestration.web.problems import Problem
-from orchestration.web.who import SAFE, is_loopback
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Response
 
 from orchestration.errors import StoreError
 from orchestration.runtime.look import broker_state
+from orchestration.web.authentication import Desk
 from orchestration.web.console import Console
 from orchestration.web.described import Responses, answers, told
-from orchestration.web.who import Desk
 
 router = APIRouter(prefix="/health", tags=["health"])
 

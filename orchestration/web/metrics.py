@@ -5,8 +5,8 @@ from fastapi.responses import PlainTextResponse
 
 from orchestration.runtime.running import release
 from orchestration.views import exposition, metrics
+from orchestration.web.authentication import Desk, Viewer
 from orchestration.web.described import EVERYWHERE, Responses, told
-from orchestration.web.who import Desk, Viewer
 
 router = APIRouter(tags=["metrics"])
 

@@ -16,9 +16,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from orchestration.errors import ConfigurationError
 from orchestration.settings import Settings
 from orchestration.web.application import create_app
+from orchestration.web.authentication import is_loopback
 from orchestration.web.console import Console
 from orchestration.web.limits import Limits
-from orchestration.web.who import is_loopback
 
 PORT = 8080
 GRACE_S = 5

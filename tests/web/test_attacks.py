@@ -17,10 +17,10 @@ from orchestration.engine.by import By
 from orchestration.errors import ConfigurationError
 from orchestration.settings import load
 from orchestration.web import csrf, guard, pages
+from orchestration.web.authentication import Operator, authenticator_of
 from orchestration.web.console import Console
 from orchestration.web.limits import Buckets, Limits
 from orchestration.web.serving import bound, require_token
-from orchestration.web.who import Operator, door_of
 from tests.web.browsing import Browser
 from tests.web.conftest import TOKEN, Browse
 from tests.web.streaming import served
@@ -47,12 +47,12 @@ def pages_too(monkeypatch: pytest.MonkeyPatch) -> None:
 
     @router.post("/test/login")
     def log_in(request: Request, response: Response) -> None:
-        cookie = door_of(request).log_in(request.headers["x-token"], "192.0.2.7")
+        cookie = authenticator_of(request).log_in(request.headers["x-token"], "192.0.2.7")
         csrf.set_cookie(request, response, csrf.SESSION_COOKIE, cookie)
 
     @router.post("/test/logout")
     def log_out(request: Request) -> None:
-        door_of(request).log_out(request.cookies[csrf.SESSION_COOKIE])
+        authenticator_of(request).log_out(request.cookies[csrf.SESSION_COOKIE])
 
     monkeypatch.setattr(pages, "router", router)
 

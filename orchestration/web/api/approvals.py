@@ -10,6 +10,7 @@ from orchestration.desk.approvals import Question
 from orchestration.errors import RejectedError
 from orchestration.ports import Session
 from orchestration.store import runs
+from orchestration.web.authentication import Approver, Desk, Viewer
 from orchestration.web.described import (
     RUN,
     SHOWN,
@@ -21,7 +22,6 @@ from orchestration.web.described import (
     answers,
     shown_as,
 )
-from orchestration.web.who import Approver, Desk, Viewer
 
 router = APIRouter(tags=["approvals"])
 

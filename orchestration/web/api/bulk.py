@@ -11,6 +11,7 @@ from orchestration.state import RunStatus
 from orchestration.store.listings import Filter
 from orchestration.store.runs import RunRow
 from orchestration.views.workflow import summary
+from orchestration.web.authentication import Desk, Operator
 from orchestration.web.described import (
     MOST_SHOWN,
     RUN,
@@ -24,7 +25,6 @@ from orchestration.web.described import (
     answers,
     shown_as,
 )
-from orchestration.web.who import Desk, Operator
 
 router = APIRouter(prefix="/bulk", tags=["workflows"])
 

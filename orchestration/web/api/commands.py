@@ -8,8 +8,8 @@ from pydantic import Field, StrictInt
 from orchestration.definitions import App, Workflow
 from orchestration.desk.starting import command_of
 from orchestration.views.commands import described
+from orchestration.web.authentication import Desk, Operator, Viewer
 from orchestration.web.described import RUN, Body, Key, answers
-from orchestration.web.who import Desk, Operator, Viewer
 
 router = APIRouter(prefix="/commands", tags=["commands"])
 

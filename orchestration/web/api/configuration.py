@@ -8,8 +8,8 @@ from fastapi.responses import Response
 from orchestration.errors import NotFoundError
 from orchestration.store import artifacts, configuration, runs
 from orchestration.views.configuration import as_json
+from orchestration.web.authentication import Desk, Viewer
 from orchestration.web.described import Limit, RunId, Word, answers
-from orchestration.web.who import Desk, Viewer
 
 router = APIRouter()
 

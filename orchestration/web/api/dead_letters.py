@@ -13,6 +13,7 @@ from orchestration.store import dead_letters
 from orchestration.store.dead_letters import DeadLetterRow
 from orchestration.views.dead_letters import as_json, readable
 from orchestration.web.api import cursors
+from orchestration.web.authentication import Actor, Desk, Operator, Viewer
 from orchestration.web.console import Console
 from orchestration.web.described import (
     MOST_SHOWN,
@@ -28,7 +29,6 @@ from orchestration.web.described import (
     answers,
     shown_as,
 )
-from orchestration.web.who import Actor, Desk, Operator, Viewer
 
 router = APIRouter(tags=["dead letters"])
 

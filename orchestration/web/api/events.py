@@ -15,12 +15,19 @@ from orchestration.store.events import EventRow
 from orchestration.views import error
 from orchestration.views.times import iso
 from orchestration.web.api import cursors
+from orchestration.web.authentication import (
+    Actor,
+    Desk,
+    Viewer,
+    authenticator_of,
+    caller_of,
+    console_of,
+)
 from orchestration.web.broadcast import Broadcast, End, Item, Listener, Moved
 from orchestration.web.console import Console
 from orchestration.web.described import RUN, Cursor, Limit, RunId, Word, answers, told
 from orchestration.web.limits import Shares
 from orchestration.web.problems import Refusal
-from orchestration.web.who import Actor, Desk, Viewer, caller_of, console_of, door_of
 
 router = APIRouter(tags=["events"])
 
@@ -123,7 +130,7 @@ def list_events(
 def is_welcome(request: Request) -> bool:
     """Whether who asked for a stream may look still: his token may be revoked, his session over."""
     try:
-        door_of(request).actor(request)
+        authenticator_of(request).actor(request)
     except Refusal:
         return False
     return True

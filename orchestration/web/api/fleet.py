@@ -8,8 +8,8 @@ from orchestration.desk import queues
 from orchestration.desk import workers as desk
 from orchestration.store import agents, alerts
 from orchestration.views import fleet, workers
+from orchestration.web.authentication import Admin, Desk, Operator, Viewer
 from orchestration.web.described import Because, Limit, Name, answers, because_of
-from orchestration.web.who import Admin, Desk, Operator, Viewer
 
 router = APIRouter(tags=["fleet"])
 

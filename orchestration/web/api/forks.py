@@ -8,8 +8,8 @@ from pydantic import Field, StrictBool
 from orchestration.clock import run_hex
 from orchestration.desk.forks import as_json, make
 from orchestration.engine.fork import Edits, keyed, propose
+from orchestration.web.authentication import Desk, Operator
 from orchestration.web.described import RUN, Body, Key, Reason, RunId, answers, shown_as
-from orchestration.web.who import Desk, Operator
 
 router = APIRouter(prefix="/workflows", tags=["workflows"])
 

@@ -10,8 +10,8 @@ from orchestration.desk import schedules
 from orchestration.store import schedules as rows
 from orchestration.views.schedules import as_json
 from orchestration.web.api.commands import required_of
+from orchestration.web.authentication import Desk, Operator, Viewer
 from orchestration.web.described import NO_CONTROLS, RUN, Body, Name, answers, shown_as, told
-from orchestration.web.who import Desk, Operator, Viewer
 
 router = APIRouter(prefix="/schedules", tags=["schedules"])
 

@@ -12,6 +12,7 @@ from orchestration.store import tokens as rows
 from orchestration.views import emergency
 from orchestration.views.times import iso
 from orchestration.web.api import cursors
+from orchestration.web.authentication import Admin, Desk, Operator, Releaser, Viewer
 from orchestration.web.described import (
     NO_CONTROLS,
     RUN,
@@ -26,7 +27,6 @@ from orchestration.web.described import (
     shown_as,
     told,
 )
-from orchestration.web.who import Admin, Desk, Operator, Releaser, Viewer
 
 router = APIRouter(tags=["security"])
 

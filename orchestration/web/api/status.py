@@ -6,8 +6,8 @@ from fastapi import APIRouter
 
 from orchestration.runtime.look import broker_state
 from orchestration.views.fleet import FleetView
+from orchestration.web.authentication import Desk, Viewer
 from orchestration.web.described import answers
-from orchestration.web.who import Desk, Viewer
 
 router = APIRouter(tags=["fleet"])
 

@@ -15,6 +15,7 @@ from orchestration.views import progress, workflow
 from orchestration.views.progress import Picture
 from orchestration.views.times import iso
 from orchestration.web.api import cursors
+from orchestration.web.authentication import Actor, Desk, Operator, Viewer
 from orchestration.web.console import Console
 from orchestration.web.described import (
     RUN,
@@ -27,7 +28,6 @@ from orchestration.web.described import (
     answers,
     because_of,
 )
-from orchestration.web.who import Actor, Desk, Operator, Viewer
 
 router = APIRouter(prefix="/workflows", tags=["workflows"])
 

@@ -5,6 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from orchestration.web import csrf
+from orchestration.web.authentication import (
+    SESSION_COOKIE,
+    Authenticator,
+    authenticator_of,
+    caller_of,
+)
 from orchestration.web.pages.visit import (
     THEME_COOKIE,
     THEMES,
@@ -15,7 +21,6 @@ from orchestration.web.pages.visit import (
     text_of,
 )
 from orchestration.web.problems import Refusal
-from orchestration.web.who import SESSION_COOKIE, Door, caller_of, door_of
 
 router = APIRouter()
 
@@ -24,18 +29,22 @@ Meant = Depends(csrf.check)
 
 
 @router.get("/login")
-def entrance(visit: Passing, door: Annotated[Door, Depends(door_of)]) -> Response:
+def entrance(
+    visit: Passing, authenticator: Annotated[Authenticator, Depends(authenticator_of)]
+) -> Response:
     """Where a token is asked for."""
     after = own_path(visit.request.query_params.get("next", "/"))
-    return visit.page("login.html", after=after, problem=door.problem(visit.request))
+    return visit.page("login.html", after=after, problem=authenticator.problem(visit.request))
 
 
 @router.post("/login", dependencies=[Meant])
-def log_in(visit: Passing, form: Filled, door: Annotated[Door, Depends(door_of)]) -> Response:
+def log_in(
+    visit: Passing, form: Filled, authenticator: Annotated[Authenticator, Depends(authenticator_of)]
+) -> Response:
     """Open a session for whoever has a token."""
     after = own_path(text_of(form, "next"))
     try:
-        cookie = door.log_in(text_of(form, "token"), caller_of(visit.request))
+        cookie = authenticator.log_in(text_of(form, "token"), caller_of(visit.request))
     except Refusal as refusal:
         problem = refusal.problem
         answer = visit.page("login.html", problem.status, after=after, problem=problem.detail)
@@ -47,11 +56,13 @@ def log_in(visit: Passing, form: Filled, door: Annotated[Door, Depends(door_of)]
 
 
 @router.post("/logout")
-def log_out(visit: Looking, door: Annotated[Door, Depends(door_of)]) -> Response:
+def log_out(
+    visit: Looking, authenticator: Annotated[Authenticator, Depends(authenticator_of)]
+) -> Response:
     """End the session, here and in the store."""
     request: Request = visit.request
     if cookie := request.cookies.get(SESSION_COOKIE):
-        door.log_out(cookie)
+        authenticator.log_out(cookie)
     answer = visit.go("/login")
     answer.delete_cookie(SESSION_COOKIE, path="/")
     return answer

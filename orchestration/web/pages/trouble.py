@@ -5,9 +5,9 @@ from urllib.parse import urlencode
 from fastapi import Request, Response
 
 from orchestration.errors import OrchestrationError
+from orchestration.web.authentication import authenticator_of, console_of
 from orchestration.web.pages.visit import Visit
 from orchestration.web.problems import Problem, Refusal
-from orchestration.web.who import console_of, door_of
 
 PROGRAMS = ("/orchestration", "/metrics", "/health", "/openapi.json", "/static")
 UNAUTHORIZED = 401
@@ -32,7 +32,7 @@ def visit_of(request: Request) -> Visit:
     """The visit that went wrong, framed if it is known whose it is and the store answers."""
     console = console_of(request)
     try:
-        actor = door_of(request).actor(request)
+        actor = authenticator_of(request).actor(request)
         console.read(lambda session: session.one("SELECT 1"))
     except (Refusal, OrchestrationError):
         actor = None

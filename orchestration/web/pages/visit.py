@@ -17,11 +17,11 @@ from orchestration.ports import Session
 from orchestration.store import approvals, control, stops
 from orchestration.views.error import one_line
 from orchestration.web import csrf
+from orchestration.web.authentication import Actor, Desk, console_of, needs
 from orchestration.web.console import Console
 from orchestration.web.pages import words
 from orchestration.web.pages.value import shown
 from orchestration.web.problems import NOWHERE, Refusal
-from orchestration.web.who import Actor, Desk, console_of, needs
 
 THEME_COOKIE = "orchestration_theme"
 THEMES = ("light", "dark")

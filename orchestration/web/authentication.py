@@ -59,7 +59,7 @@ class Actor:
         return By(self.sender, reason, bound=self.known)
 
 
-class Door:
+class Authenticator:
     """Finds out who is asking, and lets nobody guess.
 
     Args:
@@ -151,10 +151,10 @@ class Door:
         return None if row is None else Actor(row.name, Role(row.role))
 
 
-def door_of(request: Request) -> Door:
-    """The door of the app that a request came to."""
-    door: Door = request.app.state.door
-    return door
+def authenticator_of(request: Request) -> Authenticator:
+    """The authenticator of the app that a request came to."""
+    authenticator: Authenticator = request.app.state.authenticator
+    return authenticator
 
 
 def console_of(request: Request) -> Console:
@@ -170,7 +170,7 @@ def needs(role: Role) -> Callable[[Request], Awaitable[Actor]]:
     """
 
     async def asking(request: Request) -> Actor:
-        actor = await run_in_threadpool(door_of(request).actor, request)
+        actor = await run_in_threadpool(authenticator_of(request).actor, request)
         if request.method not in SAFE:
             await csrf.check(request)
         if not actor.role.covers(role):
