@@ -12,7 +12,7 @@ from orchestration.engine.transaction import Transaction
 from orchestration.errors import NotFoundError, OwnRunError, StateError
 from orchestration.ports import Session
 from orchestration.state import Run, RunStatus, StepStatus
-from orchestration.store import audit, causers, configuration, line, runs, steps
+from orchestration.store import audit, causers, configuration, runs, slot_queue, steps
 from orchestration.store.control import life
 from orchestration.store.runs import RunRow
 from orchestration.store.steps import StepRow
@@ -108,7 +108,7 @@ def approve(tx: Transaction, run_id: str, step: str, shown: str, by: By) -> RunS
         outcome = Outcome(kind="approved", row=row)
         after = advance(tx, run_id, facts.Approved(row.step, row.branch), outcome).status
         if status is RunStatus.WAITING and after is RunStatus.PENDING:
-            line.move_to_head(tx.session, run_id)
+            slot_queue.move_to_head(tx.session, run_id)
         status = after
     return status
 

@@ -6,7 +6,7 @@ from orchestration.engine.advance import advance
 from orchestration.engine.room import FIRST_RESEND, LONGEST_RESEND, live_offers, look, room_in
 from orchestration.engine.transaction import Transaction
 from orchestration.ports import Dispatch
-from orchestration.store import line, queues, sending
+from orchestration.store import queues, sending, slot_queue
 from orchestration.store.steps import StepRow
 
 BATCH = 64
@@ -24,20 +24,20 @@ def settle_queues(tx: Transaction) -> None:
 def admit(tx: Transaction) -> None:
     """Start pending runs: those that need no slot, and as many others as slots are free."""
     tx.slot_freed = False
-    seen, scope = line.look(tx.session), tx.rules.scope
+    seen, scope = slot_queue.look(tx.session), tx.rules.scope
     if seen.without:
-        for run in line.next_pending(tx.session, BATCH, needs_slot=False, scope=scope):
+        for run in slot_queue.next_pending(tx.session, BATCH, needs_slot=False, scope=scope):
             if not seen.stopped or run.system:
                 advance(tx, run, facts.Admitted())
     free = tx.rules.slots - seen.taken if seen.for_slots and not seen.stopped else 0
     while free > 0:
         wanted = min(free, BATCH)
-        batch = line.next_pending(tx.session, wanted, needs_slot=True, scope=scope)
+        batch = slot_queue.next_pending(tx.session, wanted, needs_slot=True, scope=scope)
         for run in batch:
             advance(tx, run, facts.Admitted())
         if len(batch) < wanted:
             break
-        free = tx.rules.slots - line.slots_taken(tx.session)
+        free = tx.rules.slots - slot_queue.slots_taken(tx.session)
     tx.slot_freed = False
 
 

@@ -23,7 +23,7 @@ from orchestration.errors import (
     UnknownCommandError,
 )
 from orchestration.plans import Plan
-from orchestration.store import commands, events, line, runs, traces
+from orchestration.store import commands, events, runs, slot_queue, traces
 from orchestration.store.commands import Seen
 from orchestration.store.runs import DIGITS
 from orchestration.traces import Trace, tracer
@@ -315,7 +315,7 @@ def check_room(tx: Transaction, sender: str) -> None:
     """
     if tx.allowance.spend(sender, tx.now):
         return
-    pending = line.pending_of(tx.session, sender)
+    pending = slot_queue.pending_of(tx.session, sender)
     if pending >= tx.rules.most_pending:
         raise OverloadedError(sender, pending, RETRY_AFTER_S)
     tx.allowance.grant(sender, tx.rules.most_pending - pending, tx.now)

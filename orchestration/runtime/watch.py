@@ -6,7 +6,7 @@ from typing import Self
 from orchestration.engine import Engine
 from orchestration.ports import Session, Store
 from orchestration.runtime.rounds import Rounds
-from orchestration.store import line, queues
+from orchestration.store import queues, slot_queue
 from orchestration.store.sqlite import SqliteStore
 
 LOOK_EVERY_S = 0.05
@@ -67,7 +67,7 @@ class Watch:
     def _could_go(self, session: Session) -> bool:
         scope = self._engine.rules.scope
         pending = any(
-            line.next_pending(session, 1, needs_slot=needs_slot, scope=scope)
+            slot_queue.next_pending(session, 1, needs_slot=needs_slot, scope=scope)
             for needs_slot in (False, True)
         )
         return pending or bool(queues.ready(session))

@@ -22,11 +22,11 @@ from orchestration.store import (
     control,
     counters,
     dead_letters,
-    line,
     outbox,
     queues,
     runs,
     schedules,
+    slot_queue,
     stops,
     workers,
 )
@@ -114,8 +114,8 @@ def of_runs(session: Session, _now: datetime) -> Iterator[Sample]:
     counts = runs.live_counts(session)
     for each in OPEN:
         yield Sample(metrics.RUNS, counts.get(each, 0), (each,))
-    yield Sample(metrics.SLOTS_USED, line.slots_taken(session))
-    if oldest := line.oldest_pending(session):
+    yield Sample(metrics.SLOTS_USED, slot_queue.slots_taken(session))
+    if oldest := slot_queue.oldest_pending(session):
         yield Sample(metrics.OLDEST_PENDING, oldest.timestamp())
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from orchestration.engine import Rules
 from orchestration.state import RunStatus
-from orchestration.store import line
+from orchestration.store import slot_queue
 from tests.engine.conftest import MakeFleet
 from tests.engine.fleet import MINUTE, SECOND, Fleet, step, workflow
 
@@ -20,7 +20,7 @@ def fleet(fleet_of: MakeFleet) -> Fleet:
 
 
 def running(fleet: Fleet) -> list[str]:
-    held: list[str] = fleet.read(line.slot_holders)
+    held: list[str] = fleet.read(slot_queue.slot_holders)
     return sorted(held)
 
 

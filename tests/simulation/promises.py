@@ -5,7 +5,7 @@ from datetime import datetime
 from orchestration.plans import UNDO
 from orchestration.ports import Session
 from orchestration.state import ENDED, OPEN, RunStatus, StepStatus
-from orchestration.store import attempts, configuration, line, queues, starts, stops, tallies
+from orchestration.store import attempts, configuration, queues, slot_queue, starts, stops, tallies
 from tests.engine.fleet import MINUTE
 from tests.simulation.flows import LIMIT, RATE
 from tests.simulation.witness import Witness
@@ -55,7 +55,7 @@ BREACH = " UNION ALL ".join(
 
 def check_often(session: Session, witness: Witness, slots: int, now: datetime) -> None:
     """What each single commit could break."""
-    assert line.slots_taken(session) <= slots, "running ≤ limit"
+    assert slot_queue.slots_taken(session) <= slots, "running ≤ limit"
     assert not (found := session.all(BREACH)), found
     check_stop(session, witness)
     recent = starts.since(session, "narrow", now - MINUTE)

@@ -10,10 +10,10 @@ from orchestration.store import (
     artifacts,
     attempts,
     events,
-    line,
     outcomes,
     retention,
     runs,
+    slot_queue,
     steps,
     timers,
 )
@@ -125,11 +125,11 @@ def test_the_next_run_is_the_oldest_where_a_minute_is_worth_one_priority(store: 
         add_run(session, "running", NOW - 9 * MINUTE)
         move_run(session, "running", R.RUNNING)
         add_run(session, "approved", NOW + 9 * MINUTE)
-        line.move_to_head(session, "approved")
-        assert runs.load(session, "approved").rank == line.HEAD
+        slot_queue.move_to_head(session, "approved")
+        assert runs.load(session, "approved").rank == slot_queue.HEAD
 
         def pending(limit: int, scope: str | None = None, *, needs_slot: bool = True) -> list[str]:
-            found = line.next_pending(session, limit, needs_slot=needs_slot, scope=scope)
+            found = slot_queue.next_pending(session, limit, needs_slot=needs_slot, scope=scope)
             assert found == [runs.load(session, run.id) for run in found]
             return [run.id for run in found]
 
@@ -147,10 +147,10 @@ def test_slots_are_counted_from_the_runs(store: Store) -> None:
             add_run(session, name, needs_slot=needs_slot)
             move_run(session, name, R.RUNNING, NOW + since * MINUTE)
         add_run(session, "pending", sender="other")
-        assert line.slots_taken(session) == 2
-        assert line.slot_holders(session) == ["early", "late"]
-        assert line.pending_of(session, "other") == 1
-        assert line.pending_of(session, "management") == 0
+        assert slot_queue.slots_taken(session) == 2
+        assert slot_queue.slot_holders(session) == ["early", "late"]
+        assert slot_queue.pending_of(session, "other") == 1
+        assert slot_queue.pending_of(session, "management") == 0
         assert runs.counts(session, 10) == {"running": 3, "pending": 1}
         assert runs.status(session, "early") is R.RUNNING
 

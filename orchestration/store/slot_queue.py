@@ -22,7 +22,7 @@ PENDING = (
 
 
 @dataclass(frozen=True, slots=True)
-class SlotLine:
+class SlotQueue:
     """The runs that wait for their turn, at one look.
 
     Attributes:
@@ -38,10 +38,10 @@ class SlotLine:
     stopped: bool
 
 
-def look(session: Session) -> SlotLine:
+def look(session: Session) -> SlotQueue:
     """Whether any run waits for a slot, or for its turn, and whether it may have it."""
     ((for_slots, without, taken, stopped),) = session.all(LOOK)
-    return SlotLine(bool(for_slots), bool(without), int(taken), bool(stopped))
+    return SlotQueue(bool(for_slots), bool(without), int(taken), bool(stopped))
 
 
 def slots_taken(session: Session) -> int:
