@@ -9,9 +9,9 @@ from typing import Any, Self, TypeVar
 
 from orchestration import settings
 from orchestration.bus.address import Address, address_of
+from orchestration.bus.channel import AgentChannel, Outgoing
 from orchestration.bus.command import Handler
 from orchestration.bus.letters import Letter, check_name, kind_of, seal
-from orchestration.bus.line import Line, Outgoing
 from orchestration.bus.link import Link, link_to
 from orchestration.bus.service import Listener, Service
 from orchestration.clock import SystemClock, new_id
@@ -56,7 +56,7 @@ class AgentMessageBus:
         self._handlers: dict[str, Handler] = {}
         self._listeners: dict[MessageType, Listener] = {}
         self._link: Link | None = None
-        self._line: Line | None = None
+        self._channel: AgentChannel | None = None
         self._service: Service | None = None
         self._served: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
@@ -76,7 +76,7 @@ class AgentMessageBus:
             return
         link = link_to(self._address)
         await link.join()
-        self._link, self._line = link, Line(link, self.name)
+        self._link, self._channel = link, AgentChannel(link, self.name)
 
     async def disconnect(self) -> None:
         """End `run`, wait a little for what is under way, and let go of the connection."""
@@ -84,9 +84,9 @@ class AgentMessageBus:
             self._service.stop()
             await asyncio.wait((self._served,))
         link, self._link = self._link, None
-        line, self._line = self._line, None
-        if line is not None and link is not None:
-            await line.close()
+        channel, self._channel = self._channel, None
+        if channel is not None and link is not None:
+            await channel.close()
             await link.leave()
 
     async def send_message(  # noqa: PLR0913, PLR0917 - written so in the setup guide
@@ -218,11 +218,11 @@ class AgentMessageBus:
             BrokerError: The broker is away at the start, or does not allow it.
         """
         await self.connect()
-        if self._line is None or self._served is not None:
+        if self._channel is None or self._served is not None:
             raise BrokerError(f"{self.name} runs already: call `run` once")
         interval = settings.load().heartbeat_interval
         self._service = Service(self, self._handlers, self._listeners, interval, self._clock)
-        self._served = asyncio.create_task(self._serve(self._line, self._service))
+        self._served = asyncio.create_task(self._serve(self._channel, self._service))
         try:
             await self._served
         finally:
@@ -236,8 +236,8 @@ class AgentMessageBus:
 
     async def bind(self) -> None:
         """See that what is meant for this agent reaches its queue; `run` does it at every beat."""
-        if self._line is not None:
-            await self._line.bind()
+        if self._channel is not None:
+            await self._channel.bind()
 
     async def send_letters(self, letters: Sequence[Letter]) -> None:
         """Send several messages as one; see `send_messages`.
@@ -248,19 +248,19 @@ class AgentMessageBus:
         """
         now = self._clock.now()
         sealed = [seal(letter, self.name, self._user, now) for letter in letters]
-        if self._line is None:
+        if self._channel is None:
             raise BrokerError(f"{self.name} is not connected: await connect() first")
         for first in range(0, len(sealed), WINDOW):
-            await self._publish(self._line, sealed[first : first + WINDOW])
+            await self._publish(self._channel, sealed[first : first + WINDOW])
 
-    async def _publish(self, line: Line, messages: Sequence[Outgoing]) -> None:
-        await line.publish(messages)
+    async def _publish(self, channel: AgentChannel, messages: Sequence[Outgoing]) -> None:
+        await channel.publish(messages)
         for message in messages:
             log.debug("%s sent %s", self.name, message.routing_key)
 
-    async def _serve(self, line: Line, service: Service) -> None:
+    async def _serve(self, channel: AgentChannel, service: Service) -> None:
         """Consume, however long the broker is away, and serve; a stop ends either."""
-        consuming = asyncio.create_task(line.consume(service.receive))
+        consuming = asyncio.create_task(channel.consume(service.receive))
         stopped = asyncio.create_task(service.stopped())
         try:
             await asyncio.wait((consuming, stopped), return_when=asyncio.FIRST_COMPLETED)

@@ -6,7 +6,7 @@ from pika import BlockingConnection
 from pika.exceptions import ChannelClosedByBroker
 
 from orchestration.bus import topology
-from orchestration.bus.claim import arguments, claimed_by
+from orchestration.bus.vhost_claim import arguments, claimed_by
 
 NOT_FOUND, DIFFERENT = 404, 406
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pika
 
-from orchestration.bus.line import Outgoing
+from orchestration.bus.channel import Outgoing
 from orchestration.errors import RejectedError
 from orchestration.messages import (
     AGENT_NAME,

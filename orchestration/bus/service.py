@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from orchestration.bus.answers import Answers
+from orchestration.bus.channel import Incoming
 from orchestration.bus.command import (
     Command,
     Handler,
@@ -18,7 +19,6 @@ from orchestration.bus.command import (
     too_late,
 )
 from orchestration.bus.jobs import Job, Jobs
-from orchestration.bus.line import Incoming
 from orchestration.bus.memory import Answer, Key, Memory, body_of, used_before, writable
 from orchestration.bus.mouth import Mouth, lenient
 from orchestration.bus.notes import Notes

@@ -22,10 +22,10 @@ from pika.exceptions import AMQPError
 from typing_extensions import override
 
 from orchestration.bus.address import Address
-from orchestration.bus.claim import Claim
+from orchestration.bus.vhost_claim import VhostClaim
 from orchestration.errors import OtherStoreError
 from orchestration.runtime.names import TICKED
-from orchestration.runtime.shared_line import SharedLine
+from orchestration.runtime.shared_connection import SharedConnection
 
 log = logging.getLogger(__name__)
 
@@ -107,13 +107,13 @@ class _HardRabbitmqConsumer(_SettledOnce, _RabbitmqConsumer):
         self.logger = get_logger(__name__, type(self))  # type: ignore[no-untyped-call]
         self.known_tags: set[int] = set()
         try:
-            self._line = broker.line()
-            self._feed = self._line.open(queue_name, prefetch, timeout / 1000)
+            self._shared = broker.shared_connection()
+            self._feed = self._shared.open(queue_name, prefetch, timeout / 1000)
         except (AMQPError, OtherStoreError, TimeoutError) as error:
             if getattr(error, "reply_code", None) == NOT_FOUND:
                 broker.queues_pending.add(queue_name)
             raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
-        self.connection, self.channel = self._line.connection, self._feed
+        self.connection, self.channel = self._shared.connection, self._feed
         self.iterator = self._feed
 
     @override
@@ -128,7 +128,7 @@ class _HardRabbitmqConsumer(_SettledOnce, _RabbitmqConsumer):
 
     @override
     def close(self) -> None:
-        self._line.close(self._feed)
+        self._shared.close(self._feed)
 
 
 class _HardStubConsumer(_SettledOnce, _StubConsumer):
@@ -150,33 +150,33 @@ class HardRabbitmqBroker(RabbitmqBroker):
         queue_type: `quorum` where agents' queues are to be kept by several nodes.
     """
 
-    claim: Claim | None = None
+    claim: VhostClaim | None = None
     queue_type = "classic"
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._line: SharedLine | None = None
-        self._line_guard = threading.Lock()
+        self._shared: SharedConnection | None = None
+        self._shared_guard = threading.Lock()
 
-    def line(self) -> SharedLine:
+    def shared_connection(self) -> SharedConnection:
         """The connection over which this process consumes, made where there is none.
 
         Raises:
             AMQPError: There is none to be had.
             OtherStoreError: Live processes of another store consume here.
         """
-        with self._line_guard:
-            if self._line is None or not self._line.is_up:
+        with self._shared_guard:
+            if self._shared is None or not self._shared.is_up:
                 claim = self.claim.make if self.claim is not None else lambda _: None
-                self._line = SharedLine(self.parameters, claim)
-            return self._line
+                self._shared = SharedConnection(self.parameters, claim)
+            return self._shared
 
     def give_back(self) -> None:
         """Let the messages that this process has not settled go to others, and take no more."""
-        with self._line_guard:
-            line = self._line
-        if line is not None:
-            line.give_back()
+        with self._shared_guard:
+            shared = self._shared
+        if shared is not None:
+            shared.give_back()
 
     @property
     @override

@@ -16,8 +16,8 @@ from pika.adapters.blocking_connection import BlockingChannel
 
 from orchestration import failpoints
 from orchestration.bus import topology
-from orchestration.bus.claim import Claim
 from orchestration.bus.trouble import NO_CONNECTION
+from orchestration.bus.vhost_claim import VhostClaim
 from orchestration.definitions import App
 from orchestration.engine import Engine, intake
 from orchestration.engine.submit import LONGEST_KEY
@@ -68,7 +68,7 @@ class Ingress:
         app: App,
         locks: Locks,
         connect: Callable[[], pika.BlockingConnection],
-        claim: Claim,
+        claim: VhostClaim,
         settings: Settings,
         *,
         queues: Sequence[str] = ORDINARY,

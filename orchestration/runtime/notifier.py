@@ -24,9 +24,9 @@ from orchestration.failpoints import Failpoint
 from orchestration.logs import about
 from orchestration.messages import EXCHANGE, MessageType, compose
 from orchestration.ports import Locks, Session
+from orchestration.runtime.backoff import LONGEST_S, PAUSE_S, Backoff
 from orchestration.runtime.echoes import Echoes
 from orchestration.runtime.election import Election
-from orchestration.runtime.lanes import LONGEST_S, PAUSE_S, Lanes
 from orchestration.runtime.refusals import alert, bury
 from orchestration.runtime.rounds import Rounds
 from orchestration.runtime.turns import Said, choose, routing_key_of, said_of
@@ -86,7 +86,7 @@ class Notifier:
         self._came = threading.Event()
         self._publisher = post(self._hear, self._take_back)
         self._echoes = Echoes(self._publisher.look)
-        self._lanes = Lanes(engine.clock.monotonic)
+        self._backoff = Backoff(engine.clock.monotonic)
         self._last_lane = ""
         self._unconfirmed: dict[int, Said] = {}
         self._confirmed: list[Said] = []
@@ -167,7 +167,7 @@ class Notifier:
             self._engine.commit(self._forget)
         for said in (*self._confirmed, *(each.letter.tag for each in self._dead)):
             self._unconfirmed.pop(said.id, None)
-            if self._lanes.take(said.lane):
+            if self._backoff.take(said.lane):
                 log.info("notifier: %s takes messages again", said.lane)
         self._confirmed, self._dead = [], []
         if refusing:
@@ -184,7 +184,7 @@ class Notifier:
         said: Said = refusal.letter.tag
         del self._unconfirmed[said.id]
         is_urgent = said.lane == said.turn
-        rest = self._lanes.refuse(said.lane, PAUSE_S if is_urgent else LONGEST_S)
+        rest = self._backoff.refuse(said.lane, PAUSE_S if is_urgent else LONGEST_S)
         if rest is not None and rest.refusals == 1:
             log.warning("notifier: %s, trying again: %s", said.lane, refusal.reason)
         return rest is not None and rest.pause_s == LONGEST_S
@@ -194,7 +194,7 @@ class Notifier:
         under_way = self._unconfirmed.values()
         free = MOST_UNCONFIRMED - len(under_way)
         urgent = outbox.urgent(session, MOST_UNCONFIRMED)
-        first = choose((r for r in urgent if self._lanes.share(r.lane, 1)), under_way)[:free]
+        first = choose((r for r in urgent if self._backoff.share(r.lane, 1)), under_way)[:free]
         rest = choose(self._shares(session), [*under_way, *map(said_of, first)])
         if rest:
             room = min(free - len(first), self._echoes.room(len(under_way)))
@@ -206,7 +206,7 @@ class Notifier:
         names = outbox.lanes(session, self._last_lane, MOST_LANES)
         self._last_lane = names[-1] if len(names) == MOST_LANES else ""
         each = min(SHARE, MOST_UNCONFIRMED // max(1, len(names)))
-        shares = {name: self._lanes.share(name, each) for name in names}
+        shares = {name: self._backoff.share(name, each) for name in names}
         rows = [outbox.first_of(session, name, share) for name, share in shares.items() if share]
         return (row for abreast in zip_longest(*rows) for row in abreast if row is not None)
 
@@ -219,7 +219,7 @@ class Notifier:
         except Exception:  # the outermost frame of one row
             with about(workflow_id=row.run_id):
                 log.exception("notifier: a bug: nothing can be said about run %s", row.run_id)
-            self._lanes.refuse(row.lane)
+            self._backoff.refuse(row.lane)
             return None
 
     def _notice(self, session: Session, row: OutboxRow) -> str | None:

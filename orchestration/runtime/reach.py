@@ -8,9 +8,9 @@ from pika.exceptions import AMQPError, ChannelClosedByBroker
 
 from orchestration.bus import topology
 from orchestration.bus.address import Address, reason_of
-from orchestration.bus.claim import Claim
 from orchestration.bus.inspection import Inspection
 from orchestration.bus.trouble import NO_CONNECTION, unreachable
+from orchestration.bus.vhost_claim import VhostClaim
 from orchestration.errors import BrokerError, OtherStoreError
 from orchestration.store import control
 from orchestration.store.connect import open_store
@@ -47,7 +47,7 @@ def prepare_broker(address: Address) -> None:
             ) from None
 
 
-def require_claim(address: Address, claim: Claim) -> None:
+def require_claim(address: Address, claim: VhostClaim) -> None:
     """Claim a vhost for a store, for a moment.
 
     Raises:
@@ -79,7 +79,7 @@ def rival(connection: pika.BlockingConnection, ours: str) -> str | None:
     """The other store that live processes have claimed the vhost for, as far as we may know it."""
     try:
         return Inspection(connection).rival(ours)
-    except ChannelClosedByBroker:  # a server that does not let us ask refuses nobody: see `Claim`
+    except ChannelClosedByBroker:  # as in `VhostClaim.make`: no answer is no refusal
         return None
 
 

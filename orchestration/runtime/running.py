@@ -14,8 +14,8 @@ import pika
 
 from orchestration import traces
 from orchestration.bus.address import Address, address_in
-from orchestration.bus.claim import Claim
 from orchestration.bus.publisher import Publisher
+from orchestration.bus.vhost_claim import VhostClaim
 from orchestration.clock import new_id
 from orchestration.definitions import App
 from orchestration.engine import Engine
@@ -173,13 +173,13 @@ class Running:
             raise
         return opened
 
-    def _claim_vhost(self, setup: Setup) -> Claim | None:
+    def _claim_vhost(self, setup: Setup) -> VhostClaim | None:
         """See that no other store is used here, and let each consumer see it again."""
         address = setup.address
         if address is None:
             return None
         try:
-            claim = Claim(self.store.read(control.name), address.place)
+            claim = VhostClaim(self.store.read(control.name), address.place)
             require_claim(address, claim)
         except OrchestrationError:
             self.store.close()

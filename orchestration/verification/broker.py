@@ -10,7 +10,7 @@ from typing import Any
 from orchestration.bus import apart
 from orchestration.bus.address import Address
 from orchestration.bus.agent_bus import AgentMessageBus, send_messages
-from orchestration.bus.claim import Claim
+from orchestration.bus.vhost_claim import VhostClaim
 from orchestration.clock import new_id
 from orchestration.messages import Envelope, MessageType, compose
 from orchestration.runtime.ingress import URGENT, Ingress
@@ -101,7 +101,7 @@ class BrokerStage:
     def _orchestrator(self) -> Sequence[Ingress | Notifier]:
         behind, corner = self.behind, self._corner
         connect = partial(apart.connect, corner, NAME)
-        claim = Claim(corner.prefix, corner.place)
+        claim = VhostClaim(corner.prefix, corner.place)
         where = (behind.engine, behind.app, behind.locks, connect, claim, behind.settings)
         post = partial(apart.ApartPublisher, corner)
         return (

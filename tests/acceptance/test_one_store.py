@@ -5,8 +5,8 @@ from pathlib import Path
 import pika
 import pytest
 
-from orchestration.bus.claim import Claim
 from orchestration.bus.topology import STORE_QUEUE
+from orchestration.bus.vhost_claim import VhostClaim
 from orchestration.errors import OtherStoreError
 from tests.acceptance.processes import Processes, Workplace
 from tests.acceptance.promises import MODULE
@@ -62,7 +62,7 @@ def test_a_process_that_lost_its_vhost_to_another_store_ends(
 def took_over(connection: pika.BlockingConnection, url: str) -> bool:
     """Whether the stranger's store has the vhost now."""
     try:
-        Claim(STRANGER, url).make(connection)
+        VhostClaim(STRANGER, url).make(connection)
     except OtherStoreError:
         return False
     return True

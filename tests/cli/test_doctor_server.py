@@ -15,10 +15,10 @@ import pytest
 from click.testing import CliRunner
 
 from orchestration.bus import topology
-from orchestration.bus.claim import Claim
 from orchestration.bus.inspection import Inspection
 from orchestration.bus.policy import OURS
 from orchestration.bus.rabbitmqctl import rabbitmqctl_for
+from orchestration.bus.vhost_claim import VhostClaim
 from orchestration.cli.root import root
 from orchestration.client import Client
 from orchestration.messages import EXCHANGE
@@ -157,7 +157,7 @@ def test_messages_that_nobody_consumes_are_a_problem(examine: Examine, channel: 
 
 def test_two_stores_on_one_vhost_are_a_problem(examine: Examine, vhost: str, name: str) -> None:
     with pika.BlockingConnection(pika.URLParameters(vhost)) as connection:
-        Claim("22222222 there:/theirs.db", vhost).make(connection)
+        VhostClaim("22222222 there:/theirs.db", vhost).make(connection)
         found = examine(code=1)["one store"]
         assert "'22222222 there:/theirs.db'" in found["what"]
         assert Inspection(connection).rival("22222222 there:/theirs.db") is None

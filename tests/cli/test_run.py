@@ -9,7 +9,7 @@ import pika
 import pytest
 
 import orchestration.desk.starting as desk_starting
-from orchestration.bus.claim import Claim
+from orchestration.bus.vhost_claim import VhostClaim
 from orchestration.cli import exits, starting
 from orchestration.client import Client
 from orchestration.clock import SystemClock
@@ -162,7 +162,7 @@ def test_nothing_is_started_on_the_vhost_of_another_fleet(
 ) -> None:
     monkeypatch.setenv("RABBITMQ_URL", vhost)
     with pika.BlockingConnection(pika.URLParameters(vhost)) as connection:
-        Claim("22222222 there:/theirs.db", vhost).make(connection)
+        VhostClaim("22222222 there:/theirs.db", vhost).make(connection)
         for verb in ("run", "send"):
             told = cli(verb, "job", code=3).stderr
             assert "use the store '22222222 there:/theirs.db'" in told

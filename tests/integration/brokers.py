@@ -25,7 +25,7 @@ def take(consumer: dramatiq.Consumer) -> Any:
 
 def cut(broker: HardRabbitmqBroker) -> None:
     """Lose the connection that consumes, as by a failing network."""
-    connection = broker.line().connection
+    connection = broker.shared_connection().connection
     stream = connection._impl._transport._sock  # noqa: SLF001 - nothing of ours reaches it
     stream.shutdown(socket.SHUT_RDWR)
     eventually(lambda: not connection.is_open, within=10)

@@ -10,14 +10,14 @@ from dramatiq import Message
 from dramatiq.errors import BrokerConnectionError
 
 from orchestration.bus.address import parameters
-from orchestration.runtime import shared_line
+from orchestration.runtime import shared_connection
 from orchestration.runtime.broker import HardRabbitmqBroker, make_broker
-from orchestration.runtime.shared_line import Feed, SharedLine
+from orchestration.runtime.shared_connection import Feed, SharedConnection
 from tests.eventually import eventually
 from tests.integration.brokers import cut, take
 from tests.rabbitmq import QUEUE_TYPE
 
-LINE_QUEUE = "line"
+SHARED_QUEUE = "line"
 THREE = ("one", "two", "three")
 
 
@@ -51,14 +51,14 @@ def test_a_process_consumes_all_of_its_queues_over_one_connection(
         message = take(consumers[name])
         assert message.args == (number,)
         consumers[name].ack(message)
-    line = several.line()
+    shared = several.shared_connection()
     consumers["one"].close()
-    assert line.is_up, "the others go on"
+    assert shared.is_up, "the others go on"
     several.enqueue(to("two", 7))
     assert take(consumers["two"]).args == (7,)
     consumers["two"].close()
     consumers["three"].close()
-    assert [line.is_up, line.connection.is_open] == [False, False], "the last one hangs up"
+    assert [shared.is_up, shared.connection.is_open] == [False, False], "the last one hangs up"
     again = several.consume("two", prefetch=1, timeout=50)
     assert take(again).args == (7,), "what was not settled goes to others"
     again.close()
@@ -105,10 +105,10 @@ def test_a_queue_that_is_deleted_ends_its_own_consumer_and_comes_back(
 
 
 @pytest.fixture
-def line(module_vhost: str) -> Iterator[SharedLine]:
+def shared(module_vhost: str) -> Iterator[SharedConnection]:
     address = parameters(module_vhost, "tests")
-    found = SharedLine(address, lambda c: ignore(c.channel().queue_declare(LINE_QUEUE)))
-    feed = found.open(LINE_QUEUE, 1, 0.1)
+    found = SharedConnection(address, lambda c: ignore(c.channel().queue_declare(SHARED_QUEUE)))
+    feed = found.open(SHARED_QUEUE, 1, 0.1)
     yield found
     found.close(feed)
 
@@ -119,14 +119,14 @@ def ignore(_: object) -> None:
 
 def consumers(url: str) -> int:
     with pika.BlockingConnection(pika.URLParameters(url)) as connection:
-        found = connection.channel().queue_declare(LINE_QUEUE, passive=True)
+        found = connection.channel().queue_declare(SHARED_QUEUE, passive=True)
         return int(found.method.consumer_count)
 
 
 @pytest.mark.rabbitmq
 @pytest.mark.parametrize("begun", [False, True])
 def test_what_is_opened_for_who_waits_no_longer_takes_no_messages(
-    line: SharedLine,
+    shared: SharedConnection,
     module_vhost: str,
     begun: bool,  # noqa: FBT001
     monkeypatch: pytest.MonkeyPatch,
@@ -140,27 +140,27 @@ def test_what_is_opened_for_who_waits_no_longer_takes_no_messages(
 
     with monkeypatch.context() as patches:
         if begun:
-            patches.setattr(shared_line, "Feed", Slow)
+            patches.setattr(shared_connection, "Feed", Slow)
         else:
-            line.connection.add_callback_threadsafe(lambda: ignore(free.wait(10)))
-        patches.setattr(shared_line, "PATIENCE_S", 0.5)
+            shared.connection.add_callback_threadsafe(lambda: ignore(free.wait(10)))
+        patches.setattr(shared_connection, "PATIENCE_S", 0.5)
         with pytest.raises(TimeoutError):
-            line.open(LINE_QUEUE, 5, 0.1)
+            shared.open(SHARED_QUEUE, 5, 0.1)
         free.set()
         eventually(lambda: consumers(module_vhost) == 1, within=10)
-    feed = line.open(LINE_QUEUE, 5, 0.1)  # after all that was to be done before
+    feed = shared.open(SHARED_QUEUE, 5, 0.1)  # after all that was to be done before
     assert consumers(module_vhost) == 2
-    line.close(feed)
+    shared.close(feed)
 
 
 @pytest.mark.rabbitmq
-def test_a_settlement_on_a_closed_channel_harms_no_other_queue(line: SharedLine) -> None:
-    feed = line.open(LINE_QUEUE, 1, 0.1)
+def test_a_settlement_on_a_closed_channel_harms_no_other_queue(shared: SharedConnection) -> None:
+    feed = shared.open(SHARED_QUEUE, 1, 0.1)
     for operation in (
         feed.channel.close,
         lambda: feed.basic_ack(1),
         lambda: feed.basic_nack(1, requeue=False),
     ):
-        line.connection.add_callback_threadsafe(operation)
-    line.close(line.open(LINE_QUEUE, 1, 0.1))
-    assert line.is_up
+        shared.connection.add_callback_threadsafe(operation)
+    shared.close(shared.open(SHARED_QUEUE, 1, 0.1))
+    assert shared.is_up

@@ -21,9 +21,9 @@ from orchestration.engine import Engine
 from orchestration.engine.transaction import Rules
 from orchestration.errors import ConfigurationError
 from orchestration.ports import Session
+from orchestration.runtime.backoff import LONGEST_S
 from orchestration.runtime.broker import make_broker
 from orchestration.runtime.embedded import hosted
-from orchestration.runtime.lanes import LONGEST_S
 from orchestration.runtime.notifier import MOST_UNCONFIRMED, Notifier
 from orchestration.runtime.running import Setup
 from orchestration.runtime.writing import NoRelay

@@ -9,8 +9,8 @@ import pytest
 import scheduler
 from orchestration import logs
 from orchestration.bus.address import Address
-from orchestration.bus.claim import Claim, arguments
 from orchestration.bus.topology import STORE_QUEUE
+from orchestration.bus.vhost_claim import VhostClaim, arguments
 from orchestration.errors import OtherStoreError
 from orchestration.runtime import ticker
 from orchestration.runtime.reach import require_claim, require_own_store
@@ -39,8 +39,8 @@ def connect(vhost: str) -> Iterator[Connect]:
 
 @pytest.mark.rabbitmq
 def test_another_store_is_refused_and_both_are_named(connect: Connect) -> None:
-    Claim(THEIRS, "amqp://x/y").make(connect())
-    mine = Claim(OURS, "amqp://x/y")
+    VhostClaim(THEIRS, "amqp://x/y").make(connect())
+    mine = VhostClaim(OURS, "amqp://x/y")
     assert mine.refusal is None
     with pytest.raises(OtherStoreError) as caught:
         mine.make(connect())
@@ -51,7 +51,7 @@ def test_another_store_is_refused_and_both_are_named(connect: Connect) -> None:
 
 @pytest.mark.rabbitmq
 def test_any_number_of_connections_claim_for_one_store(connect: Connect) -> None:
-    claim = Claim(OURS, "amqp://x/y")
+    claim = VhostClaim(OURS, "amqp://x/y")
     for _ in range(3):
         claim.make(connect())
     assert claim.refusal is None
@@ -60,16 +60,16 @@ def test_any_number_of_connections_claim_for_one_store(connect: Connect) -> None
 @pytest.mark.rabbitmq
 def test_a_claim_ends_with_the_connection_that_made_it(connect: Connect) -> None:
     theirs = connect()
-    Claim(THEIRS, "amqp://x/y").make(theirs)
+    VhostClaim(THEIRS, "amqp://x/y").make(theirs)
     theirs.close()
-    Claim(OURS, "amqp://x/y").make(connect())
+    VhostClaim(OURS, "amqp://x/y").make(connect())
 
 
 @pytest.mark.rabbitmq
 def test_a_claim_that_nobody_holds_any_more_stops_nobody(connect: Connect) -> None:
     left = arguments(THEIRS)
     connect().channel().queue_declare(STORE_QUEUE, durable=True, auto_delete=True, arguments=left)
-    Claim(OURS, "amqp://x/y").make(connect())
+    VhostClaim(OURS, "amqp://x/y").make(connect())
 
 
 @pytest.mark.rabbitmq
@@ -78,7 +78,7 @@ def test_who_may_not_declare_the_claim_works_on_without_it(
 ) -> None:
     name = vhost.rpartition("/")[2]
     rabbitmqctl("set_permissions", "-p", name, "guest", "^orchestration_queue$", ".*", ".*")
-    Claim(OURS, "amqp://x/y").make(connect())
+    VhostClaim(OURS, "amqp://x/y").make(connect())
     assert "ACCESS_REFUSED" in caplog.text
 
 
@@ -88,7 +88,7 @@ def test_who_only_writes_a_command_needs_no_permission_for_it_and_is_not_warned(
     vhost: str, connect: Connect, tmp_path: Path, caplog: pytest.LogCaptureFixture, they: str
 ) -> None:
     if they == "live":
-        Claim(THEIRS, "amqp://x/y").make(connect())
+        VhostClaim(THEIRS, "amqp://x/y").make(connect())
     rabbitmqctl("set_permissions", "-p", vhost.rpartition("/")[2], "guest", "^$", ".*", ".*")
     require_own_store(Address(vhost), f"sqlite:///{tmp_path}/ours.db")
     assert [each for each in caplog.records if not each.name.startswith("pika")] == []
@@ -97,9 +97,9 @@ def test_who_only_writes_a_command_needs_no_permission_for_it_and_is_not_warned(
 @pytest.mark.rabbitmq
 def test_two_long_names_are_both_told(vhost: str, connect: Connect) -> None:
     ours, theirs = (f"{n * 8} ...{n * control.LONGEST_PLACE}" for n in "12")
-    Claim(theirs, "amqp://x/y").make(connect())
+    VhostClaim(theirs, "amqp://x/y").make(connect())
     with pytest.raises(OtherStoreError) as caught:
-        require_claim(Address(vhost), Claim(ours, "amqp://x/y"))
+        require_claim(Address(vhost), VhostClaim(ours, "amqp://x/y"))
     assert caught.value.theirs == theirs
 
 
@@ -131,7 +131,7 @@ def test_a_scheduler_of_another_store_is_refused(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    Claim(THEIRS, "amqp://x/y").make(connect())
+    VhostClaim(THEIRS, "amqp://x/y").make(connect())
     monkeypatch.setenv("RABBITMQ_URL", vhost)
     monkeypatch.setenv("ORCHESTRATION_HOME", str(tmp_path / "other"))
     monkeypatch.setattr(logs, "configure", lambda *_: None)

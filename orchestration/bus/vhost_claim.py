@@ -31,7 +31,7 @@ def arguments(store: str) -> dict[str, Any]:
     }
 
 
-class Claim:
+class VhostClaim:
     """The claim of one process.
 
     Args:

@@ -61,7 +61,7 @@ class _Sending:
     confirmed: "asyncio.Future[BrokerError | None]"
 
 
-class Line:
+class AgentChannel:
     """One agent's channel on a shared connection.
 
     What was not confirmed when the connection broke is published again on the next one; what the

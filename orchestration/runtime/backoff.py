@@ -16,7 +16,7 @@ class Rest:
     refusals: int
 
 
-class Lanes:
+class Backoff:
     """Remembers who refused.
 
     Args:

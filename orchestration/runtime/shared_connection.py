@@ -76,7 +76,7 @@ class Feed(Iterator[Delivery]):
         self._came.put(None)
 
 
-class SharedLine:
+class SharedConnection:
     """A connection, and the thread that owns it.
 
     Args:

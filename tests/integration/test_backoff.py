@@ -15,7 +15,7 @@ from orchestration.engine import Engine
 from orchestration.engine.transaction import Rules
 from orchestration.messages import EXCHANGE
 from orchestration.ports import Session
-from orchestration.runtime.lanes import LONGEST_S, PAUSE_S, Lanes
+from orchestration.runtime.backoff import LONGEST_S, PAUSE_S, Backoff
 from orchestration.runtime.notifier import Notifier
 from orchestration.runtime.turns import Said, choose
 from orchestration.runtime.writing import NoRelay
@@ -41,22 +41,22 @@ def test_a_requester_is_told_one_thing_at_a_time_and_commands_leave_together() -
 
 def test_who_refuses_is_left_alone_for_twice_as_long_each_time() -> None:
     now = [0.0]
-    lanes = Lanes(lambda: now[0])
-    assert lanes.share("full", 9) == 9
+    backoff = Backoff(lambda: now[0])
+    assert backoff.share("full", 9) == 9
     pauses = []
     for _ in range(8):
-        rest = lanes.refuse("full")
+        rest = backoff.refuse("full")
         assert rest is not None
-        assert lanes.refuse("full") is None, "several were under way"
-        assert lanes.share("full", 9) == 0
-        assert lanes.share("other", 9) == 9
+        assert backoff.refuse("full") is None, "several were under way"
+        assert backoff.share("full", 9) == 0
+        assert backoff.share("other", 9) == 9
         pauses.append(rest.pause_s)
         now[0] = rest.until
-        assert lanes.share("full", 9) == 1, "one thing is tried"
+        assert backoff.share("full", 9) == 1, "one thing is tried"
     assert pauses == [PAUSE_S, 2, 4, 8, 16, 32, LONGEST_S, LONGEST_S]
-    assert lanes.take("full")
-    assert not lanes.take("full")
-    assert lanes.share("full", 9) == 9
+    assert backoff.take("full")
+    assert not backoff.take("full")
+    assert backoff.share("full", 9) == 9
 
 
 @pytest.mark.rabbitmq
