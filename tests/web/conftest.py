@@ -1,5 +1,6 @@
 """The HTTP part in this process, over a store of the test's own."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -11,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from orchestration import Client, settings
 from orchestration.cli.root import root
+from orchestration.engine import Engine
 from orchestration.runtime.serving import serving
 from orchestration.web.application import create_app
 from orchestration.web.console import Console, console_of, opened_console
@@ -23,6 +25,8 @@ from tests.web.streaming import served
 
 TOKEN = "a-token-that-nobody-guesses"  # noqa: S105 - of the tests
 Browse = Callable[..., Browser]
+Cli = Callable[..., Result]
+Values = Callable[..., Any]
 
 
 @pytest.fixture
@@ -105,7 +109,7 @@ def remote(place: str) -> Iterator[Client]:
 
 
 @pytest.fixture
-def cli(place: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+def cli(place: str, monkeypatch: pytest.MonkeyPatch) -> Cli:
     """Runs `orchestrate` with a server configured."""
     monkeypatch.setenv("ORCHESTRATION_URL", place)
     monkeypatch.setenv("ORCHESTRATION_HOME", "/nowhere")
@@ -114,6 +118,32 @@ def cli(place: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
         result = CliRunner().invoke(root, words, prog_name="orchestrate")
         assert result.exit_code == code, result.output
         return result
+
+    return run
+
+
+@pytest.fixture
+def engine(served_console: Console) -> Engine:
+    """The engine of the server."""
+    return served_console.engine
+
+
+@pytest.fixture
+def values(cli: Cli) -> Values:
+    """Runs `orchestrate` with `-o json`, and reads its standard output."""
+    return lambda *words, code=0: json.loads(cli(*words, "-o", "json", code=code).stdout)
+
+
+@pytest.fixture
+def here(cli: Cli, served_console: Console, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Runs `orchestrate` with the store of the server itself."""
+
+    def run(*words: str, code: int = 0) -> Result:
+        with monkeypatch.context() as patch:
+            patch.delenv("ORCHESTRATION_URL")
+            patch.setenv("DATABASE_URL", served_console.settings.store_url)
+            patch.setenv("ORCHESTRATION_APP", "tests.cli.sample")
+            return cli(*words, code=code)
 
     return run
 
