@@ -1,4 +1,4 @@
-"""What an action is given: its inputs, a way to report progress, and a key for its effects."""
+"""What an action receives: its inputs, a way to report progress, and an idempotency key."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ LONGEST_MESSAGE = 500
 
 
 def storable(text: str) -> str:
-    """A text that every store takes: no NUL, no half of a surrogate pair."""
+    """The text as every store accepts it: without NUL and lone surrogates."""
     return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 class Fleet(Protocol):
-    """What is known of the whole fleet, and a way to let its agents rest."""
+    """The state of the whole fleet, and a way to pause its agents."""
 
     def status(self) -> dict[str, Any]:
         """Agents, queues, workflows, success rate and uptime."""
@@ -28,14 +28,14 @@ class Fleet(Protocol):
         ...
 
     def pause(self, agents: Sequence[str], by: str) -> None:
-        """Send these agents nothing more, at once; what runs may finish.
+        """Send these agents no further step, at once; steps that run may finish.
 
-        It is this run's own and holds until `resume`, also when this step fails: undo it. The
-        end of the run ends it.
+        The pause belongs to this run. It holds until `resume` or the end of the run, also when
+        this step fails: undo it.
 
         Args:
-            agents: Which.
-            by: The run.
+            agents: Their names.
+            by: The run that pauses them.
 
         Raises:
             NotFoundError: One of them is unknown; then none is paused.
@@ -43,17 +43,17 @@ class Fleet(Protocol):
         ...
 
     def resume(self, agents: Sequence[str], by: str) -> None:
-        """End what this run has paused; they rest on while anybody else wants it.
+        """End this run's pause; an agent that is paused by others, too, stays paused.
 
         Args:
-            agents: Which.
-            by: The run.
+            agents: Their names.
+            by: The run that paused them.
         """
         ...
 
 
 class Configuration(Protocol):
-    """What the fleet goes by: JSON values by name, each version kept with who set it."""
+    """The fleet's configuration: JSON values by name, each version kept with its author."""
 
     def get(self, name: str) -> Any:
         """The current value; None if it was never set."""
@@ -64,13 +64,13 @@ class Configuration(Protocol):
         ...
 
     def set_by(self, name: str) -> str | None:
-        """The run whose step set the current value; None: a person did, or nobody."""
+        """The run whose step set the current value; None: a person set it, or it was never set."""
         ...
 
     def set(self, name: str, value: Any) -> None:
-        """Set it with this step's completion, in the same transaction, or not at all.
+        """Set the value in the transaction that completes this step, or not at all.
 
-        Where somebody else has set it since this attempt first looked at it, the attempt fails.
+        If it was set elsewhere since this attempt first read it, the attempt fails.
 
         Raises:
             PermanentError: The step does not declare that it `configures` this name.
@@ -87,25 +87,25 @@ class Shared(Protocol):
         ...
 
     def under(self, prefix: str) -> Mapping[str, Any]:
-        """Every value whose key begins like this."""
+        """Every value whose key begins with `prefix`."""
         ...
 
     def update(self, key: str, change: Callable[[Any], Any]) -> Any:
         """Replace a value by what `change` makes of it, in one transaction of its own.
 
         Args:
-            key: Which one.
+            key: The value's key.
             change: From the old value, or None, to the new one; None deletes it. It may be run
                 more than once, so it must do nothing else.
 
         Raises:
-            StoreError: It is not known to be written.
-            PermanentError: It is called by `change` of another update.
+            StoreError: It is not known whether the value was written.
+            PermanentError: It was called inside the `change` of another update.
         """
         ...
 
     def now(self) -> datetime:
-        """The time of day, UTC, by the clock that everybody has in common who sees them."""
+        """The time of day, UTC, by the clock that all processes of the store share."""
         ...
 
 
@@ -119,12 +119,12 @@ class Context:
         parameters: The run's parameters, as the workflow's pydantic model.
         results: Results of finished steps by name; of a fan-out a list.
         item: The item of this branch, or None.
-        attempt: Counts from 1, and is never used twice; once the store was restored from a
-            backup it goes on a million higher.
-        idempotency_key: The same for every attempt: give it to the outside world.
+        attempt: Its number: from 1, and never used twice; after a restore from a backup it goes
+            on a million higher.
+        idempotency_key: The same for every attempt of the branch: pass it to outside services.
         log: A logger that carries the run, step and attempt.
-        fleet: What is known of the fleet, and a way to let agents rest.
-        configuration: What the fleet goes by.
+        fleet: The state of the fleet, and a way to pause its agents.
+        configuration: The fleet's configuration.
         shared: Small values that every process sees.
     """
 
@@ -144,16 +144,16 @@ class Context:
     is_cancelled: Callable[[], bool]
 
     def progress(self, fraction: float, message: str = "") -> None:
-        """Tell how much of the step is done: 0 to 1, and one line for people."""
+        """Report how much of the step is done: 0 to 1, and one line for people."""
         # In this order a fraction that is no number becomes 0.
         done, told = min(max(0.0, float(fraction)), 1.0), storable(str(message))
         self.report(done, told[:LONGEST_MESSAGE])
 
     def emit(self, data_type: str, data: Mapping[str, Any]) -> None:
-        """Give data to those whom the app's routes name, once this step has completed.
+        """Send data to the agents that the app's routes name, once this step has completed.
 
         Raises:
-            ValueError: They are not JSON.
+            ValueError: The data are not JSON.
         """
         self.emitter(data_type, data)
 

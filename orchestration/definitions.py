@@ -18,7 +18,7 @@ Action = Callable[[Context], Any] | Callable[[Context], Awaitable[Any]]
 
 
 def check_model(owner: str, value: object) -> None:
-    """Refuse what is no pydantic model."""
+    """Refuse a value that is not a pydantic model class."""
     if not (isinstance(value, type) and issubclass(value, BaseModel)):
         shown = value.__name__ if isinstance(value, type) else repr(value)
         raise DefinitionError(
@@ -28,7 +28,7 @@ def check_model(owner: str, value: object) -> None:
 
 
 def check_actions(owner: str, value: object) -> None:
-    """Refuse what is no mapping from names to functions of a context."""
+    """Refuse a value that is not a mapping from names to functions of a context."""
     if not isinstance(value, Mapping):
         raise DefinitionError(
             f'{owner}: actions={value!r} is no mapping: write actions={{"name": function}}'
@@ -39,7 +39,7 @@ def check_actions(owner: str, value: object) -> None:
 
 
 def check_action(owner: str, name: str, action: object) -> None:
-    """Refuse what cannot be called with a context alone, or yields where it should return."""
+    """Refuse an action that is a generator, or cannot be called with a context alone."""
     if not callable(action):
         raise DefinitionError(
             f'{owner}: {action!r} is no function: write "{name}": {name}, the function itself and'
@@ -48,8 +48,8 @@ def check_action(owner: str, name: str, action: object) -> None:
     if inspect.isgeneratorfunction(action) or inspect.isasyncgenfunction(action):
         raise DefinitionError(f"{owner}: it yields: collect that in a list, and return the list")
     try:
-        signature = inspect.signature(action, follow_wrapped=False)  # what is called, not wrapped
-    except (TypeError, ValueError):  # of some that are written in C nobody knows
+        signature = inspect.signature(action, follow_wrapped=False)  # the wrapper is called
+    except (TypeError, ValueError):  # some functions written in C have no signature
         return
     try:
         signature.bind(None)
@@ -74,12 +74,12 @@ class Agent:
 
     Args:
         name: Letters, digits, `_` and `-`, at most 100: also its queue.
-        actions: What it can do; each a plain or an async function of one argument, the context.
-            What it returns is kept as JSON, pydantic models, dataclasses, dates, sets and tuples
-            as what they hold; a generator, an open file or any other object fails the step.
+        actions: By name, plain or async functions of one argument, the context. A result is
+            stored as JSON; pydantic models, dataclasses, dates, sets and tuples are converted,
+            while a generator, an open file or any other object fails the step.
         max_concurrent: Steps it may run at once across all workers; None: no limit.
         rate: Attempts that may begin across all workers, such as `5/minute`; None: any number.
-        capabilities: What it says it can do, for people.
+        capabilities: What the agent says it can do, for people.
         depends_on: Names of agents it relies on, for people and health pages.
         version: Raise it when an action's meaning changes; open runs keep the old one.
 
@@ -116,17 +116,17 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """Curves that people see of a step's results, one a branch.
+    """Curves drawn from a step's results, one per branch.
 
     Args:
         title: What is drawn, for people.
-        step: Whose results.
+        step: The step that has the results.
         points: Dotted path in a result to a list of objects, each a `date` (or any `x`) and a
             `value`: the two names are the last two arguments.
         name: Dotted path in a result to the curve's name; None: the step and its branch.
-        drawdown: Whether it is drawn beneath how far each value is below the highest before it.
-        x: The field of a point that says when.
-        y: The field of a point that says how much.
+        drawdown: Whether each value's drop below the highest one before it is drawn beneath.
+        x: The field of a point that holds its date or other x value.
+        y: The field of a point that holds its value.
 
     Raises:
         DefinitionError: A path is empty.
@@ -153,12 +153,12 @@ class Workflow:
     Args:
         name: The command that starts it.
         parameters: The pydantic model that every start is validated with.
-        steps: In reading order; `needs` decides the real one.
+        steps: In reading order; their `needs` decide the order of execution.
         result: The step whose result is the workflow's; default the last one.
         priority: Default priority of its runs, 1 (low) to 4 (critical).
-        system: True: it runs at once and takes no slot, also during an emergency stop.
-        stops: True: its start is an emergency stop, for the `reason` among its parameters.
-        plots: What people see as curves of its results; no run depends on them.
+        system: True: its runs start at once and take no slot, also during an emergency stop.
+        stops: True: starting it is an emergency stop, for the `reason` among its parameters.
+        plots: Curves of its results, for people; no run depends on them.
 
     Raises:
         DefinitionError: A cycle, an unknown need, a doubled name or a wrong path.
@@ -194,18 +194,18 @@ class Workflow:
 
     @property
     def plan(self) -> Plan:
-        """What a run keeps of this workflow: data only."""
+        """The part of this workflow that a run stores: data only."""
         result = self.result or self.steps[-1].name
         return Plan(self.name, tuple(self.steps), result)
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Who else gets data that an agent sends to the orchestrator.
+    """Further recipients of data that an agent sends to the orchestrator.
 
     Args:
-        data_type: Of which type the data are.
-        to: The agents that get them.
+        data_type: The type of the data.
+        to: The agents that receive them.
         renamed: Their type as those agents know it; None: the same.
         when: A field that must be true; None: always.
     """
@@ -219,7 +219,7 @@ class Route:
 
 @dataclass(frozen=True)
 class App:
-    """A fleet: agents, the workflows over them, and where data go that agents send.
+    """A fleet: agents, the workflows over them, and routes for the data that agents send.
 
     Raises:
         DefinitionError: A doubled name, or a step that no agent of the fleet can do.
@@ -260,7 +260,7 @@ class App:
         return {each.name: parse_rates(each.rate) for each in self.agents if each.rate}
 
     def plan(self, workflow: Workflow) -> Plan:
-        """What a run of this workflow keeps: its steps, pinned to today's agent versions."""
+        """What a run of this workflow stores: its steps, pinned to today's agent versions."""
         return self._plans[workflow.name]
 
     def _pinned(self, workflow: Workflow) -> Plan:
@@ -272,7 +272,7 @@ Named = TypeVar("Named", Agent, Workflow)
 
 
 def by_name(kind: str, declared: Iterable[Named]) -> dict[str, Named]:
-    """Index what was declared; a name used twice is refused."""
+    """Index declarations by name; refuse a name that is used twice."""
     index: dict[str, Named] = {}
     for each in declared:
         if each.name in index:

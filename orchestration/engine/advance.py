@@ -24,14 +24,14 @@ MOST_BRANCHES = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How the attempt ended that a fact is about.
+    """How the attempt that a fact concerns has ended.
 
     Attributes:
         kind: `completed`, `failed`, `timed_out`, `lost` or `handed_over`.
-        row: Its branch before the fact.
+        row: The attempt's branch before the fact.
         error: JSON of type, message and traceback.
-        acting: Whether it may still have effects: nobody has seen it stop.
-        blames: Whether it speaks against its agent: another input would have failed as well.
+        acting: Whether the attempt may still have effects: no process has seen it stop.
+        blames: Whether it counts against the agent: another input would have failed as well.
     """
 
     kind: str
@@ -44,20 +44,20 @@ class Outcome:
 
 
 def advance(tx: Transaction, run: Run | str, fact: Fact, outcome: Outcome | None = None) -> Run:
-    """Follow a fact to its end, and write all that it means.
+    """Apply a fact and all that follow from it, and write the result.
 
     Args:
         tx: The transaction.
         run: The run as it is in the store, or its id where it has to be loaded.
         fact: What happened.
-        outcome: How the attempt ended that the fact is about.
+        outcome: How the attempt that the fact concerns has ended.
     """
     before = runs.load(tx.session, run) if isinstance(run, str) else run
     return finish(tx, before, follow(tx, before, fact, outcome))
 
 
 def follow(tx: Transaction, run: Run, fact: Fact, outcome: Outcome | None = None) -> Run:
-    """Decide, and write what becomes of branches; the run itself is left for `finish`."""
+    """Decide, and write the branches; `finish` writes the run itself."""
     open_facts = deque([fact])
     while open_facts:
         decision = decide(run, open_facts.popleft())
@@ -68,7 +68,7 @@ def follow(tx: Transaction, run: Run, fact: Fact, outcome: Outcome | None = None
 
 
 def finish(tx: Transaction, before: Run, run: Run, taken: StepRow | None = None) -> Run:
-    """Begin the branches that were opened, and write the run; one of them may be taken already."""
+    """Begin the opened branches, and write the run; `taken` is one that is claimed already."""
     opening.begin(tx, run)
     if run is before:
         return run
@@ -88,9 +88,9 @@ def finish(tx: Transaction, before: Run, run: Run, taken: StepRow | None = None)
 
 
 def tell_end(tx: Transaction, run: Run) -> None:
-    """Let a run's requester be told the end, after all that was to be told before.
+    """Notify a run's requester of the end, after every notice before it.
 
-    The end of an earlier generation may not have been told yet: it would keep its place in line.
+    A notice of an earlier generation's end may still be pending: it would keep its old place.
     """
     if run.generation > 1:
         outbox.withdraw(tx.session, outbox.FINAL, run.id)
@@ -98,7 +98,7 @@ def tell_end(tx: Transaction, run: Run) -> None:
 
 
 def tell_failure(tx: Transaction, run: Run) -> None:
-    """Let people know of a run that failed, and why."""
+    """Raise an alert for a run that failed, with the reason."""
     reason, failed = runs.get(tx.session, run.id).reason, attempts.first_error(tx.session, run.id)
     if failed is not None:
         error = json.loads(failed[1]) or {}
@@ -108,25 +108,25 @@ def tell_failure(tx: Transaction, run: Run) -> None:
 
 
 def measure(tx: Transaction, run: Run) -> None:
-    """Write how much of a run is done, for its requester too."""
+    """Write how much of a run is done, and notify its requester."""
     runs.advance(tx.session, run.id, share_done(tx, run))
     tell(tx, run, outbox.PROGRESS)
 
 
 def share_done(tx: Transaction, run: Run) -> float:
-    """How much of a run is done, what its running branches have told included."""
+    """How much of a run is done, including progress that running branches have reported."""
     at_work = run.branches(StepStatus.RUNNING)
     return progress(run, tallies.fractions(tx.session, run.id) if at_work else {})
 
 
 def tell(tx: Transaction, run: Run, what: str) -> None:
-    """Let a run's requester be told, if there is one."""
+    """Put a notice for a run's requester, if there is one, into the outbox."""
     if run.requester is not None:
         outbox.notice(tx.session, what, run.id, tx.now)
 
 
 def apply(tx: Transaction, run: Run, effect: Effect, outcome: Outcome | None) -> list[Fact]:
-    """Write one effect, and tell the facts that come of it."""
+    """Write one effect, and return the facts that follow from it."""
     match effect:
         case Resolve(step):
             return [resolve(tx, run, step)]
@@ -142,7 +142,7 @@ def apply(tx: Transaction, run: Run, effect: Effect, outcome: Outcome | None) ->
 
 
 def resolve(tx: Transaction, run: Run, name: str) -> Fact:
-    """Look up whether a step runs, and over what."""
+    """Look up whether a step runs, and in how many branches."""
     step = run.plan.step[name]
     try:
         if step.when is not None and not look_up(tx, run, step.when):
@@ -154,7 +154,7 @@ def resolve(tx: Transaction, run: Run, name: str) -> Fact:
 
 
 def items(tx: Transaction, run: Run, name: str) -> list[Any]:
-    """The item of each branch of a step; None for a step that has but one.
+    """The item of each branch of a step; one None where the step does not fan out.
 
     Raises:
         RejectedError: The path leads nowhere, to no list, or to a list that is too long.
@@ -212,7 +212,7 @@ def open_branches(tx: Transaction, run: Run, effect: Open) -> None:
 
 
 def items_of(tx: Transaction, run: Run, effect: Open) -> list[str | None]:
-    """The item of each branch that is opened, as JSON text; an undo has that of its branch."""
+    """The item of each opened branch, as JSON text; an undo has that of the branch it undoes."""
     if effect.step.startswith(UNDO):
         undone = steps.get(tx.session, run.id, effect.step.removeprefix(UNDO), effect.first)
         return [undone.item if undone else None]
@@ -223,7 +223,7 @@ def items_of(tx: Transaction, run: Run, effect: Open) -> list[str | None]:
 
 
 def move(tx: Transaction, run: Run, effect: Move, outcome: Outcome | None) -> None:
-    """Move the branch that the fact was about."""
+    """Move the branch that the fact concerns."""
     if outcome is None:
         raise AssertionError("a branch moves only with an outcome")
     row = outcome.row
@@ -245,7 +245,7 @@ def move(tx: Transaction, run: Run, effect: Move, outcome: Outcome | None) -> No
 
 
 def write_outcome(tx: Transaction, row: StepRow, outcome: Outcome) -> None:
-    """Keep an attempt that did not complete, if there was one, and count it where it counts."""
+    """Archive an attempt that did not complete, if one had begun, and count its failure or loss."""
     error = outcome.error or "null"
     if row.status is not StepStatus.RUNNING:
         if outcome.error:
@@ -284,7 +284,7 @@ def move_all(tx: Transaction, run: Run, effect: MoveAll) -> None:
 
 
 def due_in(tx: Transaction, run: Run, name: str, status: StepStatus) -> datetime | None:
-    """When a branch that waits for a person, or for a worker, has waited for too long."""
+    """The deadline of a branch that waits for a person or a worker; None if it has none."""
     step = run.plan.step[name.removeprefix(UNDO)]
     if status is StepStatus.WAITING and step.approval:
         return tx.now + step.approval
@@ -294,7 +294,7 @@ def due_in(tx: Transaction, run: Run, name: str, status: StepStatus) -> datetime
 
 
 def settle(tx: Transaction, run: Run) -> list[Fact]:
-    """Once nothing acts in a run any more, tell what is left to undo."""
+    """Once no attempt of a run acts any more, return what is left to undo."""
     if run.status is not RunStatus.UNDOING or attempts.acting(tx.session, run.id):
         return []
     names = [step.name for step in run.plan.steps if step.undo]

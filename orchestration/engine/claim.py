@@ -32,10 +32,10 @@ class Claim:
         never_retry: Names of exception types that no retry can help.
         progress_timeout: Longest silence between two progress reports.
         fans_out: For each step of the plan whether its result is a list.
-        configures: Names of the configuration that it may set.
-        correlation_id: The message that asked for the run, if it was one.
-        known: Results that were written together with it, as JSON text by step: the store has
-            them, and need not be asked.
+        configures: Names of the configuration that the step may set.
+        correlation_id: The message that asked for the run, if a message did.
+        known: Results written in the same transaction, as JSON text by step; they need not be
+            read from the store.
     """
 
     key: Key
@@ -75,7 +75,7 @@ class Report:
 
 
 def claim(tx: Transaction, message: Dispatch) -> Claim | None:
-    """Take a queued attempt; None where it is no longer to be had, or not by this worker."""
+    """Claim a queued attempt; None if it is queued no longer, or this worker may not have it."""
     found = steps.get_with_run(tx.session, (message.run_id, message.step, message.branch))
     if found is None:
         return None
@@ -95,7 +95,7 @@ def claim(tx: Transaction, message: Dispatch) -> Claim | None:
 
 
 def as_claim(row: StepRow, run: Run, known: Mapping[str, str]) -> Claim:
-    """What a worker has to know that takes the next attempt of a branch."""
+    """The claim of the next attempt of a branch."""
     target = run.plan.step[row.step.removeprefix(UNDO)]
     return Claim(
         key=row.key,
@@ -115,7 +115,7 @@ def as_claim(row: StepRow, run: Run, known: Mapping[str, str]) -> Claim:
 
 
 def known_by(row: StepRow, run: Run, text: str | None) -> Mapping[str, str]:
-    """What is known of a step's result by who has just completed a branch of it."""
+    """A step's result, if the worker that has just completed the branch knows all of it."""
     return {} if text is None or run.plan.fans_out.get(row.step, True) else {row.step: text}
 
 
@@ -145,16 +145,16 @@ def complete(
     also: Yield,
     take_on: TakeOn | None = None,
 ) -> bool:
-    """Write what an attempt made and go on with the run; False, and nothing, if the claim is lost.
+    """Write an attempt's result and advance the run; False if the claim is lost.
 
     Args:
         tx: The transaction.
         key: The branch.
         attempt: The attempt that was claimed.
         result: Its result as JSON text, or the name of the artifact that has it.
-        also: What it yields besides.
-        take_on: Is given the claim that follows at once, or None where none does; it must not
-            forget the last that it was given before this is known to be committed.
+        also: What the attempt yields besides its result.
+        take_on: Called with the claim that follows at once, or None if none does; it must keep
+            the last claim until the commit is known.
     """
     found = steps.get_with_run(tx.session, key)
     if found is None or not is_mine(tx, found[0], attempt):
@@ -174,7 +174,7 @@ def complete(
 
 
 def fail(tx: Transaction, key: Key, attempt: int, error: str, *, retryable: bool) -> bool:
-    """Write that an attempt raised, and retry or fail; False if the claim is lost."""
+    """Record that an attempt raised, and retry or fail the step; False if the claim is lost."""
     row = held(tx, key, attempt)
     if row is None:
         return give_up(tx, key, attempt)
@@ -186,20 +186,20 @@ def fail(tx: Transaction, key: Key, attempt: int, error: str, *, retryable: bool
 
 
 def hand_over(tx: Transaction, row: StepRow) -> None:
-    """Give a claim back that nobody works on; it counts neither as failure nor as loss."""
+    """Give back a claim that no thread works on; it counts neither as failure nor as loss."""
     fact = facts.HandedOver(row.step, row.branch)
     advance(tx, row.run_id, fact, Outcome(kind="handed_over", row=row))
 
 
 def is_done(tx: Transaction, key: Key, attempt: int) -> bool:
-    """Whether this very attempt is completed: its answer came twice."""
+    """Whether this very attempt is completed: its completion came twice."""
     row = steps.get(tx.session, *key)
     done = row is not None and row.status is StepStatus.COMPLETED
     return done and row is not None and row.attempt == attempt
 
 
 def give_up(tx: Transaction, key: Key, attempt: int) -> bool:
-    """Write that an attempt whose claim was lost acts no longer: an undo may wait for that."""
+    """Record that an attempt whose claim was lost acts no longer: an undo may wait for that."""
     if attempts.settle(tx.session, key, attempt, tx.rules.me):
         nudge(tx, key[0])
         if row := steps.get(tx.session, *key):
@@ -208,12 +208,12 @@ def give_up(tx: Transaction, key: Key, attempt: int) -> bool:
 
 
 def nudge(tx: Transaction, run_id: str) -> None:
-    """Let a run that waits for its attempts to settle see whether they have."""
+    """Let a run that waits for its attempts to settle check whether they have."""
     advance(tx, run_id, facts.AttemptSettled())
 
 
 def report(tx: Transaction, reports: list[Report]) -> list[Held]:
-    """Write live progress, and tell which of these attempts have lost their claim."""
+    """Write live progress, and return the attempts that have lost their claim."""
     lost = []
     for each in reports:
         row = held(tx, each.key, each.attempt)

@@ -1,4 +1,4 @@
-"""Who may go next: slots for runs, room in queues for steps."""
+"""Which runs and steps may go next: slots for runs, room in queues for steps."""
 
 from orchestration.decide import facts
 from orchestration.engine import outside, pace
@@ -13,7 +13,7 @@ BATCH = 64
 
 
 def settle_queues(tx: Transaction) -> None:
-    """End a transaction: give free slots to pending runs, and send what has room."""
+    """End a transaction: give free slots to pending runs, and send steps that have room."""
     if tx.slot_freed:
         admit(tx)
     for queue in sorted(tx.queues):
@@ -61,7 +61,7 @@ def send_ready(tx: Transaction, queue: str) -> None:
 
 
 def send(tx: Transaction, row: StepRow, sends: int) -> None:
-    """Let a message for a branch leave after the commit, and again if nobody claims it."""
+    """Send a branch's message after the commit, and again if no worker claims it."""
     if row.agent in tx.rules.outside:
         outside.send(tx, row)
         return

@@ -1,7 +1,7 @@
-"""The durability seam: load → decide → write in one transaction, and then what follows from it.
+"""The durability seam: load → decide → write in one transaction, and then send the messages.
 
-Every message that must follow is noted in the same rows; messages leave only after the commit. A
-crash before it changes nothing; a crash after it leaves rows that are sent again.
+The same transaction records every message that must follow; messages leave only after the commit.
+A crash before the commit changes nothing; a crash after it leaves rows that are sent again.
 """
 
 import math
@@ -27,8 +27,8 @@ class Seam:
 
     Args:
         store: Where the rows are.
-        transport: How messages leave; what is lost there is sent again from the rows.
-        rules: Who this process is, and what it goes by.
+        transport: Sends messages; one that is lost there is sent again from its row.
+        rules: The name and the settings of this process.
     """
 
     def __init__(self, store: Store, transport: Transport, rules: Rules) -> None:
@@ -40,11 +40,11 @@ class Seam:
 
     @property
     def clock(self) -> Clock:
-        """The store's clock, which everybody goes by who uses it."""
+        """The store's clock, which all processes of the store use."""
         return self.store.clock
 
     def commit(self, operation: Callable[[Transaction], T]) -> T:
-        """Run an operation in one transaction, then send what it noted.
+        """Run an operation in one transaction, then send the messages that it recorded.
 
         Raises:
             StoreError: Nothing was written.
@@ -58,12 +58,12 @@ class Seam:
         return value
 
     def begin(self, operation: Callable[[Transaction], str]) -> str:
-        """Commit what begins a run; where the answer was lost, repeat it if it is missing.
+        """Commit the start of a run; if the commit is in doubt, repeat it unless the run is there.
 
-        To look is a commit, too: it waits for the lock that the lost session may still have.
+        Looking is a commit, too: it waits for the lock that the lost session may still hold.
 
         Args:
-            operation: Begins it, and tells its id.
+            operation: Begins the run, and returns its id.
 
         Raises:
             StoreError: Nothing was written.
@@ -76,7 +76,7 @@ class Seam:
             return told[-1][0]
 
         def begun_once(tx: Transaction) -> str:
-            if told and runs.has(tx.session, *told[-1]):  # by its time, too: an id may be another's
+            if told and runs.has(tx.session, *told[-1]):  # with its time: ids may repeat
                 return told[-1][0]
             return begun(tx)
 
@@ -90,12 +90,12 @@ class Seam:
                 raise InDoubtError(f"{which} may have begun: look for it first. {doubt}") from doubt
 
     def follow_clock(self) -> bool:
-        """Move every timer with this machine's clock, once, if it was set since our last commit.
+        """Shift every timer, once, if this machine's clock was set since our last commit.
 
         Every other transaction does that first, too; this one does nothing else.
 
         Returns:
-            Whether it was.
+            Whether the clock was set.
         """
         before = self._offset
         self.commit(lambda _: None)
@@ -116,7 +116,7 @@ class Seam:
     def _attempt(
         self, operation: Callable[[Transaction], T]
     ) -> Callable[[Session], tuple[T, list[Dispatch], float]]:
-        """The operation in a transaction, what leaves after it, and by which clock it was made."""
+        """The operation as a transaction: value, messages to send, and the clock's offset."""
 
         def attempt(session: Session) -> tuple[T, list[Dispatch], float]:
             kept = self._allowance, self._strangers
@@ -130,7 +130,7 @@ class Seam:
         return attempt
 
     def _keep_up(self, tx: Transaction) -> float:
-        """Move the timers that are there before one is written by a clock that was just set."""
+        """Shift the existing timers before one is written by a clock that was just set."""
         offset = self.clock.offset
         if sweep.is_jump(self._offset, offset):
             return sweep.follow_clock(tx, self.clock.boot, offset)

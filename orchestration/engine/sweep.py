@@ -1,4 +1,4 @@
-"""What the clock and dead workers mean for runs; every tick may come twice, late or never."""
+"""Applies timers and dead workers to runs; every tick may come twice, late or never."""
 
 import json
 from datetime import timedelta
@@ -41,8 +41,8 @@ SAMPLES_KEPT = timedelta(hours=48)
 
 
 def fire_timers(tx: Transaction) -> int:
-    """Act on wake-ups that have come, at most a batch; how many there were."""
-    later = tx.now + SECOND_THOUGHTS  # what cannot be moved must not stay the most overdue
+    """Fire the timers that are due, at most a batch of each kind; return how many there were."""
+    later = tx.now + SECOND_THOUGHTS  # a run that cannot move must not stay the most overdue
     due = steps.due(tx.session, tx.now, BATCH, tx.rules.scope, queued=tx.rules.sends)
     for key in due:
         put_off = partial(timers.postpone_step, tx.session, key, later)
@@ -68,13 +68,13 @@ def run_out(tx: Transaction, run_id: str) -> None:
 
 
 def wake(tx: Transaction, run_id: str, step: str, branch: int) -> None:
-    """Act on the wake-up of one branch, unless it is gone by now."""
+    """Fire the timer of one branch, unless the branch is gone by now."""
     if (row := steps.get(tx.session, run_id, step, branch)) is not None:
         fire(tx, row)
 
 
 def fire(tx: Transaction, row: StepRow) -> None:
-    """Act on the wake-up of one branch; its status says what it means."""
+    """Fire the timer of one branch; the branch's status says what it means."""
     match row.status:
         case StepStatus.READY | StepStatus.QUEUED if must_have_begun(tx, row):
             give_up_waiting(tx, row)
@@ -91,7 +91,7 @@ def fire(tx: Transaction, row: StepRow) -> None:
         case StepStatus.CANCELLED:
             outside.abandon(tx, row)
         case _:
-            pass  # the wake-up before it has ended their run
+            pass  # an earlier timer has ended the run
 
 
 def must_have_begun(tx: Transaction, row: StepRow) -> bool:
@@ -123,16 +123,16 @@ def time_out(tx: Transaction, row: StepRow) -> None:
 
 
 def harmless(tx: Transaction, row: StepRow) -> bool:
-    """Whether a step says that doing it twice does no harm."""
+    """Whether a step is declared idempotent: doing it twice does no harm."""
     plan = runs.get(tx.session, row.run_id).plan
     return plan.step[row.step.removeprefix(UNDO)].idempotent
 
 
 def take_over(tx: Transaction, worker: WorkerRow, *, dead: bool) -> int:
-    """Move on what a dead or silent worker sent and held; how many branches that was.
+    """Move on the branches that a dead or silent worker sent or held; return their number.
 
-    Who has beaten since it was found silent keeps everything. Within a scope a worker that has
-    more to its name stays listed: somebody else has to move that on.
+    A worker that has beaten since it was found silent keeps everything. Within a scope, a worker
+    that has branches of other runs stays listed: another process has to move those on.
     """
     if not dead and workers.has_beaten(tx.session, worker):
         return 0
@@ -143,7 +143,7 @@ def take_over(tx: Transaction, worker: WorkerRow, *, dead: bool) -> int:
         work = partial(move_on, tx, row, worker, dead=dead)
         tx.contain(row.run_id, work, f"take-over of {row.key}")
     if dead and (settled := attempts.settle_all(tx.session, worker.id, tx.rules.scope)):
-        tx.queues.update(queues.ready(tx.session))  # what acted may have filled a limit
+        tx.queues.update(queues.ready(tx.session))  # acting attempts may have filled a limit
         for run_id in settled:
             tx.contain(run_id, partial(nudge, tx, run_id), f"settling of {run_id}")
     if dead and (tx.rules.scope is None or holds_nothing(tx, worker.id)):
@@ -157,7 +157,7 @@ def holds_nothing(tx: Transaction, worker: str) -> bool:
 
 
 def move_on(tx: Transaction, seen: StepRow, worker: WorkerRow, *, dead: bool) -> None:
-    """Take one branch from a worker, unless the one before it has ended their run."""
+    """Take one branch from a worker, unless it is gone or another's by now."""
     row = steps.get(tx.session, *seen.key)
     if row is None or row.owner != worker.id:
         return
@@ -170,7 +170,7 @@ def move_on(tx: Transaction, seen: StepRow, worker: WorkerRow, *, dead: bool) ->
 
 
 def lose(tx: Transaction, row: StepRow, worker: WorkerRow, *, acting: bool) -> None:
-    """Write that an attempt went down, or silent, with its worker."""
+    """Record an attempt as lost with its dead or silent worker."""
     what = "fell silent" if acting else "died"
     message = f"worker {worker.host}:{worker.pid} {what} while it held this attempt"
     fact = facts.Lost(row.step, row.branch, row.losses + 1)
@@ -179,16 +179,16 @@ def lose(tx: Transaction, row: StepRow, worker: WorkerRow, *, acting: bool) -> N
 
 
 def refill(tx: Transaction) -> None:
-    """See whether a run or a step could go that nobody let go: a safety net."""
+    """Start any run or step that could go and was missed: a safety net."""
     standby.end_with_runs(tx)
     tx.slot_freed = True
     tx.queues.update(queues.ready(tx.session))
 
 
 def forget(tx: Transaction, kept: retention.Keep) -> int:
-    """Delete a small batch of what need not be kept; how many rows that was.
+    """Delete a small batch of rows that need not be kept; return how many.
 
-    A run of which something is not counted yet stays until it is.
+    A run whose events are not all counted yet stays until they are.
     """
     rows = 0
     begun = retention.remains(tx.session, BATCH)
@@ -210,7 +210,7 @@ def is_jump(before: float, offset: float) -> bool:
 
 
 def follow_clock(tx: Transaction, boot: str, offset: float) -> float:
-    """Move every timer when wall clock minus monotonic clock has jumped; the offset that holds."""
+    """Shift every timer if wall clock minus monotonic clock has jumped; return the offset."""
     agreed = control.clock_offset(tx.session, boot)
     if agreed is not None and not is_jump(agreed, offset):
         return agreed
@@ -222,5 +222,5 @@ def follow_clock(tx: Transaction, boot: str, offset: float) -> float:
 
 
 def error_json(kind: str, message: str) -> str:
-    """An error as it is kept: type, message and traceback."""
+    """An error as it is stored: JSON of type, message and traceback."""
     return json.dumps({"type": kind, "message": message, "traceback": None})

@@ -1,4 +1,4 @@
-"""One transaction of the engine: the session, the moment, and what leaves after the commit."""
+"""One transaction of the engine: its session, its time, and the messages that leave after it."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +18,7 @@ from orchestration.store.steps import StepRow
 
 log = logging.getLogger(__name__)
 
-UNMOVABLE = (  # what the drivers of a store raise is none of these
+UNMOVABLE = (  # the drivers of a store raise none of these
     OrchestrationError,
     ArithmeticError,
     AttributeError,
@@ -31,24 +31,24 @@ UNMOVABLE = (  # what the drivers of a store raise is none of these
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What an engine goes by.
+    """The settings of an engine.
 
     Attributes:
-        me: Who sends and claims: a worker's incarnation, or a client's name.
+        me: The name that sends and claims: a worker's incarnation, or a client's name.
         offers: Every `agent.action@version` that this process can do.
-        scope: The only run to care for; None: all of them.
+        scope: The only run to serve; None: all runs.
         slots: How many runs may be `running` at once.
         workflow_timeout: How long a run may be `running`.
         most_pending: Pending runs of one sender beyond which more are refused.
-        sends: Whether this process has a transport; else others send what it wrote.
-        by_broker: Whether what it sends goes by RabbitMQ.
-        outside: Agents that are not ours: they get their steps on the exchange.
-        grace: How soon an agent that is not ours must show that it has a command.
-        silence: How long an agent that is not ours may be silent while it works.
-        rates: How many attempts of which agents may begin in which time.
+        sends: Whether this process has a transport; else other processes send what it wrote.
+        by_broker: Whether its messages go by RabbitMQ.
+        outside: Outside agents: they are not ours, and get their steps on the exchange.
+        grace: How soon an outside agent must show that it has a command.
+        silence: How long an outside agent may be silent while it works.
+        rates: For each agent, how many attempts may begin in which time.
         tolerance: How often an agent may fail before its circuit opens.
-        routes: Who else gets data; none where there is no exchange.
-        mask: Takes every configured secret out of a text that is kept or told.
+        routes: Further recipients of data; none where there is no exchange.
+        mask: Takes every configured secret out of a text that is stored or sent.
         jitter: Yields numbers in [0, 1).
     """
 
@@ -70,7 +70,7 @@ class Rules:
     jitter: Callable[[], float]
 
     def by(self, transport: Transport) -> "Rules":
-        """The same; while nothing leaves by a transport, what is to be sent is left to others."""
+        """These rules; while the transport carries nothing, other processes have to send."""
         return replace(self, sends=False) if self.sends and not transport.flows else self
 
 
@@ -79,12 +79,12 @@ class Transaction:
     """A session and what was decided in it.
 
     Attributes:
-        allowance: What senders may still submit; every transaction of an engine has the same.
-        strangers: Whether more unknown agents may be known; all transactions have the same, too.
+        allowance: What senders may still submit; all transactions of an engine share it.
+        strangers: Whether more unknown agents may be registered; all transactions share it, too.
         outgoing: Messages that leave once this is committed.
         queues: Queues in which there may now be work to send, or room to send it.
-        opened: New branches that are ready, until the run they belong to is written.
-        slot_freed: Whether a pending run may have got its chance.
+        opened: New branches that are ready, until their run is written.
+        slot_freed: Whether a pending run may be able to start.
     """
 
     session: Session
@@ -98,7 +98,7 @@ class Transaction:
     slot_freed: bool = False
 
     def admits(self, agent: str) -> bool:
-        """Whether what an agent says of itself is written: it is known, named, or there is room."""
+        """Whether an agent's reports are written: it is known, configured, or there is room."""
         if agent in self.rules.outside or agents.is_known(self.session, agent):
             return True
         return self.strangers.have_room(self.session, self.now, self.rules.silence)
@@ -110,17 +110,17 @@ class Transaction:
         what: str,
         instead: Callable[[], object] | None = None,
     ) -> None:
-        """Do one of many pieces of work; if it is refused, only its own writes are undone.
+        """Do one of many pieces of work; if it fails, only its own writes are rolled back.
 
-        One run that cannot be moved must not hold up the timers of all others: neither one that
-        the rules refuse, nor one whose rows nobody can read, since a newer release or a person has
-        written them. What the store refuses is refused as a whole.
+        One run that cannot move must not hold up the timers of all others: neither one that the
+        rules refuse, nor one with unreadable rows, which a newer release or a person has written.
+        An error of the store itself fails the whole transaction.
 
         Args:
-            run_id: Whose work it is.
-            work: What to do.
-            what: What to call it in the log.
-            instead: What to do where it is refused.
+            run_id: The run that the work concerns.
+            work: The work.
+            what: Its name in the log.
+            instead: What to do if it fails.
         """
         sent = len(self.outgoing)
         self.session.run("SAVEPOINT contained")

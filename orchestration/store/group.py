@@ -1,9 +1,9 @@
-"""Group commit: who comes first commits, for itself and for all who came in the meantime.
+"""Group commit: the first thread that wants to write commits, for itself and all that queued up.
 
-There is no thread that does it for everybody: where nobody else is there, nothing is handed over,
-and where many are, each commit takes with it what queued up during the one before. Whom that one
-let go comes back at once, most of the time: where fewer are in line, a moment is given to them.
-Where other processes write, who comes while their lock is waited for is in the batch, too.
+There is no writer thread: a lone caller hands nothing over, and under load each commit takes along
+what queued up during the one before. Threads that a commit has released mostly return at once: if
+fewer are queued than in the last batch, the leader gives them a moment. Operations that arrive
+while the leader waits for another process's lock are in the batch, too.
 """
 
 import logging
@@ -38,10 +38,10 @@ Operation = Callable[[Session], Any]
 
 
 class EndedError(Exception):
-    """An operation raised what ends a thread: the one it came from, not the one that commits it.
+    """An operation raised an error that ends a thread: its caller's, not the leader's.
 
     Attributes:
-        error: What it raised.
+        error: The error.
     """
 
     def __init__(self, error: BaseException) -> None:
@@ -50,17 +50,17 @@ class EndedError(Exception):
 
 
 def wait_a_moment() -> None:
-    """Let those get in line again who were let go."""
+    """Let released threads queue up again."""
     time.sleep(MOMENT_S)
 
 
 class Work:
-    """One operation in line, and what came of it.
+    """One queued operation, and its outcome.
 
     Attributes:
-        outcome: What it returned or raised; an error until it is done, so that nobody is told of
-            a success whose commit was broken off.
-        leads: Whether it is its thread's turn to commit.
+        outcome: Its result or error; in doubt until it is done, so that no caller is told of a
+            success whose commit was broken off.
+        leads: Whether its thread is the leader, the one that commits next.
     """
 
     __slots__ = ("leads", "operation", "outcome", "turn")
@@ -74,16 +74,15 @@ class Work:
 
 
 class Group:
-    """Threads that want to write, in the order in which they came.
+    """A queue of operations to write, in order of arrival; one thread at a time leads.
 
-    A signal may raise anywhere in the main thread, and others must not wait for it for ever: so
-    it lets a thread of its own stand in for it, and a signal interrupts only its waiting.
+    A signal may raise anywhere in the main thread, and other threads must not wait for it for ever:
+    so another thread stands in for the main thread, and a signal interrupts only its waiting.
 
     Args:
-        commit: Writes a batch, and each of its outcomes; raises nothing; it need not be safe for
-            threads.
-        lock: What to hold meanwhile; a batch is chosen once it is held.
-        gather: Waits a moment for more to come.
+        commit: Writes a batch, and sets each outcome; raises nothing; need not be thread-safe.
+        lock: Held meanwhile; the batch is chosen once it is held.
+        gather: Waits a moment for more operations.
     """
 
     def __init__(
@@ -103,12 +102,12 @@ class Group:
         self._closed = False
 
     def do(self, operations: Sequence[Operation]) -> list[Any]:
-        """What came of each operation, once all of them are committed or refused.
+        """The outcome of each operation, once all of them are committed or refused.
 
         Raises:
-            StoreError: It is closed.
-            PermanentError: An operation asks for another: it would wait for itself.
-            BaseException: One of them raised what ends its thread; all of them are seen through.
+            StoreError: The store is closed.
+            PermanentError: An operation called this: it would wait for itself.
+            BaseException: An operation raised an error that ends its thread; all were seen through.
         """
         if self._writer == threading.get_ident():
             raise PermanentError(NESTED)
@@ -124,12 +123,12 @@ class Group:
         return outcomes
 
     def close(self) -> None:
-        """Let nobody join any more, and return when everybody is done."""
+        """Accept no more operations, and return when all that are queued are done."""
         with suppress(StoreError):  # it is closed already
             stand_in(partial(self._see_through, [Work(lambda _: None)], closing=True))
 
     def _see_through(self, works: Sequence[Work], *, closing: bool = False) -> None:
-        """Get in line, wait until each is done, and commit where it comes to the head."""
+        """Queue the works, wait until each is done, and lead when one comes to the head."""
         with self._door:
             if self._closed:
                 raise StoreError(CLOSED)
@@ -144,14 +143,14 @@ class Group:
                 self._lead()
 
     def _lead(self) -> None:
-        """Commit what is in line, and leave the rest to the first of those who came since."""
+        """Commit what is queued, and make the thread of the first remaining work the leader."""
         batch: list[Work] = []
         try:
             if len(self._line) < self._last_size:
                 self._gather()
             self._write(batch)
         finally:
-            if not batch:  # it was broken off before
+            if not batch:  # broken off before it was chosen
                 self._fill(batch)
             with self._door:
                 self._busy = bool(self._line)
@@ -165,7 +164,7 @@ class Group:
     def _write(self, batch: list[Work]) -> None:
         """Choose a batch once the lock is held, and commit it.
 
-        Whatever fails, who leads goes on: there may be more of its own in line, and others are.
+        Whatever fails, the leader goes on: more works, of its own or of others, may be queued.
         """
         self._writer = threading.get_ident()
         try:
@@ -173,24 +172,24 @@ class Group:
                 self._fill(batch)
                 self._commit(batch)
         except Exception as error:
-            if batch:  # each is told what the commit has noted, or that it is in doubt
+            if batch:  # each has the outcome that the commit set, or is in doubt
                 log.exception("a commit did not end as it should")
                 return
-            self._fill(batch)  # the lock is not to be had
+            self._fill(batch)  # the lock could not be taken
             for work in batch:
                 work.outcome = error
         finally:
             self._writer = None
 
     def _fill(self, batch: list[Work]) -> None:
-        """Choose what is in line by now."""
+        """Move what is queued by now into the batch."""
         with self._door:
             self._last_size = min(len(self._line), MOST_OPERATIONS)
             batch += [self._line.popleft() for _ in range(self._last_size)]
 
 
 def contained(operation: Operation, session: Session) -> Any:
-    """What an operation returns; whatever it raises is a refusal to whoever runs it for others."""
+    """What an operation returns; an error that would end the leader's thread is wrapped."""
     try:
         return operation(session)
     except Exception:
@@ -200,7 +199,7 @@ def contained(operation: Operation, session: Session) -> Any:
 
 
 def outcome_of(operation: Callable[[], T]) -> T | Exception:
-    """Call, and keep the exception instead of raising it: it belongs to one of many callers."""
+    """Call, and return the exception instead of raising it: it belongs to one of many callers."""
     try:
         return operation()
     except Exception as error:  # noqa: BLE001 - the caller of many looks at each
@@ -208,13 +207,13 @@ def outcome_of(operation: Callable[[], T]) -> T | Exception:
 
 
 def stand_in(task: Callable[[], None]) -> None:
-    """Do a task in a thread of its own, and wait for it; it is done even if the wait is not."""
+    """Run a task in a thread of its own, and wait for it; it ends even if the wait is cut short."""
     future: Future[None] = Future()
 
     def do() -> None:
         try:
             task()
-        except BaseException as error:  # noqa: BLE001 - it belongs to who waits
+        except BaseException as error:  # noqa: BLE001 - it belongs to the caller
             future.set_exception(error)
         else:
             future.set_result(None)

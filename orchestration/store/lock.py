@@ -1,8 +1,8 @@
 """The fair lock around write transactions on one SQLite file.
 
 SQLite's own busy handler is unfair: of two busy writers one was starved for seconds. `flock`
-queues its waiters. A holder that was stopped (SIGSTOP) would block everybody, so it is found
-out by its process id and start time, and ended if it stays stopped.
+queues its waiters. A holder that was stopped (SIGSTOP) would block every writer, so it is
+identified by its process id and start time, and killed if it stays stopped.
 """
 
 import fcntl
@@ -19,7 +19,7 @@ SIZE = 80
 NOBODY = b"\n".rjust(SIZE)
 CLOSED = -1
 
-_mine: WeakSet["WriteLock"] = WeakSet()  # those of this process
+_mine: WeakSet["WriteLock"] = WeakSet()  # the locks of this process
 
 
 class WriteLock:
@@ -29,7 +29,7 @@ class WriteLock:
         path: The lock file; it is made where it is missing.
 
     Attributes:
-        is_awaited: Whether this process waits in line for it.
+        is_awaited: Whether this process waits for the lock.
     """
 
     def __init__(self, path: Path) -> None:
@@ -41,10 +41,10 @@ class WriteLock:
         _mine.add(self)
 
     def acquire(self) -> None:
-        """Wait in line for the lock.
+        """Wait for the lock, in order of arrival.
 
         Raises:
-            OSError: It cannot be had or signed; it is not held.
+            OSError: The lock cannot be taken or signed; it is not held.
         """
         self.is_awaited = True
         try:
@@ -59,13 +59,13 @@ class WriteLock:
             raise
 
     def release(self) -> None:
-        """Let the next one in; it is nobody until it has signed."""
-        with suppress(OSError):  # a disk that is full must not keep everybody waiting
+        """Release the lock; it has no known holder until the next one has signed."""
+        with suppress(OSError):  # a full disk must not keep the others waiting
             self._sign(NOBODY)
         fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def holder_for(self, seconds: float) -> int | None:
-        """The process that holds the lock, if it goes on holding it for so long."""
+        """The process that holds the lock, if it does not release it within so many seconds."""
         signature = os.pread(self._file, SIZE, 0)
         holder = _signer(signature)
         if holder is None:
@@ -74,15 +74,15 @@ class WriteLock:
         return holder.pid if os.pread(self._file, SIZE, 0) == signature else None
 
     def close(self) -> None:
-        """Close the descriptor; a held lock is free then."""
+        """Close the descriptor; that frees a held lock."""
         os.close(self._file)
         self._file = CLOSED
 
     def end_stopped_holder(self) -> int | None:
-        """End the holder if it stands still since an earlier look, at least `PATIENCE_S` ago.
+        """Kill the holder if it has been stopped since a look at least `PATIENCE_S` ago.
 
         Returns:
-            Its process id if it was ended.
+            The holder's process id if it was killed.
         """
         try:
             signature = os.pread(self._file, SIZE, 0)
@@ -106,7 +106,7 @@ class WriteLock:
 
 
 def let_go() -> None:
-    """Close what a forked child has inherited: it would keep the lock of a parent that died."""
+    """Close the locks that a forked child inherited: it would keep those of a dead parent."""
     for each in list(_mine):
         each.close()
 
@@ -115,7 +115,7 @@ os.register_at_fork(after_in_child=let_go)
 
 
 def _signer(signature: bytes) -> psutil.Process | None:
-    """The process that signed, while it lives: one that died with the lock has it no longer."""
+    """The process that signed, while it lives: a dead one no longer has the lock."""
     try:
         pid, created, _ = signature.split()
         signer = psutil.Process(int(pid))

@@ -1,4 +1,4 @@
-"""The table `outbox`: what is said on the exchange, until RabbitMQ has confirmed it."""
+"""The table `outbox`: messages for the exchange, until RabbitMQ has confirmed them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,11 +16,11 @@ COLUMNS = "id, topic, version, run_id, kind, routing_key, body, lane"
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """One thing to say.
+    """One message to publish.
 
     Attributes:
-        body: JSON text; None for a notice, which is written from the run when it is sent.
-        lane: Whom it is for; what is urgent has a lane of its own.
+        body: JSON text; None for a notice, which is composed from the run when it is sent.
+        lane: The recipient; an urgent message has a lane of its own.
     """
 
     id: int
@@ -43,7 +43,7 @@ def say(  # noqa: PLR0913 - one parameter a column
     *,
     urgent: bool = False,
 ) -> None:
-    """Write what leaves as it is; the same topic again changes nothing."""
+    """Add a message that leaves as it is; the same topic again changes nothing."""
     session.run(
         "INSERT INTO outbox (topic, run_id, kind, routing_key, body, created_at, urgent, lane)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -53,7 +53,7 @@ def say(  # noqa: PLR0913 - one parameter a column
 
 
 def notice(session: Session, what: str, run_id: str, now: datetime) -> None:
-    """Write that a run's requester is to be told; what, is read from the run when it is sent."""
+    """Add a notice for a run's requester; its text is composed from the run when it is sent."""
     session.run(
         "INSERT INTO outbox (topic, run_id, kind, routing_key, created_at, lane)"
         " SELECT CAST(? AS TEXT) || ':' || id, id, ?, requester, ?, requester FROM runs"
@@ -64,12 +64,12 @@ def notice(session: Session, what: str, run_id: str, now: datetime) -> None:
 
 
 def withdraw(session: Session, what: str, run_id: str) -> None:
-    """Drop what a run's requester was to be told, if it was not told yet."""
+    """Drop a notice for a run's requester, if it is not sent and confirmed yet."""
     session.run("DELETE FROM outbox WHERE topic = ?", f"{what}:{run_id}")
 
 
 def lanes(session: Session, last: str, limit: int) -> list[str]:
-    """For whom there is something, by name, from one name on; each is found by one step."""
+    """The lanes with messages, by name, after the `last` one; each is found in one step."""
     rows = session.all(
         "WITH RECURSIVE found(name) AS ("
         " SELECT MIN(lane) FROM outbox WHERE urgent = 0 AND lane > ?"
@@ -82,30 +82,30 @@ def lanes(session: Session, last: str, limit: int) -> list[str]:
 
 
 def first_of(session: Session, lane: str, limit: int) -> list[OutboxRow]:
-    """What is to be said to one, in the order in which it came up."""
+    """The first messages of a lane, in the order in which they were written."""
     sql = f"SELECT {COLUMNS} FROM outbox WHERE urgent = 0 AND lane = ? ORDER BY id LIMIT ?"
     return [OutboxRow(*row) for row in session.all(sql, lane, limit)]
 
 
 def urgent(session: Session, limit: int) -> list[OutboxRow]:
-    """What overtakes everything else."""
+    """Messages that overtake all others."""
     sql = f"SELECT {COLUMNS} FROM outbox WHERE urgent = 1 ORDER BY id LIMIT ?"
     return [OutboxRow(*row) for row in session.all(sql, limit)]
 
 
 def backlog(session: Session) -> tuple[int, datetime | None]:
-    """How much there is to say, and since when the oldest of it."""
+    """How many messages there are, and since when the oldest."""
     row = session.one("SELECT COUNT(*), MIN(created_at) FROM outbox")
     count, oldest = row or (0, None)
     return int(count), moment(oldest)
 
 
 def is_empty(session: Session) -> bool:
-    """Whether there is nothing to say."""
+    """Whether there is no message to publish."""
     return session.one("SELECT 1 FROM outbox LIMIT 1") is None
 
 
 def said(session: Session, spoken: list[tuple[int, int]]) -> None:
-    """Drop what is confirmed, unless there is more to say on its topic by now."""
+    """Delete confirmed messages, unless their topic has a newer version by now."""
     for id_, version in spoken:
         session.run("DELETE FROM outbox WHERE id = ? AND version = ?", id_, version)

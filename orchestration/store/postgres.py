@@ -1,7 +1,7 @@
 """The store on PostgreSQL: the same SQL, one write transaction at a time by an advisory lock.
 
-A process has one session that writes, for all of its threads in turn and in batches, and two that
-read. A session that the server or the way to it has ended is replaced when it is needed next.
+A process has one session that writes, for batches of operations of all its threads, and two that
+read. A session that the server or the network has ended is replaced when it is needed next.
 """
 
 import threading
@@ -49,7 +49,7 @@ class PostgresStore:
     Args:
         url: `postgresql://…`; the schema is the first one of its search path.
         create: Whether to make and migrate a store that is missing.
-        old: Whether one that must be migrated first will do.
+        old: Whether to open a store that must be migrated first.
 
     Raises:
         StoreError: The server cannot be reached or refuses.
@@ -102,24 +102,24 @@ class PostgresStore:
         return found[0]
 
     def missing(self) -> list[str]:
-        """What this release would add to the schema."""
+        """The titles of the migrations that this release would apply."""
         left = self.read(lambda s: migrate.pending(migrate.current(s, TABLES)))
         return [each.title for each in left]
 
     def migrate(self) -> list[str]:
-        """Apply what this release adds to the schema, and tell what it was."""
+        """Apply the migrations of this release that are missing, and return their titles."""
         return self.write(lambda s: migrate.upgrade(s, TABLES, TYPES))
 
     def writer_for(self, _seconds: float, /) -> None:
-        """Not known here: the server ends who idles in a transaction."""
+        """None: the server itself ends a session that idles in a transaction."""
 
     def disk_use(self) -> Size:
-        """The bytes of its tables with their indexes; the log is the server's."""
+        """The bytes of its tables with their indexes; the WAL is the server's."""
         row = self.read(lambda s: s.one(TAKEN))
         return Size(int(row[0] or 0) if row else 0)
 
     def close(self) -> None:
-        """Write what is lined up, let reads finish, and end every session."""
+        """Write what is queued, let reads finish, and end every session."""
         self._closed = True
         self._group.close()
         self._writer.close()
@@ -149,18 +149,18 @@ class PostgresStore:
             migrate.require_current(found)
 
     def _commit(self, batch: Sequence[Work]) -> None:
-        """Run a batch in one transaction; where that fails, nobody's is written."""
+        """Run a batch in one transaction; its error is the outcome of every operation."""
         try:
             outcomes = self._attempt([work.operation for work in batch])
-        except Exception as error:  # noqa: BLE001 - it belongs to those who wait
+        except Exception as error:  # noqa: BLE001 - it belongs to the callers
             outcomes = [error] * len(batch)
         for work, outcome in zip(batch, outcomes, strict=True):
             work.outcome = outcome
 
     def _attempt(self, operations: Sequence[Operation]) -> list[Any]:
-        """What comes of each operation.
+        """The outcome of each operation.
 
-        Hardly any is refused, so only then each is run again in a savepoint of its own.
+        Refusals are rare, so only after one is each operation run again, in its own savepoint.
         """
         with explained(self._url):
             try:
@@ -174,7 +174,7 @@ class PostgresStore:
 
     @contextmanager
     def _transaction(self, link: Link, begin: LiteralString) -> Iterator[PostgresSession]:
-        """BEGIN … COMMIT on the session of a link; now and then the server tells its time first."""
+        """BEGIN … COMMIT on the session of a link; now and then the server's time is read first."""
         if self.clock.is_due():
             connection = link.ready()  # first, since a new session takes its time
             self.clock.ask(lambda: time_of(connection))

@@ -1,4 +1,4 @@
-"""Proof of life on PostgreSQL: advisory locks of a session, which the server frees with it."""
+"""Proof of life on PostgreSQL: advisory locks, which the server frees with their session."""
 
 import threading
 from typing import LiteralString
@@ -19,18 +19,18 @@ IS_FREE: LiteralString = (
 
 
 class PostgresLocks:
-    """Locks that are free when the session of their holder has ended.
+    """Locks that are free once the session of their holder has ended.
 
     That proves less than a lock of the operating system: a session ends with its process, but
-    also when the server is restarted, a pooler or a firewall ends its connection, or somebody
-    terminates it, while the process lives on. It takes its locks again with its next question,
-    at its next beat at the latest; until then they are free. So nobody is dead because his lock
-    is free: his beat must have stood still as well, for `proof_s`, as one observer saw it who
-    looked in time throughout. Whoever reaches the server beats long before that; whoever does
-    not has stopped claiming and told its steps to end by then, so an undo may begin. A look that
-    came late, as all do after a restart of the server, begins the watch anew.
+    also when the server is restarted, a pooler or a firewall ends its connection, or a person
+    terminates it, while the process lives on. The process takes its locks again with its next
+    query, at its next beat at the latest; until then they are free. So a free lock alone proves
+    no death: the worker's beat must have stood still as well, for `proof_s`, as seen by one
+    observer that looked in time throughout. A worker that reaches the server beats long before
+    that; one that does not has stopped claiming and told its steps to end by then, so an undo may
+    begin. A late look, as all are after a restart of the server, begins the watch anew.
 
-    A name that somebody else holds by the time it is taken again is lost; `holds` says so.
+    A lock that another process holds by the time it is taken again is lost; `holds` says so.
 
     Args:
         url: The database of the store.
@@ -46,7 +46,7 @@ class PostgresLocks:
         self._known: psycopg.Connection[Row] | None = None
 
     def hold(self, name: str) -> bool:
-        """Take a lock for as long as this process lives; False if it is taken, here too."""
+        """Take a lock for as long as this process lives; False if it is held, here included."""
         with self._mutex, explained(self._url):
             session = self._session()
             if name in self._names or not _answer(session, HOLD, name):
@@ -55,18 +55,18 @@ class PostgresLocks:
             return True
 
     def holds(self, name: str) -> bool:
-        """Whether a lock that was taken here is still ours."""
+        """Whether this process still holds a lock that it has taken."""
         with self._mutex:
             return name in self._names and self._link.is_up()
 
     def release(self, name: str) -> None:
-        """Let go of it."""
+        """Release a lock."""
         with self._mutex, explained(self._url):
             self._names.discard(name)
             _answer(self._session(), RELEASE, name)
 
     def is_free(self, name: str) -> bool:
-        """Whether nobody holds it now."""
+        """Whether no session holds a lock now."""
         with self._mutex, explained(self._url):
             return _answer(self._session(), IS_FREE, name)
 
@@ -77,7 +77,7 @@ class PostgresLocks:
             self._link.close()
 
     def _session(self) -> "psycopg.Connection[Row]":
-        """The session; a new one takes first what the one before it held."""
+        """The session; a new one first takes the locks of the one before."""
         session = self._link.ready()
         if session is not self._known:
             self._names = {name for name in self._names if _answer(session, HOLD, name)}

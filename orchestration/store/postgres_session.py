@@ -1,7 +1,7 @@
-"""SQL on one PostgreSQL connection: what nobody asks about travels with the next question.
+"""SQL on one PostgreSQL connection: a statement without a result travels with the next query.
 
-Each journey is one message with all of its statements: the server acts on all of it or on nothing,
-and then counts the time until the next, so that it ends a session whose process has stopped.
+Each round trip is one message with all of its statements: the server executes all of them or none,
+and then times the wait for the next, so that it ends a session whose process has stopped.
 """
 
 from collections.abc import Iterator
@@ -20,12 +20,12 @@ from orchestration.store.group import Operation
 from orchestration.store.server import Link, is_the_stores
 
 WRITERS: LiteralString = "7205417"  # the lock of this application's writers, within one schema
-BEGIN_WRITE: LiteralString = (  # what another writer has written is seen only after the lock
+BEGIN_WRITE: LiteralString = (  # so that rows of the writer before are seen after the lock
     "BEGIN ISOLATION LEVEL READ COMMITTED;"
     f" SELECT pg_advisory_xact_lock({WRITERS}, hashtext(current_schema()))"
 )
 BEGIN_READ: LiteralString = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-# As the server has said; while it has a COMMIT that is not answered, it is none of these.
+# States that the server has reported; with a COMMIT unanswered the session is in none of them.
 SETTLED = {TransactionStatus.IDLE, TransactionStatus.INTRANS, TransactionStatus.INERROR}
 IN_DOUBT = "PostgreSQL: the answer to a COMMIT was lost: look whether it was done; check the server"
 ROLLED_BACK = "nothing was written: a statement had failed, and somebody passed that over"
@@ -41,7 +41,7 @@ class PostgresSession:
     """SQL inside one transaction.
 
     Args:
-        connection: Where it has begun.
+        connection: The one on which the transaction has begun.
     """
 
     def __init__(self, connection: "psycopg.Connection[Row]") -> None:
@@ -49,11 +49,11 @@ class PostgresSession:
         self._unsent: list[tuple[str, tuple[Any, ...]]] = []
 
     def run(self, sql: str, *values: Any) -> None:
-        """Execute, together with what is asked next, or with the COMMIT."""
+        """Execute together with the next query, or with the COMMIT."""
         self._unsent.append((sql, values))
 
     def changed(self, sql: str, *values: Any) -> int:
-        """Execute, and tell how many rows changed."""
+        """Execute, and return how many rows changed."""
         return self.ask(sql, values).rowcount
 
     def one(self, sql: str, *values: Any) -> Row | None:
@@ -65,11 +65,11 @@ class PostgresSession:
         return self.ask(sql, values).fetchall()
 
     def number_from(self, table: str, number: int) -> None:
-        """Let the rows to come of a table that numbers them count on from there."""
+        """Let the ids that a table generates go on after `number`."""
         self.one("SELECT setval(pg_get_serial_sequence(?, 'id'), ?)", table, number)
 
     def ask(self, sql: str, values: tuple[Any, ...] = ()) -> "psycopg.Cursor[Row]":
-        """Execute what is unsent, then this, and wait for its answer."""
+        """Execute the unsent statements, then this one, and wait for its result."""
         if not self._unsent:
             return self._connection.execute(translated(sql), values)
         statements = [*self._unsent, (sql, values)]
@@ -82,7 +82,7 @@ class PostgresSession:
         return cursor
 
     def copy(self, words: "psycopg.sql.Composed", rows: Iterator[list[Any]]) -> int:
-        """COPY rows FROM STDIN; how many there were."""
+        """COPY rows FROM STDIN; return how many there were."""
         self.ask("SELECT 1")
         count = 0
         with self._connection.cursor() as cursor, cursor.copy(words) as copy:
@@ -92,7 +92,7 @@ class PostgresSession:
         return count
 
     def apart(self, operation: Operation) -> Any:
-        """What comes of an operation; what it refuses undoes only its own writes."""
+        """The outcome of an operation; an error rolls back only its own writes."""
         self.ask("SAVEPOINT operation")
         try:
             outcome = operation(self)
@@ -113,12 +113,12 @@ def transaction(link: Link, begin: LiteralString) -> Iterator[PostgresSession]:
 
     Raises:
         InDoubtError: The session has ended before the server's answer to the COMMIT came.
-        RuntimeError: An error was passed over, and nothing is written: a bug.
+        RuntimeError: A statement's error was ignored, and nothing is written: a bug.
     """
     connection = link.ready()
     session = PostgresSession(connection)
     try:
-        connection.execute(begin)  # where the lock is not to be had, BEGIN has been done
+        connection.execute(begin)  # if the lock is refused, BEGIN was executed
         yield session
         if begin is BEGIN_WRITE:
             failpoints.reach(Failpoint.COMMITTING)
@@ -127,7 +127,7 @@ def transaction(link: Link, begin: LiteralString) -> Iterator[PostgresSession]:
         try:
             if link.is_up():
                 connection.execute("ROLLBACK")
-        except psycopg.Error:  # it has ended, and does not know it yet
+        except psycopg.Error:  # the session has ended unnoticed
             link.close()
         raise
     if begin is BEGIN_WRITE:
@@ -135,11 +135,11 @@ def transaction(link: Link, begin: LiteralString) -> Iterator[PostgresSession]:
 
 
 def commit(session: PostgresSession, connection: "psycopg.Connection[Row]") -> None:
-    """COMMIT what was written, and what is unsent with it: one message, done as a whole or not.
+    """COMMIT together with the unsent statements: one message, executed as a whole or not at all.
 
     Raises:
         InDoubtError: The session has ended before the server's answer came.
-        RuntimeError: An error was passed over, and nothing is written: a bug.
+        RuntimeError: A statement's error was ignored, and nothing is written: a bug.
     """
     try:
         done = session.ask("COMMIT").statusmessage
@@ -152,7 +152,7 @@ def commit(session: PostgresSession, connection: "psycopg.Connection[Row]") -> N
 
 
 def is_to_blame(error: Exception) -> bool:
-    """Whether the server or the way to it is."""
+    """Whether an error comes from the server or the connection, not from the operation."""
     return isinstance(error, InDoubtError) or (
         isinstance(error, psycopg.Error) and is_the_stores(error)
     )

@@ -1,4 +1,4 @@
-"""What is too old to keep, deleted a few rows at a time."""
+"""Deletes rows that are too old or too many, a few at a time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,8 +30,8 @@ OLD = {
     "events": "run_id = '' AND at < ?",
     "audit": "at < ?",
 }
-# Whom no kept attempt names. An attempt begins after its run, and before its worker leaves: so only
-# what old runs did is read, those that are open or ended since. Clocks may be set in between.
+# Workers that no kept attempt names. An attempt begins after its run, and before its worker leaves:
+# so only attempts of old runs are read, open or ended since. Clocks may be set in between.
 GONE = (
     "SELECT id FROM workers WHERE left_at < ? AND id NOT IN"
     " (SELECT worker FROM runs CROSS JOIN attempts"
@@ -61,7 +61,7 @@ FORGETTABLE = (
 
 
 class Edge(NamedTuple):
-    """The newest row of a table that is one too many; `id` None: no row is, of that time."""
+    """The newest row beyond a table's row limit; `id` None: no row of that time is."""
 
     at: float
     id: int | str | None
@@ -69,12 +69,12 @@ class Edge(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """What is young enough, and among the newest of its table.
+    """The bounds of what is kept: rows young enough, and among the newest of their table.
 
     Attributes:
-        since: What is not younger goes.
-        edges: Where a table has too many rows: this one, and all before it, go as well.
-        workers: Some that left and that no kept attempt names: they go.
+        since: Rows that are not younger go.
+        edges: For a table with too many rows: this row, and all before it, go as well.
+        workers: Some workers that left and that no kept attempt names: they go.
     """
 
     since: datetime
@@ -82,18 +82,18 @@ class Keep:
     workers: Sequence[str] = ()
 
     def oldest(self, table: str) -> tuple[float | int | str | None, ...]:
-        """What `OLDEST` asks for: when the newest that goes was, then the two reasons to go."""
+        """The values for `OLDEST`: the time of the newest row that goes, age limit, and edge."""
         since = self.since.timestamp()
         edge = self.edges.get(table, Edge(since, None))
         return max(since, edge.at), since, *edge
 
 
 def keep(session: Session, since: datetime, most: int) -> Keep:
-    """What stays when the newest `most` rows of a table do, and nothing older than that.
+    """The bounds that keep the newest `most` rows of each table, and none that is too old.
 
-    To count so many rows takes long, so this is asked outside of the transaction that deletes:
-    who comes meanwhile only makes it too careful. Rows are counted, not numbers: a restore lets
-    those jump.
+    Counting so many rows takes long, so this is read outside of the transaction that deletes:
+    rows added meanwhile only make it too careful. Rows are counted, not ids: a restore lets ids
+    jump.
     """
     found = {table: session.one(sql, most) for table, sql in FIRST_BEYOND.items()}
     edges = {table: Edge(*row) for table, row in found.items() if row}
@@ -103,7 +103,7 @@ def keep(session: Session, since: datetime, most: int) -> Keep:
 def gone(session: Session, since: datetime) -> list[str]:
     """Some workers that left long ago and that no kept attempt names; none before old runs go.
 
-    Those could be many, and one that is open could have been paused for long.
+    Old runs could be many, and an open one could have been paused for long.
     """
     at = since.timestamp()
     if session.one("SELECT 1 FROM runs WHERE ended_at <= ? LIMIT 1", at):
@@ -113,21 +113,21 @@ def gone(session: Session, since: datetime) -> list[str]:
 
 
 def ended(session: Session, kept: Keep, limit: int) -> list[str]:
-    """Ended runs that are too old, or too many and told, oldest first.
+    """Ended runs that are too old, or too many with their end delivered, oldest first.
 
-    While RabbitMQ is away, or a requester's queue is full, many may wait to be told: only the
-    oldest are looked at, so that nobody waits long for the lock.
+    While RabbitMQ is away, or a requester's queue is full, the ends of many runs may be
+    undelivered: only the oldest runs are looked at, so that no writer waits long for the lock.
     """
     values = *kept.oldest("runs"), MOST_LOOKED_AT, kept.since.timestamp(), FINAL, limit
     return [row[0] for row in session.all(FORGETTABLE, *values)]
 
 
 def forget_run(session: Session, run_id: str, limit: int) -> int:
-    """Delete a run and so many rows in all; how many there were.
+    """Delete a run, `limit` rows at most; return how many there were.
 
-    Its own row goes first, so that nobody sees, forks or retries a run of which something is
-    missing; what is left is among the `remains`. The key of its command stays, so that a late
-    repetition is still known.
+    The run's own row goes first, so that a run with rows missing is never seen, forked or
+    retried; `remains` lists a run that has rows left. The key of its command stays, so that a
+    late repetition is still known.
     """
     deleted = session.changed("DELETE FROM runs WHERE id = ?", run_id)
     for table, key in CHILDREN.items():
@@ -141,12 +141,12 @@ def forget_run(session: Session, run_id: str, limit: int) -> int:
 
 
 def remains(session: Session, limit: int) -> list[str]:
-    """Runs that are forgotten, and of which rows may be left."""
+    """Deleted runs of which rows may be left."""
     return [row[0] for row in session.all("SELECT run_id FROM remains LIMIT ?", limit)]
 
 
 def forget_aged(session: Session, table: str, kept: Keep, limit: int) -> int:
-    """Delete so many rows of a table that are too old or too many, oldest first."""
+    """Delete rows of a table that are too old or too many, `limit` at most, oldest first."""
     return session.changed(
         f"DELETE FROM {table} WHERE id IN (SELECT id FROM ({OLDEST[table]}) AS old)",
         *(*kept.oldest(table), limit),
@@ -154,10 +154,10 @@ def forget_aged(session: Session, table: str, kept: Keep, limit: int) -> int:
 
 
 def forget_old(session: Session, kept: Keep, limit: int) -> int:
-    """Delete what belongs to no run, of each table so many rows at most; how many there were.
+    """Delete old rows that belong to no run; return how many there were.
 
-    That is plans without runs, what people did and what happened to the whole fleet, workers
-    that left and that no kept attempt names, and agents that are silent and that nobody serves.
+    They are plans without runs and silent agents that no worker serves; and of audit, events of
+    the whole fleet, and workers that left and that no kept attempt names, `limit` rows each.
     """
     at = kept.since.timestamp()
     deleted = session.changed(UNUSED_PLANS) + session.changed(SILENT_AGENTS, at)

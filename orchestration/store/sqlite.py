@@ -1,7 +1,7 @@
 """The store on SQLite: one writer at a time, a fair lock between processes.
 
-WAL with synchronous=FULL: what `write` has returned is on disk. The first of several threads takes
-the lock, runs what has queued up in one transaction, commits, and only then lets the others go on.
+WAL with synchronous=FULL: a write is on disk when `write` returns. The first of several threads
+takes the lock, runs all queued operations in one transaction, commits, and then lets the others go.
 Checkpoints run under the lock, since SQLite before 3.51.3 can corrupt a WAL when two connections
 checkpoint at once.
 """
@@ -36,7 +36,7 @@ TABLES = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
 TYPES = {"serial": "INTEGER PRIMARY KEY AUTOINCREMENT", "object": "json_group_object"}
 COMMITS_PER_CHECKPOINT = 256
 COMMITS_TO_A_LOOK = 32
-CHANGES_PER_CHECKPOINT = 5_000  # rows: as many as are moved in a time that others can wait
+CHANGES_PER_CHECKPOINT = 5_000  # rows: few enough that others can wait while they are moved
 LONG_LOG = 4_096  # pages of 4 KiB
 MOST_WAIT_MS = 50
 WRITER_CACHE_KIB = 16_384  # the inner pages of every index of a million runs
@@ -49,7 +49,7 @@ class SqliteStore:
     Args:
         path: The file; its directory must exist.
         create: Whether to make and migrate a store that is missing or empty.
-        old: Whether one that must be migrated first will do.
+        old: Whether to open a store that must be migrated first.
 
     Raises:
         StoreError: The file cannot be opened or is no store.
@@ -96,7 +96,7 @@ class SqliteStore:
         return self._group.do(operations)
 
     def read(self, operation: Callable[[Session], T]) -> T:
-        """Run the operation on one snapshot, on a connection that nobody else uses meanwhile.
+        """Run the operation on one snapshot, on a connection that no other thread uses meanwhile.
 
         Raises:
             StoreError: The store could not be read now.
@@ -106,36 +106,36 @@ class SqliteStore:
                 connection.execute("BEGIN")
                 return operation(SqliteSession(connection))
             finally:
-                if connection.in_transaction:  # a signal may have come before it began
+                if connection.in_transaction:  # a signal may have raised before BEGIN
                     connection.execute("ROLLBACK")
 
     def missing(self) -> list[str]:
-        """What this release would add to the schema."""
+        """The titles of the migrations that this release would apply."""
         left = self.read(lambda s: migrate.pending(migrate.current(s, TABLES)))
         return [each.title for each in left]
 
     def migrate(self) -> list[str]:
-        """Apply what this release adds to the schema, and tell what it was."""
+        """Apply the migrations of this release that are missing, and return their titles."""
         return self.write(lambda s: migrate.upgrade(s, TABLES, TYPES))
 
     def writer_for(self, seconds: float) -> int | None:
-        """The process that has the lock for so long by now."""
+        """The process that holds the lock, if it does not release it within so many seconds."""
         return self._lock.holder_for(seconds)
 
     def disk_use(self) -> Size:
-        """The bytes of its file, and of the log beside it."""
+        """The bytes of the database file, and of the WAL beside it."""
         with explained(self._path, OSError):
             log = self._path.with_name(self._path.name + "-wal")
             return Size(self._path.stat().st_size, log.stat().st_size if log.exists() else 0)
 
     def change_count(self) -> int:
-        """A number that moves when somebody has committed; cheap to ask."""
+        """A number that changes when any process has committed; cheap to read."""
         with explained(self._path), self._counting:
             self._counter = self._counter or self._new_reader()
             return int(self._counter.execute("PRAGMA data_version").fetchone()[0])
 
     def close(self) -> None:
-        """Finish what is queued, and close every connection."""
+        """Finish the queued operations, and close every connection."""
         self._group.close()
         if self._closed.is_set():
             return
@@ -147,7 +147,7 @@ class SqliteStore:
         self._lock.close()
 
     def _watch_lock(self) -> None:
-        """See, now and then, that no process which stands still keeps us waiting for the lock."""
+        """Check, now and then, that no stopped process keeps us waiting for the lock."""
         while not self._closed.wait(PATIENCE_S):
             if self._lock.is_awaited:
                 self._lock.end_stopped_holder()
@@ -179,7 +179,7 @@ class SqliteStore:
 
     @contextmanager
     def _reader(self) -> Iterator[sqlite3.Connection]:
-        """As many connections as reads at once, however many threads come and go."""
+        """A connection to read by; there are as many as reads at once, however many threads."""
         self._require_open()
         try:
             connection = self._free_readers.pop()
@@ -194,7 +194,7 @@ class SqliteStore:
         self._require_open()
         connection = connect(self._path)
         self._open_readers.append(connection)
-        if self._closed.is_set():  # it may not have been seen by who closes them
+        if self._closed.is_set():  # `close` may not have seen it
             connection.close()
         self._require_open()
         connection.execute("PRAGMA query_only=ON")
@@ -205,11 +205,11 @@ class SqliteStore:
             raise StoreError(CLOSED)
 
     def _commit(self, batch: Sequence[Work]) -> None:
-        """Run a batch in one transaction; where that fails, each alone.
+        """Run a batch in one transaction; if that fails, each operation alone.
 
-        Where somebody else writes who does not know our lock, nobody would be better off alone:
-        each would wait as long again, and all other processes with it. What is in doubt may be
-        written, so nobody runs it again unasked.
+        If a writer that does not know our lock keeps the file busy, no operation would fare better
+        alone: each would wait as long again, and all other processes with it. An operation in doubt
+        may be written, so only its caller may run it again.
         """
         try:
             outcomes = self._attempt(batch)
@@ -233,12 +233,12 @@ class SqliteStore:
             return run_all(self._connection, [work.operation for work in batch])
 
     def _checkpoint(self) -> None:
-        """Move the log into the file; where the disk has no room for it now, the next one will.
+        """Move the WAL into the file; if the disk has no room now, the next checkpoint does it.
 
-        Where somebody reads at every moment the log is never begun anew by itself, and grows: once
-        it is long, those who read now are waited for; who comes meanwhile reads the file. What
-        others have written is only seen here, so the first time comes soon, as does the one after
-        a long log.
+        While there is a reader at every moment, SQLite never restarts the WAL, and it grows: once
+        it is long, the present readers are waited for; new ones read the file. What other processes
+        have written is only seen here, so the first checkpoint comes soon, as does the one after a
+        long WAL.
         """
         self._next_checkpoint = self._commits + COMMITS_TO_A_LOOK
         self._moved = self._connection.total_changes
@@ -282,7 +282,7 @@ class MemoryStore:
             return operation(SqliteSession(self._connection))
 
     def writer_for(self, _seconds: float, /) -> None:
-        """Nobody else can write."""
+        """None: no other process can write."""
 
     def disk_use(self) -> Size:
         """The bytes of its pages."""
@@ -297,7 +297,7 @@ class MemoryStore:
 
 @cache
 def new_store() -> sqlite3.Connection:
-    """A store in memory with nothing in it, migrated once for all that are copied from it."""
+    """An empty store in memory, migrated once; each `MemoryStore` begins as a copy of it."""
     connection = connect(":memory:")
     migrate.upgrade(SqliteSession(connection), TABLES, TYPES)
     return connection
