@@ -1,4 +1,4 @@
-"""What one thread of a worker does after one message: an attempt, and those that follow at once."""
+"""A worker thread's work after one message: an attempt, and those that follow at once."""
 
 from collections.abc import MutableMapping
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ class Attempt:
 
     Attributes:
         held: Its key and number.
-        entered: What the gate knows its thread by.
+        entered: The key by which the gate knows its thread.
         thread: The thread that works on it; None: none yet.
-        claim: What it may do; None until the claim is known to be committed.
+        claim: Its claim; None until that is known to be committed.
     """
 
     held: Held
@@ -36,8 +36,8 @@ class Errand:
     """A thread's attempts, one after the other; each is in memory before its claim is committed.
 
     Args:
-        attempts: Everything that this process holds.
-        first: The attempt that a message was about, which is in there.
+        attempts: Every attempt that this process holds.
+        first: The attempt that the message was about, one of those.
     """
 
     def __init__(self, attempts: MutableMapping[Held, Attempt], first: Attempt) -> None:
@@ -47,9 +47,9 @@ class Errand:
         self.attempt: Attempt | None = first
 
     def take_on(self, claim: Claim | None) -> None:
-        """Note which claim is written together with the end of the attempt; the last word counts.
+        """Note which claim is written together with the end of the attempt; the last call counts.
 
-        Where nobody knows whether that was committed, it is held until somebody does.
+        While the commit is in doubt, the claim counts as held.
         """
         self._forget_next()
         if claim is not None and self.attempt is not None:
@@ -58,7 +58,7 @@ class Errand:
             self._next = self._attempts[held] = Attempt(held, self.attempt.entered)
 
     def go_on(self, *, done: bool) -> None:
-        """Leave the attempt behind, for the one that was claimed with its end if that was done."""
+        """Drop the attempt, and if `done` go on with the one that was claimed with its end."""
         if not done:
             self._forget_next()
         if self.attempt is not None:

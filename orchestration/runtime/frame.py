@@ -37,7 +37,7 @@ MOMENT_S = 0.5
 
 
 class Results(Mapping[str, Any]):
-    """Results of finished steps by name: by the claim, or read when asked for."""
+    """Results of finished steps by name: from the claim, or read from the store on access."""
 
     def __init__(self, engine: Engine, claim: Claim) -> None:
         self._engine = engine
@@ -86,23 +86,23 @@ class Frame:
 
     @property
     def cut_off(self) -> bool:
-        """Whether the last beat is so long ago that others may soon take over what runs here."""
+        """Whether the last beat is so long ago that other workers may soon take over."""
         return self._engine.clock.monotonic() - self.beaten_at > CUT_OFF_AFTER_S
 
     def waits_in_vain(self) -> bool:
         """Whether this process is cut off, and still so a moment later.
 
-        Who takes messages that it cannot claim would swallow those that are meant for others.
+        A process that takes messages it cannot claim would swallow those meant for others.
         """
         if self.cut_off and not self.draining:
             self._stopping.wait(MOMENT_S)
         return self.cut_off and not self.draining
 
     def work(self, dispatch: Dispatch, settle: Callable[[], None]) -> bool:
-        """Do what a message hints at, if it is still to be had.
+        """Claim and run the attempt that a message hints at, if it is still queued.
 
         Args:
-            dispatch: What may be claimed.
+            dispatch: The attempt that may be claimed.
             settle: Acknowledges the message; called once the claim is known.
 
         Returns:
@@ -114,10 +114,10 @@ class Frame:
             if self.draining:
                 return False
             if self.cut_off:
-                settle()  # its row sends it again, to somebody who beats
+                settle()  # its row sends it again, to a worker that beats
                 return True
             if self._attempts.setdefault(attempt.held, attempt) is not attempt:
-                settle()  # the same message again: what runs here already goes on
+                settle()  # a redelivery: the attempt runs here already
                 return True
             errand = Errand(self._attempts, attempt)
             try:
@@ -160,11 +160,11 @@ class Frame:
                 self._gate.excuse(attempt.entered)
 
     def lost_count(self) -> int:
-        """How many threads still work on attempts that are no longer theirs."""
+        """How many threads still work on attempts whose claims are lost."""
         return sum(attempt.cancelled for attempt in list(self._attempts.values()))
 
     def stop(self) -> None:
-        """Retry no completion any longer: the process ends, and others take over."""
+        """Retry no completion any longer: the process ends, and other workers take over."""
         self._stopping.set()
 
     def _run(self, errand: Errand) -> None:
@@ -177,9 +177,9 @@ class Frame:
             errand.go_on(done=done)
 
     def _perform(self, attempt: Attempt, claim: Claim, errand: Errand) -> bool:
-        """Call the action, and end the attempt with what comes of it; False if that was too late.
+        """Call the action, and complete or fail the attempt; False if the claim was lost.
 
-        A thread that others wait for takes nothing on.
+        A thread that others wait for takes on no further attempt.
         """
         key, number = attempt.held
         attempt.thread = threading.get_ident()
@@ -202,7 +202,7 @@ class Frame:
             )
 
     def _traced(self, claim: Claim) -> AbstractContextManager[None]:
-        """Tell of an attempt as a part of its run's trace."""
+        """Record an attempt as a part of its run's trace."""
         if not tracer().on:
             return nullcontext()
         run_id, step, branch = claim.key
@@ -213,7 +213,7 @@ class Frame:
         return tracer().attempt(trace, name, {**place, "branch": branch, "attempt": claim.attempt})
 
     def _persist(self, operation: Callable[[], bool]) -> bool:
-        """Write how an attempt ended, however long the store is away."""
+        """Write how an attempt ended, trying again for as long as the store is away."""
         while True:
             try:
                 return operation()
@@ -253,9 +253,10 @@ class Frame:
 
 
 def about(held: Held, claim: Claim | None = None) -> AbstractContextManager[None]:
-    """Let log lines say which attempt they are about, and who asked for it once that is known.
+    """Let log lines name their attempt, and the message that asked for the run once it is known.
 
-    By its number, as commands and actions have it: only people count from 1 after a restore.
+    By the attempt's number, as commands and actions have it: only for people it counts from 1
+    after a restore.
     """
     (run_id, step, _), attempt = held
     asked = None if claim is None else claim.correlation_id
@@ -263,13 +264,13 @@ def about(held: Held, claim: Claim | None = None) -> AbstractContextManager[None
 
 
 def as_report(attempt: Attempt, claim: Claim) -> Report:
-    """What is known of a running attempt."""
+    """The progress of a running attempt, for the store."""
     key, number = attempt.held
     return Report(key, number, attempt.fraction, attempt.message, claim.progress_timeout)
 
 
 def call(action: Action, context: Context) -> Any:
-    """The value of an action, plain or async."""
+    """Call an action, plain or async, and return its value."""
     value = action(context)
     if inspect.iscoroutine(value):
         return asyncio.run(value)
@@ -277,7 +278,7 @@ def call(action: Action, context: Context) -> Any:
 
 
 def describe(error: BaseException) -> dict[str, str]:
-    """An error as it is kept: type, message and traceback; its own `__str__` may be broken."""
+    """An error as it is stored: type, message and traceback; its own `__str__` may be broken."""
     trace = "".join(traceback.format_exception(error))
     name, text = type(error).__name__, traceback.format_exception_only(error)[-1].strip()
     return {

@@ -1,4 +1,4 @@
-"""A gate that lets many through together, or one alone."""
+"""A gate that lets many threads in together, or one alone."""
 
 import threading
 from collections.abc import Hashable, Iterator
@@ -8,13 +8,13 @@ PATIENCE_S = 30.0
 
 
 class Gate:
-    """What lost a worker before runs with nothing beside it, so that it can hurt no one else.
+    """Lets an attempt that lost a worker before run alone, so that it can take no other along.
 
-    Nobody waits for ever: who wants to be alone keeps others out for a while at most, and goes
-    in beside those who have not come out by then; who is excused is not waited for.
+    A thread that wants to be alone waits for those inside for `patience_s` at most, and then goes
+    in beside those that are left; an excused thread is not waited for.
 
     Args:
-        patience_s: How long the gate stays closed for one who is not alone yet, in seconds.
+        patience_s: How long a thread that wants to be alone waits for those inside, in seconds.
     """
 
     def __init__(self, patience_s: float = PATIENCE_S) -> None:
@@ -25,7 +25,7 @@ class Gate:
 
     @contextmanager
     def entered(self, who: Hashable, *, alone: bool) -> Iterator[None]:
-        """Be inside, together with others or alone."""
+        """Be inside, together with other threads or alone."""
         with self._condition:
             self._condition.wait_for(lambda: self._alone is None)
             if alone:
@@ -39,11 +39,11 @@ class Gate:
 
     @property
     def is_closed(self) -> bool:
-        """Whether somebody is, or wants to be, alone."""
+        """Whether a thread is, or wants to be, alone."""
         return self._alone is not None
 
     def excuse(self, who: Hashable) -> None:
-        """Wait no longer for somebody: it is out, or what it does inside is lost anyway."""
+        """Wait no longer for a thread: it is out, or its attempt has lost its claim."""
         with self._condition:
             self._inside.discard(who)
             if self._alone == who:

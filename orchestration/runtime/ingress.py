@@ -1,10 +1,10 @@
 """The ingress: a thread that takes messages from the exchange into the store.
 
-It parses before the transaction, commits in batches, and acknowledges only after the commit: a
-crash in between brings a message again, and its key makes that harmless. Heartbeats are worth
-only their newest, so they are kept in memory for a moment, then written and
-acknowledged together. An emergency stop comes to a thread and by a connection of its own, which
-nothing large can fill.
+It parses before the transaction, commits in batches, and acknowledges only after the commit: after
+a crash in between the message is redelivered, and its key makes that harmless. Of an agent's
+heartbeats only the newest counts, so they are kept in memory for a moment, then written and
+acknowledged together. Emergency stops have a thread and a connection of their own, which no large
+message can fill.
 """
 
 import logging
@@ -50,16 +50,16 @@ ORDINARY = tuple(queue for queue in topology.CONSUMED if queue not in URGENT)
 
 
 class Ingress:
-    """Consumes what is meant for the orchestrator, in one of the two workers that are elected.
+    """Consumes the orchestrator's messages, while this worker is one of the two elected.
 
     Args:
         engine: Where messages are handled.
-        app: What can be started, and where data go.
-        locks: By which the two are elected.
+        app: The workflows that can be started, and the routes of data.
+        locks: By which the two workers are elected.
         connect: Opens a connection.
-        claim: Made by each connection, before it consumes.
-        settings: What is secret in a body that is kept, and which user speaks for whom.
-        queues: What it consumes: `ORDINARY` or `URGENT`.
+        claim: The claim of the vhost, made by each connection before it consumes.
+        settings: What is secret in a body that is stored, and which user speaks for which agent.
+        queues: The queues to consume: `ORDINARY` or `URGENT`.
     """
 
     def __init__(  # noqa: PLR0913 - what a consumer stands between
@@ -91,7 +91,7 @@ class Ingress:
 
     @property
     def is_dead(self) -> bool:
-        """Whether its thread has ended though nobody has asked it to."""
+        """Whether its thread has ended without being asked to."""
         return self._rounds.is_dead
 
     def start(self) -> None:
@@ -99,12 +99,12 @@ class Ingress:
         self._rounds.start()
 
     def stop(self) -> None:
-        """End; what is not acknowledged comes again, to somebody else."""
+        """End; unacknowledged messages are redelivered to another worker."""
         self._rounds.stop()
         self._election.resign()
 
     def _serve(self) -> None:
-        """Consume for as long as we are elected, and the connection lasts."""
+        """Consume for as long as this worker is elected, and the connection lasts."""
         try:
             if self._election.won():
                 self._consume()
@@ -123,12 +123,12 @@ class Ingress:
             channel = connection.channel()
             topology.declare(channel)
             for queue in self._queues:
-                channel.basic_qos(prefetch_count=PREFETCH[queue])  # of consumers to come
+                channel.basic_qos(prefetch_count=PREFETCH[queue])  # for the next consumer
                 channel.basic_consume(queue, self._receiver(queue))
             bound_at = self._engine.clock.monotonic()
             while not self._stopping.is_set() and self._election.stands:
                 if self._engine.clock.monotonic() - bound_at >= BIND_EVERY_S:
-                    topology.declare(channel)  # who deletes the exchange takes its bindings along
+                    topology.declare(channel)  # they are deleted together with the exchange
                     bound_at = self._engine.clock.monotonic()
                 connection.process_data_events(time_limit=0 if self._deliveries else WAIT_S)
                 if self._handle(channel):
@@ -156,10 +156,10 @@ class Ingress:
         return receive
 
     def _handle(self, channel: BlockingChannel) -> bool:
-        """Handle what has come; whether that was so little that more is worth a moment's wait.
+        """Handle the deliveries; return whether they are so few that a moment's wait is worth it.
 
-        What is to be written is committed at once. What leaves nothing but heartbeats, or nothing
-        at all, waits for that, or for its time.
+        Messages with an operation of their own are committed at once. Heartbeats, and messages that
+        need no write, wait for such a commit, or until it is due.
         """
         batch, self._deliveries = self._deliveries[:BATCH], self._deliveries[BATCH:]
         pairs = [(each, op) for each in batch if (op := self._read(each)) is not None]
@@ -183,7 +183,7 @@ class Ingress:
         )
 
     def _commit(self, pairs: Sequence[tuple[Delivery, Operation]]) -> None:
-        """Write what has come: heartbeats first, for they may have waited."""
+        """Write the heartbeats first, for they may have waited, and then the messages."""
         operations: list[Operation] = []
         if beats := list(self._beats.values()):
             operations.append(lambda tx: intake.beat_all(tx, beats))
@@ -199,7 +199,7 @@ class Ingress:
         self._commit_due = self._engine.clock.monotonic() + COMMIT_EVERY_S
 
     def _write_each(self, beats: Sequence[Envelope], error: Exception) -> None:
-        """Write one heartbeat at a time, where one of them has spoilt it for all."""
+        """Write one heartbeat at a time, since one of them made the batch fail."""
         if isinstance(error, StoreError):
             raise error
         operations = [partial(intake.beat, envelope=envelope) for envelope in beats]
@@ -209,14 +209,14 @@ class Ingress:
                 log.error("%s: a heartbeat of %s failed", self._name, sender, exc_info=outcome)
 
     def _settle(self, delivery: Delivery, outcome: Exception | None) -> None:
-        """Go on after a message; one that nothing can be done with must not come again for ever."""
+        """Go on after a message; one that failed becomes a dead letter, and is not redelivered."""
         if isinstance(outcome, StoreError):
             raise outcome
         if outcome is not None:
             self._engine.commit(self._door.fail(delivery, outcome))
 
     def _read(self, delivery: Delivery) -> Operation | None:
-        """What is to be written for a message alone, if anything is."""
+        """The operation for a message; None if it needs none of its own."""
         try:
             meaning = self._door.read(delivery)
         except Exception as error:  # noqa: BLE001 - the outermost frame of one message
@@ -227,7 +227,7 @@ class Ingress:
         return meaning
 
     def _keep_beat(self, envelope: Envelope) -> None:
-        """Keep the newest heartbeat of an agent; what only an older one told is kept with it."""
+        """Keep the newest heartbeat of an agent, with the fields that only an older one had."""
         older = self._beats.get(envelope.sender)
         if older is not None:
             payload = {**older.payload, **envelope.payload}
@@ -243,7 +243,7 @@ def death_of(properties: pika.BasicProperties) -> str:
 
 
 def traceparent_of(properties: pika.BasicProperties) -> str | None:
-    """The span of whoever published a message, as far as it is a text."""
+    """The span of a message's publisher, if its header is a text."""
     found = (properties.headers or {}).get(HEADER)
     return found if isinstance(found, str) else None
 

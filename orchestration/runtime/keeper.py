@@ -1,4 +1,4 @@
-"""The keeper: one thread a worker that beats, writes progress, and sweeps when nobody does."""
+"""The keeper: one thread per worker that beats, writes progress, and sweeps if no other does."""
 
 import logging
 import math
@@ -31,12 +31,12 @@ SWEEP_WHEN_NONE_FOR = timedelta(seconds=2)
 
 
 class Keeper:
-    """Keeps one worker process honest.
+    """Keeps one worker process and its rows in the store in agreement.
 
     Args:
         engine: Where it beats and sweeps.
         frame: The attempts that run here.
-        sweeper: What to do when nobody else does.
+        sweeper: Sweeps when no other process does.
         worker: How this worker is registered.
         heartbeat: How often its agents' heartbeats are written.
         watch: Asked at every beat: why this process must end, or None.
@@ -87,7 +87,7 @@ class Keeper:
             raise
         except Exception:
             raise
-        except BaseException as error:  # noqa: BLE001 - without it this process would be buried alive
+        except BaseException as error:  # noqa: BLE001 - without a keeper others declare us dead
             self._end(f"its keeper met {error!r}")
 
     def tick(self) -> None:
@@ -126,7 +126,7 @@ class Keeper:
         self._frame.cancel([held for held in claimed if held not in owned])
 
     def _heed_drain(self) -> None:
-        """Take nothing new, once a person wants this process to go."""
+        """Take nothing new, once a person has asked this worker to drain."""
         if self._frame.draining:
             return
         me = self._engine.store.read(lambda s: workers.get(s, self._worker.id))
@@ -134,11 +134,11 @@ class Keeper:
             self._is_asked_to_go = self._frame.draining = True
 
     def _is_drained(self) -> bool:
-        """Whether a person wants this process to go, and it has finished what it had."""
+        """Whether a person has asked this worker to drain, and no attempt is left here."""
         return self._is_asked_to_go and not self._frame.held()
 
     def _tell_stacks(self) -> None:
-        """Write where the threads of this process stand, if somebody has asked."""
+        """Write the stacks of this process's threads, if a person has asked for them."""
         me = self._worker.id
         if self._engine.store.read(lambda s: workers.has_to_tell(s, me)):
             text = self._engine.rules.mask(stacks.of_threads(self._frame.threads()))
@@ -157,7 +157,7 @@ class Keeper:
         }
 
     def _end_without_store(self) -> None:
-        """Ask this process to end if it must, though nobody can be told."""
+        """Ask this process to end if it must, though the store cannot be told."""
         if reason := self._watch():
             with suppress(StoreError):
                 self._end(reason)
@@ -172,8 +172,8 @@ class Keeper:
     def _end(self, reason: str, level: int = logging.ERROR) -> None:
         """Ask this process to end; it beats on while its steps finish, but not for ever.
 
-        Its main thread may hang, so that the signal changes nothing: then what is held is handed
-        over by its death.
+        Its main thread may hang, so that the signal changes nothing: then the process exits at
+        once, and its death hands over what it held.
         """
         now = self._engine.clock.monotonic()
         if self._reason is None:

@@ -1,11 +1,11 @@
-"""The notifier: one elected thread that says on the exchange what stands in the outbox.
+"""The notifier: one elected thread that publishes the outbox on the exchange.
 
-Everybody to whom something is said has a lane. From each lane a share of its oldest rows is said;
-who refuses (its queue is full) is left alone for a while, and keeps nobody else waiting. What is
-refused for good (it is too large) becomes a dead letter. For each run its requester is told one
-thing at a time: the acknowledgement first, progress that never falls, and the final answer last.
-What is said about a run is read from the store when it is said, so what is superseded is never
-sent. While the ingress lags, it waits: what it says comes back to the queue that commands come by.
+Each recipient has a lane. From each lane the notifier publishes a share of the oldest rows; a
+recipient that refuses (its queue is full) is left alone for a while, and delays no other lane. A
+message that is refused for good (it is too large) becomes a dead letter. A run's requester gets one
+message at a time: the acknowledgement first, progress that never falls, and the final answer last.
+A notice is composed from the store when it is sent, so superseded news is never sent. While the
+ingress lags, the notifier waits: its messages come back to the queue that commands come by.
 """
 
 import logging
@@ -41,7 +41,7 @@ log = logging.getLogger("rabbitmq_orchestration")
 T = TypeVar("T")
 
 TICK_S, QUIET_TICK_S = 0.05, 0.2
-QUIET_AFTER = 40  # ticks without anything to say
+QUIET_AFTER = 40  # ticks with an empty outbox
 LINGER_S = 0.01
 ELECTION_S = 1.0
 MOST_UNCONFIRMED = 1_000
@@ -51,7 +51,7 @@ ELECTED = "notifier"
 
 
 class Post(Protocol):
-    """The way letters leave."""
+    """Publishes letters."""
 
     def publish(self, letters: Sequence[Letter]) -> None:
         """Publish soon, without waiting and without raising."""
@@ -74,8 +74,8 @@ class Notifier:
 
     Args:
         engine: Where the outbox is.
-        locks: By which one is elected.
-        post: Makes what publishes, of who is to be told what is confirmed, and what is refused.
+        locks: By which the worker is elected.
+        post: Makes the publisher, from a callback for confirmed tags and one for refusals.
     """
 
     def __init__(self, engine: Engine, locks: Locks, post: MakePost) -> None:
@@ -97,15 +97,15 @@ class Notifier:
 
     @property
     def is_dead(self) -> bool:
-        """Whether its thread has ended though nobody has asked it to."""
+        """Whether its thread has ended without being asked to."""
         return self._rounds.is_dead
 
     def start(self) -> None:
-        """Begin to speak, once elected."""
+        """Begin to publish, once elected."""
         self._rounds.start()
 
     def stop(self) -> None:
-        """End; what is not confirmed is said again by somebody else."""
+        """End; another worker publishes again what is not confirmed."""
         self._rounds.stopping.set()
         self._came.set()
         self._rounds.stop()
@@ -121,13 +121,13 @@ class Notifier:
             self.settle()
 
     def _rest(self, stopping: threading.Event) -> None:
-        """Wait until something has become of what we said, or for the next look at the outbox."""
+        """Wait for a confirmation or a refusal, or until the next look at the outbox."""
         self._came.wait(self._pause_s)
         self._came.clear()
         stopping.wait(LINGER_S)
 
     def tick(self) -> None:
-        """Forget what is confirmed, step back where it was refused, and say what came up."""
+        """Delete confirmed rows, back off from lanes that refused, and publish the next rows."""
         self.settle()
         if self._engine.store.read(outbox.is_empty):
             self._quiet_ticks += 1
@@ -149,7 +149,7 @@ class Notifier:
             self._publisher.publish(letters)
 
     def _headers(self, row: OutboxRow) -> dict[str, str] | None:
-        """What lets an agent that is not ours take part in a run's trace."""
+        """The headers that let an outside agent take part in a run's trace."""
         if row.run_id is None or not tracer().on:
             return None
         run_id = row.run_id
@@ -157,7 +157,7 @@ class Notifier:
         return None if trace is None else {HEADER: trace.own}
 
     def settle(self) -> None:
-        """Write what has become of what we said, so that nobody says it again, then forget it."""
+        """Write confirmations and refusals, so that no worker repeats them, then forget them."""
         self._confirmed += drained(self._heard)
         refusals = drained(self._refused)
         self._dead += [each for each in refusals if each.for_good]
@@ -180,7 +180,7 @@ class Notifier:
             bury(tx, refusal)
 
     def _step_back(self, refusal: Refusal) -> bool:
-        """Leave alone who refuses, to be tried again from the row; whether that is for long now."""
+        """Back off from a lane that refused; return whether its pause has become the longest."""
         said: Said = refusal.letter.tag
         del self._unconfirmed[said.id]
         is_urgent = said.lane == said.turn
@@ -190,7 +190,7 @@ class Notifier:
         return rest is not None and rest.pause_s == LONGEST_S
 
     def _next(self, session: Session) -> list[tuple[OutboxRow, str | None]]:
-        """What is to be said now, with its text; None where it is no longer true."""
+        """The rows to publish now, each with its text; None where it is no longer true."""
         under_way = self._unconfirmed.values()
         free = MOST_UNCONFIRMED - len(under_way)
         urgent = outbox.urgent(session, MOST_UNCONFIRMED)
@@ -202,7 +202,7 @@ class Notifier:
         return [found for row in (*first, *rest) if (found := self._written(session, row))]
 
     def _shares(self, session: Session) -> Iterable[OutboxRow]:
-        """The oldest rows of so many lanes, in turn; the next time of those that follow."""
+        """The oldest rows of `MOST_LANES` lanes, in turn; the next call takes the lanes after."""
         names = outbox.lanes(session, self._last_lane, MOST_LANES)
         self._last_lane = names[-1] if len(names) == MOST_LANES else ""
         each = min(SHARE, MOST_UNCONFIRMED // max(1, len(names)))
@@ -211,7 +211,7 @@ class Notifier:
         return (row for abreast in zip_longest(*rows) for row in abreast if row is not None)
 
     def _written(self, session: Session, row: OutboxRow) -> tuple[OutboxRow, str | None] | None:
-        """A row with its text; where that cannot be written, only its lane must wait."""
+        """A row with its text; if composing it fails, only its lane must wait."""
         try:
             return row, row.body if row.body is not None else self._notice(session, row)
         except StoreError:
@@ -223,7 +223,7 @@ class Notifier:
             return None
 
     def _notice(self, session: Session, row: OutboxRow) -> str | None:
-        """What a requester is told; None where that is no longer true: the run goes on again."""
+        """The text of a notice; None where it is no longer true: the run goes on again."""
         run_id, what = str(row.run_id), row.topic.partition(":")[0]
         told = workflow.told(session, run_id)
         if what == outbox.FINAL:
@@ -257,7 +257,7 @@ class Notifier:
 
 
 def drained(queue: SimpleQueue[T]) -> list[T]:
-    """What is in a queue by now."""
+    """All that is in a queue now."""
     found = []
     while True:
         try:

@@ -18,10 +18,10 @@ COUNTING_S = 0.25
 
 
 class Sweeper:
-    """Looks after what nobody else would.
+    """Fires timers, takes over from dead and silent workers, and counts events.
 
     Args:
-        engine: Where what is found is written.
+        engine: Where the sweeper writes.
         locks: Proof of death.
         proof: Quicker proof for processes of this machine, where that of the locks needs time.
     """
@@ -34,7 +34,7 @@ class Sweeper:
         self._clock_offset = engine.clock.offset
 
     def is_due(self, period: timedelta) -> bool:
-        """Whether nobody has swept for so long; a clock that was set back hides nothing."""
+        """Whether no process has swept for so long; a clock that was set back hides nothing."""
         swept_at = self._engine.store.read(control.swept_at)
         return abs(self._engine.clock.now().timestamp() - swept_at) >= period.total_seconds()
 
@@ -48,14 +48,14 @@ class Sweeper:
         self.count()
 
     def count(self) -> None:
-        """Count what has happened, for the metrics: all of it, or as much as is done soon."""
+        """Count events for the metrics: all of them, or as many as `COUNTING_S` allows."""
         clock = self._engine.clock
         end = clock.monotonic() + COUNTING_S
         while self._engine.count_events() and clock.monotonic() < end:
             pass
 
     def follow_clock(self) -> bool:
-        """Move every timer with this machine's clock if that was set; whether it was."""
+        """Shift every timer if this machine's clock was set; return whether it was."""
         before, self._clock_offset = self._clock_offset, self._engine.clock.offset
         if not is_jump(before, self._clock_offset):
             return False
@@ -64,7 +64,7 @@ class Sweeper:
         return True
 
     def fire_timers(self) -> None:
-        """Act on wake-ups that have come; costs one read when there are none."""
+        """Fire the timers that are due; costs one read when there are none."""
         if self.follow_clock():
             return
         now, scope = self._engine.clock.now(), self._engine.rules.scope
@@ -72,16 +72,16 @@ class Sweeper:
             self._engine.fire_timers()
 
     def stop_work(self) -> None:
-        """Cancel what an emergency stop has left; costs one read when there is none."""
+        """Cancel the work that an emergency stop has left; costs one read when no stop holds."""
         if self._engine.store.read(stops.is_stopped):
             self._engine.clear_stopped()
 
     def bury(self) -> None:
         """Take over from workers that are dead, and from those that are silent.
 
-        Silence is only seen by who looks often: every worker looks at each of its beats. Where a
-        free lock alone proves no death, it lets silence count sooner: an attempt is lost then,
-        but no undo begins before the proof.
+        Only an observer that looks often sees silence: every worker looks at each of its beats.
+        Where a free lock alone proves no death, it lets silence count sooner: an attempt is lost
+        then, but no undo begins before the proof.
         """
         me = self._engine.rules.me
         if not self._locks.holds(me):
@@ -111,9 +111,9 @@ class Sweeper:
         return self._free(row.id for row in present if row.id != self._engine.rules.me)
 
     def sign_off_dead(self) -> None:
-        """Write that workers which are dead beyond doubt have left; not where a proof needs time.
+        """Record that workers proved dead have left; not where a proof needs time.
 
-        For who does not work, and so cannot watch beats: see `bury`.
+        For a process that is no worker, and so cannot watch beats: see `bury`.
         """
         if self._locks.proof_s:
             return
