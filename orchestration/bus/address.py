@@ -36,13 +36,13 @@ class RabbitmqConfig(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A server, a vhost and a login; who has the same one can share a connection.
+    """A server, a vhost and a login; agents with equal addresses share a connection.
 
     Attributes:
         url: `amqp://` or `amqps://`, password included.
-        ssl_options: How to check the server, and what to show it; None: as `tls` says.
+        ssl_options: How to check the server, and the certificate to show; None: as `tls` says.
         tls: The files for that, where the address is `amqps://`.
-        prefix: Before the names of the exchange and of all queues: a rehearsal has its own.
+        prefix: Precedes the names of the exchange and of all queues; each rehearsal has its own.
     """
 
     url: str = field(repr=False)
@@ -60,12 +60,12 @@ class Address:
 
     @property
     def encrypted(self) -> bool:
-        """Whether it is spoken with through TLS."""
+        """Whether the connection uses TLS."""
         return self.url.startswith("amqps:")
 
     @property
     def user(self) -> str | None:
-        """As whom we log in, by name; the server can check what a message says of that."""
+        """The user that we log in as; the server can check a message's `user_id` against it."""
         login = pika.URLParameters(self.url).credentials
         return login.username if isinstance(login, pika.PlainCredentials) else None
 
@@ -78,10 +78,10 @@ class Address:
         """How to connect.
 
         Args:
-            name: What the connection is called on the server.
+            name: The connection's name on the server.
 
         Raises:
-            ConfigurationError: A setting in its query is none, or a file of `tls` is wrong.
+            ConfigurationError: A setting in the URL's query is unknown, or a file of `tls` wrong.
         """
         found = parameters(self.url, name)
         if self.ssl_options is not None:
@@ -96,10 +96,10 @@ def parameters(url: str, name: str) -> pika.URLParameters:
 
     Args:
         url: `amqp://` or `amqps://`; settings in its query win over ours.
-        name: What the connection is called on the server.
+        name: The connection's name on the server.
 
     Raises:
-        ConfigurationError: A setting in its query is none.
+        ConfigurationError: A setting in the URL's query is unknown or wrong.
     """
     try:
         found = pika.URLParameters(url)
@@ -162,14 +162,14 @@ def described(problem: Mapping[str, Any]) -> str:
 
 
 def reason_of(error: BaseException) -> str:
-    """What a failed connection says, in one line: the innermost of pika's nested errors."""
+    """The reason of a failed connection, in one line: the innermost of pika's nested errors."""
     if causes := causes_of(error):
         return reason_of(causes[-1])
     return " ".join(str(error).split()) or type(error).__name__
 
 
 def causes_of(error: BaseException) -> list[BaseException]:
-    """The errors that stand in an error: pika nests them in its own attributes and arguments."""
+    """The errors inside an error: pika nests them in its own attributes and arguments."""
     inner = [
         *getattr(error, "exceptions", ()),
         getattr(error, "exception", None),

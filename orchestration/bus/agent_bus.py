@@ -1,4 +1,4 @@
-"""The bus as an agent uses it: connect, say something, answer commands."""
+"""The bus as an agent uses it: connect, send messages, answer commands."""
 
 import asyncio
 import logging
@@ -67,10 +67,10 @@ class AgentMessageBus:
         return self._link is not None and self._link.is_open
 
     async def connect(self) -> None:
-        """Connect, once; from then on the bus connects again by itself.
+        """Connect, once; from then on the bus reconnects by itself.
 
         Raises:
-            BrokerError: The broker is away, or refuses us; the message says which.
+            BrokerError: The broker is away, or refuses the login; the message says which.
         """
         if self._link is not None:
             return
@@ -106,7 +106,7 @@ class AgentMessageBus:
         Args:
             recipient: An agent's name, or `orchestration_agent`.
             message_type: `command`, `response`, `status_update`, `heartbeat`, `error` or `data`.
-            payload: What is said; a JSON object.
+            payload: The content; a JSON object.
             correlation_id: The id of the message that this one answers.
             priority: 1 (low) to 4 (critical).
             reply_to: The agent that gets the answers instead of this one.
@@ -163,12 +163,12 @@ class AgentMessageBus:
         metrics: Mapping[str, Any] | None = None,
         capabilities: Sequence[str] | None = None,
     ) -> str:
-        """Say that this agent lives, and return the message's id; see `send_message`.
+        """Send a heartbeat of this agent, and return the message's id; see `send_message`.
 
         Args:
             status: How it is.
-            metrics: What it measures, by name.
-            capabilities: What it can do; None: as it said before.
+            metrics: Its measurements, by name.
+            capabilities: What the agent can do; None: as it said before.
         """
         payload: dict[str, Any] = {"status": status}
         if metrics is not None:
@@ -180,15 +180,15 @@ class AgentMessageBus:
     def on_command(self, *names: str) -> Callable[[H], H]:
         """Let a function answer commands of these names.
 
-        It is called as `handler(command, parameters)`, is plain (then it runs in a thread, and asks
-        `command.cancelled` now and then) or async, and what it returns is the result; what it
-        raises is the answer's error.
-        `command.results` has what the step builds on; `command.configuration` what the fleet goes
-        by, and `command.configuration.set` sets it with the answer. A command that comes again
-        under its id is not done again: it gets the answer that it got. One that is cancelled before
-        it begins, or came a minute after its deadline, is never begun.
-        `cancel`, `health_check` and `emergency_stop` are answered without a handler; one of their
-        name adds to the answer.
+        The bus calls it as `handler(command, parameters)`. An async function runs in the event
+        loop; a plain one runs in a thread, and should read `command.cancelled` now and then. The
+        value it returns is the result; an exception it raises is the answer's error.
+        `command.results` has the results that the step builds on; `command.configuration` has the
+        fleet's configuration, and `command.configuration.set` sets it with the answer. A command
+        that is redelivered is not done again: it gets the same answer. A command that is cancelled
+        before it begins, or comes a minute after its deadline, is never begun.
+        `cancel`, `health_check` and `emergency_stop` are answered without a handler; a handler of
+        that name adds to the answer.
         """
 
         def register(handler: H) -> H:
@@ -198,7 +198,7 @@ class AgentMessageBus:
         return register
 
     def on_message(self, message_type: str | MessageType) -> Callable[[L], L]:
-        """Let a function hear messages of another type: it is called with the `Envelope`.
+        """Let a function receive messages of another type: it is called with the `Envelope`.
 
         Raises:
             RejectedError: There is no such type.
@@ -231,11 +231,11 @@ class AgentMessageBus:
             self._service = self._served = None
 
     async def ready(self) -> None:
-        """Wait until `run` consumes: what is sent to this agent from then on reaches it."""
+        """Wait until `run` consumes: messages sent to this agent from then on reach it."""
         await self._ready.wait()
 
     async def bind(self) -> None:
-        """See that what is meant for this agent reaches its queue; `run` does it at every beat."""
+        """Bind this agent's queue, so that messages reach it; `run` does so at every beat."""
         if self._channel is not None:
             await self._channel.bind()
 
@@ -289,7 +289,7 @@ async def send_messages(bus: AgentMessageBus, messages: Iterable[Mapping[str, An
     """Send many messages with one window of confirms, and return their ids in order.
 
     Args:
-        bus: Who sends.
+        bus: The sending agent's bus.
         messages: Each with the arguments of `send_message` by name.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What an agent answers, on which key, and what instead where that cannot be sent."""
+"""Sends an agent's answers, on the right key, or a failure where one cannot be sent."""
 
 import logging
 from typing import Any
@@ -17,7 +17,7 @@ class Answers:
     """Answers commands.
 
     Args:
-        bus: How the agent speaks.
+        bus: Sends the agent's messages.
     """
 
     def __init__(self, bus: Mouth) -> None:
@@ -26,7 +26,7 @@ class Answers:
     async def give(
         self, envelope: Envelope, command: Command, answer: dict[str, Any]
     ) -> dict[str, Any]:
-        """Send an answer; where it cannot be sent, one that says so. What was sent."""
+        """Send an answer, or a failure if it cannot be sent; return the one that was sent."""
         same = {
             "command_id": text(envelope.payload, "command_id") or command.id,
             "command": command.name,
@@ -48,7 +48,7 @@ class Answers:
         await self._bus.send_message(command.sender, kind, payload, command.id, priority)
 
     async def _overtakes(self, command: Command, payload: dict[str, Any], key: str) -> bool:
-        """Answer on a key of its own, before all that others say; False if that is not allowed."""
+        """Answer on a key of its own, ahead of all other messages; False if the broker refuses."""
         letter = Letter(
             recipient=command.sender,
             message_type=MessageType.RESPONSE,
@@ -67,6 +67,6 @@ class Answers:
 
 
 def answer_on_of(envelope: Envelope, command: Command) -> str | None:
-    """The key on which an acknowledgement overtakes; None: there is none, or none for us."""
+    """The key on which an acknowledgement overtakes; None: this command has no such key."""
     asked = envelope.payload.get("answer_on") == STOP_KEY and command.sender in ORCHESTRATORS
     return STOP_KEY if asked and command.name == "emergency_stop" else None

@@ -1,7 +1,7 @@
 """A corner of a vhost for a rehearsal: every exchange and queue has a name of its own there.
 
-Its queues do not outlive it for more than a minute, even where nobody is left to delete them; its
-exchanges go with the last of their queues.
+Its queues expire within a minute of its end, even if the rehearsal cannot delete them; each
+exchange goes with the last of its queues.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ SOMEBODY = "verify_nobody"
 
 
 class Names:
-    """Something like a channel, which only notes the names of what is declared."""
+    """A stand-in for a channel that only notes the names of declared queues and exchanges."""
 
     def __init__(self) -> None:
         self.queues: list[str] = []
@@ -42,7 +42,7 @@ class Names:
         self.queues.append(queue)
 
     def queue_bind(self, *_args: object) -> None:
-        """It goes with its queue."""
+        """Nothing to note: a binding goes with its queue."""
 
 
 class ApartChannel:
@@ -76,7 +76,7 @@ class ApartChannel:
         return self._channel.basic_consume(self._prefix + queue, *args, **options)
 
     def __getattr__(self, name: str) -> Any:
-        """The rest has no names in it."""
+        """Other methods take no names, and are the channel's own."""
         return getattr(self._channel, name)
 
 
@@ -144,17 +144,17 @@ def set_up(connection: ApartConnection) -> None:
 
 
 def take_down(connection: pika.BlockingConnection, prefix: str, agents: Sequence[str]) -> None:
-    """Delete what a rehearsal has made; what is gone already is no problem.
+    """Delete the queues and exchanges of a rehearsal; those that are gone already do not matter.
 
     Args:
         connection: To the server, without a prefix.
         prefix: That of the rehearsal.
-        agents: Who took part.
+        agents: The agents that took part.
     """
     names = Names()
     topology.declare(names)
     channel = connection.channel()
-    with suppress(ChannelClosedByBroker):  # who may not delete them could not make them
+    with suppress(ChannelClosedByBroker):  # a user that may not delete them could not make them
         for queue in (*names.queues, topology.STORE_QUEUE, *map(topology.queue_of, agents)):
             channel.queue_delete(prefix + queue)
         for exchange in names.exchanges:
@@ -162,7 +162,7 @@ def take_down(connection: pika.BlockingConnection, prefix: str, agents: Sequence
 
 
 def check_routes(connection: pika.BlockingConnection, exchange: str, body: bytes) -> int:
-    """Publish on every key that agents use; how many there are.
+    """Publish on every key that agents use; return how many there are.
 
     Raises:
         CheckFailedError: One leads nowhere.
@@ -179,7 +179,7 @@ def check_routes(connection: pika.BlockingConnection, exchange: str, body: bytes
 
 
 def look_at_real_queue(connection: pika.BlockingConnection) -> str:
-    """What there is of the queue of a real installation; nothing is changed.
+    """The state of a real installation's queue, in one line; nothing is changed.
 
     Raises:
         CheckFailedError: Its arguments are not those that agents declare it with.
@@ -202,7 +202,7 @@ def look_at_real_queue(connection: pika.BlockingConnection) -> str:
 
 
 def throw(connection: pika.BlockingConnection, exchange: str, key: str, body: bytes) -> None:
-    """Publish what may be no message."""
+    """Publish a body as it is, valid or not."""
     connection.channel().basic_publish(exchange, key, body)
 
 

@@ -31,7 +31,7 @@ class Outgoing:
     """A message that is to be published.
 
     Attributes:
-        wanted: Whether it is an error that no queue takes it.
+        wanted: Whether it is an error if no queue takes it.
     """
 
     routing_key: str
@@ -42,7 +42,7 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A message that was delivered, and the channel that wants it acknowledged."""
+    """A delivered message, and the channel on which to acknowledge it."""
 
     routing_key: str
     body: bytes
@@ -50,7 +50,7 @@ class Incoming:
     tag: int
 
     def ack(self) -> None:
-        """Let the broker forget it; where the channel is gone it comes again instead."""
+        """Acknowledge it; if the channel is gone, the broker redelivers it instead."""
         if self.channel.is_open:
             self.channel.basic_ack(self.tag)
 
@@ -64,12 +64,12 @@ class _Sending:
 class AgentChannel:
     """One agent's channel on a shared connection.
 
-    What was not confirmed when the connection broke is published again on the next one; what the
-    broker refuses is given back to who sent it.
+    Messages that were not confirmed when the connection broke are published again on the next one;
+    a refusal of the broker is raised to the caller of `publish`.
 
     Args:
         link: The connection, which the caller has joined.
-        agent: Whose channel it is.
+        agent: The agent's name.
     """
 
     def __init__(self, link: Link, agent: str) -> None:
@@ -88,7 +88,7 @@ class AgentChannel:
         self._task = asyncio.create_task(self._serve(), name=f"rabbitmq-line-{agent}")
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
-        """Publish on the exchange, and wait until the broker has all of it on disk.
+        """Publish on the exchange, and wait until the broker has all messages on disk.
 
         While there is no connection this waits for the next one.
 
@@ -104,7 +104,7 @@ class AgentChannel:
                 raise error
 
     async def consume(self, receive: Callable[[Incoming], None]) -> None:
-        """Get every message of the agent's own queue from now on.
+        """Pass every message of the agent's own queue to a function from now on.
 
         Raises:
             BrokerError: The broker does not allow it.
@@ -118,13 +118,13 @@ class AgentChannel:
             raise error
 
     async def bind(self) -> None:
-        """Bind the agent's queue once more: who deletes the exchange takes its bindings along."""
+        """Bind the agent's queue once more: bindings are deleted together with the exchange."""
         if self._talk is not None and self._wanted.is_set():
-            with suppress(AMQPError):  # the channel is opened again, and that binds as well
+            with suppress(AMQPError):  # the channel is reopened, and that binds as well
                 await bind(self._talk, self._agent, self._link.prefix)
 
     async def close(self) -> None:
-        """Wait a little for what is under way, and close the channel."""
+        """Wait a little for unconfirmed messages, and close the channel."""
         open_ones = [each.confirmed for each in (*self._waiting, *self._unconfirmed.values())]
         if open_ones:
             await asyncio.wait(open_ones, timeout=CLOSING_S)
@@ -169,7 +169,7 @@ class AgentChannel:
                 talk.channel.close()
 
     async def _listen(self, talk: Talk) -> None:
-        """Consume, once that is wanted; return when it is, or the channel is closed."""
+        """Consume, once `consume` was called; return then, or when the channel is closed."""
         wanted = asyncio.ensure_future(self._wanted.wait())
         try:
             await asyncio.wait((wanted, talk.closed), return_when=asyncio.FIRST_COMPLETED)
@@ -229,7 +229,7 @@ class AgentChannel:
         _properties: pika.BasicProperties,
         body: bytes,
     ) -> None:
-        """Tell who sent a message that no queue takes it; that it is confirmed comes later."""
+        """Tell a message's sender that no queue takes it; the confirmation comes later."""
         for sending in self._unconfirmed.values():
             if sending.message.body == body:
                 settle(sending.confirmed, unroutable(sending.message.routing_key))
@@ -240,7 +240,7 @@ class AgentChannel:
 
 
 def unroutable(routing_key: str) -> UnroutableError:
-    """What is wrong where no queue takes a command, and what to do."""
+    """The error of a command that no queue takes, and what to do."""
     to = routing_key.partition(".")[2]
     if to == "orchestration":
         return UnroutableError(
@@ -258,7 +258,7 @@ def unroutable(routing_key: str) -> UnroutableError:
 async def open_with_exchange(connection: AsyncioConnection, exchange: str) -> Talk:
     """Open a channel, and make sure that the exchange is there.
 
-    Whoever may not configure anything can still look whether it is there.
+    The passive look comes first: a user without the permission to configure may do that, too.
 
     Raises:
         AMQPError: The channel was closed.
@@ -275,7 +275,7 @@ async def open_with_exchange(connection: AsyncioConnection, exchange: str) -> Ta
 
 
 async def subscribe(talk: Talk, agent: str, deliver: Callable[..., None], prefix: str = "") -> None:
-    """Declare an agent's own queue, and consume it; that of a rehearsal does not stay.
+    """Declare an agent's own queue, and consume it; a rehearsal's queue expires.
 
     Raises:
         AMQPError: The channel was closed: the broker does not allow it, or the connection broke.
@@ -290,7 +290,7 @@ async def subscribe(talk: Talk, agent: str, deliver: Callable[..., None], prefix
 
 
 async def bind(talk: Talk, agent: str, prefix: str = "") -> None:
-    """Bind an agent's own queue to all of its keys; what is bound already stays so.
+    """Bind an agent's own queue to all of its keys; existing bindings stay.
 
     Raises:
         AMQPError: The channel was closed: there is no exchange, or the connection broke.

@@ -29,21 +29,21 @@ CLOCKS_DIFFER_BY = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What an agent is asked to do, once.
+    """One command for an agent.
 
     Attributes:
         id: The id of the message; an answer carries it as `correlation_id`.
-        name: What to do.
-        parameters: With what.
-        sender: Who asks, and gets the answer.
+        name: The command's name.
+        parameters: Its parameters.
+        sender: The agent that asks, and gets the answer.
         workflow_id: The run that it is a step of; None: it belongs to none.
         step: The step of that run.
-        item: What this branch is about, where the step fans out.
-        attempt: 1, and one more each time the same is tried again.
-        idempotency_key: The same for every attempt: for effects in the outside world.
+        item: The item of this branch, where the step fans out.
+        attempt: 1 for the first attempt, and one more for each retry.
+        idempotency_key: The same for every attempt: for effects in outside services.
         deadline: ISO 8601; a later answer changes nothing, and long after it nothing is begun.
         results: Results of the steps that it builds on, by name.
-        configuration: What the fleet goes by; what is set here is set with the answer.
+        configuration: The fleet's configuration; a value set here is set with the answer.
     """
 
     id: str
@@ -65,7 +65,7 @@ class Command:
 
     @property
     def subject(self) -> dict[str, Any]:
-        """What log lines are about that are written for it."""
+        """The fields that identify this command in log lines."""
         found = {"workflow_id": self.workflow_id, "step": self.step}
         return {**found, "attempt": self.attempt, "correlation_id": self.id}
 
@@ -75,25 +75,25 @@ class Command:
 
     @property
     def cancelled(self) -> bool:
-        """Whether nobody wants the answer any more: a plain function asks this now and then."""
+        """Whether the command is cancelled: a plain function should read this now and then."""
         return self._cancelled.is_set()
 
     def progress(self, fraction: float, message: str = "") -> None:
-        """Tell how far the work is; it may be called from any thread, and never waits.
+        """Report progress; may be called from any thread, and never waits.
 
         Args:
             fraction: How much is done, 0 to 1.
-            message: What is being done.
+            message: One line for people.
         """
         self._tell(self, min(max(float(fraction), 0.0), 1.0), message)
 
     def cancel(self) -> None:
-        """Tell the handler that nobody wants the answer any more."""
+        """Let the handler see that the command is cancelled."""
         self._cancelled.set()
 
 
 def command_of(envelope: Envelope, tell: Tell) -> Command:
-    """The command in a message; what is not as it should be is left out.
+    """The command in a message; fields of a wrong type are left out.
 
     Args:
         envelope: A message of type `command`.
@@ -120,7 +120,7 @@ def command_of(envelope: Envelope, tell: Tell) -> Command:
 
 
 def answer_to(envelope: Envelope) -> str:
-    """Who gets the answer: `reply_to`, where that can be routed, or else the sender."""
+    """The agent that gets the answer: `reply_to`, if that can be routed, or else the sender."""
     wanted = envelope.reply_to
     if not wanted:
         return envelope.sender
@@ -143,7 +143,7 @@ Handler = Callable[[Command, dict[str, Any]], Any]
 
 
 async def called(handler: Handler, command: Command) -> Any:
-    """What a handler returns; a plain function runs in a thread."""
+    """Call a handler, and return its value; a plain function runs in a thread."""
     if inspect.iscoroutinefunction(handler):
         return await handler(command, command.parameters)
     found = await asyncio.to_thread(handler, command, command.parameters)
@@ -168,5 +168,5 @@ def too_late(command: Command) -> dict[str, Any]:
 
 
 def place_of(command: Command) -> Place:
-    """What tells a command from others that are worked on."""
+    """The key that tells a command from others at work."""
     return command.sender, command.id

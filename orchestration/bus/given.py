@@ -1,4 +1,4 @@
-"""What a command brings along of its run and its fleet, as the agent that works on it sees it."""
+"""The results and the configuration that a command carries, as the agent sees them."""
 
 import json
 from collections.abc import Collection, Iterator, Mapping
@@ -41,7 +41,7 @@ class GivenResults(Mapping[str, Any]):
 
 
 class GivenConfiguration:
-    """What the fleet goes by, as it was when a command was sent, and what its answer will set.
+    """The fleet's configuration when a command was sent, and the values its answer will set.
 
     Args:
         values: Value by name.
@@ -78,14 +78,14 @@ class GivenConfiguration:
         return found if isinstance(found, int) else 0
 
     def set_by(self, name: str) -> str | None:
-        """The run whose step set the current value; None: a person did, or nobody."""
+        """The run whose step set the current value; None: a person set it, or it was never set."""
         found = self._told(name).get("set_by")
         return found if isinstance(found, str) else None
 
     def set(self, name: str, value: Any) -> None:
-        """Set it with the answer, in the same transaction as the step's completion, or not at all.
+        """Set a value in the transaction that completes the step, or not at all.
 
-        Where its step does not declare that it `configures` this name, or somebody else has set it
+        If the step does not declare that it `configures` this name, or the value was set elsewhere
         since the command was sent, the step fails.
 
         Raises:
@@ -97,7 +97,7 @@ class GivenConfiguration:
             raise ValueError(f"this is not JSON: {error}") from None
 
     def answer(self) -> dict[str, Any]:
-        """What an answer says of it; nothing, where nothing is set."""
+        """The answer's fields for the values that were set; none where none was."""
         if not self._new:
             return {}
         over = {name: self.version(name) for name in self._new}

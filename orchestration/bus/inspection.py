@@ -1,4 +1,4 @@
-"""What a connection can find out about the orchestrator's queue without changing anything."""
+"""Questions about the orchestrator's queue that an ordinary connection can ask."""
 
 from dataclasses import dataclass
 
@@ -23,14 +23,14 @@ class Inspection:
     """Questions about one vhost.
 
     Args:
-        connection: Where they are asked.
+        connection: The connection that asks.
     """
 
     def __init__(self, connection: BlockingConnection) -> None:
         self._connection = connection
 
     def queue(self, name: str = topology.QUEUE) -> QueueState | None:
-        """How many messages a queue has ready, and how many consumers; None: there is none."""
+        """How many ready messages and consumers a queue has; None: there is no such queue."""
         try:
             found = self._connection.channel().queue_declare(name, passive=True).method
         except ChannelClosedByBroker as error:
@@ -40,11 +40,11 @@ class Inspection:
         return QueueState(found.message_count, found.consumer_count)
 
     def purge(self, name: str) -> int:
-        """Drop everything that a queue has ready, and tell how many messages that was."""
+        """Drop every ready message of a queue, and return how many there were."""
         return int(self._connection.channel().queue_purge(name).method.message_count)
 
     def inequivalence(self) -> str | None:
-        """What the server says against our queue's arguments; None: nothing. It must exist."""
+        """The server's objection to our queue's arguments, or None; the queue must exist."""
         try:
             self._connection.channel().queue_declare(
                 topology.QUEUE, durable=True, arguments=topology.QUEUE_ARGUMENTS
@@ -56,7 +56,7 @@ class Inspection:
         return None
 
     def rival(self, store: str) -> str | None:
-        """The other store that live processes have claimed the vhost for; None: nobody has."""
+        """The other store for which live processes have claimed the vhost; None: there is none."""
         state = self.queue(topology.STORE_QUEUE)
         if state is None or state.consumers == 0:
             return None

@@ -24,8 +24,8 @@ class Job:
     """A command that was received and is not answered yet.
 
     Attributes:
-        command: What is asked.
-        ended: Set once it acts no longer.
+        command: The command.
+        ended: Set once its handler acts no longer.
     """
 
     command: Command
@@ -33,7 +33,7 @@ class Job:
     _wait: "asyncio.Future[Any] | None" = None
 
     async def until_cancelled(self, work: Awaitable[T]) -> T:
-        """What a piece of work gives.
+        """The result of a piece of work.
 
         Raises:
             asyncio.CancelledError: The command was cancelled before, or meanwhile.
@@ -47,17 +47,17 @@ class Job:
             self._wait = None
 
     def cancel(self) -> None:
-        """Let it end as soon as it can."""
+        """Let the handler end as soon as it can."""
         self.command.cancel()
         if self._wait is not None:
             self._wait.cancel()
 
 
 class Jobs:
-    """All that an agent was asked and has not answered: some it works on, the rest waits for room.
+    """The commands that an agent has not answered yet: some are at work, the rest wait for room.
 
-    An order reaches whatever was received before it, begun or not; what it names and has not come
-    yet is remembered, and cancelled when it comes.
+    An order to cancel reaches every command received before it, begun or not; a command that it
+    names and that has not come yet is cancelled when it comes.
     """
 
     def __init__(self) -> None:
@@ -68,16 +68,16 @@ class Jobs:
         self._unwanted: OrderedDict[str, None] = OrderedDict()
 
     def __contains__(self, place: object) -> bool:
-        """Whether a command is worked on."""
+        """Whether a command is at work."""
         return place in self._at_work
 
     @property
     def running(self) -> list[str]:
-        """The ids of the commands that are worked on."""
+        """The ids of the commands at work."""
         return sorted(job.command.id for job in self._at_work.values())
 
     def receive(self, command: Command) -> Job:
-        """Take a command, the moment that it comes."""
+        """Register a command when it arrives."""
         job = Job(command)
         self._received[job] = None
         if command.id in self._unwanted:
@@ -85,13 +85,13 @@ class Jobs:
         return job
 
     def end(self, job: Job) -> None:
-        """Drop what acts no longer."""
+        """Drop a command whose handler acts no longer."""
         self._received.pop(job, None)
         job.ended.set()
 
     @asynccontextmanager
     async def room(self, job: Job) -> AsyncIterator[None]:
-        """Wait until there is room for a command; what is cancelled needs none."""
+        """Wait until there is room for a command; a cancelled one needs none."""
         has_room = False
         try:
             has_room = await job.until_cancelled(self._room.acquire())
@@ -105,9 +105,9 @@ class Jobs:
                 self._room.release()
 
     async def work(self, job: Job, handler: Handler) -> Any:
-        """What a handler returns for a command; a plain function runs in a thread.
+        """Call a command's handler, and return its value; a plain function runs in a thread.
 
-        A thread cannot be ended: what runs in one sees `command.cancelled`, and has ended when it
+        A thread cannot be ended: a function in one sees `command.cancelled`, and has ended when it
         returns, not before.
 
         Raises:
@@ -127,11 +127,11 @@ class Jobs:
             self._at_work.pop(place, None)
 
     def close(self) -> None:
-        """Let threads end with what they do."""
+        """Let the threads end once their functions return."""
         self._threads.shutdown(wait=False)
 
     def cancel(self, order: Command) -> list[Job]:
-        """Cancel what an order names: a command, a run, or everything; what that is."""
+        """Cancel a command, a run, or everything, as an order says; return the cancelled jobs."""
         wanted = order.parameters if order.name == "cancel" else {}
         command_id, run_id = text(wanted, "command_id"), text(wanted, "workflow_id")
         if command_id is not None:

@@ -1,4 +1,4 @@
-"""What an agent says, as messages for the exchange: checked before anything is sent."""
+"""An agent's messages for the exchange, checked before any of them is sent."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Letter:
     """One message as its sender describes it.
 
     Attributes:
-        key: The routing key; None: the one that its type and recipient make.
+        key: The routing key; None: made from its type and recipient.
     """
 
     recipient: str
@@ -45,10 +45,10 @@ def seal(letter: Letter, sender: str, user: str | None, at: datetime) -> Outgoin
     """The message on the wire.
 
     Args:
-        letter: What is said.
-        sender: Who says it.
-        user: As whom it is logged in; the broker checks that. None: it does not say.
-        at: When.
+        letter: The message.
+        sender: The agent that sends it.
+        user: The user it is logged in as, which the broker checks; None: left out.
+        at: The time of the message.
 
     Raises:
         RejectedError: A field is wrong, the payload is not JSON, or the whole is too large.
@@ -82,7 +82,7 @@ def seal(letter: Letter, sender: str, user: str | None, at: datetime) -> Outgoin
 
 
 def properties_of(letter: Letter, kind: MessageType, user: str | None) -> pika.BasicProperties:
-    """What the broker is told of a message."""
+    """The AMQP properties of a message."""
     return pika.BasicProperties(
         content_type="application/json",
         delivery_mode=PERSISTENT,
@@ -107,7 +107,7 @@ def kind_of(message_type: str | Enum) -> MessageType:
 
 
 def priority_of(priority: int | Enum) -> MessagePriority:
-    """A priority, by its number or by anybody's enum of these numbers.
+    """A priority, by its number or by any enum of these numbers.
 
     Raises:
         RejectedError: There is no such priority.

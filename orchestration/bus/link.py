@@ -1,4 +1,4 @@
-"""A connection of one event loop, shared by the agents of the process, and opened again."""
+"""A connection of one event loop, shared by its agents, and reopened when it is lost."""
 
 import asyncio
 import logging
@@ -22,13 +22,13 @@ CLOSING_S = 5.0
 
 
 class Link:
-    """One connection, opened again with growing pauses for as long as somebody uses it.
+    """One connection, reopened with growing pauses for as long as any agent uses it.
 
     Args:
         address: Where to connect.
 
     Attributes:
-        prefix: Before the names of the exchange and of queues.
+        prefix: Precedes the names of the exchange and of queues.
     """
 
     def __init__(self, address: Address) -> None:
@@ -47,11 +47,11 @@ class Link:
         return self._open.done()
 
     async def join(self) -> None:
-        """Use it from now on, once the first attempt to connect is over.
+        """Use the link from now on, once the first attempt to connect is over.
 
         Raises:
-            BrokerError: The last attempt failed; then it is not used.
-            ConfigurationError: It failed for a file of ours.
+            BrokerError: The last attempt failed; then the link is not used.
+            ConfigurationError: It failed because of a file for TLS.
         """
         self._users += 1
         try:
@@ -65,7 +65,7 @@ class Link:
             raise failure
 
     async def leave(self) -> None:
-        """Use it no longer; the last one closes the connection."""
+        """Use the link no longer; the last user to leave closes the connection."""
         self._users -= 1
         if self._users == 0:
             self._task.cancel()
@@ -73,7 +73,7 @@ class Link:
                 await self._task
 
     async def connection(self) -> AsyncioConnection:
-        """The open connection, however long that takes."""
+        """The open connection, however long opening takes."""
         return await asyncio.shield(self._open)
 
     async def _keep_open(self) -> None:
@@ -153,7 +153,7 @@ def link_to(address: Address) -> Link:
 
 
 def forget(address: Address, link: Link) -> None:
-    """Let the next one who wants this address get a link of its own."""
+    """Let the next caller of `link_to` with this address get a new link."""
     links = LINKS.get(asyncio.get_running_loop(), {})
     if links.get(address) is link:
         del links[address]

@@ -1,4 +1,4 @@
-"""RabbitMQ's management API: asks and tells what an ordinary connection cannot."""
+"""RabbitMQ's management API: reads and sets what an ordinary connection cannot."""
 
 import json
 import ssl
@@ -22,7 +22,7 @@ REDIRECTED = 300
 
 
 class Management:
-    """The API, for one vhost; it logs in as we do on AMQP.
+    """The API, for one vhost, with the login of the AMQP address.
 
     Args:
         address: Where RabbitMQ is.
@@ -40,10 +40,10 @@ class Management:
         self._vhost = quote(address.vhost, safe="")
 
     def date(self) -> datetime | None:
-        """What time it is there, to the second before; None: it does not say.
+        """The server's time, rounded down to a second; None: it sends none.
 
         Raises:
-            BrokerError: It is off, or does not let us in.
+            BrokerError: The API is off, or refuses the login.
         """
         said, _ = self._ask("GET", "whoami")
         return parsedate_to_datetime(said) if said else None
@@ -75,7 +75,7 @@ class Management:
         return {row["routing_key"] for row in rows}
 
     def queues(self) -> dict[str, dict[str, Any]]:
-        """For each queue of the vhost what is unacknowledged, and messages a second in and out.
+        """For each queue of the vhost, its unacknowledged messages, and its rates per second.
 
         Raises:
             BrokerError: We may not ask, or got no answer.
@@ -95,7 +95,7 @@ class Management:
             raise BrokerError(f"{self.name}: {reason_of(error)}") from None
         finally:
             connection.close()
-        if answer.status >= REDIRECTED:  # and nobody else is shown our password
+        if answer.status >= REDIRECTED:  # never show another server our password
             raise BrokerError(f"{self.name}: {answer.status} {answer.reason}")
         try:
             return answer.getheader("Date"), json.loads(content) if content else None
@@ -115,7 +115,7 @@ class Management:
 
 
 def rates(row: dict[str, Any]) -> dict[str, Any]:
-    """What only the API knows of a queue; a rate that was never measured is 0."""
+    """The figures of a queue that only the API has; a rate that was never measured is 0."""
     told = row.get("message_stats", {})
     return {
         "unacked": row.get("messages_unacknowledged", 0),

@@ -1,4 +1,4 @@
-"""What an agent has been asked and has answered, so that nothing is done twice."""
+"""The commands that an agent was given and has answered, so that none is done twice."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ class _Answered(NamedTuple):
 
 
 class Memory:
-    """Remembers the last commands by who asked and under which id, bounded in number and bytes.
+    """Remembers the last commands by sender and id, bounded in number and bytes.
 
     Args:
         most: How many answers are kept.
@@ -35,26 +35,26 @@ class Memory:
         self._size = 0
 
     def is_open(self, key: Key) -> bool:
-        """Whether a command is being worked on."""
+        """Whether a command is at work."""
         return key in self._open
 
     def differs(self, key: Key, body: str) -> bool:
         """Whether the same id was used for something else.
 
         Args:
-            key: Who asks, and under which id.
-            body: What is asked, as `body_of` has it.
+            key: The sender and the id.
+            body: The digest of the command, of `body_of`.
         """
         answered = self._answers.get(key)
         known = answered.body if answered is not None else self._open.get(key)
         return known is not None and known != body
 
     def begin(self, key: Key, body: str) -> None:
-        """Note that a command is being worked on."""
+        """Note that a command is at work."""
         self._open[key] = body
 
     def end(self, key: Key, body: str, answer: Answer) -> None:
-        """Keep an answer; where room is wanted, the oldest are forgotten."""
+        """Keep an answer; the oldest are forgotten to make room."""
         text = json.dumps(answer)
         self._open.pop(key, None)
         if (before := self._answers.pop(key, None)) is not None:
@@ -66,24 +66,24 @@ class Memory:
             self._size -= len(oldest.text)
 
     def answer(self, key: Key) -> Answer | None:
-        """How a command was answered; None: it was not, or that is forgotten."""
+        """The answer to a command; None: there was none, or it is forgotten."""
         answered = self._answers.get(key)
         return None if answered is None else dict(json.loads(answered.text))
 
 
 def digest(*asked: Any) -> str:
-    """What tells one body from another."""
+    """A hash that tells one body from another."""
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
 def body_of(command: Command) -> str:
-    """What a command asks for, whoever sends it again and until when."""
+    """The digest of what a command asks for, whatever its sender and deadline."""
     asked = command.name, command.parameters, command.item, command.workflow_id, command.step
     return digest(*asked, command.idempotency_key)
 
 
 def writable(answer: dict[str, Any]) -> dict[str, Any]:
-    """An answer, or one that says so where it is no JSON."""
+    """An answer, or a failure in its place if it is not JSON."""
     try:
         json.dumps(answer)
     except (TypeError, ValueError, RecursionError) as error:

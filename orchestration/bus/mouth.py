@@ -1,4 +1,4 @@
-"""How an agent speaks, whatever carries it."""
+"""How an agent sends its messages, whatever carries them."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ log = logging.getLogger("rabbitmq_orchestration")
 
 
 class Mouth(Protocol):
-    """How an agent speaks."""
+    """Sends the messages of an agent."""
 
     name: str
 
@@ -38,17 +38,17 @@ class Mouth(Protocol):
         metrics: Mapping[str, Any] | None = None,
         capabilities: list[str] | None = None,
     ) -> str:
-        """Say that it lives."""
+        """Send a heartbeat."""
         ...
 
     async def bind(self) -> None:
-        """See that what is meant for the agent reaches its queue."""
+        """Bind the agent's queue, so that its messages reach it."""
         ...
 
 
 @contextmanager
 def lenient(agent: str) -> Iterator[None]:
-    """Log what the broker refused, and go on: the next message may be another matter."""
+    """Log a refusal of the broker, and go on: it may take the next message."""
     try:
         yield
     except BrokerError as error:

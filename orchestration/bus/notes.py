@@ -1,4 +1,4 @@
-"""What an agent tells of its progress: of several reports in a short time the last one only."""
+"""Sends an agent's progress: of several reports in a short time only the last one."""
 
 import asyncio
 from collections.abc import Callable, Container, Coroutine
@@ -14,12 +14,12 @@ Begin = Callable[[Coroutine[Any, Any, None]], object]
 
 
 class Notes:
-    """Reports of the commands that are worked on.
+    """Progress reports of the commands at work.
 
     Args:
-        bus: How the agent speaks.
-        at_work: The places of those commands; of others nothing is told.
-        begin: Begins what is to be done besides.
+        bus: Sends the agent's messages.
+        at_work: The places of those commands; for others no report is sent.
+        begin: Begins a task in the background.
     """
 
     def __init__(self, bus: Mouth, at_work: Container[Place], begin: Begin) -> None:
@@ -30,11 +30,11 @@ class Notes:
         self._kept: dict[Place, tuple[Command, float, str]] = {}
 
     def take(self, command: Command, fraction: float, message: str) -> None:
-        """Take a report, from any thread, to be told soon."""
+        """Take a report, from any thread, to be sent soon."""
         self._loop.call_soon_threadsafe(self._keep, command, fraction, message)
 
     async def tell(self, place: Place) -> None:
-        """Tell what was reported last of a command, if it is not told yet."""
+        """Send the last report of a command, if it is not sent yet."""
         if (note := self._kept.pop(place, None)) is None:
             return
         command, fraction, message = note

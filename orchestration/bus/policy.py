@@ -1,7 +1,7 @@
 """The policy that lets RabbitMQ dead-letter what `orchestration_queue` drops.
 
-It is no argument of the queue: agents declare that queue with the guide's arguments, and others
-would be refused. Of several policies that fit a queue RabbitMQ applies one alone.
+It cannot be an argument of the queue: agents declare the queue with the guide's arguments, and
+RabbitMQ refuses others. Of several policies that match a queue RabbitMQ applies only one.
 """
 
 import json
@@ -28,16 +28,16 @@ class Policy:
     apply_to: str = "queues"
 
     def fits(self, queue: str) -> bool:
-        """Whether it is meant for a classic queue of this name."""
+        """Whether it matches a classic queue of this name."""
         return self.apply_to in FOR_QUEUES and re.search(self.pattern, queue) is not None
 
     @property
     def dead_letters(self) -> bool:
-        """Whether what is dropped goes where the orchestrator finds it."""
+        """Whether dropped messages go to the orchestrator's dead-letter exchange."""
         return self.definition.get(KEY) == DEAD_EXCHANGE
 
     def line(self, vhost: str) -> str:
-        """What to type to set it."""
+        """The command line that sets it."""
         return shlex.join(["rabbitmqctl", *self.words(vhost)])
 
     def row(self) -> dict[str, Any]:
@@ -50,7 +50,7 @@ class Policy:
         }
 
     def words(self, vhost: str) -> list[str]:
-        """What `rabbitmqctl` is told to set it."""
+        """The arguments of `rabbitmqctl` that set it."""
         where = ["-p", vhost, "--priority", str(self.priority), "--apply-to", self.apply_to]
         return ["set_policy", *where, self.name, self.pattern, json.dumps(self.definition)]
 
@@ -68,7 +68,7 @@ def in_force(policies: Sequence[Policy]) -> Policy | None:
 
 
 def completed(policy: Policy) -> Policy:
-    """Somebody else's policy, with the dead-lettering that it lacks."""
+    """A policy of another owner, with the dead-lettering that it lacks."""
     return replace(policy, definition={**policy.definition, KEY: DEAD_EXCHANGE})
 
 

@@ -1,4 +1,4 @@
-"""One thread a process that publishes on RabbitMQ, with confirms in a window."""
+"""One thread per process that publishes on RabbitMQ, with a window of confirms."""
 
 import logging
 import threading
@@ -34,8 +34,8 @@ class Letter:
     """A message for an exchange.
 
     Attributes:
-        tag: What the confirmation is told with; the publisher does not look at it.
-        headers: What it carries beside its body.
+        tag: Passed back when the letter is confirmed; the publisher does not look at it.
+        headers: Its AMQP headers.
     """
 
     exchange: str
@@ -48,10 +48,10 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A letter that the broker does not take, and that is given back.
+    """A letter that the broker refuses, given back to its sender.
 
     Attributes:
-        for_good: Whether it would be refused whenever it is sent, as what is too large is.
+        for_good: Whether it would be refused at any time, such as one that is too large.
     """
 
     letter: Letter
@@ -60,19 +60,19 @@ class Refusal:
 
 
 def nothing(_told: Sequence[Any]) -> None:
-    """Nobody wants to know."""
+    """Do nothing: the default callback."""
 
 
 class Publisher:
-    """Publishes letters, and again what was not confirmed when the connection broke.
+    """Publishes letters, and again those not confirmed when the connection broke.
 
-    It keeps its letters in memory only: who may not lose one keeps it until it is confirmed. What
-    the broker refuses is given back and not sent again: when to, is known by whoever sent it.
+    It keeps its letters in memory only: a caller that may not lose one keeps it until it is
+    confirmed. A refused letter is given back and not sent again: its sender knows when to retry.
 
     Args:
-        parameters: How to connect; asked at each connection.
-        confirmed: Told the tags of letters that the broker has on disk, in this thread.
-        refused: Told what is given back, in this thread.
+        parameters: How to connect; called at each connection.
+        confirmed: Called with the tags of letters that the broker has on disk, in this thread.
+        refused: Called with the refusals, in this thread.
         exchange: A topic exchange that is declared before anything is published; None: none.
     """
 
@@ -106,7 +106,7 @@ class Publisher:
 
     @property
     def is_stalled(self) -> bool:
-        """Whether something waits, and nothing has been confirmed for seconds."""
+        """Whether letters wait, and none has been confirmed for seconds."""
         return not self._is_idle() and time.monotonic() - self._moved_at > STALLED_S
 
     def publish(self, letters: Sequence[Letter]) -> None:
@@ -138,7 +138,7 @@ class Publisher:
         return True
 
     def close(self) -> None:
-        """Wait a little for what is under way, and disconnect."""
+        """Wait a little for unconfirmed letters, and disconnect."""
         if self._thread is None:
             return
         with self._idle:
@@ -169,7 +169,7 @@ class Publisher:
             on_close_callback=self._broken,
         )
         try:
-            if not self._stopping.is_set():  # `close` may have come before there was this one
+            if not self._stopping.is_set():  # `close` may have been called before this connection
                 connection.ioloop.start()
         finally:
             self._forget(connection)
@@ -205,8 +205,8 @@ class Publisher:
     def _refused(self, channel: Channel, reason: Exception) -> None:
         """Give back the letter that was refused.
 
-        The broker does not say which it was: where several are under way, each of them is sent
-        alone from then on, until all are through.
+        The broker does not say which it was: if several are unconfirmed, each of them is sent
+        alone from then on, until all are settled.
         """
         if not isinstance(reason, ChannelClosedByBroker):
             return

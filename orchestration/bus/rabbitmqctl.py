@@ -1,4 +1,4 @@
-"""`rabbitmqctl`: asks and tells the server of this machine, where that is the one we use."""
+"""`rabbitmqctl`: queries and configures this machine's server, if that is the one we use."""
 
 import json
 import shutil
@@ -19,8 +19,8 @@ class Rabbitmqctl:
     """The tool, for one vhost.
 
     Args:
-        program: Where it is.
-        vhost: What is asked about.
+        program: The path of the tool.
+        vhost: The vhost that is asked about.
     """
 
     name = "rabbitmqctl"
@@ -32,7 +32,7 @@ class Rabbitmqctl:
     def sees(self, connection: str) -> bool:
         """Whether its server has a client connection of this name: then it is the one we use.
 
-        The tool speaks with a node that it finds by other ways than an address.
+        The tool finds its node by other means than an address.
         """
         try:
             rows = self._rows("list_connections", "client_properties")
@@ -92,7 +92,7 @@ def rabbitmqctl_for(vhost: str, connection: str) -> Rabbitmqctl | None:
     """The tool, where it is installed, may be used, and speaks with the server that we use.
 
     Args:
-        vhost: What is asked about.
+        vhost: The vhost that is asked about.
         connection: The name of a client connection that is open now.
     """
     program = shutil.which("rabbitmqctl")

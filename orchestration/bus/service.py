@@ -1,4 +1,4 @@
-"""An agent at work: it answers commands, beats, and tells its progress."""
+"""An agent at work: it answers commands, sends heartbeats, and reports progress."""
 
 import asyncio
 import inspect
@@ -40,9 +40,9 @@ class Service:
     """Works on an agent's commands until it is stopped.
 
     Args:
-        bus: How the agent speaks.
-        handlers: What it can do, by name.
-        listeners: Who hears what is no command, by message type.
+        bus: Sends the agent's messages.
+        handlers: The agent's functions, by command.
+        listeners: The functions that get messages other than commands, by type.
         heartbeat: How often it beats.
         clock: Says whether a command has come in time.
     """
@@ -69,7 +69,7 @@ class Service:
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
-        """Beat until it is stopped, then let what is under way finish, for some seconds."""
+        """Beat until it is stopped, then let tasks finish, for some seconds."""
         stopping = asyncio.create_task(self._stopping.wait())
         beat: asyncio.Task[None] | None = None
         try:
@@ -110,9 +110,9 @@ class Service:
                 self._begin(self._tell_listener(listener, envelope))
 
     def _take(self, incoming: Incoming, envelope: Envelope) -> None:
-        """Take a command; an order is obeyed at once, so that nothing begins after it.
+        """Take a command; an order is obeyed at once, so that no command it cancels begins later.
 
-        What is built in is done each time: its ids begin again where the store is another one.
+        A built-in command is obeyed each time: its id may recur where the store is another one.
         """
         command = command_of(envelope, self._notes.take)
         if command.name not in BUILT_IN:
@@ -143,7 +143,7 @@ class Service:
     async def _serve(self, incoming: Incoming, envelope: Envelope, job: Job) -> None:
         """Work on one command, and answer it; one that was answered is only answered again.
 
-        It is acknowledged before the work: whoever asked decides whether it is tried again.
+        It is acknowledged before the work: its sender decides whether it is tried again.
         """
         command = job.command
         key, body = (envelope.sender, envelope.id), body_of(command)
@@ -162,7 +162,7 @@ class Service:
             self._memory.end(key, body, answer)
 
     async def _answer_to(self, job: Job, key: Key, body: str) -> tuple[Answer, bool]:
-        """What to answer, and whether the same is answered to whoever asks again."""
+        """The answer, and whether a repetition of the command gets the same."""
         if self._memory.differs(key, body):
             return used_before(job.command), False
         if (answer := self._memory.answer(key)) is not None:
@@ -172,7 +172,7 @@ class Service:
             return too_late(job.command), False
         self._memory.begin(key, body)
         answer = writable(await self._outcome(job.command, self._handle(job)))
-        # Before it is sent: who has heard it may ask again before the broker confirms it.
+        # Before it is sent: its receiver may repeat the command before the broker confirms it.
         self._memory.end(key, body, answer)
         return answer, True
 
@@ -184,9 +184,9 @@ class Service:
         return await self._jobs.work(job, handler)
 
     async def _obey(self, command: Command, cancelled: list[Job]) -> Any:
-        """Do what every agent can; a handler of its own adds to that.
+        """Obey a built-in command; the agent's handler for it, if any, adds to the answer.
 
-        The answer to a `cancel` says that nothing it names acts any more; a stop is acknowledged
+        A `cancel` is answered once no command that it names acts any more; a stop is acknowledged
         at once.
         """
         found: dict[str, Any] = {"agent": self._bus.name}

@@ -1,4 +1,4 @@
-"""A channel of pika's, whose methods can be awaited."""
+"""A channel of pika whose methods can be awaited."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,7 +15,7 @@ class Talk:
         channel: A channel that is being opened.
 
     Attributes:
-        closed: Done when the channel is: its result says why.
+        closed: Done once the channel is closed; its result says why.
     """
 
     def __init__(self, channel: Channel) -> None:
@@ -34,10 +34,10 @@ class Talk:
         return await self.first(answer)
 
     async def first(self, answer: "asyncio.Future[Any]") -> Any:
-        """What an answer says.
+        """The result of an answer.
 
         Raises:
-            AMQPError: The channel was closed before it came.
+            AMQPError: The channel was closed before the answer came.
         """
         await asyncio.wait((answer, self.closed), return_when=asyncio.FIRST_COMPLETED)
         if answer.done():
@@ -45,7 +45,7 @@ class Talk:
         raise self.closed.result()
 
     async def close(self) -> None:
-        """Close it, and wait until it is closed."""
+        """Close the channel, and wait until it is closed."""
         if self.channel.is_open:
             self.channel.close()
         await asyncio.wait((self.closed,))
@@ -67,6 +67,6 @@ async def open_talk(connection: AsyncioConnection) -> Talk:
 
 
 def settle(future: "asyncio.Future[Any]", value: Any) -> None:
-    """Give a future its result, unless it has one or nobody waits any more."""
+    """Give a future its result, unless it has one or is cancelled."""
     if not future.done():
         future.set_result(value)

@@ -1,4 +1,4 @@
-"""An encrypted connection: whom we trust, what we show, and what to do where it fails."""
+"""TLS connections: trusted authorities, our certificate, and the cure of each failure."""
 
 import ssl
 from collections.abc import Sequence
@@ -31,8 +31,8 @@ class Tls:
     """The files of an encrypted connection, in PEM form; they are read at each connection.
 
     Attributes:
-        ca: Who must have signed the server's certificate; None: any that the system trusts.
-        certificate: What we show the server; None: nothing.
+        ca: The authority of the server's certificate; None: any that the system trusts.
+        certificate: Our certificate, shown to the server; None: none is shown.
         key: The certificate's key; None: it is in the same file.
     """
 
@@ -41,7 +41,7 @@ class Tls:
     key: Path | None = None
 
     def options(self) -> pika.SSLOptions:
-        """How to check the server, its name included, and what to show it.
+        """How to check the server, its name included, and the certificate to show it.
 
         Raises:
             ConfigurationError: A file cannot be used.
@@ -69,7 +69,7 @@ BY_THE_SYSTEM = Tls()
 
 
 def tls_of(found: Settings) -> Tls:
-    """What the settings say of encryption."""
+    """The TLS files that the settings name."""
     return Tls(found.rabbitmq_ca_file, found.rabbitmq_cert_file, found.rabbitmq_key_file)
 
 
@@ -88,10 +88,10 @@ def check_file(name: str, path: Path | None) -> None:
 
 
 def cure_of(errors: Sequence[BaseException], *, encrypted: bool) -> str:
-    """What to do about a connection that failed on its way into encryption.
+    """What to do about a connection whose TLS handshake failed.
 
     Args:
-        errors: As pika raised them, one in the other.
+        errors: As pika raised them, one inside the other.
         encrypted: Whether we spoke TLS.
     """
     if not encrypted:

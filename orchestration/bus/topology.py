@@ -40,10 +40,10 @@ CONSUMED = (CONTROL, QUEUE, INBOX, DEAD_QUEUE)
 def declare(channel: BlockingChannel) -> None:
     """Declare everything that the orchestrator consumes from.
 
-    `orchestration_queue` loses its head beyond 10,000 messages and after 5 minutes, so commands
-    come a second time by a queue that loses nothing; the copies are known by their ids. An
-    emergency stop and its acknowledgements have a queue of their own, which nothing fills. What the
-    first queue loses is dead-lettered where the server's policy says so, and consumed as well.
+    `orchestration_queue` drops the oldest messages beyond 10,000, and all after 5 minutes, so
+    commands also come by a queue that drops none; the copies are known by their ids. An emergency
+    stop and its acknowledgements have a queue of their own, which no other message fills. Messages
+    that the first queue drops are dead-lettered if the server's policy says so, and consumed, too.
     """
     channel.exchange_declare(EXCHANGE, "topic", durable=True)
     channel.queue_declare(QUEUE, durable=True, arguments=QUEUE_ARGUMENTS)
@@ -64,10 +64,10 @@ def queue_of(agent: str) -> str:
 
 
 def keys_of(agent: str) -> tuple[str, ...]:
-    """The keys of all that is meant for an agent."""
+    """The keys of all messages for an agent."""
     return tuple(f"{kind}.{agent}" for kind in AGENT_KEYS)
 
 
 def has_copy(routing_key: str) -> bool:
-    """Whether a message on this key also went to the queue that loses nothing."""
+    """Whether a message on this key also went to the queue that drops none."""
     return routing_key in INBOX_BINDINGS or routing_key.partition(".")[0] == "orchestration"

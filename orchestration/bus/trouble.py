@@ -1,4 +1,4 @@
-"""Why RabbitMQ cannot be used: what its errors and the system's mean, and the cure of each."""
+"""Why RabbitMQ cannot be used: the meaning of its and the system's errors, with their cures."""
 
 import socket
 import ssl
@@ -12,7 +12,7 @@ from orchestration.bus.address import Address, causes_of, reason_of
 from orchestration.bus.tls import cure_of
 from orchestration.errors import UnreachableError
 
-# What an attempt to connect may raise: pika's own time limit is none of its errors.
+# What an attempt to connect may raise; pika's timeout is not an `AMQPError`.
 NO_CONNECTION = (AMQPError, AMQPConnectorException, OSError)
 
 START = (
@@ -56,7 +56,7 @@ class Trouble:
 
 
 def trouble_of(error: BaseException, address: Address) -> Trouble:
-    """What a failed attempt to connect means."""
+    """The meaning of a failed attempt to connect."""
     what = reason_of(error)
     if "NOT_ALLOWED" in what:
         return Trouble("vhost", what, _vhost(what, address))
@@ -73,7 +73,7 @@ def trouble_of(error: BaseException, address: Address) -> Trouble:
 
 
 def unreachable(error: BaseException, address: Address) -> UnreachableError:
-    """The same as an error of ours."""
+    """The same as our own error."""
     found = trouble_of(error, address)
     return UnreachableError(address.place, found.kind, found.what, found.cure)
 
@@ -96,7 +96,7 @@ def _vhost(what: str, address: Address) -> str:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An error, and all that stand in it."""
+    """An error, and all errors inside it."""
     yield error
     for each in causes_of(error):
         yield from _chain(each)

@@ -1,8 +1,8 @@
 """One vhost, one store: every connection that consumes claims the vhost for its store.
 
-The claim is a small queue that is there as long as somebody consumes it, and whose argument names
-the store: RabbitMQ itself refuses who would declare it with another one. So only live processes
-count, and of two that come at once one is refused.
+The claim is a small queue that exists as long as it has a consumer, and whose argument names the
+store: RabbitMQ itself refuses a declaration that names another. So only live processes count, and
+of two that claim at the same time one is refused.
 """
 
 import logging
@@ -32,7 +32,7 @@ def arguments(store: str) -> dict[str, Any]:
 
 
 class VhostClaim:
-    """The claim of one process.
+    """One process's claim of a vhost for its store.
 
     Args:
         store: The store's name, the same in each of its processes.
@@ -52,11 +52,11 @@ class VhostClaim:
     def make(self, connection: BlockingConnection) -> None:
         """Claim the vhost for as long as this connection lives.
 
-        A server that lets nobody declare the queue, or has it on a node that is down, refuses
-        nobody: the fleet works on without this check.
+        If the server forbids the queue, or has it on a node that is down, the fleet works on
+        without this check.
 
         Raises:
-            OtherStoreError: Live processes have claimed it for another store.
+            OtherStoreError: Live processes have claimed the vhost for another store.
         """
         for _ in range(MOST_TRIES):
             try:
@@ -84,17 +84,17 @@ class VhostClaim:
 
 
 def claimed_by(text: str) -> str:
-    """The store that the server names when it refuses a claim; it cuts long texts."""
+    """The store named in the server's refusal of a claim; the server cuts long texts."""
     found = CURRENT.search(text)
     return found["store"] if found else text
 
 
 def ignore(*_delivery: object) -> None:
-    """Nothing is meant for this queue."""
+    """Ignore a delivery: no message is meant for this queue."""
 
 
 def _drop_leftover(connection: BlockingConnection) -> bool:
-    """Delete a claim that nobody holds: it is left when the server ends before its consumers."""
+    """Delete a claim without consumers: a server that ends before them leaves it behind."""
     try:
         connection.channel().queue_delete(STORE_QUEUE, if_unused=True)
     except ChannelClosedByBroker:
