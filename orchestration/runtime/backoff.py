@@ -1,4 +1,4 @@
-"""Who does not take what is said to them: each is left alone, for longer and longer."""
+"""Back-off from lanes whose recipients refuse messages: each pause is twice the last one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ LONGEST_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """Until when one is left alone, and since how many refusals in a row that is so."""
+    """Until when a lane is left alone, and after how many refusals in a row."""
 
     until: float
     pause_s: float
@@ -17,7 +17,7 @@ class Rest:
 
 
 class Backoff:
-    """Remembers who refused.
+    """Remembers the lanes that refused.
 
     Args:
         now: Seconds that never jump.
@@ -28,7 +28,7 @@ class Backoff:
         self._rests: dict[str, Rest] = {}
 
     def refuse(self, lane: str, longest_s: float = LONGEST_S) -> Rest | None:
-        """Leave one alone, for twice as long as the last time; None: it is left alone already."""
+        """Leave a lane alone, twice as long as the last time; None: it is left alone already."""
         now, last = self._now(), self._rests.get(lane)
         if last is None:
             rest = Rest(now + PAUSE_S, PAUSE_S, 1)
@@ -42,11 +42,11 @@ class Backoff:
         return rest
 
     def take(self, lane: str) -> bool:
-        """Note that one has taken something; whether it had refused before."""
+        """Note that a lane has taken a message; return whether it had refused before."""
         return self._rests.pop(lane, None) is not None
 
     def share(self, lane: str, share: int) -> int:
-        """How much may be said to one: nothing while it is left alone, then one thing to try it."""
+        """How many messages a lane may get: none while it is left alone, then one to try it."""
         rest = self._rests.get(lane)
         if rest is None:
             return share

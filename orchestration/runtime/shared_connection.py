@@ -1,8 +1,8 @@
 """One connection of a process, over which it consumes all of its queues, each on its channel.
 
 Dramatiq opens a connection for each queue, and a broker's plan counts connections. Here one thread
-owns the only one: what comes is handed to the threads that ask for it, and what they settle is
-done by this thread. Where the connection is lost each of them notices, and asks for a new line.
+owns the only one: it hands deliveries to the threads that consume, and settles them on their
+behalf. If the connection is lost, each consumer notices, and asks for a new one.
 """
 
 import logging
@@ -29,10 +29,10 @@ NOTHING: Delivery = (None, None, None)
 
 
 class Feed(Iterator[Delivery]):
-    """What comes from one queue, as its consumer takes it.
+    """The deliveries of one queue, as its consumer takes them.
 
     Args:
-        channel: The queue's own.
+        channel: The queue's own channel.
         timeout_s: After so long without a message `NOTHING` comes, in seconds.
     """
 
@@ -57,11 +57,11 @@ class Feed(Iterator[Delivery]):
         return delivery
 
     def put(self, _channel: BlockingChannel, method: Any, properties: Any, body: bytes) -> None:
-        """Take in what has come."""
+        """Take in a delivery."""
         self._came.put((method, properties, body))
 
     def basic_ack(self, tag: int) -> None:
-        """Settle a message; where the channel is closed it has gone to others already."""
+        """Acknowledge a message, unless the channel is closed: then it is redelivered."""
         with suppress(ChannelWrongStateError):
             self.channel.basic_ack(tag)
 
@@ -71,7 +71,7 @@ class Feed(Iterator[Delivery]):
             self.channel.basic_nack(tag, requeue=requeue)
 
     def lose(self, *_reason: object) -> None:
-        """Let the consumer know that nothing more will come."""
+        """Let the consumer know that no delivery will follow."""
         self._is_lost = True
         self._came.put(None)
 
@@ -81,10 +81,10 @@ class SharedConnection:
 
     Args:
         parameters: How to connect.
-        prepare: What is done on it before the first message is asked for.
+        prepare: Called with it before the first queue is consumed.
 
     Raises:
-        AMQPError: There is no connection to be had.
+        AMQPError: The connection cannot be opened.
     """
 
     def __init__(
@@ -120,19 +120,19 @@ class SharedConnection:
         return feed
 
     def close(self, feed: Feed) -> None:
-        """Consume a queue no longer: what is not settled goes to others; the last one hangs up."""
+        """Consume a queue no longer: unsettled messages are redelivered; the last disconnects."""
         with suppress(AMQPError, TimeoutError):
             self._call(partial(self._close, feed))
         if self._is_left:
             self._thread.join(END_WITHIN_S)
 
     def give_back(self) -> None:
-        """Let all that came and is not settled go to others, and take nothing more."""
+        """Let all unsettled messages be redelivered to others, and take no more."""
         with suppress(AMQPError, TimeoutError):
             self._call(self._close_channels)
 
     def _close_channels(self) -> None:
-        """Close each, without a word to its consumer: nothing was lost."""
+        """Close each channel without telling its consumer: nothing was lost."""
         while self._feeds:
             channel = self._feeds.pop().channel
             if channel.is_open:
@@ -154,7 +154,7 @@ class SharedConnection:
             feed.channel.close()
 
     def _call(self, operation: Callable[[], Any]) -> Any:
-        """Do something in the thread that owns the connection, and wait for it."""
+        """Call an operation in the thread that owns the connection, and wait for it."""
         future: Future[Any] = Future()
         self._calls.add(future)
         try:
@@ -171,7 +171,7 @@ class SharedConnection:
             self._calls.discard(future)
 
     def _discard(self, future: "Future[Any]") -> None:
-        """Close what was opened for who waits no longer: nobody would read it."""
+        """Close a feed whose caller waits no longer: no consumer would read it."""
         if future.exception() is None and isinstance(feed := future.result(), Feed):
             with suppress(AMQPError):
                 self._close(feed)
@@ -202,10 +202,10 @@ class SharedConnection:
 
 
 def fulfil(future: "Future[Any]", operation: Callable[[], Any]) -> None:
-    """Do something for who waits for it; nothing if nobody does any more."""
+    """Call an operation for a waiting thread; do nothing if it waits no more."""
     if not future.set_running_or_notify_cancel():
         return
     try:
         future.set_result(operation())
-    except Exception as error:  # noqa: BLE001 - it belongs to who waits
+    except Exception as error:  # noqa: BLE001 - it belongs to the waiting thread
         future.set_exception(error)

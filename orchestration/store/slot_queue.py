@@ -1,4 +1,4 @@
-"""The line of runs: who waits for a slot, in which order, and who has one."""
+"""The queue of runs: which runs wait for a slot, in which order, and which hold one."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,11 +23,11 @@ PENDING = (
 
 @dataclass(frozen=True, slots=True)
 class SlotQueue:
-    """The runs that wait for their turn, at one look.
+    """The state of the queue at one look.
 
     Attributes:
-        for_slots: Whether any waits for a slot.
-        without: Whether any needs none.
+        for_slots: Whether any run waits for a slot.
+        without: Whether any run waits that needs no slot.
         taken: How many runs hold a slot.
         stopped: Whether an emergency stop holds.
     """
@@ -39,7 +39,7 @@ class SlotQueue:
 
 
 def look(session: Session) -> SlotQueue:
-    """Whether any run waits for a slot, or for its turn, and whether it may have it."""
+    """Whether any run waits, with or without need of a slot, and whether runs may start."""
     ((for_slots, without, taken, stopped),) = session.all(LOOK)
     return SlotQueue(bool(for_slots), bool(without), int(taken), bool(stopped))
 

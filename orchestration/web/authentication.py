@@ -1,4 +1,4 @@
-"""Who is asking: by a token, by a session that a token opened, or from this machine itself."""
+"""Authentication: by a token, by a session that a token opened, or as this machine itself."""
 
 import ipaddress
 import secrets
@@ -37,12 +37,12 @@ PASSED_ON = (
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who is asking.
+    """The authenticated sender of a request.
 
     Attributes:
-        name: The token's name, `environment`, or `loopback` for whoever sits at this machine.
-        role: What he may do.
-        known: Whether a token tells him from others.
+        name: The token's name, `environment`, or `loopback` for a person at this machine.
+        role: The role, which says what the actor may do.
+        known: Whether a token tells the actor from others.
     """
 
     name: str
@@ -51,19 +51,19 @@ class Actor:
 
     @property
     def sender(self) -> str:
-        """In whose name runs are started: the scope of idempotency keys."""
+        """The sender of the runs that the actor starts: the scope of idempotency keys."""
         return f"http:{self.name}"
 
     def by(self, reason: str = "") -> By:
-        """Who does it, and why, for the audit."""
+        """The actor and a reason, for the audit."""
         return By(self.sender, reason, bound=self.known)
 
 
 class Authenticator:
-    """Finds out who is asking, and lets nobody guess.
+    """Authenticates requests, and limits how often an address may guess tokens.
 
     Args:
-        console: Where tokens are.
+        console: Has the store with the tokens.
     """
 
     def __init__(self, console: Console) -> None:
@@ -75,14 +75,14 @@ class Authenticator:
 
     @property
     def is_open(self) -> bool:
-        """Whether who sits at this machine needs no token."""
+        """Whether requests from this machine need no token."""
         return self._own is None
 
     def actor(self, request: Request) -> Actor:
-        """Who is asking.
+        """The actor of a request.
 
         Raises:
-            Refusal: It cannot be known, or he has been guessing.
+            Refusal: The actor cannot be known, or its address has been guessing.
         """
         if token := csrf.bearer_of(request):
             return self.by_token(token, caller_of(request))
@@ -94,15 +94,15 @@ class Authenticator:
         raise Refusal(401, problem or NOBODY, CHALLENGE)
 
     def problem(self, request: Request) -> str:
-        """Why somebody without a token is not taken for one of this machine, if that is odd."""
+        """Why a request without a token is not taken as this machine's: a proxy passed it on."""
         proxy = proxy_of(request) if self.is_open and is_loopback(caller_of(request)) else None
         return "" if proxy is None else PASSED_ON.format(proxy)
 
     def by_token(self, token: str, caller: str) -> Actor:
-        """Whose token this is.
+        """The actor of a token.
 
         Raises:
-            Refusal: It is nobody's, or the caller has been guessing.
+            Refusal: The token is unknown, or the caller has been guessing.
         """
         if seconds := self._guesses.wait(caller):
             raise Refusal(
@@ -116,7 +116,7 @@ class Authenticator:
         return found
 
     def by_session(self, cookie: str) -> Actor | None:
-        """Whose session this is; None: it is over."""
+        """The actor of a session; None: the session is over."""
         now = self._console.clock.now()
 
         def look(session: Session) -> Actor | None:
@@ -126,10 +126,10 @@ class Authenticator:
         return self._console.read(look)
 
     def log_in(self, token: str, caller: str) -> str:
-        """Open a session for whoever has a token, and tell the cookie's value.
+        """Open a session for the holder of a token, and return the cookie's value.
 
         Raises:
-            Refusal: It is nobody's, or the caller has been guessing.
+            Refusal: The token is unknown, or the caller has been guessing.
         """
         self.by_token(token, caller)
         cookie, now = secrets.token_urlsafe(32), self._console.clock.now()
@@ -164,7 +164,7 @@ def console_of(request: Request) -> Console:
 
 
 def needs(role: Role) -> Callable[[Request], Awaitable[Actor]]:
-    """A dependency: who is asking, if he may do what needs a role.
+    """A dependency: the actor of a request, if its role covers the one that is needed.
 
     A change that a browser could be made to ask for must carry a CSRF token.
     """
@@ -188,10 +188,10 @@ def caller_of(request: Request) -> str:
 
 
 def proxy_of(request: Request) -> str | None:
-    """What shows that a proxy has passed a request on; None: nothing does.
+    """The header or version that shows that a proxy has passed a request on; None: none does.
 
-    Browsers and programs of today ask in HTTP/1.1; nginx asks in 1.0 where it is told nothing else,
-    and adds no header. A proxy that does neither cannot be told from who sits at this machine.
+    Browsers and programs of today ask in HTTP/1.1; nginx by default asks in 1.0, and adds no
+    header. A proxy that shows neither cannot be told from a person at this machine.
     """
     names = request.headers.keys()
     told = [each for each in names if each in FORWARDED or each.startswith(FORWARDED_AS)]
