@@ -234,7 +234,7 @@ integrate_real_data = Workflow(
             MANAGEMENT,
             "enable_real_trading",
             needs=["testing_data_flow"],
-            approval=timedelta(hours=24),
+            approval=True,
             timeout=timedelta(minutes=1),
             configures=[TRADING_MODE, DATA_SOURCE],
         ),

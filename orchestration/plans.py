@@ -16,6 +16,7 @@ from orchestration.errors import DefinitionError
 UNDO = "undo."
 NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 LONGEST = timedelta(days=3650)  # so that no sum of a moment and a span leaves the calendar
+APPROVAL = timedelta(hours=24)  # the time that a person has where a step says no other
 
 
 def check_name(kind: str, name: str) -> None:
@@ -52,6 +53,19 @@ def check_retry(owner: str, value: object) -> None:
         raise DefinitionError(
             f"{owner}: retry={value!r} is no Retry: use Retry(attempts={attempts})"
         )
+
+
+def approval_of(owner: str, value: object) -> timedelta | None:
+    """How long a person may take, as it is meant; None: nobody has to approve."""
+    if isinstance(value, bool):
+        return APPROVAL if value else None
+    if isinstance(value, timedelta | None):
+        return value
+    hours = value if isinstance(value, int | float) else 1
+    raise DefinitionError(
+        f"{owner}: approval={value!r} is no length of time:"
+        f" use True for 24 hours, or timedelta(hours={hours})"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +125,8 @@ class Step:
         undo: Action that takes it back when the run fails or is cancelled later.
         idempotent: Doing it twice does no harm: an agent that is not ours and fell silent with it
             may be asked again.
-        approval: A person must approve within this time before it starts.
+        approval: A person must approve before it starts: True within 24 hours, or within a time of
+            its own.
         configures: Names of the fleet's configuration that it, and its undo, may set.
 
     Raises:
@@ -132,7 +147,7 @@ class Step:
     start_within: timedelta | None = None
     undo: str | None = None
     idempotent: bool = False
-    approval: timedelta | None = None
+    approval: timedelta | bool | None = None
     configures: Sequence[str] = ()
 
     def __post_init__(self) -> None:
@@ -147,6 +162,7 @@ class Step:
             if not self.agent or self.for_each is not None:
                 raise DefinitionError(f"step {self.name}: give agents or for_each, not both")
         check_name("step", self.name)
+        object.__setattr__(self, "approval", approval_of(owner, self.approval))
         self._check_spans()
 
     def _check_spans(self) -> None:
@@ -154,12 +170,17 @@ class Step:
             "timeout": self.timeout,
             "progress_timeout": self.progress_timeout,
             "start_within": self.start_within,
-            "approval": self.approval,
+            "approval": self.approved_within,
         }
         spans = {name: span for name, span in given.items() if span is not None}
         check_spans(f"step {self.name}", {"timeout": self.timeout, **spans})
         if any(not timedelta(0) < span <= LONGEST for span in spans.values()):
             raise DefinitionError(f"step {self.name}: time spans are positive, at most 10 years")
+
+    @property
+    def approved_within(self) -> timedelta | None:
+        """How long a person may take to approve it; None: nobody has to."""
+        return None if isinstance(self.approval, bool) else self.approval
 
     @property
     def agents(self) -> tuple[str, ...]:

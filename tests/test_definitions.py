@@ -167,7 +167,11 @@ def test_a_workflow_without_parameters_takes_none() -> None:
     [
         ({"timeout": 60}, "step s: timeout=60 is no length of time: use timedelta(seconds=60)"),
         ({"timeout": None}, "step s: timeout=None is no length of time: use timedelta(seconds=60)"),
-        ({"approval": "1h"}, "step s: approval='1h' is no length of time: use timedelta(seconds="),
+        (
+            {"approval": "1h"},
+            "step s: approval='1h' is no length of time: use True for 24 hours, or timedelta(",
+        ),
+        ({"approval": 6}, "approval=6 is no length of time: use True for 24 hours, or time"),
         (
             {"start_within": 1.5},
             "start_within=1.5 is no length of time: use timedelta(seconds=1.5)",

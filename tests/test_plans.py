@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -91,6 +92,24 @@ class TestStep:
     def test_what_could_not_run_is_refused(self, wrong: dict[str, object]) -> None:
         with pytest.raises(DefinitionError, match="step"):
             Step(**{"name": "packing", "agent": "warehouse", "action": "pack", **wrong})  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize(
+        ("given", "meant"),
+        [
+            (True, timedelta(hours=24)),
+            (timedelta(hours=1), timedelta(hours=1)),
+            (False, None),
+            (None, None),
+        ],
+    )
+    def test_a_person_has_24_hours_unless_the_step_says_otherwise(
+        self, given: Any, meant: timedelta | None
+    ) -> None:
+        asking, said = (Step("paying", "bank", "pay", approval=each) for each in (given, meant))
+        assert asking == said
+        assert asking.approved_within == meant
+        again = plans.load(plans.dump(plan(asking)))
+        assert again.step["paying"].approved_within == meant
 
 
 class TestPlan:

@@ -286,8 +286,8 @@ def move_all(tx: Transaction, run: Run, effect: MoveAll) -> None:
 def due_in(tx: Transaction, run: Run, name: str, status: StepStatus) -> datetime | None:
     """The deadline of a branch that waits for a person or a worker; None if it has none."""
     step = run.plan.step[name.removeprefix(UNDO)]
-    if status is StepStatus.WAITING and step.approval:
-        return tx.now + step.approval
+    if status is StepStatus.WAITING and step.approved_within:
+        return tx.now + step.approved_within
     if status is StepStatus.READY and step.start_within and step.name == name:
         return tx.now + step.start_within
     return None

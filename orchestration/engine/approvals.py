@@ -22,7 +22,7 @@ def notice(span: timedelta) -> timedelta:
 
 def begin(tx: Transaction, run: Run, name: str) -> None:
     """Let people know that a step waits for one of them, and wake up before it is too late."""
-    span = run.plan.step[name.removeprefix(UNDO)].approval
+    span = run.plan.step[name.removeprefix(UNDO)].approved_within
     if span is None:
         return
     until = tx.now + span
