@@ -174,6 +174,14 @@ def test_a_vendors_key_may_lie_in_a_file_and_is_shown_nowhere(tmp_path: Path) ->
     assert found.masked(b"?apiKey=polygon-key-0123") == b"?apiKey=***"
 
 
+@pytest.mark.parametrize("name", ["URL", "HOST", "APP", "HOME", "TRUSTED_PROXIES"])
+def test_what_is_no_secret_comes_from_no_file(tmp_path: Path, name: str) -> None:
+    with pytest.raises(
+        ConfigurationError, match=f"ORCHESTRATION_{name} is no secret: set it, and unset"
+    ):
+        load({f"ORCHESTRATION_{name}_FILE": str(tmp_path / "absent")})
+
+
 @pytest.mark.parametrize(
     ("given", "read"),
     [

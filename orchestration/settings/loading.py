@@ -34,10 +34,15 @@ def load(
     if APP not in values and (app := app_of(project)) is not None:
         values[APP] = app
     names = {name.upper() for name in Settings.model_fields}
-    unknown = [n for n in values if n.startswith(PREFIX) and n.removesuffix("_FILE") not in names]
+    ours = sorted(name for name in values if name.startswith(PREFIX))
+    unknown = [name for name in ours if name.removesuffix("_FILE") not in names]
     if unknown:
         known = ", ".join(sorted(name for name in names if name.startswith(PREFIX)))
-        raise ConfigurationError(f"unknown setting {', '.join(sorted(unknown))}; known: {known}")
+        raise ConfigurationError(f"unknown setting {', '.join(unknown)}; known: {known}")
+    plain = names - _secrets()
+    for name in ours:
+        if name not in names and (meant := name.removesuffix("_FILE")) in plain:
+            raise ConfigurationError(f"{name}: {meant} is no secret: set it, and unset {name}")
     if values.get("RABBITMQ_PORT", "").startswith("tcp://"):
         raise ConfigurationError(
             "RABBITMQ_PORT is an address that Kubernetes made from a service named rabbitmq:"
@@ -64,14 +69,18 @@ def origins(
     return found
 
 
-def _from_files(values: Mapping[str, str]) -> dict[str, str]:
-    secrets = {
+def _secrets() -> set[str]:
+    """The settings that may lie in files."""
+    return {
         name.upper()
         for name, field in Settings.model_fields.items()
         if "Secret" in str(field.annotation) or "Secret" in str(field.metadata)
     }
+
+
+def _from_files(values: Mapping[str, str]) -> dict[str, str]:
     found = {}
-    for name in secrets:
+    for name in _secrets():
         if path := values.get(f"{name}_FILE"):
             try:
                 found[name] = Path(path).read_text("utf-8").strip()
