@@ -204,7 +204,7 @@ class RqController:
     def _queue(self) -> Iterator[Queue]:
         redis = Redis.from_url(self._url, socket_timeout=CALL_S)
         with redis:
-            yield Queue(self._name, connection=redis)
+            yield rq_jobs.queue_of(self._name, redis)
 
 
 def is_living(worker: ListedWorker) -> bool:

@@ -100,7 +100,7 @@ class Shutdown:
             return
         self._journal.note(STOPPED_JOB + worker.job, worker.job)
         with suppress(NoSuchJobError, InvalidJobOperation):  # it has ended meanwhile
-            send_stop_job_command(self._queue.connection, worker.job)
+            send_stop_job_command(self._queue.connection, worker.job, self._queue.serializer)
 
     def _end_cold(self, worker: ListedWorker) -> None:
         self._journal.once(

@@ -1,5 +1,6 @@
 """The queue is cleared, workers are started, and one of them proves that it works."""
 
+import pickle
 import shlex
 import signal
 from collections.abc import Iterator
@@ -81,6 +82,29 @@ def test_every_place_is_cleared_or_kept_and_counted(rq: RqFleet) -> None:
     assert [done for done, _ in heard.progress] == sorted(done for done, _ in heard.progress)
     again = rq.controller().clear(context_of(CLEARING))
     assert again == answer, "a repeated step reports what the first attempt found"
+
+
+class Trap:
+    """What runs code where it is unpickled."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def __reduce__(self) -> tuple[object, tuple[Path]]:
+        return Path.touch, (self._file,)
+
+
+def test_what_a_job_holds_is_never_unpickled(rq: RqFleet) -> None:
+    trap = rq.home / "sprung"
+    job = rq.queue.enqueue_in(timedelta(hours=1), chores.note, "-")
+    held = pickle.dumps(Trap(trap))
+    rq.redis.hset(job.key, mapping={"meta": held, "result": held, "data": held})
+    pickle.loads(held)  # noqa: S301 - it is ours
+    assert trap.exists(), "the trap works"
+    trap.unlink()
+    answer = rq.controller().clear(context_of(CLEARING))
+    assert answer["jobs"]["scheduled"] == {"before": 1, "after": 0}
+    assert not trap.exists()
 
 
 def test_an_entry_without_its_job_is_removed_too(rq: RqFleet) -> None:
