@@ -4,7 +4,7 @@ What only grows was counted soon after it happened; the rest is looked up as it 
 look is at rows that have not ended, so that it costs the same beside a million ended runs.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import product
@@ -50,7 +50,14 @@ class Figures:
     samples: tuple[Sample, ...]
 
 
-def read(store: Store, app: App, now: datetime, slots: int, version: str) -> Figures:
+def read(
+    store: Store,
+    app: App,
+    now: datetime,
+    slots: int,
+    version: str,
+    outside: Collection[str] = (),
+) -> Figures:
     """The metrics of a store.
 
     Args:
@@ -59,12 +66,13 @@ def read(store: Store, app: App, now: datetime, slots: int, version: str) -> Fig
         now: The moment.
         slots: MAX_CONCURRENT_WORKFLOWS.
         version: The release that tells them.
+        outside: Agents that no worker serves: OUTSIDE_AGENTS.
     """
     size = store.disk_use()
 
     def look(session: Session) -> Figures:
         found = [sample for part in PARTS for sample in part(session, now)]
-        found += of_queues(session, app)
+        found += of_queues(session, app, outside)
         return Figures(zeros(app) | dict(counters.everything(session)), tuple(found))
 
     figures = store.read(look)
@@ -119,13 +127,14 @@ def of_runs(session: Session, _now: datetime) -> Iterator[Sample]:
         yield Sample(metrics.OLDEST_PENDING, oldest.timestamp())
 
 
-def of_queues(session: Session, app: App) -> Iterator[Sample]:
+def of_queues(session: Session, app: App, outside: Collection[str]) -> Iterator[Sample]:
     """What waits for each agent, and how much of it can run at once."""
     waiting, served = queues.counts(session), workers.served(session)
     for agent in sorted({each.name for each in app.agents} | set(waiting)):
         for status in ("ready", "queued", "running"):
             yield Sample(metrics.STEPS, waiting.get(agent, {}).get(status, 0), (agent, status))
-        yield Sample(metrics.WORKER_SLOTS, served.get(agent, 0), (agent,))
+        if agent not in outside:
+            yield Sample(metrics.WORKER_SLOTS, served.get(agent, 0), (agent,))
 
 
 def of_workers(session: Session, now: datetime) -> Iterator[Sample]:

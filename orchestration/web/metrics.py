@@ -33,5 +33,6 @@ def get_metrics(console: Desk, _: Viewer) -> Response:
         console.clock.now(),
         console.settings.max_concurrent_workflows,
         release(),
+        console.settings.outside_agents,
     )
     return Response(exposition.text(figures), media_type=exposition.CONTENT_TYPE)

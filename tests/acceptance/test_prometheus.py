@@ -45,7 +45,7 @@ def measured(expression: str) -> str:
     """What an expression measures, before it compares: that always has series."""
     if absent := re.fullmatch(r"absent\((.+)\)", expression):
         return absent[1]
-    expression = expression.partition(" unless ")[0].strip()
+    expression = expression.partition(" and ")[0].strip()
     return re.sub(r"\[(\w+):\w+\]", r"[\1:1s]", COMPARED.sub("", expression))
 
 

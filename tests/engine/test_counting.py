@@ -227,3 +227,16 @@ def test_every_figure_is_of_a_known_metric_with_all_its_labels(fleet: Fleet) -> 
     assert told["orchestration_worker_slots", "warehouse"] == 8
     assert told["orchestration_agent_consecutive_failures", "warehouse"] == 2
     assert told["orchestration_store_size_bytes",] > 0
+
+
+def test_an_agent_that_no_worker_could_serve_has_no_room_of_workers(fleet: Fleet) -> None:
+    fleet.start("chain")
+    ours, outside = (
+        view.read(fleet.store, fleet.app, fleet.clock.now(), 5, "1.0", names).samples
+        for names in ((), ("warehouse",))
+    )
+    room = (metrics.WORKER_SLOTS, ("warehouse",))
+    assert room in {(sample.metric, sample.labels) for sample in ours}
+    assert room not in {(sample.metric, sample.labels) for sample in outside}
+    waiting = (metrics.STEPS, ("warehouse", "ready"))
+    assert waiting in {(sample.metric, sample.labels) for sample in outside}
