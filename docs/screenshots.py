@@ -119,7 +119,7 @@ def past(session: Session) -> None:
         samples.add_all(session, found)
     for reason, body in (
         ("malformed", b'{"id": "7", "message_type": "command", "sender": "management_agent"'),
-        ("unknown_command", b'{"id": "8", "payload": {"command_type": "restrat_discovery"}}'),
+        ("command_rejected", b'{"id": "8", "payload": {"command_type": "restrat_discovery"}}'),
     ):
         letter = DeadLetter(
             reason=reason,

@@ -120,7 +120,7 @@ class Context:
         results: Results of finished steps by name; of a fan-out a list.
         item: The item of this branch, or None.
         attempt: Its number: from 1, and never used twice; after a restore from a backup it goes
-            on a million higher.
+            on from a much higher number.
         idempotency_key: The same for every attempt of the branch: pass it to outside services.
         log: A logger that carries the run, step and attempt.
         fleet: The state of the fleet, and a way to pause its agents.

@@ -13,8 +13,9 @@ from typing import Protocol
 
 from orchestration.errors import ConfigurationError
 from orchestration.settings import Settings
+from orchestration.text import extra
 
-EXTRA = "OTEL_EXPORTER_OTLP_ENDPOINT needs OpenTelemetry: pip install 'fleet-orchestration[otel]'"
+EXTRA = f"OTEL_EXPORTER_OTLP_ENDPOINT needs OpenTelemetry: {extra('otel')}"
 HEADER = "traceparent"
 Attributes = Mapping[str, str | int]
 

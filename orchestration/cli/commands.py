@@ -19,8 +19,9 @@ COLUMNS = ("parameter", "type", "default", "about")
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[COMMAND]…")
+@options.limit
 @options.output
-def commands(names: tuple[str, ...], form: str) -> None:
+def commands(names: tuple[str, ...], limit: int, form: str) -> None:
     """List the workflows that can be started, or those named, with their parameters.
 
     A default is written as it would be given with -p. Needs no store: the app tells it, or the
@@ -30,7 +31,7 @@ def commands(names: tuple[str, ...], form: str) -> None:
     for name in names:
         if name not in known:
             raise UnknownCommandError(name, list(known))
-    found = [known[name] for name in dict.fromkeys(names or known)]
+    found = [known[name] for name in dict.fromkeys(names or known)][:limit]
     if form == "json":
         emit(form, found)
         return

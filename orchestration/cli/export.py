@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import click
 
-from orchestration.cli import selecting
+from orchestration.cli import options, selecting
 from orchestration.cli.opening import opened_store, run_named
 from orchestration.text import escaped
 from orchestration.views import export as records
@@ -13,6 +13,7 @@ from orchestration.views import export as records
 
 @click.command()
 @selecting.selection
+@options.json_only
 def export(*, ids: Sequence[str], statuses: Sequence[str], command: str | None) -> None:
     """Print the runs ID, or all that the filters find, or all: JSON, one record a line.
 

@@ -40,6 +40,15 @@ def output(function: F) -> F:
     return option(function)
 
 
+def json_only(function: F) -> F:
+    """`-o json` for a verb that has no other form, so nothing is given to the function."""
+    option = click.option(
+        "-o", "--output", type=click.Choice(("json",)), default="json", expose_value=False,
+        help="There is no other form.",
+    )  # fmt: skip
+    return option(function)
+
+
 def limit(function: F) -> F:
     """`--limit`, given as `limit`."""
     option = click.option(

@@ -25,19 +25,20 @@ Json = dict[str, Any]
 
 
 @click.command("list")
+@options.limit
 @options.output
-def list_(form: str) -> None:
+def list_(limit: int, form: str) -> None:
     """List queues: depth in RabbitMQ, and what the store knows to be ready, queued and running."""
 
     def there(server: "Remote") -> None:
         rows = server.get("/queues")
         told_all = any(row["unacked"] is not None for row in rows)
-        show(rows, form, brokered=bool(own(rows)), told_all=told_all)
+        show(rows[:limit], form, brokered=bool(own(rows)), told_all=told_all)
 
     def here(opened: Opened) -> None:
         found = settings.load()
         rows, told_all = queues.listing(opened.store, found, load_app(found))
-        show(rows, form, brokered=found.broker_url is not None, told_all=told_all)
+        show(rows[:limit], form, brokered=found.broker_url is not None, told_all=told_all)
 
     remotely.wherever(there, here)
 

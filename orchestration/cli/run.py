@@ -24,7 +24,8 @@ def run(
 ) -> int:
     """Start the workflow COMMAND, and follow it to its end.
 
-    `orchestrate commands` lists what can be started.
+    `orchestrate commands` lists what can be started. Where nobody serves and no broker is set, this
+    process works on the run itself; then it takes none of the MAX_CONCURRENT_WORKFLOWS slots.
 
     Exit code: 0 completed, 1 failed or cancelled, 2 wrong input, 3 not now: the store or the broker
     cannot be reached, an emergency stop holds, or too many runs are pending. Ctrl-C leaves the run

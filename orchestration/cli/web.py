@@ -14,9 +14,9 @@ from orchestration.definitions import App
 from orchestration.errors import ConfigurationError
 from orchestration.runtime.host import Host
 from orchestration.settings import Settings
+from orchestration.text import extra
 
 WITHOUT = "works on without a console, as another worker where one serves the store already"
-EXTRA = "pip install 'fleet-orchestration[web]'"
 
 port_option = click.option(
     "--port", type=click.IntRange(1, 65535), help="Listen here; else on PORT, else on 8080."
@@ -96,4 +96,4 @@ def part(name: str) -> Any:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("orchestration"):
             raise
-        raise ConfigurationError(f"the HTTP part needs {error.name}: {EXTRA}") from None
+        raise ConfigurationError(f"the HTTP part needs {error.name}: {extra('web')}") from None

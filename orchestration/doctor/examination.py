@@ -58,7 +58,7 @@ def opened_store(found: Settings) -> tuple[Opened | None, Finding]:
     try:
         return open_store(url, create=False), ok("store", "it can be used, its schema is ours")
     except StoreTooOldError as error:
-        cure = "stop the fleet, then `orchestrate migrate`"
+        cure = "`orchestrate migrate`, while the fleet works: it says so where it has to be stopped"
         return None, problem("schema", str(error), cure)
     except StoreTooNewError as error:
         cure = "install the release that migrated it, or restore a backup"

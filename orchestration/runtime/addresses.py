@@ -17,6 +17,7 @@ import httpx
 
 from orchestration.errors import ConfigurationError
 from orchestration.store.alerts import AlertRow
+from orchestration.text import extra
 
 TRY_S = 5.0
 ROUND_S = 10.0
@@ -152,7 +153,7 @@ def target_of(url: str, number: int) -> Target:
         services = import_module("orchestration.runtime.services")
     except ModuleNotFoundError:
         raise ConfigurationError(
-            f"ALERT_URLS: {scheme}:// needs pip install 'fleet-orchestration[alerts]'"
+            f"ALERT_URLS: {scheme}:// needs Apprise: {extra('alerts')}"
         ) from None
     if (target := services.service_of(url, name_of(url))) is None:
         raise ConfigurationError(

@@ -17,6 +17,7 @@ from orchestration.store import backup, control, migrate, restoration, revival, 
 from orchestration.store.presence import FileLocks
 from orchestration.store.revival import Replaced
 from orchestration.store.sqlite import SqliteStore
+from orchestration.text import extra
 
 if TYPE_CHECKING:
     from orchestration.store.postgres import PostgresStore
@@ -261,6 +262,4 @@ def _driven(module: str) -> ModuleType:
     try:
         return import_module(module)
     except ModuleNotFoundError:
-        raise ConfigurationError(
-            "PostgreSQL needs its driver: pip install 'fleet-orchestration[postgres]'"
-        ) from None
+        raise ConfigurationError(f"PostgreSQL needs its driver: {extra('postgres')}") from None

@@ -63,5 +63,6 @@ def test_named_commands_alone_are_listed(cli: Cli, values: Callable[..., Any]) -
     assert "gate" not in cli("commands", "job").stdout
     (found,) = values("commands", "job")
     assert (found["command"], found["about"]) == ("job", "")
+    assert len(values("commands", "--limit", "2")) == 2
     assert found["parameters"]["properties"]["count"]["minimum"] == 1
     assert "known commands: asking, bad," in cli("commands", "jop", code=2).stderr

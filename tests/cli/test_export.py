@@ -57,6 +57,7 @@ def test_filters_choose_and_without_one_everything_is_exported(
 
     assert ids() == [other, *reversed(jobs)]
     assert ids("--command", "job") == list(reversed(jobs))
+    assert ids("-o", "json") == ids(), "the form that it has"
     assert ids("--status", "cancelled") == [jobs[0]]
     assert ids(jobs[1], jobs[1]) == [jobs[1]]
     assert "ids or a filter" in cli("workflows", "export", other, "--command", "x", code=2).stderr

@@ -58,6 +58,7 @@ def test_on_rabbitmq_depth_and_consumers_stand_beside_it(
     channel.basic_consume(topology.QUEUE, lambda *_: None)
     found = by_name(values("queues"))
     assert (found["worker"]["depth"], found["worker"]["consumers"]) == (3, 0)
+    assert len(values("queues", "--limit", "1")) == 1 < len(found)
     assert (found[topology.INBOX]["depth"], found[topology.INBOX]["ready"]) == (3, None)
     assert found[topology.QUEUE]["consumers"] == 1
     assert found[ORCHESTRATOR]["depth"] is None

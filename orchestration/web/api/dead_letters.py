@@ -33,11 +33,11 @@ from orchestration.web.described import (
 router = APIRouter(tags=["dead letters"])
 
 LETTER = {
-    "id": 7, "reason": "unknown_command", "detail": "unknown command 'fly'", "replayable": True,
+    "id": 7, "reason": "command_rejected", "detail": "unknown command 'fly'", "replayable": True,
     "routing_key": "command.orchestration", "sender": "a", "message_id": "m", "size": 180,
     "received_at": "2026-01-31T06:30:00.000+00:00",
 }  # fmt: skip
-EXAMPLE = {"change": "replay", "reason": "unknown_command", "preview": True}
+EXAMPLE = {"change": "replay", "reason": "command_rejected", "preview": True}
 Id = Annotated[StrictInt, Field(ge=1, le=2**53)]
 
 
