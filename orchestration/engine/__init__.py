@@ -55,7 +55,7 @@ class Engine(Seam):
         return self.begin(lambda tx: submit.submit(tx, command))
 
     def claim(self, message: Dispatch) -> Claim | None:
-        """Take an attempt; None where it is no longer to be had."""
+        """Claim an attempt; None if it can no longer be claimed."""
         return self.commit(lambda tx: claim.claim(tx, message))
 
     def complete(
@@ -66,16 +66,16 @@ class Engine(Seam):
         also: Yield = NOTHING,
         take_on: TakeOn | None = None,
     ) -> bool:
-        """Write a result and what else was yielded; False if the claim was lost, and all with it.
+        """Write a result and what else was yielded; False, and none of it, if the claim was lost.
 
-        What is too large for a row is written ahead, in short transactions.
+        A result too large for a row is written ahead, in short transactions.
 
         Args:
             key: The branch.
             attempt: The attempt that was claimed.
             value: Its result.
             also: What it yields besides.
-            take_on: Where the caller would go on at once: see `claim.complete`.
+            take_on: Given if the caller would go on at once: see `claim.complete`.
 
         Raises:
             ValueError: The result is not JSON.
@@ -97,7 +97,7 @@ class Engine(Seam):
         self.commit(lambda tx: claim.give_up(tx, key, attempt))
 
     def report(self, reports: Sequence[Report]) -> list[Held]:
-        """Write live progress, and tell which attempts have lost their claim."""
+        """Write live progress; return the attempts that have lost their claim."""
         return self.commit(lambda tx: claim.report(tx, list(reports)))
 
     def update_shared(self, key: str, change: Callable[[Any], Any]) -> Any:
@@ -105,7 +105,7 @@ class Engine(Seam):
         return self.commit(lambda tx: shared.update(tx.session, key, change, tx.now))
 
     def join(self, worker: NewWorker, app: App, dead: frozenset[str] = frozenset()) -> None:
-        """Register a worker, and send what waits for it.
+        """Register a worker, and send the branches that wait for it.
 
         Args:
             worker: How it is registered.
@@ -128,28 +128,28 @@ class Engine(Seam):
         Args:
             worker: How it is registered.
             held: Yields every attempt that it holds, or is about to claim.
-            metrics: What its agents' heartbeats say; empty: no heartbeat is due.
+            metrics: For its agents' heartbeats; empty: no heartbeat is due.
         """
         return self.commit(lambda tx: membership.beat(tx, worker, held, metrics))
 
     def drain(self, worker: str) -> None:
-        """Take nothing new: the worker will go in good order."""
+        """Send a worker nothing new: it is going to depart in good order."""
         self.commit(lambda tx: membership.drain(tx, worker))
 
     def depart(self, worker: str) -> None:
-        """Write that a worker went in good order, holding nothing."""
+        """Write that a worker departed in good order, holding nothing."""
         self.commit(lambda tx: membership.depart(tx, worker))
 
     def leave(self, worker: WorkerRow) -> int:
-        """Move on what a dead worker left; how many branches that was."""
+        """Move on the branches that a dead worker left; return their number."""
         return self.commit(lambda tx: sweep.take_over(tx, worker, dead=True))
 
     def mark_silent(self, worker: WorkerRow) -> int:
-        """Move on what a worker holds that is alive, perhaps, but silent."""
+        """Move on the branches of a worker that is silent, perhaps alive; return their number."""
         return self.commit(lambda tx: sweep.take_over(tx, worker, dead=False))
 
     def fire_timers(self) -> int:
-        """Act on the wake-ups that have come."""
+        """Fire every timer that is due; return how many."""
         fired = 0
         while batch := self.commit(sweep.fire_timers):
             fired += batch
@@ -158,11 +158,11 @@ class Engine(Seam):
         return fired
 
     def refill(self) -> None:
-        """Let go what could go."""
+        """Start the runs and send the branches for which there is room."""
         self.commit(sweep.refill)
 
     def count_events(self) -> int:
-        """Count a batch of events for the metrics, read without anybody's waiting; how many."""
+        """Count a batch of events, read outside of the lock, for the metrics; return its size."""
         found = self.store.read(counting.look)
         if found.upto == found.after:
             return 0
@@ -173,7 +173,7 @@ class Engine(Seam):
         return counted
 
     def forget(self, age: timedelta, keep: int) -> int:
-        """Delete one small batch of what ended longer ago than `age`, or beyond `keep` runs."""
+        """Delete a small batch of what is older than `age`, or beyond the newest `keep` rows."""
         self.count_events()
         since = self.clock.now() - age
         kept = self.store.read(lambda s: retention.keep(s, since, keep))
@@ -200,15 +200,15 @@ class Engine(Seam):
         return self.begin(lambda tx: fork.fork(tx, proposal, by))
 
     def shown(self, run_id: str, step: str) -> str:
-        """What an approval now would be of; see `control.shown`."""
+        """The fingerprint that an approval needs now; see `control.shown`."""
         return self.store.read(lambda s: control.shown(s, run_id, step))
 
     def approve(self, run_id: str, step: str, shown: str, by: By = NO_ONE) -> RunStatus:
-        """Allow what waits for a person, and was shown to them; see `control.approve`."""
+        """Approve a step that waits for a person, as it was shown; see `control.approve`."""
         return self.commit(lambda tx: control.approve(tx, run_id, step, shown, by))
 
     def reject(self, run_id: str, step: str, by: By = NO_ONE) -> RunStatus:
-        """Refuse what waits for a person; see `control.reject`."""
+        """Reject a step that waits for a person; see `control.reject`."""
         return self.commit(lambda tx: control.reject(tx, run_id, step, by))
 
     def pause_agents(self, names: Sequence[str], by: By = NO_ONE) -> None:
@@ -220,27 +220,27 @@ class Engine(Seam):
         return self.commit(lambda tx: standby.resume(tx, names, by))
 
     def withdraw_pause(self, names: Sequence[str], by: By) -> None:
-        """End the pauses that somebody made himself; see `standby.withdraw`."""
+        """End only the actor's own pauses; see `standby.withdraw`."""
         self.commit(lambda tx: standby.withdraw(tx, names, by))
 
     def stop_everything(self, by: By) -> int:
-        """Begin an emergency stop, and cancel all work; the number of the stop."""
+        """Begin an emergency stop, and cancel all work; return the number of the stop."""
         epoch = self.commit(lambda tx: emergency.stop(tx, by))
         self.clear_stopped()
         return epoch
 
     def clear_stopped(self) -> None:
-        """Cancel what an emergency stop that holds has left to cancel."""
+        """Cancel the runs that the current emergency stop has not cancelled yet."""
         while self.commit(emergency.clear):
             pass
 
     def release(self, by: By) -> int:
-        """End the emergency stop that holds; see `emergency.release`."""
+        """End the current emergency stop; see `emergency.release`."""
         self.clear_stopped()
         return self.commit(lambda tx: emergency.release(tx, by))
 
     def revive(
         self, store_id: str, place: str, by: By = NO_ONE, replaced: Replaced = revival.NOTHING
     ) -> revival.Revived:
-        """Take a store into use that was put back from a backup; see `revival.revive`."""
+        """Take into use a store that was restored from a backup; see `revival.revive`."""
         return self.commit(lambda tx: revival.revive(tx, store_id, place, by, replaced))

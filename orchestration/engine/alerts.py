@@ -1,4 +1,4 @@
-"""Alerts: raised in the transaction of what they are about, and told after its commit."""
+"""Alerts: written in the transaction of the event that they are about, sent after its commit."""
 
 from datetime import timedelta
 
@@ -22,25 +22,25 @@ def alert(
     run_id: str | None = None,
     cooldown: timedelta = COOLDOWN,
 ) -> None:
-    """Let people know of something, once this transaction is committed.
+    """Raise an alert, which people get once this transaction is committed.
 
     Args:
-        tx: The transaction of what has happened.
+        tx: The transaction of the event.
         kind: What it is about.
-        subject: The agent, workflow or queue; of one kind, each has a cooldown of its own.
+        subject: The agent, workflow or queue; each kind and subject has its own cooldown.
         message: One line for people.
-        run_id: The run that it is about, if it is one.
-        cooldown: How long repetitions are kept back, to be told as one.
+        run_id: The run that it is about, if any.
+        cooldown: How long repetitions are held back, to be sent as one.
     """
     new = NewAlert(kind, plain(subject, LONGEST_SUBJECT), said(tx, message), run_id)
     alerts.add(tx.session, new, tx.now, cooldown)
 
 
 def correct(tx: Transaction, kind: AlertKind, subject: str, message: str) -> None:
-    """Let those who were not told of something yet learn what has become of it instead."""
+    """Replace the message of an alert wherever it has not been sent yet."""
     alerts.correct(tx.session, kind, plain(subject, LONGEST_SUBJECT), said(tx, message))
 
 
 def said(tx: Transaction, message: str) -> str:
-    """A message as people get it: one line without secrets."""
+    """A message as people get it: one line, secrets masked."""
     return plain(tx.rules.mask(message), LONGEST_MESSAGE)

@@ -1,4 +1,4 @@
-"""What a sender may still submit before its pending runs are counted again."""
+"""How many commands a sender may still submit before its pending runs are counted again."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,17 +10,17 @@ MOST_SENDERS = 1_000
 
 @dataclass(slots=True)
 class Credit:
-    """So many commands, until a moment."""
+    """A number of commands, and until when it is valid."""
 
     left: int
     until: datetime
 
 
 class Allowance:
-    """Spares a count of pending runs, which takes the longer the more there are.
+    """Saves counting the pending runs, which takes the longer the more there are.
 
     One count is good for an eighth of what was free then, and for a second. Each process counts
-    for itself: only by that much can they pass the limit together.
+    for itself, so together the processes may exceed the limit by that much, but no more.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Allowance:
         return True
 
     def grant(self, sender: str, free: int, now: datetime) -> None:
-        """Let a sender go on, of whose limit so many commands were free just now."""
+        """Give a sender credit out of the commands that its limit leaves free just now."""
         if len(self._credits) >= MOST_SENDERS:
             self._credits.clear()
         self._credits[sender] = Credit(free // SHARE, now + VALID)

@@ -1,4 +1,4 @@
-"""What waits for a person: said when it begins, and again before its time is over."""
+"""Steps that wait for a person: alerted when the wait begins, and again before it expires."""
 
 from datetime import datetime, timedelta
 
@@ -16,12 +16,12 @@ LONGEST_NOTICE = timedelta(hours=1)
 
 
 def notice(span: timedelta) -> timedelta:
-    """How long before its end an approval is asked for again."""
+    """How long before its deadline an approval is asked for again."""
     return min(span * LAST_SHARE, LONGEST_NOTICE)
 
 
 def begin(tx: Transaction, run: Run, name: str) -> None:
-    """Let people know that a step waits for one of them, and wake up before it is too late."""
+    """Alert people that a step waits for an approval, and set the timer of the reminder."""
     span = run.plan.step[name.removeprefix(UNDO)].approved_within
     if span is None:
         return
@@ -31,7 +31,7 @@ def begin(tx: Transaction, run: Run, name: str) -> None:
 
 
 def remind(tx: Transaction, row: StepRow) -> bool:
-    """Ask for an approval again; False if its time is over."""
+    """Ask for an approval again; False if its deadline has passed."""
     if row.deadline is None or row.deadline <= tx.now:
         return False
     steps.wake(tx.session, row, row.deadline)
@@ -41,7 +41,7 @@ def remind(tx: Transaction, row: StepRow) -> bool:
 
 
 def tell(tx: Transaction, run_id: str, name: str, until: datetime) -> None:
-    """Raise the alert: one for all runs that come to wait at this step within a while."""
+    """Raise the alert: one for all runs of a command that wait at this step within its cooldown."""
     command = runs.get(tx.session, run_id).command
     others = approvals.count_others(tx.session, run_id, command, name, MOST_COUNTED)
     more = str(others) if others < MOST_COUNTED else f"at least {others}"
@@ -49,6 +49,6 @@ def tell(tx: Transaction, run_id: str, name: str, until: datetime) -> None:
         f"{command} waits for a person at step {name} until {until:%Y-%m-%d %H:%M:%S} UTC:"
         f" `orchestrate workflows approve {run_id} {name}`, or `reject` in its place"
     ) + (f"; {more} more runs of it wait there" if others else "")
-    cooldown = min(alerts.COOLDOWN, (until - tx.now) / 2)  # it is told while there is time
+    cooldown = min(alerts.COOLDOWN, (until - tx.now) / 2)  # sent while there is time to answer
     subject, kind = f"{command}:{name}", AlertKind.APPROVAL_WAITING
     alerts.alert(tx, kind, subject, message, run_id=run_id, cooldown=cooldown)

@@ -1,4 +1,4 @@
-"""Who does something, and why."""
+"""The actor of a change, and the reason."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from typing_extensions import override
 
 @dataclass(frozen=True, slots=True)
 class By:
-    """Who does it, and why.
+    """The actor of a change, and the reason.
 
     Attributes:
-        bound: Whether a token tells him from others: then he answers for no run of his own.
-        also: Every other name under which a run would be his own.
+        bound: Whether a token identifies the actor, who then may not answer for a run of theirs.
+        also: Every other name under which a run counts as the actor's own.
     """
 
     actor: str
@@ -21,10 +21,10 @@ class By:
     also: frozenset[str] = frozenset()
 
     def owns(self, names: Collection[str]) -> bool:
-        """Whether a run is his, as far as a token tells who he is.
+        """Whether a run is the actor's own, provided that a token identifies the actor.
 
         Args:
-            names: Everybody who has caused it.
+            names: Everybody who has caused the run.
         """
         return self.bound and not {self.actor, *self.also}.isdisjoint(names)
 

@@ -1,4 +1,4 @@
-"""Circuits: an agent whose attempts only fail gets nothing new for a while, then one as a probe."""
+"""Circuits: an agent whose attempts only fail gets none for a while, then one as a probe."""
 
 from orchestration import circuit as rule
 from orchestration.circuit import CLOSED, Circuit, CircuitState
@@ -11,7 +11,7 @@ from orchestration.store.steps import StepRow
 
 
 def failed(tx: Transaction, row: StepRow) -> None:
-    """Count an attempt against its agent; what is sent and not begun comes back when it opens."""
+    """Count a failed attempt; if the circuit opens, recall the agent's unclaimed branches."""
     before = circuits.load(tx.session, row.agent)
     after = rule.failed(before, row.claimed_at, tx.now, tx.rules.tolerance)
     write(tx, row.agent, before, after)
@@ -20,25 +20,25 @@ def failed(tx: Transaction, row: StepRow) -> None:
 
 
 def succeeded(tx: Transaction, row: StepRow) -> None:
-    """Trust an agent again; costs nothing while it was trusted."""
+    """Close an agent's circuit after a success; reads nothing if the agent had no failures."""
     if row.agent_failures:
         before = circuits.load(tx.session, row.agent)
         write(tx, row.agent, before, rule.succeeded(before))
 
 
 def rest_over(tx: Transaction, agent: str) -> None:
-    """Let one probe go to an agent whose pause is over."""
+    """Half-open the circuit of an agent whose pause is over: one attempt may go, as a probe."""
     before = circuits.load(tx.session, agent)
     write(tx, agent, before, rule.rested(before, tx.now))
 
 
 def close(tx: Transaction, agent: str) -> None:
-    """Trust an agent again because a person says so."""
+    """Close an agent's circuit because a person says so."""
     write(tx, agent, circuits.load(tx.session, agent), CLOSED)
 
 
 def write(tx: Transaction, agent: str, before: Circuit, after: Circuit) -> None:
-    """Save a circuit, and tell what it came to."""
+    """Save a circuit, and record and alert a change of its state."""
     circuits.save(tx.session, agent, after)
     if after.state is before.state:
         return
@@ -55,6 +55,6 @@ def write(tx: Transaction, agent: str, before: Circuit, after: Circuit) -> None:
 
 
 def recall(tx: Transaction, agent: str) -> None:
-    """Take back what was sent to an agent and not begun: whoever still gets it, cannot claim it."""
+    """Make an agent's sent but unclaimed branches ready again: their messages claim nothing."""
     for row in sending.sent(tx.session, agent):
         steps.leave(tx.session, row, StepStatus.READY, tx.now, row.deadline)

@@ -19,10 +19,10 @@ from orchestration.store.steps import StepRow
 
 
 def cancel(tx: Transaction, run_id: str, by: By) -> RunStatus:
-    """End a run: nothing new starts, and what has an undo is undone first.
+    """Cancel a run: nothing new starts, and steps that have an undo are undone first.
 
     Raises:
-        StateError: It has ended.
+        StateError: The run has ended.
     """
     run = live(tx, run_id, "cancel")
     if not run.undoing:
@@ -32,10 +32,10 @@ def cancel(tx: Transaction, run_id: str, by: By) -> RunStatus:
 
 
 def pause(tx: Transaction, run_id: str, by: By) -> RunStatus:
-    """Start nothing new in a run; what is claimed may finish.
+    """Start nothing new in a run; claimed attempts may finish.
 
     Raises:
-        StateError: It has ended, is undoing, or is paused.
+        StateError: The run has ended, is undoing, or is paused.
     """
     run = live(tx, run_id, "pause")
     if run.status in (RunStatus.UNDOING, RunStatus.PAUSED):
@@ -48,7 +48,7 @@ def resume(tx: Transaction, run_id: str, by: By) -> RunStatus:
     """Let a paused run ask for a slot again.
 
     Raises:
-        StateError: It is not paused.
+        StateError: The run is not paused.
         StoppedError: An emergency stop holds.
     """
     run = runs.load(tx.session, run_id)
@@ -63,7 +63,7 @@ def retry(tx: Transaction, run_id: str, by: By) -> RunStatus:
     """Let an ended run go on from its failed steps, as a new generation.
 
     Raises:
-        StateError: It has not failed, or something was undone in it.
+        StateError: The run neither failed nor was cancelled, or a step of it was undone.
         StoppedError: An emergency stop holds.
     """
     run = runs.load(tx.session, run_id)
@@ -80,19 +80,19 @@ def retry(tx: Transaction, run_id: str, by: By) -> RunStatus:
 
 
 def approve(tx: Transaction, run_id: str, step: str, shown: str, by: By) -> RunStatus:
-    """Allow what waits for a person in a run.
+    """Approve the branches of a step that wait for a person.
 
     Args:
         tx: The transaction in which everything is checked and written.
         run_id: The run.
-        step: What waits.
+        step: The step that waits.
         shown: The `fingerprint` of what that person saw.
-        by: Who allows it.
+        by: The person.
 
     Raises:
-        NotFoundError: Nothing waits there.
-        OwnRunError: It is his own run.
-        StateError: The time to answer is over, or something else waits now.
+        NotFoundError: No branch waits there.
+        OwnRunError: It is the person's own run.
+        StateError: The approval has expired, or is not for what was shown.
         StoppedError: An emergency stop holds.
     """
     refuse_own(tx.session, run_id, by)
@@ -114,11 +114,11 @@ def approve(tx: Transaction, run_id: str, step: str, shown: str, by: By) -> RunS
 
 
 def reject(tx: Transaction, run_id: str, step: str, by: By) -> RunStatus:
-    """Refuse what waits for a person: the run is cancelled.
+    """Reject a step that waits for a person: the run is cancelled.
 
     Raises:
-        NotFoundError: Nothing waits there.
-        OwnRunError: It is his own run.
+        NotFoundError: No branch waits there.
+        OwnRunError: It is the person's own run.
     """
     refuse_own(tx.session, run_id, by)
     row = waiting(tx.session, run_id, step)[0]
@@ -128,10 +128,10 @@ def reject(tx: Transaction, run_id: str, step: str, by: By) -> RunStatus:
 
 
 def refuse_own(session: Session, run_id: str, by: By) -> None:
-    """Let nobody answer for his own run, as far as a token tells who he is.
+    """Refuse an answer for the actor's own run, provided that a token identifies the actor.
 
     Raises:
-        OwnRunError: He has started it, or has added or triggered the schedule that did.
+        OwnRunError: The actor started the run, or added or triggered the schedule that did.
     """
     if by.owns(causers.of_run(session, run_id)):
         raise OwnRunError(f"{by.actor} has started {run_id}: somebody else must answer for it")
@@ -154,10 +154,10 @@ def waiting(session: Session, run_id: str, step: str) -> list[StepRow]:
 
 
 def shown(session: Session, run_id: str, step: str) -> str:
-    """The fingerprint of what waits for a person: for programs that approve what there is.
+    """The fingerprint of the branches that wait now: for programs that approve unseen.
 
     Raises:
-        NotFoundError: Nothing waits there.
+        NotFoundError: No branch waits there.
     """
     return fingerprint(session, runs.get(session, run_id), waiting(session, run_id, step))
 
@@ -180,7 +180,7 @@ def live(tx: Transaction, run_id: str, verb: str) -> Run:
     """The run, if it has not ended.
 
     Raises:
-        StateError: It has.
+        StateError: The run has ended.
     """
     run = runs.load(tx.session, run_id)
     if run.status.ended:

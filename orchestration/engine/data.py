@@ -1,4 +1,4 @@
-"""Data that agents give away: kept, and passed on to those whom the app's routes name."""
+"""Data that agents share: stored, and forwarded to the agents that the app's routes name."""
 
 import json
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ from orchestration.store import data_messages
 def share(
     tx: Transaction, kind: str, sender: str, message_id: str, payload: Mapping[str, Any]
 ) -> None:
-    """Keep data, and pass them on.
+    """Store data, and forward them as the routes say.
 
     Args:
         tx: The transaction.
-        kind: Of which type they are.
-        sender: Whose they are.
-        message_id: By which what is passed on is known again.
+        kind: The type of the data.
+        sender: The agent that sent them.
+        message_id: A part of the ids of forwarded messages, so that a repetition is recognised.
         payload: `data_type` and the data.
     """
     data_messages.add(tx.session, kind, sender, json.dumps(payload), tx.now)

@@ -1,8 +1,8 @@
 """The emergency stop: nothing new begins and all work is cancelled, until a person releases it.
 
-A stop is written before anybody is told. From then on every admission, claim and approval finds
-it in its own transaction. Runs are cancelled in batches, by whoever is there; workers acknowledge
-with their beat, agents that are not ours by an answer. Workflows of the system go on.
+A stop is written before any message tells of it. From then on every admission, claim and approval
+reads it in its own transaction. Any process cancels the runs, in batches; workers acknowledge with
+their beat, agents that are not ours by an answer. Workflows of the system go on.
 """
 
 import re
@@ -39,7 +39,7 @@ ORDER = re.compile(r"stop:(?P<store>[^:]+):(?P<epoch>\d{1,9}):(?P<agent>.+)")
 
 
 def stop(tx: Transaction, by: By) -> int:
-    """Stop everything, and tell the number of the stop; one that holds already goes on."""
+    """Begin a stop unless one holds; return the number of the stop that holds then."""
     audit.add(tx.session, tx.now, str(by), "emergency_stop", FLEET)
     if stops.is_stopped(tx.session):
         return stops.epoch(tx.session)
@@ -59,13 +59,13 @@ def stop(tx: Transaction, by: By) -> int:
 
 
 def configured(tx: Transaction) -> str:
-    """What the fleet goes by, each value in a few words; empty: nothing is set."""
+    """The fleet's configuration on one line, long values cut short; empty: nothing is set."""
     found = configuration.everything(tx.session)
     return ", ".join(f"{each.name} = {dumps(each.value)[:LONGEST_VALUE]}" for each in found)
 
 
 def outsiders(tx: Transaction) -> list[str]:
-    """The agents that are not ours: those that are named, work, or were heard of lately."""
+    """The agents that are not ours: named in the settings, holding an attempt, or heard lately."""
     served = {queue for worker in workers.present(tx.session) for queue in served_by(worker)}
     heard = set(agents.heard_since(tx.session, tx.now - tx.rules.silence)) - served
     working = steps.holders(tx.session)
@@ -73,12 +73,12 @@ def outsiders(tx: Transaction) -> list[str]:
 
 
 def served_by(worker: WorkerRow) -> set[str]:
-    """The agents that a worker offers anything of."""
+    """The agents of which a worker offers an action."""
     return {offer.partition(".")[0] for offer in worker.offers}
 
 
 def clear(tx: Transaction) -> int:
-    """Cancel a batch of the runs that a stop has to end; how many were; 0: no more can be."""
+    """Cancel a batch of the runs that a stop has to end; return how many; 0: no more can be."""
     if not stops.is_stopped(tx.session):
         return 0
     stop_now = stops.latest(tx.session)
@@ -94,10 +94,10 @@ def clear(tx: Transaction) -> int:
 
 
 def release(tx: Transaction, by: By) -> int:
-    """Allow work again, and tell the number of the stop that is over; undo goes on.
+    """Allow work again, and return the number of the stop that is over; undo goes on.
 
     Raises:
-        StateError: No stop holds, or it has not ended yet what it has to end.
+        StateError: No stop holds, or it still has runs to cancel.
     """
     if not stops.is_stopped(tx.session):
         raise StateError("no emergency stop holds: there is nothing to release")
@@ -115,12 +115,12 @@ def release(tx: Transaction, by: By) -> int:
     events.add(tx.session, "", tx.now, "emergency.released", detail=str(by))
     tx.slot_freed = True
     tx.queues.update(queues.ready(tx.session))
-    sending.resend(tx.session, tx.now)  # what nobody was allowed to take was sent ever more seldom
+    sending.resend(tx.session, tx.now)  # while claims were refused, resends became rare
     return stops.epoch(tx.session)
 
 
 def acknowledge(tx: Transaction, worker: str) -> None:
-    """Write that a worker has seen the stop, once no run is left that it might not know of."""
+    """Write that a worker has seen the stop, once no run is left to cancel."""
     if stops.is_stopped(tx.session) and not runs.to_stop(tx.session, 1):
         stops.answer(tx.session, stops.epoch(tx.session), worker, tx.now)
 
@@ -132,7 +132,7 @@ def answered(tx: Transaction, envelope: Envelope) -> bool:
     if match is None or match["agent"] != envelope.sender:
         return False
     if match["store"] != control.own_id(tx.session):
-        return False  # it is of another store on this vhost, or of what this one was
+        return False  # of another store on this vhost, or of this one before a restore
     if tx.admits(envelope.sender):
         agents.beat(tx.session, envelope.sender, None, None, tx.now)
     stops.answer(tx.session, int(match["epoch"]), envelope.sender, tx.now)
@@ -140,10 +140,10 @@ def answered(tx: Transaction, envelope: Envelope) -> bool:
 
 
 def check(tx: Transaction, what: str) -> None:
-    """Refuse what an emergency stop forbids.
+    """Refuse an operation while an emergency stop holds.
 
     Raises:
-        StoppedError: It does.
+        StoppedError: A stop holds.
     """
     if stops.is_stopped(tx.session):
         found = stops.latest(tx.session)
@@ -155,5 +155,5 @@ def check(tx: Transaction, what: str) -> None:
 
 
 def forbids(tx: Transaction, run_id: str) -> bool:
-    """Whether an emergency stop keeps a run from going on; those of the system go on."""
+    """Whether an emergency stop keeps a run from going on; runs of the system go on."""
     return stops.is_stopped(tx.session) and not runs.is_system(tx.session, run_id)

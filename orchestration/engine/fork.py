@@ -1,9 +1,8 @@
-"""How an ended run becomes another one that need not do everything again.
+"""Forks: new runs that take over results of an ended run instead of doing everything again.
 
-A fork takes over results, not deeds. What the old run did stays the old run's: a fork that fails
-or is cancelled undoes only what it did itself, and what an undo of the old run took back is never
-taken over. So nothing is undone twice, and nothing that a completed run stands for is undone by
-the failure of its fork.
+A fork takes over results, not effects. What the old run did stays the old run's: a fork that fails
+or is cancelled undoes only its own steps, and it never takes over a step that the old run undid.
+So nothing is undone twice, and the failure of a fork undoes no effect of a completed run.
 """
 
 import json
@@ -28,7 +27,7 @@ class Edits:
 
     Attributes:
         parameters: New values, by name; all others stay as they were.
-        again: Steps that are to run again, and with them all that comes after.
+        again: Steps that are to run again, and with them every step after them.
     """
 
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -41,9 +40,9 @@ class Fork:
 
     Attributes:
         old: The ended run.
-        generation: Which of its generations was looked at.
+        generation: The generation of the ended run that the proposal is for.
         command: What the new run begins with.
-        edited: Names of the parameters that are not what they were.
+        edited: Names of the parameters that differ from the ended run's.
         reuse: What becomes of each step.
     """
 
@@ -64,12 +63,12 @@ def propose(
         app: The fleet.
         run_id: The run.
         edits: What is to differ.
-        sender: Who wants it.
+        sender: Who asks for the fork.
         run_hex: At least 12 hex digits, for its id.
 
     Raises:
         NotFoundError: There is no such run.
-        StateError: It has not ended, it was an emergency stop, or nothing would run again.
+        StateError: The run has not ended, it was an emergency stop, or no step would run again.
         RejectedError: The parameters or a step's name are wrong.
     """
     old, row = ended(session, run_id), runs.get(session, run_id)
@@ -97,7 +96,7 @@ def propose(
 
 
 def keyed(proposal: Fork, key: str) -> Fork:
-    """The same fork under a key: the same one of a sender is never made twice under it."""
+    """The same fork with a key, under which a sender never makes it twice."""
     key = " ".join([key, proposal.old, *proposal.reuse.again])
     return replace(proposal, command=replace(proposal.command, key=key))
 
@@ -107,7 +106,7 @@ def ended(session: Session, run_id: str) -> Run:
 
     Raises:
         NotFoundError: There is no such run.
-        StateError: It has not ended.
+        StateError: The run has not ended.
     """
     run = runs.load(session, run_id)
     if not run.status.ended:
@@ -119,15 +118,15 @@ def ended(session: Session, run_id: str) -> Run:
 
 
 def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
-    """The parameters that are not what they were, by name."""
+    """The names of the parameters whose values differ or are new."""
     return tuple(sorted(n for n in after if n not in before or before[n] != after[n]))
 
 
 def check(run_id: str, command: Command, again: tuple[str, ...]) -> None:
-    """Refuse what is no workflow to go on with, and steps that it does not have.
+    """Refuse to fork an emergency stop, and names that are no steps of the workflow.
 
     Raises:
-        StateError: It was an emergency stop.
+        StateError: The run was an emergency stop.
         RejectedError: There is no such step.
     """
     if command.stops:
@@ -140,12 +139,12 @@ def check(run_id: str, command: Command, again: tuple[str, ...]) -> None:
 
 
 def fork(tx: Transaction, proposal: Fork, by: By) -> str:
-    """Make a fork as it was proposed, and tell its id; or that of the one that its key has made.
+    """Make a proposed fork and return its id, or the id of the fork that its key made before.
 
     Raises:
         DuplicateCommandError: The key was used for another command.
         NotFoundError: The old run is gone.
-        StateError: The old run went on since the proposal.
+        StateError: The old run was retried since the proposal.
         OverloadedError: The sender has too many pending runs.
     """
     if (known := run_of(tx, proposal.command)) is not None:

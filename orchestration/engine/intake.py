@@ -1,4 +1,4 @@
-"""What messages from the exchange mean: each is handled in a transaction of its own."""
+"""Handles messages from the exchange, each in a transaction of its own."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,10 +36,10 @@ class Received:
 
     Attributes:
         command: What a command asks for, validated.
-        verdict: What it answers to what waits for a person; then there is no command.
-        refusal: Why it cannot be done; then there is no command.
+        verdict: A person's answer to an approval; then there is no command.
+        refusal: Why the command cannot be done; then there is no command.
         masked: Whether a secret was taken out of the body.
-        queue: By which queue it came.
+        queue: The queue by which it came.
         copied: Whether the same message also comes by another queue.
     """
 
@@ -55,7 +55,7 @@ class Received:
 
 
 def take(tx: Transaction, received: Received) -> None:
-    """Do what a message asks for; what cannot be done becomes a dead letter."""
+    """Do what a message asks for; a message that is refused becomes a dead letter."""
     envelope = received.envelope
     try:
         match envelope.message_type:
@@ -76,10 +76,10 @@ def take(tx: Transaction, received: Received) -> None:
 
 
 def accept(tx: Transaction, received: Received) -> None:
-    """Do what a command asks for, and acknowledge it; its copy from another queue is silent.
+    """Do what a command asks for, and acknowledge it once, though it may come by two queues.
 
     Raises:
-        RejectedError: It cannot be done.
+        RejectedError: The command cannot be done.
         OverloadedError: The sender has too many pending runs.
     """
     asked: Command | Verdict | None = received.verdict or received.command
@@ -115,10 +115,10 @@ def beat_all(tx: Transaction, beats: Sequence[Envelope]) -> None:
 
 
 def keep_data(tx: Transaction, envelope: Envelope) -> None:
-    """Keep data, and pass it on to those whom a route names.
+    """Store data, and forward them to the agents that a route names.
 
     Raises:
-        DeadLetterError: It does not say of which type it is.
+        DeadLetterError: The message does not say of which type the data are.
     """
     kind = envelope.payload.get("data_type")
     if not isinstance(kind, str) or not kind:
@@ -127,7 +127,7 @@ def keep_data(tx: Transaction, envelope: Envelope) -> None:
 
 
 def refuse(tx: Transaction, received: Received, error: OrchestrationError) -> None:
-    """Keep a message that could not be used, and tell its sender."""
+    """Store a refused message as a dead letter, and tell its sender."""
     envelope = received.envelope
     letter = DeadLetter(
         reason=speech.kind_of(error),
@@ -150,9 +150,9 @@ def bury(
     error: OrchestrationError,
     copied: bool = False,
 ) -> None:
-    """Keep a dead letter, and tell its sender, but not more often than it can bear.
+    """Store a dead letter, and tell its sender, at most `MOST_ERRORS` times a minute.
 
-    Commands reach us by two queues: what has just died by one is not buried again by the other.
+    Commands come by two queues: a copy of a letter that was just stored is not stored again.
     """
     if copied and dead_letters.is_known(tx.session, letter, tx.now - COPY_WITHIN):
         return
@@ -169,7 +169,7 @@ def bury(
 
 
 def overflow(tx: Transaction) -> None:
-    """Let people know that the orchestrator's queue was full, and lost its oldest messages."""
+    """Alert people that the orchestrator's queue was full, and lost its oldest messages."""
     message = (
         f"{QUEUE} is full, and RabbitMQ drops its oldest messages: commands come by their copies,"
         " all else is lost; start more workers, or let agents send less"

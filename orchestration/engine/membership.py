@@ -1,4 +1,4 @@
-"""Workers come, beat and go."""
+"""Workers join, beat, drain and depart."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,10 +14,10 @@ from orchestration.store.workers import NewWorker
 
 
 def join(tx: Transaction, worker: NewWorker, app: App, dead: frozenset[str]) -> None:
-    """Register a worker and its agents, and send what waits for it.
+    """Register a worker and its agents, and send the branches that wait for it.
 
-    Where it is the first, nobody knows what became of messages sent before: they are sent again.
-    Runs are not blamed for the time in which nobody worked.
+    If no other worker is present, messages sent before may be lost: they are sent again, and
+    timeouts do not count the time without any worker.
 
     Raises:
         StoreInUseError: Live workers use this store with another transport.
@@ -48,9 +48,9 @@ def beat(
     held: Callable[[], frozenset[Held]],
     metrics: Mapping[str, Any],
 ) -> bool:
-    """Count a beat, and put right what this worker owns in the store but not in memory.
+    """Write a beat, and hand over attempts that the worker owns in the store but not in memory.
 
-    The memory is asked inside the transaction: what was claimed before it is in memory by then.
+    `held` is called inside the transaction: an attempt claimed before it is in memory by then.
     """
     if not workers.beat(tx.session, worker.id, tx.now):
         return False
@@ -65,7 +65,7 @@ def beat(
 
 
 def reconcile(tx: Transaction, worker: str, held: frozenset[Held]) -> None:
-    """Let go of every attempt that a worker has in the store but not in memory."""
+    """Hand over every attempt that a worker owns in the store but not in memory."""
     for row in steps.owned_by(tx.session, worker, None):
         if row.status is StepStatus.RUNNING and (row.key, row.attempt) not in held:
             hand_over(tx, row)
@@ -75,12 +75,12 @@ def reconcile(tx: Transaction, worker: str, held: frozenset[Held]) -> None:
 
 
 def drain(tx: Transaction, worker: str) -> None:
-    """Take nothing new: no more is sent for this worker's slots."""
+    """Send nothing more for this worker's slots."""
     workers.drain(tx.session, worker)
 
 
 def depart(tx: Transaction, worker: str) -> None:
-    """Go in good order; what was never finished is handed over, for others to send."""
+    """Remove a worker in good order; its unfinished attempts are handed over to other workers."""
     reconcile(tx, worker, frozenset())
     tx.queues.clear()
     workers.leave(tx.session, worker, tx.now)

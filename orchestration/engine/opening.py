@@ -1,7 +1,7 @@
-"""How a new branch begins: claimed by who opened it, sent at once, or ready until there is room.
+"""How a new branch begins: claimed by its opener, sent at once, or ready until there is room.
 
-Its row is written once, as what it will be. What cannot be said at a look is left ready, and the
-end of the transaction sends it as it sends everything that waits.
+Its row is written once, in the status with which it begins. If one look at the queue does not
+settle which, it is left ready, and the end of the transaction sends it like all that wait.
 """
 
 from collections.abc import Sequence
@@ -17,11 +17,12 @@ from orchestration.store.steps import StepRow
 
 
 def take_first(tx: Transaction, run: Run) -> StepRow | None:
-    """Claim one of the branches that were opened just now for this worker, unless others go first.
+    """Claim one of the branches just opened for this worker, unless a waiting branch goes first.
 
     It saves a message and a transaction, and is no privilege: a branch of better rank that waits
-    for a thread of this worker, or for room in that queue, has it. Nothing waits for an agent that
-    is paused or at its limit, for another kind of worker, or during an emergency stop.
+    for a thread of this worker, or for room in that queue, goes first. A branch whose agent is
+    paused or at its limit, one for another kind of worker, and any during an emergency stop
+    is not claimed.
     """
     for row in tx.opened:
         if row.offer not in tx.rules.offers or row.agent in tx.rules.outside:
@@ -38,7 +39,7 @@ def take_first(tx: Transaction, run: Run) -> StepRow | None:
 
 
 def claimed(tx: Transaction, run: Run, row: StepRow) -> StepRow:
-    """A branch as it is once this worker works on its next attempt, which counts for its rate."""
+    """A branch with its next attempt claimed by this worker, counted against the agent's rate."""
     pace.begin(tx, row.agent)
     target = run.plan.step[row.step.removeprefix(UNDO)]
     return row._replace(
@@ -53,7 +54,7 @@ def claimed(tx: Transaction, run: Run, row: StepRow) -> StepRow:
 
 
 def begin(tx: Transaction, run: Run) -> None:
-    """Write every other branch that was opened just now, sent as far as there is room."""
+    """Write every other branch just opened: as sent while there is room, then as ready."""
     by_queue: dict[str, list[StepRow]] = {}
     for row in tx.opened:
         by_queue.setdefault(row.agent, []).append(row)
@@ -63,7 +64,7 @@ def begin(tx: Transaction, run: Run) -> None:
 
 
 def write(tx: Transaction) -> None:
-    """Write every branch that was opened just now as ready: it is moved before it begins."""
+    """Write every branch just opened as ready: an effect is about to move it."""
     for row in tx.opened:
         steps.insert(tx.session, row)
         tx.queues.add(row.agent)
@@ -71,7 +72,7 @@ def write(tx: Transaction) -> None:
 
 
 def begin_in(tx: Transaction, run: Run, queue: str, rows: Sequence[StepRow]) -> None:
-    """Write new branches of one queue; where nothing else waits, the first of them go at once."""
+    """Write new branches of one queue; if no other waits there, the first are sent at once."""
     found = room.look(tx, queue)
     at_once = can_be_sent(tx, run, rows, found)
     free = max(room.room_in(tx, queue, found), 0) if at_once else 0
@@ -101,7 +102,7 @@ def can_be_sent(tx: Transaction, run: Run, rows: Sequence[StepRow], found: Queue
 
 
 def sent(tx: Transaction, row: StepRow) -> StepRow:
-    """A branch as it is once its message leaves with this commit."""
+    """A branch as queued: its message leaves after this commit."""
     again_at = tx.now + room.FIRST_RESEND
     due_at = again_at if row.deadline is None else min(again_at, row.deadline)
     return row._replace(status=StepStatus.QUEUED, owner=tx.rules.me, due_at=due_at)

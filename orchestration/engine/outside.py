@@ -31,7 +31,7 @@ LONGEST_STATUS = 50
 
 
 def send(tx: Transaction, row: StepRow) -> None:
-    """Give an attempt to an agent that is not ours, with the command that tells it so."""
+    """Claim an attempt for an agent that is not ours, and write the command that tells it so."""
     run = runs.load(tx.session, row.run_id)
     target = run.plan.step[row.step.removeprefix(UNDO)]
     deadline = tx.now + target.timeout
@@ -66,10 +66,10 @@ def look_again(tx: Transaction, row: StepRow) -> bool:
 
 
 def answer(tx: Transaction, envelope: Envelope) -> None:
-    """End the attempt that a response is about; a late or repeated one changes nothing.
+    """End the attempt that a response is about; a late or repeated response changes nothing.
 
     Raises:
-        DeadLetterError: It fits no attempt of its sender.
+        DeadLetterError: The response fits no attempt of its sender.
     """
     payload = envelope.payload
     if emergency.answered(tx, envelope):
@@ -89,7 +89,7 @@ def answer(tx: Transaction, envelope: Envelope) -> None:
 
 
 def report(tx: Transaction, envelope: Envelope) -> None:
-    """Write live progress of a step, or how an agent is."""
+    """Write an agent's state of health, and the progress of its attempts."""
     payload = envelope.payload
     health = payload.get("health_status")
     status = None if health is None else plain(health, LONGEST_STATUS)
@@ -111,7 +111,7 @@ def report(tx: Transaction, envelope: Envelope) -> None:
 
 
 def told_of(envelope: Envelope, held: Sequence[StepRow]) -> list[StepRow]:
-    """The branches that a progress is about; one that names no command is about its whole step."""
+    """The branches that a progress message is about: all of its step if it names no command."""
     payload = envelope.payload
     place = payload.get("workflow_id"), payload.get("step")
     found = [row for row in held if (row.run_id, row.step) == place]
@@ -124,7 +124,7 @@ def told_of(envelope: Envelope, held: Sequence[StepRow]) -> list[StepRow]:
 
 
 def complain(tx: Transaction, envelope: Envelope) -> None:
-    """Count an error of an agent; a critical one fails what it is about."""
+    """Count an agent's error; a critical one fails the run that it names, or its only attempt."""
     payload = envelope.payload
     kind = plain(payload.get("error_type", "error"), LONGEST_MESSAGE)
     text = tx.rules.mask(str(payload.get("error_message", "no message")))
@@ -147,7 +147,7 @@ def complain(tx: Transaction, envelope: Envelope) -> None:
 
 
 def held_by(tx: Transaction, agent: str) -> list[StepRow]:
-    """The branches that an agent works on which is not ours."""
+    """The branches held by an agent that is not ours."""
     return steps.owned_by(tx.session, steps.OUTSIDE + agent, None)
 
 
@@ -158,16 +158,16 @@ def is_open(tx: Transaction, run_id: str) -> bool:
 
 
 def requested(tx: Transaction, run_id: str, sender: str) -> bool:
-    """Whether somebody is who wanted a run."""
+    """Whether the sender of a message requested the run."""
     known = runs.requester_and_status(tx.session, run_id)
     return known is not None and sender in known[0]
 
 
 def find(tx: Transaction, envelope: Envelope, command_id: Any) -> StepRow | None:
-    """The branch whose running attempt a response ends; None if that has ended before.
+    """The branch whose running attempt a response ends; None if the attempt has ended before.
 
     Raises:
-        DeadLetterError: It fits no attempt of its sender.
+        DeadLetterError: The response fits no attempt of its sender.
     """
     named = command_id if isinstance(command_id, str) else envelope.correlation_id
     mine = held_by(tx, envelope.sender)
@@ -193,13 +193,13 @@ def find(tx: Transaction, envelope: Envelope, command_id: Any) -> StepRow | None
 
 
 def settle(tx: Transaction, row: StepRow, attempt: int) -> None:
-    """Write that an attempt, which was ended from here, acts no longer: an undo may wait for it."""
+    """Write that an attempt whose claim was lost acts no longer: an undo may wait for that."""
     if attempts.settle(tx.session, row.key, attempt, steps.OUTSIDE + row.agent):
         advance(tx, row.run_id, facts.AttemptSettled())
 
 
 def abandon(tx: Transaction, row: StepRow) -> None:
-    """Wait no longer for an agent that was told to stop, and never answered."""
+    """Stop waiting for an agent that was told to cancel, and never answered."""
     steps.wake(tx.session, row, None)
     settle(tx, row, row.attempt)
 
@@ -215,7 +215,7 @@ def complete(tx: Transaction, row: StepRow, result: Any) -> None:
 
 
 def configure(tx: Transaction, row: StepRow, payload: Mapping[str, Any]) -> bool:
-    """Write what an answer sets of the fleet's configuration; False: its attempt has failed.
+    """Write the configuration that a response sets; False: its attempt has failed for that.
 
     Raises:
         DeadLetterError: These are no values by name, or its step may not set them.
@@ -235,10 +235,10 @@ def configure(tx: Transaction, row: StepRow, payload: Mapping[str, Any]) -> bool
 
 
 def new_values(payload: Mapping[str, Any]) -> dict[str, Value]:
-    """What an answer sets, by name, and over which versions, where it says so.
+    """The configuration that a response sets, by name, with the versions that it replaces.
 
     Raises:
-        PermanentError: It names nothing.
+        PermanentError: The values or the versions are malformed.
     """
     values, over = payload.get("configuration"), payload.get("configuration_over")
     if not isinstance(values, dict):
@@ -250,12 +250,12 @@ def new_values(payload: Mapping[str, Any]) -> dict[str, Value]:
 
 
 def fail(tx: Transaction, row: StepRow, kind: str, message: str, *, retryable: bool = True) -> None:
-    """Write that an attempt failed, and retry or fail."""
+    """Write that an attempt failed, and retry or fail its branch."""
     error = json.dumps(as_error(kind, printable(tx.rules.mask(message))))
     fact = facts.Failed(row.step, row.branch, row.failures + 1, retryable)
     advance(tx, row.run_id, fact, Outcome(kind="failed", row=row, error=error, blames=True))
 
 
 def as_error(kind: str, message: str) -> dict[str, str | None]:
-    """An error as it is kept."""
+    """An error as it is stored."""
     return {"type": kind, "message": message, "traceback": None}

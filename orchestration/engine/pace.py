@@ -1,7 +1,7 @@
-"""How fast an agent may go: no stretch of a rate's time ever holds more starts than it allows.
+"""Rates of agents: no window of a rate's period, wherever it begins, has more starts than allowed.
 
-What is sent and unclaimed is counted as if it began now, so a claim is refused only where the
-rate was lowered meanwhile.
+An attempt that is sent and unclaimed counts as if it began now, so a claim is refused only if
+the rate was lowered meanwhile.
 """
 
 import sys
@@ -27,7 +27,7 @@ def begin(tx: Transaction, agent: str) -> None:
 
 
 def wait(tx: Transaction, agent: str) -> None:
-    """See that somebody looks again once an agent's rate allows more."""
+    """Set the timer that wakes an agent's queue once its rate allows more."""
     rates = tx.rules.rates.get(agent)
     if not rates:
         return
@@ -37,5 +37,5 @@ def wait(tx: Transaction, agent: str) -> None:
 
 
 def horizon(tx: Transaction, agent: str) -> datetime:
-    """From when on starts of an agent count."""
+    """The moment from which on an agent's starts count."""
     return tx.now - max(rate.period for rate in tx.rules.rates[agent])

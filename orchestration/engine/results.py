@@ -1,4 +1,4 @@
-"""Results as they are kept: as JSON text in their step's row, or in pieces beside it."""
+"""Results as they are stored: as JSON text in their step's row, or in pieces beside it."""
 
 import json
 from collections.abc import Callable
@@ -15,7 +15,7 @@ def encoded(value: Any) -> str:
     """A result as JSON text.
 
     Raises:
-        ValueError: It is not JSON.
+        ValueError: The result is not JSON.
     """
     try:
         return ENCODER.encode(value)
@@ -24,7 +24,7 @@ def encoded(value: Any) -> str:
 
 
 def keep(text: str, put: Callable[[str, tuple[int, bytes]], object]) -> Kept:
-    """A result as its row has it: its text, or the name under which it was put.
+    """A result as its row stores it: its text, or the name under which its pieces are.
 
     Args:
         text: The result as JSON text.

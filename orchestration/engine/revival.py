@@ -1,9 +1,9 @@
-"""A store that was put back from a backup: nothing goes on by itself, and what is old is known.
+"""Takes a restored store into use: no run goes on by itself, and old messages are recognised.
 
-Since the backup the world went on: attempts were made and answered that this store never heard
-of, and messages about them may still be under way. So attempts, and with them messages, commands
-and answers, count from where none has been; claims are given back; who looked at an approval has
-to look again. Every open run is paused: whether it goes on, a person decides.
+Since the backup, attempts were made and answered that the store does not know, and messages about
+them may still be under way. So attempts, and with them messages, commands and answers, get numbers
+that none ever had; claims are handed back; a person who looked at an approval has to look again.
+Every open run is paused: a person decides whether it goes on.
 """
 
 from dataclasses import dataclass
@@ -37,13 +37,13 @@ class Revived:
     """What a restore has brought back.
 
     Attributes:
-        epoch: The number of this restore: no other has it.
-        saved_at: When the backup was made, as far as is known.
+        epoch: The unique number of this restore.
+        saved_at: When the backup was made, if known.
         paused: Runs that wait to be resumed.
-        begun: Of these, steps that somebody had begun: they may have had effects.
+        begun: Branches of these runs that were running: they may have had effects.
         schedules: Schedules that wait to be resumed.
-        tokens: Tokens that are gone, since some may have been revoked since the backup.
-        stop: The emergency stop that holds: of the backup, or of the store that is replaced.
+        tokens: Tokens that were deleted: some may have been revoked after the backup.
+        stop: Who began the emergency stop that holds, and why; from the backup or the old store.
     """
 
     epoch: int
@@ -58,9 +58,9 @@ class Revived:
 def revive(
     tx: Transaction, store_id: str, place: str, by: By, replaced: Replaced = NOTHING
 ) -> Revived:
-    """Take a store into use that was put back, wherever it comes from."""
+    """Take a restored store into use, wherever it comes from."""
     saved_at = control.saved_at(tx.session) or stamp(workers.last_beat(tx.session))
-    if saved_at is not None:  # first, since what stops running now has not run in between
+    if saved_at is not None:  # first: runs that pause below did not run meanwhile
         timers.shift(tx.session, max(0.0, tx.now.timestamp() - saved_at))
     epoch = revival.next_life(tx.session, tx.now, replaced)
     control.renew(tx.session, store_id, place, epoch)
@@ -79,7 +79,7 @@ def revive(
 
 
 def holding(tx: Transaction, replaced: Replaced) -> str | None:
-    """Who has stopped everything, and why: a stop is lifted by a release alone."""
+    """The actor and reason of the emergency stop that holds: only a release ends one."""
     if replaced.stop and not stops.is_stopped(tx.session):
         emergency.stop(tx, By(replaced.stop.actor, replaced.stop.reason))
     stop = stops.latest(tx.session) if stops.is_stopped(tx.session) else None
@@ -87,7 +87,7 @@ def holding(tx: Transaction, replaced: Replaced) -> str | None:
 
 
 def halt(tx: Transaction, run_id: str) -> list[str]:
-    """Pause a run and give back what is claimed in it; the steps that had been begun."""
+    """Pause a run and hand back its claimed attempts; return their steps and branches."""
     if runs.load(tx.session, run_id).status is not RunStatus.PAUSED:
         advance(tx, run_id, facts.PauseRequested())
     begun = []

@@ -1,4 +1,4 @@
-"""How much room a queue has, and what may be sent to it or begun in it."""
+"""How much room a queue has, and which branches may be sent to it or begin in it."""
 
 from datetime import timedelta
 
@@ -22,10 +22,10 @@ def look(tx: Transaction, queue: str) -> Queue:
 
 
 def may_begin(tx: Transaction, row: StepRow, found: Queue) -> bool:
-    """Whether nothing stands against a ready branch, and nothing that waits comes before it.
+    """Whether a ready branch may begin now, and no waiting branch of its queue goes first.
 
-    Its run is at work, and has a head start: where every run that is a little older went first,
-    nobody would ever go on under load.
+    Its run is at work, and has a head start: if every slightly older run went first, no worker
+    could ever go on with its own run under load.
     """
     if not found.is_open or found.outranks(row.rank - HEAD_START_S):
         return False
@@ -35,9 +35,9 @@ def may_begin(tx: Transaction, row: StepRow, found: Queue) -> bool:
 def room_in(tx: Transaction, queue: str, found: Queue) -> int:
     """How many more branches of a queue may be sent.
 
-    Twice the live slots may be sent and unclaimed; what an agent's limit allows is counted
-    with what is running, so that a claim never has to be refused, and with what lost its claim
-    but may still be at work. Workers without a broker take from none: they send to themselves.
+    Twice the live slots may be sent and unclaimed. An agent's limit counts sent branches as well
+    as running ones, so that no claim has to be refused, and lost attempts still at work.
+    By a broker nothing is sent to workers that have none: they send to themselves.
     """
     unheard = tx.rules.by_broker and found.transport == control.EMBEDDED
     if unheard or found.paused or found.circuit is CircuitState.OPEN:
@@ -49,14 +49,14 @@ def room_in(tx: Transaction, queue: str, found: Queue) -> int:
 
 
 def room_within(tx: Transaction, queue: str, found: Queue) -> int:
-    """How many more branches of a queue may be sent to an agent that is trusted."""
+    """How many more branches of a queue may be sent while its circuit is closed."""
     if queue in tx.rules.outside:
         return min((found.limit or MOST_OUTSIDE) - found.running, pace.left(tx, queue))
     return min(QUEUED_PER_SLOT * found.slots - found.queued, allowed(tx, queue, found))
 
 
 def allowed(tx: Transaction, name: str, found: Queue) -> int:
-    """How many more branches an agent's limit and rate allow; where it has none, any number."""
+    """How many more branches an agent's limit and rate allow; without either, any number."""
     at_rate = pace.left(tx, name) - found.queued
     if found.limit is None:
         return at_rate

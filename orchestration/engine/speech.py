@@ -1,4 +1,4 @@
-"""What the orchestrator says on the exchange: rows of the outbox, in the caller's transaction."""
+"""Messages of the orchestrator: rows of the outbox, written in the caller's transaction."""
 
 import json
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ LARGEST_ASKED = LARGEST_BODY - LARGEST_CONFIGURATION - 2**14  # parameters, item
 def acknowledge(
     tx: Transaction, run_id: str, command: str, asked: Envelope, status: str = "pending"
 ) -> None:
-    """Tell the sender of a command which run it has started, or has answered for."""
+    """Tell the sender of a command which run the command has started or answered."""
     payload = {
         "command_received": True,
         "workflow_id": run_id,
@@ -95,7 +95,7 @@ def command(tx: Transaction, row: StepRow, attempt: int, deadline: datetime) -> 
 def results_for(
     tx: Transaction, plan: Plan, row: StepRow, room: int
 ) -> tuple[dict[str, Any], list[str]]:
-    """The results that a step may need, and the names of those that a message has no room for."""
+    """The results that a step may need, and the names of results too large for the message."""
     found: dict[str, Any] = {}
     left_out = []
     for name in plan.known_to(row.step):
@@ -111,7 +111,7 @@ def results_for(
 
 
 def configuration_for(tx: Transaction, may_set: Iterable[str]) -> dict[str, Any]:
-    """What the fleet goes by, for a command: values, who set them, and what is too large."""
+    """The fleet's configuration for a command: values, versions, and names of what is too large."""
     values: dict[str, Any] = dict.fromkeys(may_set)
     versions, left_out, room = {}, [], LARGEST_CONFIGURATION
     for each in configuration.everything(tx.session):
@@ -131,7 +131,7 @@ def configuration_for(tx: Transaction, may_set: Iterable[str]) -> dict[str, Any]
 
 
 def cancel(tx: Transaction, row: StepRow) -> None:
-    """Tell an agent that is not ours that nobody wants its answer any more."""
+    """Tell an agent that is not ours that its attempt is cancelled."""
     command_id = command_id_of(tx, row, row.attempt)
     payload = {
         "command_id": command_id + CANCEL,
@@ -143,7 +143,7 @@ def cancel(tx: Transaction, row: StepRow) -> None:
 
 
 def stop(tx: Transaction, agent: str, epoch: int, reason: str) -> None:
-    """Tell an agent that is not ours to stop everything, before all that is said to others."""
+    """Tell an agent that is not ours to stop everything; goes before all other messages."""
     command_id = f"stop:{control.own_id(tx.session)}:{epoch}:{agent}"
     payload = {
         "command_id": command_id,
@@ -160,7 +160,7 @@ def command_id_of(tx: Transaction, row: StepRow, attempt: int) -> str:
 
 
 def place_of(tx: Transaction, row: StepRow) -> str:
-    """A step of a run, with the branch where it has several."""
+    """A step, with its branch if the step fans out."""
     plan = runs.get(tx.session, row.run_id).plan
     fans_out = plan.step[row.step.removeprefix(UNDO)].fans_out
     return f"{row.step}[{row.branch}]" if fans_out else row.step
@@ -177,7 +177,7 @@ def say(  # noqa: PLR0913 - an envelope has that many parts
     run_id: str | None = None,
     urgent: bool = False,
 ) -> None:
-    """Write one message for the exchange; its topic is its id."""
+    """Write one message to the outbox; its topic is its id."""
     body = compose(
         topic,
         kind,

@@ -1,4 +1,4 @@
-"""Agents that rest, by the will of people and runs: each takes back what it wanted itself."""
+"""Agents paused by people and by runs; a run can end only its own pauses."""
 
 from collections.abc import Sequence
 
@@ -10,10 +10,10 @@ from orchestration.store import agents, audit, events, pauses
 
 
 def pause(tx: Transaction, names: Sequence[str], by: By) -> None:
-    """Send nothing to these agents, and let nothing be claimed that is sent; what runs may finish.
+    """Send nothing to these agents, and let none of their branches be claimed; running ones finish.
 
-    What was sent goes back into line: its message finds nothing to claim. A step still fails when
-    its `start_within` is over.
+    A branch that was sent is ready again: its message claims nothing. A step still fails when its
+    `start_within` is over.
 
     Raises:
         NotFoundError: One of them is unknown; then none is paused.
@@ -26,12 +26,12 @@ def pause(tx: Transaction, names: Sequence[str], by: By) -> None:
 
 
 def resume(tx: Transaction, names: Sequence[str], by: By) -> dict[str, list[str]]:
-    """Send what waits for these agents, whoever paused them, also where they only failed of late.
+    """End all pauses of these agents, and close their circuits, and send what waits for them.
 
-    Only a person may want that: a run has `withdraw`.
+    This is for people; runs use `withdraw`.
 
     Returns:
-        By agent, whose pauses ended with it.
+        By agent, the owners of the pauses that ended.
 
     Raises:
         NotFoundError: One of them is unknown; then none is resumed.
@@ -48,7 +48,7 @@ def resume(tx: Transaction, names: Sequence[str], by: By) -> dict[str, list[str]
 
 
 def withdraw(tx: Transaction, names: Sequence[str], by: By) -> None:
-    """End the pauses that somebody made himself; those of others and open circuits stay."""
+    """End the actor's own pauses; pauses of others and open circuits stay."""
     for name in names:
         if pauses.remove(tx.session, name, by.actor):
             record(tx, name, by, "resume")
@@ -62,10 +62,10 @@ def end_with_runs(tx: Transaction) -> None:
 
 
 def check(tx: Transaction, names: Sequence[str]) -> None:
-    """Refuse names that nobody has.
+    """Refuse names of unknown agents.
 
     Raises:
-        NotFoundError: There is one.
+        NotFoundError: A name is unknown.
     """
     known = [agent.name for agent in agents.everyone(tx.session)]
     for name in names:
@@ -76,6 +76,6 @@ def check(tx: Transaction, names: Sequence[str]) -> None:
 
 
 def record(tx: Transaction, name: str, by: By, verb: str) -> None:
-    """Keep who wanted what."""
+    """Record an event, and the actor in the audit log."""
     events.add(tx.session, "", tx.now, f"agent.{verb}d", detail=name)
     audit.add(tx.session, tx.now, str(by), f"{verb}_agent", name)

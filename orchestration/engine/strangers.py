@@ -1,4 +1,4 @@
-"""Agents that nobody serves and no setting names: anybody can invent one, so only so many count."""
+"""Agents that no worker serves and no setting names: anybody can invent one, so `MOST` are kept."""
 
 import logging
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ TOLD_EVERY = timedelta(minutes=1)
 
 
 class Strangers:
-    """Knows for a moment that there are too many, and counts those whose word is dropped."""
+    """Remembers for a moment that there are too many, and counts the messages dropped for that."""
 
     def __init__(self) -> None:
         self._full_until: datetime | None = None
@@ -22,11 +22,11 @@ class Strangers:
         self.dropped = 0
 
     def have_room(self, session: Session, now: datetime, silence: timedelta) -> bool:
-        """Whether one more may be known; those that are silent make room where it is needed.
+        """Whether one more may be stored; if there are too many, silent ones are forgotten first.
 
         Args:
             session: The transaction.
-            now: When.
+            now: The time.
             silence: How long an agent may say nothing.
         """
         if self._full_until is None or now >= self._full_until:
@@ -41,7 +41,7 @@ class Strangers:
         return False
 
     def _drop(self, now: datetime) -> None:
-        """Count a word that is dropped, and say so once a minute."""
+        """Count a dropped message, and log that once a minute."""
         self.dropped += 1
         if self._told_at is None or now - self._told_at >= TOLD_EVERY:
             self._told_at = now

@@ -1,4 +1,4 @@
-"""How a command becomes a run: validated, known again by its key, and started if a slot is free."""
+"""How a command becomes a run: validated, deduplicated by its key, and started in a free slot."""
 
 import hashlib
 import json
@@ -34,21 +34,21 @@ LONGEST_KEY = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A validated wish for a run.
+    """A validated request for a run.
 
     Attributes:
-        run_id: What the run is called, where no other one is.
+        run_id: The id of the run, unless another run has it: then the next free one.
         parameters: JSON text, with every default filled in.
-        given: A digest of the parameters as somebody gave them; None: they cannot be written down.
-        key: What makes a repeated command known; None: it never is.
+        given: A digest of the parameters as the caller gave them; None: not JSON.
+        key: By which a repeated command is recognised; None: it never is.
         needs_slot: Whether it waits for one of the MAX_CONCURRENT_WORKFLOWS slots.
-        requester: Who is told about the run on the bus; None: nobody.
+        requester: The agent that is told about the run on the bus; None: nobody.
         system: Whether it goes on during an emergency stop.
-        stops: Whether it is an emergency stop, in effect with its acceptance.
+        stops: Whether it is an emergency stop, which holds as soon as the command is accepted.
         forked_from: The run whose results it takes over; None: it does everything itself.
-        trace: Where it is in a trace; None: nobody traces.
-        causers: Who else than its sender has caused it, as far as can be said.
-        strays: Names of which its model takes no notice: it begins nothing, if it is not known.
+        trace: Its place in a trace; None: tracing is off.
+        causers: Who else than its sender is known to have caused it.
+        strays: Names that its model ignores: the command is refused, unless it was accepted before.
     """
 
     run_id: str
@@ -70,13 +70,13 @@ class Command:
 
     @property
     def digest(self) -> str:
-        """The same for the same command with the same parameters."""
+        """A digest of the command and its parameters, defaults included."""
         return digest_of(self.plan.name, self.parameters)
 
     def is_that(self, seen: Seen) -> bool:
-        """Whether one that was accepted is the same: as it was given, or by what that means.
+        """Whether an accepted command was the same: as it was given, or with its defaults.
 
-        Defaults need not be constant: the time of day is none, and a release may add others.
+        Both, as defaults need not be constant: one may be the time of day or new in a release.
         """
         as_given = self.given is not None and self.given == seen.given
         return as_given or self.digest == seen.digest
@@ -97,14 +97,13 @@ def prepare(
         app: The fleet.
         name: The workflow.
         parameters: What its model validates.
-        sender: Who wants it.
+        sender: Who asks for the run.
         run_hex: At least 12 hex digits, for its id.
-        named: Which of the parameters somebody gives now; None: all. The others may be of another
-            release, as all that comes by the bus or was written before: if a model takes no notice
-            of these, so be it.
+        named: The parameters that the caller names now; None: all. The others may come from
+            another release, over the bus or from a stored run: the model may ignore these.
 
     Raises:
-        RejectedError: It cannot be started, or not like this.
+        RejectedError: The workflow or its parameters are wrong.
     """
     workflow = workflow_of(app, name)
     checked = {n: v for n, v in parameters.items() if named is None or n in named}
@@ -128,7 +127,7 @@ def workflow_of(app: App, name: str) -> Workflow:
     """The workflow that a command names.
 
     Raises:
-        UnknownCommandError: There is none.
+        UnknownCommandError: There is no such workflow.
     """
     workflow = app.workflow.get(name)
     if workflow is None:
@@ -157,12 +156,12 @@ def validated(workflow: Workflow, parameters: Mapping[str, Any]) -> str:
 
 
 def digest_of(name: str, parameters: str) -> str:
-    """What says all about a command."""
+    """A digest of a command, in 64 hex digits."""
     return hashlib.sha256(f"{name}\n{parameters}".encode()).hexdigest()
 
 
 def as_given(name: str, parameters: Mapping[str, Any]) -> str | None:
-    """A digest of a command as somebody gave it; None: that cannot be written down."""
+    """A digest of a command as its caller gave it; None: it cannot be written as JSON."""
     try:
         return digest_of(name, json.dumps(parameters, sort_keys=True, default=as_json))
     except (TypeError, ValueError, RecursionError):
@@ -173,8 +172,8 @@ def as_json(value: Any) -> Any:
     """A value that JSON does not know, as one that it does.
 
     Raises:
-        TypeError: It can be read only once.
-        ValueError: Pydantic does not know it, either.
+        TypeError: The value is an iterator, which can be read only once.
+        ValueError: Pydantic cannot turn it into JSON, either.
     """
     if isinstance(value, Iterator):
         raise TypeError(type(value).__name__)
@@ -182,21 +181,21 @@ def as_json(value: Any) -> Any:
 
 
 def dumped(parameters: Mapping[str, Any] | BaseModel | None) -> Mapping[str, Any]:
-    """What a caller gave, as a model's input: under the names that its model reads."""
+    """The parameters that a caller gave, under the names that the workflow's model reads."""
     if isinstance(parameters, BaseModel):
         return parameters.model_dump(by_alias=True)
     return parameters or {}
 
 
 def chosen(model: BaseModel) -> Mapping[str, Any]:
-    """What a caller set in a model that he made: the rest are its defaults."""
+    """The fields that a caller set in a model, without those left at their defaults."""
     if isinstance(model, RootModel):
         return dumped(model)
     return model.model_dump(by_alias=True, include=model.model_fields_set)
 
 
 def in_order(value: Any, json_value: Any) -> Any:
-    """What pydantic dumped of a value, with sets sorted: their order is another in each process."""
+    """What pydantic dumped of a value, with sets sorted: their order differs between processes."""
     match value, json_value:
         case RootModel(root=root), _:
             return in_order(root, json_value)
@@ -216,10 +215,10 @@ def in_order(value: Any, json_value: Any) -> Any:
 
 
 def refuse(name: str, faults: Sequence[Fault]) -> None:
-    """Refuse a command of a workflow where something is wrong with it.
+    """Refuse a command that has faults.
 
     Raises:
-        RejectedError: Something is.
+        RejectedError: There are faults.
     """
     if faults:
         raise RejectedError(f"{name}: {'; '.join(map(str, faults))}", faults=faults)
@@ -235,11 +234,11 @@ def fault(problem: Mapping[str, Any], workflow: Workflow) -> Fault:
 
 
 def submit(tx: Transaction, command: Command) -> str:
-    """Write a pending run and tell its id; a command seen before gets the run it got then.
+    """Write a pending run and return its id; a command seen before gets the run it got then.
 
     Raises:
         DuplicateCommandError: The key was used for another command.
-        RejectedError: Its model takes no notice of what somebody gave.
+        RejectedError: The workflow's model ignores a parameter that was given.
         StoppedError: An emergency stop holds.
         OverloadedError: The sender has too many pending runs.
     """
@@ -259,7 +258,7 @@ def submit(tx: Transaction, command: Command) -> str:
 
 
 def run_of(tx: Transaction, command: Command) -> str | None:
-    """The run that a command got when it was seen before; None: it was not.
+    """The run that a command got when it was seen before; None: it is new.
 
     Raises:
         DuplicateCommandError: The key was used for another command.
@@ -276,7 +275,7 @@ def write(tx: Transaction, command: Command) -> str:
     """Write the run of a command, its trace, and what makes the command known again.
 
     Returns:
-        The run's id: that of the command, or the next one that nobody has.
+        The run's id: that of the command, or the next free one.
     """
     new = runs.NewRun(
         id=command.run_id,
@@ -308,7 +307,7 @@ def following(run_id: str) -> str:
 
 
 def check_room(tx: Transaction, sender: str) -> None:
-    """Let a sender have one more pending run.
+    """Check that a sender may have one more pending run.
 
     Raises:
         OverloadedError: It has too many.

@@ -1,4 +1,4 @@
-"""Answers over the bus to what waits for a person: each counts once, none for a run of his own."""
+"""Approvals and rejections over the bus: each counts once, and none for the person's own run."""
 
 import hashlib
 import json
@@ -23,12 +23,12 @@ class Verdict:
 
     Attributes:
         name: `approve_workflow` or `reject_workflow`.
-        run_id: The run in which something waits.
-        step: What waits.
-        shown: The fingerprint of what he saw; None: he does not say.
-        by: Who answers, as RabbitMQ has checked, and every name that he speaks for.
-        sender: Who has sent it, and is told.
-        key: What makes it known where it comes again.
+        run_id: The run.
+        step: The step that waits for a person.
+        shown: The fingerprint of what the person saw; None: not given.
+        by: The person, as RabbitMQ has checked, with every name that counts as the person's own.
+        sender: The agent that sent it, and gets the reply.
+        key: By which a repeated answer is recognised.
     """
 
     name: str
@@ -41,17 +41,17 @@ class Verdict:
 
     @property
     def digest(self) -> str:
-        """The same for the same answer of the same person."""
+        """A digest that is the same for the same answer of the same person."""
         said = self.name, self.run_id, self.step, self.shown, str(self.by)
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
 def settle(tx: Transaction, verdict: Verdict) -> RunStatus:
-    """Do what an answer says, once, and tell how its run is then.
+    """Approve or reject as an answer says, once, and return the status of its run after that.
 
     Raises:
         DuplicateCommandError: Its key was used for something else.
-        RejectedError: It counts for nothing.
+        RejectedError: The answer is not valid here.
     """
     try:
         seen = commands.find(tx.session, verdict.sender, verdict.key)
@@ -68,13 +68,13 @@ def settle(tx: Transaction, verdict: Verdict) -> RunStatus:
 
 
 def decide(tx: Transaction, verdict: Verdict) -> RunStatus:
-    """Do what an answer says; an approval holds for what was shown.
+    """Approve or reject as an answer says; an approval is only for what was shown.
 
     Raises:
-        NotFoundError: Nothing waits there.
-        OwnRunError: It is his own run.
-        StateError: The time to answer is over, or something else waits now.
-        RejectedError: It does not say what was shown, or an emergency stop holds.
+        NotFoundError: No branch waits there.
+        OwnRunError: It is the person's own run.
+        StateError: The approval has expired, or is not for what was shown.
+        RejectedError: The answer does not say what was shown, or an emergency stop holds.
     """
     run_id, step, by = verdict.run_id, verdict.step, verdict.by
     if verdict.name == REJECT:

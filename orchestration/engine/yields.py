@@ -1,4 +1,4 @@
-"""What an attempt yields besides its result: written with its completion, or not at all."""
+"""Configuration and data that an attempt yields: written with its completion, or not at all."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ class Value:
     """A new value of the configuration.
 
     Attributes:
-        over: The version that it was decided upon; None: whatever there is.
+        over: The version that it replaces; None: any.
     """
 
     value: Any
@@ -27,11 +27,11 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Yield:
-    """What else comes of an attempt.
+    """What an attempt yields besides its result.
 
     Attributes:
         configuration: New values of the fleet's configuration, by name.
-        data: Type and content of what others are to get.
+        data: Type and content of the data to share with other agents.
     """
 
     configuration: Mapping[str, Value] = field(default_factory=dict)
@@ -45,9 +45,9 @@ def write(tx: Transaction, row: StepRow, attempt: int, found: Yield) -> None:
     """Write what an attempt yields.
 
     Raises:
-        PermanentError: Its step may not configure that.
-        ConfiguredMeanwhileError: Somebody else has set that since the attempt read it.
-        StoppedError: An emergency stop holds: nothing is configured.
+        PermanentError: The step does not declare that it sets a value.
+        ConfiguredMeanwhileError: A value was set since the attempt read it.
+        StoppedError: An emergency stop holds: no value is set.
     """
     if found.configuration:
         check(runs.get(tx.session, row.run_id).plan, row.step, found.configuration)
@@ -63,10 +63,10 @@ def write(tx: Transaction, row: StepRow, attempt: int, found: Yield) -> None:
 
 
 def check_version(tx: Transaction, name: str, new: Value) -> None:
-    """Refuse a new value that was decided upon another version than there is.
+    """Refuse a new value that replaces another version than the current one.
 
     Raises:
-        ConfiguredMeanwhileError: It was.
+        ConfiguredMeanwhileError: The value was set meanwhile.
     """
     if new.over is None:
         return
@@ -80,7 +80,7 @@ def check_version(tx: Transaction, name: str, new: Value) -> None:
 
 
 def configure(tx: Transaction, row: StepRow, name: str, value: Any) -> None:
-    """Write one new version."""
+    """Write a new version of one value."""
     author = Author(row.agent, row.run_id, row.step)
     version = configuration.add(tx.session, name, value, author, tx.now)
     place = (row.step, row.branch)
@@ -91,7 +91,7 @@ def check(plan: Plan, step: str, names: Mapping[str, Any]) -> None:
     """Refuse names that a step does not declare.
 
     Raises:
-        PermanentError: It does not.
+        PermanentError: A name is not declared.
     """
     allowed = plan.step[step.removeprefix(UNDO)].configures
     for name in names:
