@@ -36,7 +36,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class MoveAll:
-    """Move every branch of a step that is in one status; what is sent counts as ready."""
+    """Move every branch of a step that is in one status; a sent branch counts as ready."""
 
     step: str
     source: StepStatus

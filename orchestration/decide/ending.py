@@ -15,7 +15,7 @@ from orchestration.state import OPEN, Run, RunStatus, StepStatus
 
 
 def end(run: Run, status: RunStatus) -> Decision:
-    """Cancel what is open, and undo what has begun before the run ends with this status.
+    """Cancel the open branches, and undo the steps that have begun; then end with this status.
 
     An undoing run is on its way already.
     """
@@ -39,12 +39,12 @@ def cancel_open(run: Run) -> tuple[Run, tuple[MoveAll, ...]]:
 
 
 def attempt_settled(run: Run, _fact: AttemptSettled) -> Decision:
-    """An undo may have waited for this."""
+    """Check whether the next undo may begin: it may have waited for this attempt."""
     return Decision(run, (Settle(),))
 
 
 def settled(run: Run, fact: Settled) -> Decision:
-    """Undo the latest branch that is left, or end where nothing is; one undo at a time."""
+    """Undo the latest branch that is left, one at a time; end the run when none is."""
     if run.status is not RunStatus.UNDOING or run.ending is None or run.branches(*OPEN):
         return Decision(run)
     if not fact.undoable:
@@ -61,19 +61,19 @@ def unresolvable(run: Run, _fact: Unresolvable) -> Decision:
 
 
 def rejected(run: Run, _fact: Rejected) -> Decision:
-    """Refused, or not answered in time: the run is cancelled."""
+    """An approval was refused, or not answered in time: the run is cancelled."""
     return end(run, RunStatus.CANCELLED)
 
 
 def cancel_requested(run: Run, _fact: CancelRequested) -> Decision:
-    """Somebody wants it to end, whatever it does; an undo that is paused goes on with that."""
+    """Cancel the run, whatever its status; a run that was paused while undoing goes on undoing."""
     if run.undoing and run.status is RunStatus.PAUSED:
         return go_on_undoing(run)
     return end(run, RunStatus.CANCELLED)
 
 
 def go_on_undoing(run: Run) -> Decision:
-    """A paused run that was undoing takes that up again."""
+    """Let a run that was paused while undoing go on with its undo."""
     going, moves = run.to(RunStatus.UNDOING), []
     for step, tally in run.tallies.items():
         if held := tally.get(StepStatus.HELD):
@@ -83,7 +83,7 @@ def go_on_undoing(run: Run) -> Decision:
 
 
 def deadline_reached(run: Run, _fact: DeadlineReached) -> Decision:
-    """Only time as `running` counts against the workflow's timeout."""
+    """Fail the run if it is `running`: no other status counts against the workflow's timeout."""
     return end(run, RunStatus.FAILED) if run.status is RunStatus.RUNNING else Decision(run)
 
 

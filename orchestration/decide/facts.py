@@ -93,7 +93,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class CancelRequested:
-    """Somebody wants the run to end."""
+    """A caller wants the run to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,22 +103,22 @@ class DeadlineReached:
 
 @dataclass(frozen=True, slots=True)
 class Condemned:
-    """Somebody with a say in the run reported a critical error."""
+    """The requester of the run, or an agent at work for it, reported a critical error."""
 
 
 @dataclass(frozen=True, slots=True)
 class PauseRequested:
-    """Somebody wants the run to start nothing new."""
+    """A caller wants the run to start nothing new."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResumeRequested:
-    """Somebody wants the paused run to go on."""
+    """A caller wants the paused run to go on."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryRequested:
-    """Somebody wants the ended run to go on from its failed steps."""
+    """A caller wants the ended run to go on from its failed steps."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ UNDO_RETRY = Retry(attempts=5)
 
 
 def admitted(run: Run, _fact: Admitted) -> Decision:
-    """A slot is free: what was held may go, and what is due begins."""
+    """The run has its slot: held branches become ready, and steps that are due begin."""
     run, moves = _move_all(run.to(RunStatus.RUNNING), (StepStatus.HELD,), StepStatus.READY)
     return _go_on(run, moves)
 
@@ -43,12 +43,12 @@ def resolved(run: Run, fact: Resolved) -> Decision:
     opened = run.with_branches(step.name, status, fact.branches)
     opening = (Open(step.name, 0, fact.branches, status),)
     if fact.branches and status in MOVING:
-        return Decision(opened, opening)  # the run has work, and nothing else may begin by this
+        return Decision(opened, opening)  # the run has work, and no other step is due by this
     return _go_on(opened, opening, step.name)
 
 
 def completed(run: Run, fact: Completed) -> Decision:
-    """One branch is done; perhaps its step is, perhaps the run."""
+    """One branch is done, and with it perhaps its step and the run."""
     return _close(run, fact.step, fact.branch, StepStatus.RUNNING, StepStatus.COMPLETED)
 
 
@@ -63,19 +63,19 @@ def failed(run: Run, fact: Failed) -> Decision:
 
 
 def start_timed_out(run: Run, fact: StartTimedOut) -> Decision:
-    """What nobody takes has failed: no further try would find a worker either."""
+    """The branch that no worker took has failed: another try would find no worker either."""
     return _give_up(run, fact.step, fact.branch, StepStatus.READY)
 
 
 def lost(run: Run, fact: Lost) -> Decision:
-    """Run it again elsewhere; what took three workers with it has failed."""
+    """Run the branch on another worker; one that took three workers with it has failed."""
     if fact.losses >= MOST_LOSSES:
         return _give_up(run, fact.step, fact.branch)
     return _move(run, fact.step, fact.branch, StepStatus.RUNNING)
 
 
 def handed_over(run: Run, fact: HandedOver) -> Decision:
-    """Run it again elsewhere, as if it had never been claimed."""
+    """Run the branch on another worker, as if it had never been claimed."""
     return _move(run, fact.step, fact.branch, StepStatus.RUNNING)
 
 
@@ -85,7 +85,7 @@ def backoff_over(run: Run, fact: BackoffOver) -> Decision:
 
 
 def approved(run: Run, fact: Approved) -> Decision:
-    """Go on; a run that only waited for this has to ask for a slot again."""
+    """Let the branch go on; a run that was only waiting has to ask for a slot again."""
     decision = _move(run, fact.step, fact.branch, StepStatus.WAITING)
     if run.status is not RunStatus.WAITING:
         return decision
@@ -93,18 +93,18 @@ def approved(run: Run, fact: Approved) -> Decision:
 
 
 def pause_requested(run: Run, _fact: PauseRequested) -> Decision:
-    """Hold what has not been claimed; what is claimed may finish."""
+    """Hold the branches that are not claimed; claimed attempts may finish."""
     run = run.to(RunStatus.PAUSED)
     return Decision(*_move_all(run, (StepStatus.READY,), StepStatus.HELD))
 
 
 def resume_requested(run: Run, _fact: ResumeRequested) -> Decision:
-    """A resumed run asks for a slot again; one that was undoing goes on with that."""
+    """A resumed run asks for a slot again; one that was paused while undoing goes on undoing."""
     return go_on_undoing(run) if run.undoing else Decision(run.to(RunStatus.PENDING))
 
 
 def retry_requested(run: Run, _fact: RetryRequested) -> Decision:
-    """A new generation goes on from what failed; what is finished stays finished."""
+    """A new generation goes on from the failed steps; finished steps stay finished."""
     run = run.to(RunStatus.PENDING)._replace(generation=run.generation + 1, ending=None)
     effects: list[Effect] = []
     for step in run.plan.steps:
@@ -138,7 +138,7 @@ def _give_up(run: Run, step: str, branch: int, source: StepStatus = StepStatus.R
 
 
 def _go_on(run: Run, effects: tuple[Effect, ...], after: str | None = None) -> Decision:
-    """Begin every step that needed `after` and nothing else; rest or end where there is none."""
+    """Begin every due step, of those that need `after` if given; without one, wait or complete."""
     steps = run.plan.steps
     begin = [s for s in steps if (after is None or after in s.needs) and _is_due(run, s)]
     if not begin and run.done:
@@ -156,7 +156,7 @@ def _is_due(run: Run, step: Step) -> bool:
 
 
 def _next_status(run: Run) -> StepStatus:
-    """Only a run that has its slot, or needs none, dispatches."""
+    """Ready in a run that is running or undoing, else held: no other run dispatches."""
     going = run.status in (RunStatus.RUNNING, RunStatus.UNDOING)
     return StepStatus.READY if going else StepStatus.HELD
 

@@ -23,15 +23,15 @@ class Reuse:
 def reuse(old: Run, plan: Plan, wanted: Collection[str], edited: Collection[str]) -> Reuse:
     """Sort the steps of a fork.
 
-    A step is taken over if each of its branches was completed or skipped, it was not undone, it
-    is defined as it was, neither its `for_each` nor its `when` reads an edited parameter, nobody
-    wants it to run again, and all this holds for every step before it.
+    A step is taken over if each of its branches was completed or skipped, it was not undone, its
+    definition is unchanged, neither its `for_each` nor its `when` reads an edited parameter, it
+    is not in `wanted`, and all this holds for every step before it.
 
-    What a person approved, he approved with all parameters before his eyes: it is asked for anew
-    where one is edited, and where nobody was asked because nobody had to be.
+    A person approved a step with all parameters in view: the approval is asked for again if one
+    is edited, or if the ended run needed none.
 
-    What an action itself reads of an edited parameter cannot be known: so nothing is taken over,
-    unless whoever edits one names the first step that is to run again.
+    Which parameters an action reads cannot be known: so if one is edited, no step is taken over
+    unless `wanted` names the first that is to run again.
 
     Args:
         old: The ended run.
@@ -69,7 +69,7 @@ def objection(
 
 
 def unapproved(before: Step, step: Step, edited: Collection[str]) -> str | None:
-    """Why nobody approved what this step would stand for in the fork."""
+    """Why the approval that this step needs in the fork is still missing; None: it is not."""
     if step.approval is None:
         return None
     if before.approval is None:
@@ -78,13 +78,13 @@ def unapproved(before: Step, step: Step, edited: Collection[str]) -> str | None:
 
 
 def defined(plan: Plan, name: str) -> tuple[object, ...]:
-    """What the result of a step comes of."""
+    """The parts of a step's definition on which its result depends."""
     step = plan.step[name]
     versions = [plan.versions.get(agent, 1) for agent in step.agents]
     return step.agent, step.action, versions, step.needs, step.for_each, step.when
 
 
 def parameters(step: Step) -> list[str]:
-    """The parameters that its paths read."""
+    """The parameters that a step's paths read."""
     paths = [path.split(".") for path in (step.for_each, step.when) if path is not None]
     return [keys[1] for keys in paths if keys[0] == "parameters"]
