@@ -16,12 +16,12 @@ class AgentRow:
     """An agent as people see it.
 
     Attributes:
-        paused_by: Who wants it to rest: people, and runs.
+        paused_by: The people and runs that paused it.
         deserted: Whether it stopped because its last worker died.
-        silent_since: When it was found to be silent; it stays until it is known to be back.
+        silent_since: When it was found silent; set until its return is recorded.
         failures: Failed attempts in a row.
         probe_at: When its open circuit lets a step through.
-        paced_until: When its rate allows more, while something waits for that.
+        paced_until: When its rate allows more; None: no branch waits for that.
     """
 
     name: str
@@ -59,7 +59,7 @@ def declare(
     capabilities: Sequence[str],
     depends_on: Sequence[str] = (),
 ) -> None:
-    """Write that a worker serves this agent, and with which limit."""
+    """Write that a worker serves this agent, and the agent's limit."""
     register(session, name, capabilities, depends_on)
     session.run("UPDATE agents SET max_concurrent = ? WHERE name = ?", max_concurrent, name)
 
@@ -67,7 +67,7 @@ def declare(
 def register(
     session: Session, name: str, capabilities: Sequence[str], depends_on: Sequence[str]
 ) -> None:
-    """Write what an agent can do and relies on; whether it lives is another matter."""
+    """Write an agent's capabilities and dependencies; that says nothing of whether it lives."""
     session.run(
         "INSERT INTO agents (name, status, capabilities, depends_on) VALUES (?, 'unknown', ?, ?)"
         " ON CONFLICT (name) DO UPDATE SET"
@@ -88,9 +88,9 @@ def beat(
     Args:
         session: The transaction.
         name: The agent.
-        status: How it is; None: as before, but not silent any more.
-        metrics: What it measures; None: as before.
-        now: When.
+        status: Its status; None: as before, but not silent any more.
+        metrics: Its metrics; None: as before.
+        now: The time of the heartbeat.
     """
     text = None if metrics is None else json.dumps(metrics)
     session.run(
@@ -141,7 +141,7 @@ def strangers(session: Session) -> int:
 
 
 def forget_strangers(session: Session, before: datetime) -> int:
-    """Delete agents that nobody serves, that said nothing since, and that hold no attempt."""
+    """Delete agents that no worker serves, not paused, silent since then, and without attempts."""
     return session.changed(
         f"DELETE FROM agents WHERE {UNSERVED} AND paused = 0 AND COALESCE(last_heartbeat, 0) < ?"
         " AND NOT EXISTS (SELECT 1 FROM steps WHERE owner = 'outside:' || name)",
@@ -175,7 +175,7 @@ def mark_back(session: Session, name: str) -> None:
 
 
 def count_error(session: Session, name: str, error: str) -> None:
-    """Count an error of an agent, be it the first that is heard of it."""
+    """Count an error of an agent; an unknown agent is registered by it."""
     session.run(
         "INSERT INTO agents (name, status, error_count, last_error) VALUES (?, 'unknown', 1, ?)"
         " ON CONFLICT (name) DO UPDATE SET"

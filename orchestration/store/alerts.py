@@ -1,4 +1,4 @@
-"""The table `alerts`: what people must know of, until it is told everywhere."""
+"""The table `alerts`: messages for people, each sent until every address has it."""
 
 import json
 from collections.abc import Collection
@@ -29,12 +29,12 @@ class AlertKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewAlert:
-    """What has happened.
+    """An alert to be raised.
 
     Attributes:
         subject: The agent, workflow or queue that it is about.
         message: One line for people.
-        run_id: The run that it is about, if it is one.
+        run_id: The run that it is about, if any.
     """
 
     kind: AlertKind
@@ -48,11 +48,11 @@ class AlertRow:
     """An alert as people see it.
 
     Attributes:
-        raised_at: When it happened; where it stands for several, the last time.
-        times: For how many it stands.
-        due_at: When it is told next; None: it is told, or given up.
+        raised_at: When it was raised; of several repetitions, the last.
+        times: How many repetitions it stands for.
+        due_at: When it is sent next; None: it was sent everywhere, or given up.
         told_to: Digests of the addresses that have it.
-        problem: Why the last try failed, or none was made yet.
+        problem: Why the last try failed, or why none was made yet.
     """
 
     id: int
@@ -74,8 +74,8 @@ COLUMNS = "id, kind, subject, message, run_id, raised_at, times, due_at, tries, 
 def add(session: Session, new: NewAlert, now: datetime, cooldown: timedelta) -> None:
     """Write an alert.
 
-    One that follows another of its kind and subject within the cooldown is told at the end of
-    that, and stands for all that came in between: nothing is flooded, and the last word is told.
+    One that follows another of its kind and subject within the cooldown is sent when that ends,
+    and stands for all that came in between: people are not flooded, and get the last message.
     """
     counters.count(session, metrics.ALERTS, new.kind)
     at, quiet = now.timestamp(), cooldown.total_seconds()
@@ -100,7 +100,7 @@ def add(session: Session, new: NewAlert, now: datetime, cooldown: timedelta) -> 
 
 
 def correct(session: Session, kind: AlertKind, subject: str, message: str) -> None:
-    """Replace what an alert says that is still to be told, if only to some."""
+    """Replace the message of an alert that some address has not got yet."""
     session.run(
         "UPDATE alerts SET message = ? WHERE kind = ? AND subject = ? AND due_at IS NOT NULL",
         *(message, kind, subject),
@@ -108,17 +108,17 @@ def correct(session: Session, kind: AlertKind, subject: str, message: str) -> No
 
 
 def is_any_due(session: Session, now: datetime) -> bool:
-    """Whether there is something to tell."""
+    """Whether an alert is due to be sent."""
     return (
         session.one("SELECT 1 FROM alerts WHERE due_at <= ? LIMIT 1", now.timestamp()) is not None
     )
 
 
 def take(session: Session, now: datetime, limit: int) -> list[AlertRow]:
-    """What is to be told now; from here on a repetition is another alert.
+    """The alerts to send now; a repetition of one of these is from here on another alert.
 
-    An emergency stop comes first, then what is due for longest, and of that what was tried least:
-    nothing that is not taken stands before the others again and again.
+    An emergency stop comes first, then the longest due, and of those the least tried: an alert
+    that no address accepts does not hold up the others again and again.
     """
     at = now.timestamp()
     sql = (
@@ -148,7 +148,7 @@ def settle(
 def put_off(
     session: Session, id_: int, told_to: Collection[str], problem: str, again_at: datetime
 ) -> None:
-    """Let an alert come again that not every address was asked to take; that is no try."""
+    """Put off an alert that was not offered to every address; that does not count as a try."""
     session.run(
         "UPDATE alerts SET told_to = ?, problem = ?, due_at = ? WHERE id = ?",
         *(json.dumps(sorted(told_to)), problem, again_at.timestamp(), id_),
@@ -156,7 +156,7 @@ def put_off(
 
 
 def waiting(session: Session) -> int:
-    """How many are still to be told."""
+    """How many alerts are still to be sent."""
     row = session.one("SELECT COUNT(*) FROM alerts WHERE due_at IS NOT NULL")
     return int(row[0]) if row else 0
 

@@ -8,7 +8,7 @@ ANSWERABLE = "r.status IN ('waiting', 'running', 'paused')"
 
 
 def everything(session: Session, limit: int) -> list[tuple[str, str]]:
-    """The run and the step of everything that waits for a person, the longest wait first."""
+    """The run and the name of every step that waits for a person, the longest wait first."""
     rows = session.all(
         "SELECT s.run_id, s.step, MIN(s.opened_at) FROM runs r JOIN steps s ON s.run_id = r.id"
         f" WHERE {ANSWERABLE} AND s.status = 'waiting'"
@@ -29,7 +29,7 @@ def first(session: Session, run_id: str, step: str) -> int | None:
 
 
 def wake(session: Session, run_id: str, step: str, at: datetime) -> None:
-    """Set when the branches of a step that wait for a person are to be looked at again."""
+    """Set the timer of the branches of a step that wait for a person."""
     session.run(
         "UPDATE steps SET due_at = ? WHERE run_id = ? AND step = ? AND status = 'waiting'",
         *(at.timestamp(), run_id, step),

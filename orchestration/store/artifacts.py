@@ -1,4 +1,4 @@
-"""Results: small ones stand in their step's row, large ones in the table `artifacts`."""
+"""Results: small ones are in their step's row, large ones in the table `artifacts`."""
 
 import hashlib
 import json
@@ -45,7 +45,7 @@ def sizes(session: Session, run_id: str) -> list[tuple[str, int]]:
 
 
 def result(session: Session, run_id: str, step: str) -> list[Any]:
-    """The results of a step's branches in order: null for one that has none.
+    """The results of a step's branches in order; None for a branch without one.
 
     A branch that failed without failing its run has `{"error": …}`.
     """
@@ -54,7 +54,7 @@ def result(session: Session, run_id: str, step: str) -> list[Any]:
 
 
 def of_branch(session: Session, run_id: str, step: str, branch: int) -> Any:
-    """The result of one branch, as `result` has it."""
+    """The result of one branch, in the form that `result` gives it."""
     row = session.one(f"{KEPT} AND branch = ?", run_id, step, branch)
     return row and _value(session, run_id, row)
 

@@ -1,4 +1,4 @@
-"""The table `attempts`: what did not complete, and whether it may still act."""
+"""The table `attempts`: attempts that did not complete, and whether they may still act."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ class AttemptRow:
     """One attempt that did not complete.
 
     Attributes:
-        ordinal: Which attempt at its branch it was, from 1; a restore lets numbers leap.
+        ordinal: Its place among the attempts at its branch, from 1; `attempt` leaps by a restore.
     """
 
     step: str
@@ -35,12 +35,12 @@ class AttemptRow:
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """An attempt that may still have effects: nobody has seen it stop.
+    """An attempt that may still have effects: it is not known to have stopped.
 
     Attributes:
-        fans_out: Whether its step does.
-        ordinal: Which attempt at its branch it is, from 1.
-        worker: Who has it.
+        fans_out: Whether its step fans out.
+        ordinal: Its place among the attempts at its branch, from 1.
+        worker: The worker, or the agent that is not ours, that has it.
     """
 
     run_id: str
@@ -53,7 +53,7 @@ class Acting:
     since: datetime
 
 
-NOT_ARCHIVED = frozenset({StepStatus.RUNNING, StepStatus.COMPLETED})  # the last attempt of such
+NOT_ARCHIVED = frozenset({StepStatus.RUNNING, StepStatus.COMPLETED})  # their last attempt is not
 ORDINAL = (
     "(SELECT COUNT(*) + 1 FROM attempts e WHERE e.run_id = {0}.run_id AND e.step = {0}.step"
     " AND e.branch = {0}.branch AND e.attempt < {0}.attempt)"
@@ -75,7 +75,7 @@ CLAIMED = (
 def archive(
     session: Session, row: StepRow, outcome: str, now: datetime, error: str, *, acting: bool
 ) -> None:
-    """Keep an attempt that its branch leaves; `acting` until its holder says it stopped."""
+    """Archive an attempt that ended; if `acting`, its holder has yet to say that it stopped."""
     holder = row.owner if acting else None
     started = (row.claimed_at or now).timestamp()
     session.run(
@@ -87,7 +87,7 @@ def archive(
 
 
 def settle(session: Session, key: tuple[str, str, int], attempt: int, worker: str) -> bool:
-    """Write that an attempt can no longer act; whether that was news."""
+    """Write that an attempt can no longer act; False if that was known."""
     changed = session.changed(
         "UPDATE attempts SET holder = NULL WHERE run_id = ? AND step = ? AND branch = ?"
         " AND attempt = ? AND holder = ?",
@@ -97,7 +97,7 @@ def settle(session: Session, key: tuple[str, str, int], attempt: int, worker: st
 
 
 def settle_all(session: Session, worker: str, scope: str | None) -> list[str]:
-    """Write that a dead worker acts no longer, and tell whose runs that was."""
+    """Write that a dead worker's attempts act no longer; return the runs that they were of."""
     where = "holder = ? AND (CAST(? AS TEXT) IS NULL OR run_id = ?)"
     values = (worker, scope, scope)
     rows = session.all(f"SELECT DISTINCT run_id FROM attempts WHERE {where}", *values)
@@ -112,9 +112,9 @@ def acting(session: Session, run_id: str) -> list[tuple[str, int, str]]:
 
 
 def acting_anywhere(session: Session, limit: int) -> list[Acting]:
-    """Every attempt that may still act, also one that nobody has cut off; the oldest first.
+    """Every attempt that may still act, with or without its claim, the oldest first.
 
-    Those of workflows of the system are left out.
+    Attempts of runs of the system are left out.
     """
     rows = session.all(f"{HELD} UNION ALL {CLAIMED} ORDER BY since, 1, 2, 3 LIMIT ?", limit)
     values = ([*row[:3], bool(row[3]), *row[4:7], moment(float(row[7]))] for row in rows)
@@ -132,7 +132,7 @@ def acting_for(session: Session, agent: str) -> int:
 
 
 def held_by(session: Session, worker: str) -> list[tuple[tuple[str, str, int], int]]:
-    """Key and number of each attempt that is not known to have stopped in a worker."""
+    """Key and number of each attempt of a worker that lost its claim and may still act."""
     sql = "SELECT run_id, step, branch, attempt FROM attempts WHERE holder = ?"
     return [((row[0], row[1], row[2]), row[3]) for row in session.all(sql, worker)]
 
@@ -150,7 +150,7 @@ def of_run(session: Session, run_id: str) -> list[AttemptRow]:
 
 
 def by_branch(archived: Iterable[AttemptRow]) -> Mapping[tuple[str, int], Sequence[AttemptRow]]:
-    """A run's archived attempts by step and branch; none where there are none."""
+    """A run's archived attempts by step and branch; an empty list for any other branch."""
     found: defaultdict[tuple[str, int], list[AttemptRow]] = defaultdict(list)
     for each in archived:
         found[each.step, each.branch].append(each)
@@ -158,7 +158,7 @@ def by_branch(archived: Iterable[AttemptRow]) -> Mapping[tuple[str, int], Sequen
 
 
 def made(row: StepRow, archived: Sequence[AttemptRow]) -> int:
-    """How many attempts at a branch there have been, of which these are archived."""
+    """How many attempts at a branch there have been, given the archived ones."""
     return len(archived) + (row.claimed_at is not None and row.status in NOT_ARCHIVED)
 
 

@@ -10,7 +10,7 @@ from orchestration.store.times import moment
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """What somebody did; a run is named at the beginning of the subject."""
+    """An action of a person; a run is named at the beginning of the subject."""
 
     id: int
     at: datetime
@@ -20,7 +20,7 @@ class Deed:
 
 
 def add(session: Session, now: datetime, actor: str, action: str, subject: str) -> None:
-    """Write what somebody did to something."""
+    """Write an actor's action on a subject."""
     session.run(
         "INSERT INTO audit (at, actor, action, subject) VALUES (?, ?, ?, ?)",
         *(now.timestamp(), actor, action, subject),
@@ -28,7 +28,7 @@ def add(session: Session, now: datetime, actor: str, action: str, subject: str) 
 
 
 def last_actor(session: Session, action: str, subject: str) -> str | None:
-    """Who did this to a subject last, and why; None: nobody did."""
+    """The last actor of this action on a subject, with the reason; None: there is none."""
     row = session.one(
         "SELECT actor FROM audit WHERE action = ? AND subject = ? ORDER BY id DESC LIMIT 1",
         *(action, subject),
@@ -37,7 +37,7 @@ def last_actor(session: Session, action: str, subject: str) -> str | None:
 
 
 def after(session: Session, last: int, limit: int) -> list[Deed]:
-    """What was done after one deed, oldest first."""
+    """The deeds after one, oldest first."""
     rows = session.all(
         "SELECT id, at, actor, action, subject FROM audit WHERE id > ? ORDER BY id LIMIT ?",
         *(last, limit),
@@ -46,7 +46,7 @@ def after(session: Session, last: int, limit: int) -> list[Deed]:
 
 
 def newest(session: Session, limit: int, before: int | None = None, text: str = "") -> list[Deed]:
-    """What was done, perhaps before one deed, newest first; `text` is in who, what or to what."""
+    """Deeds, newest first; if given, before one and with `text` in actor, action or subject."""
     conditions, values = ["1 = 1"], list[str | int]()
     if before is not None:
         conditions.append("id < ?")

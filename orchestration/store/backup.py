@@ -1,8 +1,7 @@
 """A backup: one SQLite file with every row as of one moment, whatever the store itself is on.
 
-A store on SQLite is copied through SQLite's backup API, and works on meanwhile. One on PostgreSQL
-is read in one snapshot, which keeps nobody from writing, and copied row by row: so a backup can
-be put back on the other kind of store, too.
+A store on SQLite is copied through SQLite's backup API, one on PostgreSQL row by row from one
+snapshot; processes go on writing meanwhile. A backup can be restored to either kind of store.
 """
 
 import os
@@ -49,8 +48,8 @@ def save_rows(store: Store, file: Path, now: datetime) -> None:
     """Copy a store on PostgreSQL into a new file.
 
     Raises:
-        StoreError: The file is there already or cannot be written, or a newer release has
-            migrated the store and alone knows all that is in it.
+        StoreError: The file is there already or cannot be written, or only the newer release
+            that migrated the store knows every table.
     """
     with made(file, now) as target, transaction(target):
         session = SqliteSession(target)
@@ -75,7 +74,7 @@ def copy_table(source: Session, target: sqlite3.Connection, name: str) -> None:
 
 
 def pages(source: Session, name: str, columns: Sequence[str]) -> Iterator[list[Row]]:
-    """Every row of a table on PostgreSQL, by its place there, which no snapshot sees moving."""
+    """Every row of a table on PostgreSQL, ordered by `ctid`, which is stable within a snapshot."""
     page = (
         f"SELECT CAST(t.ctid AS TEXT), {', '.join(columns)} FROM {name} t"
         " WHERE t.ctid > CAST(? AS tid) ORDER BY t.ctid LIMIT ?"
@@ -88,10 +87,10 @@ def pages(source: Session, name: str, columns: Sequence[str]) -> Iterator[list[R
 
 @contextmanager
 def made(file: Path, now: datetime) -> Iterator[sqlite3.Connection]:
-    """A new file, which bears its name only once it is whole, sound and on the disk.
+    """A new file, which gets its name only once it is whole, sound and on the disk.
 
     Raises:
-        StoreError: It is there already, or cannot be written.
+        StoreError: The file is there already, or cannot be written.
     """
     if file.exists():
         raise StoreError(f"{file} is there already: name a new file")
@@ -111,10 +110,10 @@ def made(file: Path, now: datetime) -> Iterator[sqlite3.Connection]:
 
 
 def check(connection: sqlite3.Connection, file: Path) -> None:
-    """See that a file is a store, and sound.
+    """Check that a file is a store, and sound.
 
     Raises:
-        StoreError: It is not.
+        StoreError: The file is no store, or damaged.
     """
     with explained(file, CURES_OF_A_FILE):
         if connection.execute(TABLES, ("control",)).fetchone() is None:
@@ -125,7 +124,7 @@ def check(connection: sqlite3.Connection, file: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """See that a file, or the names in a directory, are on the disk."""
+    """Flush a file, or the names in a directory, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -135,11 +134,11 @@ def sync(path: Path) -> None:
 
 @contextmanager
 def explained(file: Path, cures: Mapping[int, str] = CURES) -> Iterator[None]:
-    """Turn what SQLite or the file system says into one sentence with a cure.
+    """Turn an error of SQLite or the file system into one sentence with a cure.
 
     Args:
-        file: Which file it is said of.
-        cures: For SQLite's primary codes, what helps; all others are for the disk.
+        file: The file that the error is about.
+        cures: The cure for each of SQLite's primary codes; for all others `CURE`.
     """
     try:
         yield

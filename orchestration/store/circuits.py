@@ -19,7 +19,7 @@ def load(session: Session, agent: str) -> Circuit:
 
 
 def save(session: Session, agent: str, circuit: Circuit) -> None:
-    """Write the circuit of an agent, be it the first that is heard of it."""
+    """Write the circuit of an agent; an unknown agent is registered by it."""
     session.run(
         "INSERT INTO agents (name, status, circuit, failures, circuit_pause, circuit_since,"
         " circuit_due) VALUES (?, 'unknown', ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET"
@@ -32,7 +32,7 @@ def save(session: Session, agent: str, circuit: Circuit) -> None:
 
 
 def due(session: Session, now: datetime, limit: int) -> list[str]:
-    """Agents whose pause is over."""
+    """Agents whose open circuit has paused for long enough."""
     sql = "SELECT name FROM agents WHERE circuit_due <= ? ORDER BY circuit_due, name LIMIT ?"
     return [row[0] for row in session.all(sql, now.timestamp(), limit)]
 

@@ -1,4 +1,4 @@
-"""The table `commands`: the keys by which a repeated command is known."""
+"""The table `commands`: the keys by which a repeated command is recognised."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,9 +23,9 @@ class Seen:
     """An accepted command.
 
     Attributes:
-        digest: What says all about it, with every default filled in.
+        digest: Of the command with every default filled in.
         run_id: The run it started.
-        given: What says all about it as somebody gave it; None: that was not kept.
+        given: A digest of the command as its caller gave it; None: it was not stored.
     """
 
     digest: str
@@ -34,9 +34,9 @@ class Seen:
 
 
 def key_of(message_id: str, chosen: str | None) -> str:
-    """What makes a repeated message known: the key that its sender chose, or else its id.
+    """The key by which a repeated message is recognised: the sender's, or else the message's id.
 
-    The two never meet: a key is no other message's id.
+    The two never collide: a chosen key is never equal to another message's id.
     """
     if chosen is not None:
         return CHOSEN + chosen
@@ -49,7 +49,7 @@ def shown(key: str) -> str:
 
 
 def duplicate(sender: str, key: str) -> DuplicateCommandError:
-    """What to tell a sender who used a key for two commands."""
+    """The error for a sender that used a key for two commands."""
     return DuplicateCommandError(
         f"{sender} used the key {shown(key)!r} for another command:"
         " send a new command under a new key"
@@ -65,7 +65,7 @@ def find(session: Session, sender: str, key: str) -> Seen | None:
 
 
 def remember(session: Session, sender: str, key: str, seen: Seen, now: datetime) -> None:
-    """Keep a key for `KEPT`, and as long as its run is open."""
+    """Store a key for `KEPT`, or longer while its run is open."""
     session.run(
         "INSERT INTO commands (sender, key, digest, run_id, given, expires_at)"
         " VALUES (?, ?, ?, ?, ?, ?)",
@@ -74,9 +74,9 @@ def remember(session: Session, sender: str, key: str, seen: Seen, now: datetime)
 
 
 def is_first(session: Session, sender: str, key: str, queue: str) -> bool:
-    """Whether a command that reaches us by two queues is new by this one, or sent again.
+    """Whether a message by this queue is the first of its command, or sent again.
 
-    False for the one copy of what the other queue has brought: that was answered already.
+    False for the copy of a message that came by the other queue: that was answered already.
     """
     row = session.one("SELECT via FROM commands WHERE sender = ? AND key = ?", sender, key)
     via = None if row is None else row[0]
@@ -88,9 +88,9 @@ def is_first(session: Session, sender: str, key: str, queue: str) -> bool:
 
 
 def forget(session: Session, now: datetime, limit: int) -> int:
-    """Drop keys whose time is over, and tell how many of them were looked at.
+    """Delete keys that have expired; return how many were looked at.
 
-    While its run is open a key is known, however long that takes; it is looked at again later.
+    The key of an open run is kept, however long that takes; it expires again later.
     """
     at = now.timestamp()
     put_off = session.changed(PUT_OFF, (now + AGAIN).timestamp(), at, limit)

@@ -1,4 +1,4 @@
-"""The table `configuration`: what the fleet goes by, every version of it, and who set that."""
+"""The table `configuration`: every version of the fleet's configuration, and who set it."""
 
 import json
 from dataclasses import dataclass
@@ -67,9 +67,9 @@ def history(session: Session, name: str | None, limit: int) -> list[Version]:
 
 
 def add(session: Session, name: str, value: Any, author: Author, now: datetime) -> int:
-    """Write a new version, and tell its number.
+    """Write a new version, and return its number.
 
-    The same value again by the same run is none; by another run it is, for it has an owner now.
+    The same value set again by the same run makes no new version; set by another run, it does.
     """
     before = current(session, name)
     if before is not None and (before.value, before.run_id) == (value, author.run_id):

@@ -1,4 +1,4 @@
-"""From an address to a store and its locks."""
+"""Opens, makes, moves, backs up and restores the store at an address."""
 
 import socket
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class Opened(NamedTuple):
-    """A store, its locks, and its id, minted when it was made."""
+    """A store, its locks, and its id, which it got when it was made."""
 
     store: Store
     locks: Locks
@@ -37,15 +37,15 @@ class Upgradable(Protocol):
     """A store whose schema may be older than this release."""
 
     def missing(self) -> list[str]:
-        """What this release would add to the schema."""
+        """The migrations that this release would apply."""
         ...
 
     def migrate(self) -> list[str]:
-        """Add it, and tell what it was."""
+        """Apply them, and return their names."""
         ...
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the store."""
         ...
 
 
@@ -53,18 +53,18 @@ def open_old(url: str, *, create: bool) -> Upgradable:
     """Open a store to migrate it, or to see what a migration would do.
 
     Raises:
-        ConfigurationError: The address is no store's, or its driver is not installed.
+        ConfigurationError: The address is not of a store, or its driver is not installed.
         StoreError: The store cannot be opened.
     """
     return _open(url, create=create, old=True)[0]
 
 
 def upgrade(url: str) -> list[str]:
-    """Add to a store what this release adds, or make one; what that was.
+    """Migrate a store to this release, or make one; return the migrations that were applied.
 
     Raises:
-        ConfigurationError: The address is no store's, or its driver is not installed.
-        StoreInUseError: Workers live there that would misread it afterwards.
+        ConfigurationError: The address is not of a store, or its driver is not installed.
+        StoreInUseError: Live workers would misread the store afterwards.
         StoreError: The store cannot be opened.
     """
     store, locks = _open(url, create=True, old=True)
@@ -80,14 +80,14 @@ def upgrade(url: str) -> list[str]:
 
 
 def open_store(url: str, *, create: bool = True) -> Opened:
-    """Open the store at an address, and make it where it is missing.
+    """Open the store at an address, and make one if there is none.
 
     Args:
         url: `sqlite:///relative`, `sqlite:////absolute` or `postgresql://…`.
-        create: Whether to make what is missing.
+        create: Whether to make a missing store.
 
     Raises:
-        ConfigurationError: The address is no store's, or its driver is not installed.
+        ConfigurationError: The address is not of a store, or its driver is not installed.
         StoreError: The store cannot be opened.
     """
     store, locks = _open(url, create=create, old=False)
@@ -96,12 +96,12 @@ def open_store(url: str, *, create: bool = True) -> Opened:
 
 
 def move(url: str, to: str) -> Mapping[str, int]:
-    """Move a stopped SQLite store into an empty PostgreSQL one; rows by table.
+    """Move a stopped SQLite store into an empty PostgreSQL one; return its rows by table.
 
     Raises:
-        ConfigurationError: An address is not as it must be, or the driver is not installed.
+        ConfigurationError: An address is of the wrong kind, or the driver is not installed.
         StoreInUseError: Workers are live.
-        StoreError: There is nothing to move, the target is not empty, or one cannot be used now.
+        StoreError: There is no store, the target is not empty, or one cannot be used now.
     """
     _check(to)
     if not url.startswith("sqlite:") or to.startswith("sqlite:"):
@@ -114,10 +114,10 @@ def move(url: str, to: str) -> Mapping[str, int]:
 
 
 def back_up(url: str, file: Path) -> None:
-    """Write everything that is in a store, as of one moment, into a new file; others work on.
+    """Write all rows of a store, as of one moment, into a new file; processes go on meanwhile.
 
     Raises:
-        ConfigurationError: The address is no store's, or its driver is not installed.
+        ConfigurationError: The address is not of a store, or its driver is not installed.
         StoreError: There is no store, it cannot be read, or the file cannot be written.
     """
     with closing(open_store(url, create=False).store) as store:
@@ -138,14 +138,14 @@ def restore(
 
     Args:
         url: The store's address.
-        file: The backup, which stays as it is; None: the store there was put back by other means.
-        revive: Makes a store, in a place, of what was saved, knowing what it replaces.
-        replace: Whether a store that is there may go.
+        file: The backup, which is not changed; None: the store was restored by other means.
+        revive: Takes the restored store into use, given its place and the store it replaces.
+        replace: Whether an existing store may be replaced.
 
     Raises:
-        ConfigurationError: The address is no store's, or its driver is not installed.
+        ConfigurationError: The address is not of a store, or its driver is not installed.
         StoreInUseError: Workers are live there.
-        StoreError: The file is no sound backup, or there is a store that may not go.
+        StoreError: The file is no sound backup, or a store exists and may not be replaced.
     """
     _check(url)
     replaced, place = _given_up(url), place_of(url)
@@ -158,7 +158,7 @@ def restore(
     clock = _clock(url)
 
     def revived(store: SqliteStore) -> T:
-        store.clock = clock  # of the place where it will be: its timers are moved by that one
+        store.clock = clock  # of the store's future place: it shifts the timers
         return revive(store, place, replaced)
 
     with restoration.prepared(file, beside, revived) as (draft, found):
@@ -167,7 +167,7 @@ def restore(
 
 
 def _put(draft: Path, url: str, *, replace: bool) -> None:
-    """Let a store that was made of a backup be the one at an address."""
+    """Put a store that was made of a backup at an address."""
     if url.startswith("sqlite:"):
         restoration.put(draft, path_of(url), replace=replace)
         return
@@ -177,7 +177,7 @@ def _put(draft: Path, url: str, *, replace: bool) -> None:
 
 
 def _clock(url: str) -> Clock:
-    """The clock that a store at an address goes by, whether there is one or not."""
+    """The clock of a store at an address, whether the store exists or not."""
     if url.startswith("sqlite:"):
         return SystemClock()
     clock: Clock = _driven("orchestration.store.postgres").clock_of(url)
@@ -190,14 +190,14 @@ def path_of(url: str) -> Path:
 
 
 def _given_up(url: str) -> Replaced:
-    """What is known of a store that is replaced; one on which somebody works may not be."""
+    """The facts about the store that is replaced; refused while live workers use it."""
     try:
         store, locks = _open(url, create=False, old=True)
     except StoreError:
-        return Replaced()  # there is none, or nothing can be known of it
+        return Replaced()  # there is none, or it cannot be read
     with closing(store):
         live, replaced = _live(store, locks), Replaced()
-        with suppress(StoreError):  # it is of a release that knew no stops
+        with suppress(StoreError):  # of a release that had no stops yet
             replaced = store.read(revival.look)
     if live:
         raise StoreInUseError(

@@ -1,4 +1,4 @@
-"""The one row of the table `control`: what holds for the whole store."""
+"""The one row of the table `control`: facts about the whole store."""
 
 from datetime import datetime
 
@@ -6,11 +6,11 @@ from orchestration.ports import Session
 
 EMBEDDED = "embedded"
 SHORT_ID = 8
-LONGEST_PLACE = 36  # RabbitMQ cuts what it says at 255 characters, and names two stores in it
+LONGEST_PLACE = 36  # RabbitMQ cuts a message that names two stores at 255 characters
 
 
 def ensure(session: Session, store_id: str, place: str | None = None) -> str:
-    """The id of this store, minted at the first call, which also says where it is."""
+    """The id of this store; the first call sets it, and the place of the store."""
     session.run("INSERT INTO control (id, store_id) VALUES (1, ?) ON CONFLICT DO NOTHING", store_id)
     session.run("UPDATE control SET place = ? WHERE id = 1 AND place IS NULL", place)
     row = session.one("SELECT store_id FROM control WHERE id = 1")
@@ -18,13 +18,13 @@ def ensure(session: Session, store_id: str, place: str | None = None) -> str:
 
 
 def store_id(session: Session) -> str | None:
-    """The id of this store; None: it has none yet, or does not say where it is."""
+    """The id of this store; None: its id or its place is not set yet."""
     row = session.one("SELECT store_id FROM control WHERE id = 1 AND place IS NOT NULL")
     return row[0] if row else None
 
 
 def own_id(session: Session) -> str:
-    """The id of this store, whether or not it says where it is."""
+    """The id of this store, whether or not its place is set; empty: it has none."""
     row = session.one("SELECT store_id FROM control WHERE id = 1")
     return str(row[0]) if row else ""
 
@@ -49,13 +49,13 @@ def set_transport(session: Session, name: str) -> None:
 
 
 def swept_at(session: Session) -> float:
-    """When somebody swept last, in seconds."""
+    """When a process swept last, in seconds."""
     row = session.one("SELECT swept_at FROM control WHERE id = 1")
     return float(row[0]) if row else 0.0
 
 
 def mark_swept(session: Session, now: datetime) -> None:
-    """Write that somebody sweeps now."""
+    """Write that a process sweeps now."""
     session.run("UPDATE control SET swept_at = ? WHERE id = 1", now.timestamp())
 
 
@@ -71,7 +71,7 @@ def set_clock_offset(session: Session, boot: str, offset: float) -> None:
 
 
 def life(session: Session) -> int:
-    """The number of the restore that this store comes from, which no other has; 0: of none."""
+    """The unique number of the restore that this store comes from; 0: it was never restored."""
     row = session.one("SELECT restores FROM control WHERE id = 1")
     return int(row[0]) if row else 0
 
@@ -82,13 +82,13 @@ def mark_saved(session: Session, now: datetime) -> None:
 
 
 def saved_at(session: Session) -> float | None:
-    """When the backup was made that this store comes from, until it is taken into use."""
+    """When the backup of a restored store was made; None once the store is taken into use."""
     row = session.one("SELECT saved_at FROM control WHERE id = 1")
     return row[0] if row else None
 
 
 def renew(session: Session, store_id: str, place: str, life: int) -> None:
-    """Make a store that was put back another one, in another place and with a life of its own."""
+    """Give a restored store a new id, place and life, and forget the old transport and clock."""
     session.run(
         "UPDATE control SET restores = ?, store_id = ?, place = ?, saved_at = NULL,"
         " transport = NULL, boot = NULL, clock_offset = NULL WHERE id = 1",

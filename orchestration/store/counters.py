@@ -1,4 +1,4 @@
-"""The table `counters`: what only ever grows, whatever becomes of the rows that were counted."""
+"""The table `counters`: counts that only grow, though the counted rows may be deleted."""
 
 import json
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ ADD = (
 
 
 def count(session: Session, metric: Metric, *labels: str) -> None:
-    """Count something that is rare enough to be counted where it happens."""
+    """Add one to a counter: for events that are rare enough to be counted where they happen."""
     session.run(ADD, metric.name, json.dumps(labels), "", 1.0)
 
 
 def add(session: Session, tally: Tally) -> None:
-    """Write what was counted elsewhere."""
+    """Add a tally, counted elsewhere, to the counters."""
     for (name, labels, part), value in tally.cells.items():
         session.run(ADD, name, json.dumps(labels), part, value)
 

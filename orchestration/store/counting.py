@@ -1,8 +1,8 @@
-"""Events as counts: each is counted once, soon after it was written, and kept until then.
+"""Counts events for the metrics: each once, soon after it was written; it is kept until then.
 
-Writers write one after the other, so that the numbers of events rise as they are committed: all
-up to a mark are counted, all beyond it are not. What is read of other rows never changes once
-its event is written, so it does not matter when that is.
+Only one transaction writes at a time, so ids of events rise as they are committed: those up to a
+mark are counted, those beyond it are not. The columns read from other rows never change once the
+event is written, so it does not matter when they are read.
 """
 
 from dataclasses import dataclass, field
@@ -34,10 +34,10 @@ ENDED = (
     f"SELECT r.command, e.kind, e.at - ({BEGINNING}) FROM events e JOIN runs r ON r.id = e.run_id"
     f" WHERE e.id > ? AND e.id <= ? AND e.kind IN ({ENDS})"
 )
-NEXT = (  # by rows and not by numbers: a restore lets those jump far
+NEXT = (  # by rows, not by ids: a restore lets ids jump far
     "SELECT MAX(id) FROM (SELECT id FROM events WHERE id > ? ORDER BY id LIMIT ?) AS next"
 )
-EARLIER = (  # by the rows that are there: a restore lets the numbers of attempts leap
+EARLIER = (  # by the rows: a restore lets the numbers of attempts leap
     "SELECT 1 FROM attempts b WHERE b.run_id = e.run_id AND b.step = e.step"
     " AND b.branch = e.branch AND b.attempt < COALESCE(a.attempt, s.attempt)"
 )
@@ -56,11 +56,11 @@ ATTEMPTED = (
 
 @dataclass(slots=True)
 class Uncounted:
-    """Events that are not counted yet, as counts.
+    """Counts of events that the counters do not include yet.
 
     Attributes:
-        after: The last event that is counted.
-        upto: The last one that these counts are of.
+        after: The last event that is counted already.
+        upto: The last event that these counts include.
     """
 
     after: int
@@ -69,7 +69,7 @@ class Uncounted:
 
 
 def look(session: Session) -> Uncounted:
-    """The next events that are to be counted, as many as are read in one go."""
+    """Count the next events, at most `BATCH`."""
     after = mark(session)
     row = session.one(NEXT, after, BATCH)
     found = Uncounted(after, after if row is None or row[0] is None else int(row[0]))
@@ -84,7 +84,7 @@ def look(session: Session) -> Uncounted:
 
 
 def write(session: Session, found: Uncounted) -> int:
-    """Write counts of events, unless somebody else has; how many events that were."""
+    """Write counts of events, unless another process has; return how many events they span."""
     mine = "UPDATE control SET counted = ? WHERE id = 1 AND counted = ?"
     if not session.changed(mine, found.upto, found.after):
         return 0
@@ -99,7 +99,7 @@ def mark(session: Session) -> int:
 
 
 def is_counted(session: Session, run_id: str) -> bool:
-    """Whether all that happened to a run is counted, so that it may be forgotten."""
+    """Whether every event of a run is counted, so that the run may be deleted."""
     sql = "SELECT 1 FROM events WHERE run_id = ? AND id > ? LIMIT 1"
     return session.one(sql, run_id, mark(session)) is None
 

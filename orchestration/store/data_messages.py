@@ -6,7 +6,7 @@ from orchestration.ports import Session
 
 
 def add(session: Session, data_type: str, sender: str, body: str, now: datetime) -> None:
-    """Keep data as they came."""
+    """Store data as they came."""
     session.run(
         "INSERT INTO data_messages (data_type, sender, received_at, body) VALUES (?, ?, ?, ?)",
         *(data_type, sender, now.timestamp(), body),

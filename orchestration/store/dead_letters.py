@@ -17,7 +17,7 @@ COLUMNS = "id, reason, detail, routing_key, sender, message_id, received_at, siz
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
-    """What is kept of a message that could not be used.
+    """A message that could not be used, as it is stored.
 
     Attributes:
         reason: One word for metrics and listings.
@@ -35,7 +35,7 @@ class DeadLetter:
 
     @property
     def digest(self) -> str:
-        """The same for a copy that came by another queue."""
+        """A digest that is the same for a copy that came by another queue."""
         return hashlib.sha256(self.routing_key.encode() + b"\0" + self.body).hexdigest()
 
 
@@ -55,7 +55,7 @@ class DeadLetterRow:
 
 
 def add(session: Session, letter: DeadLetter, now: datetime) -> None:
-    """Keep a dead letter, of its body the first MiB."""
+    """Store a dead letter, with the first MiB of its body."""
     kept = letter.body[:LARGEST_BODY]
     replayable = len(kept) == len(letter.body) and not letter.masked
     session.run(
@@ -120,18 +120,18 @@ def get(session: Session, id_: int) -> tuple[DeadLetterRow, bytes]:
 
 
 def is_known(session: Session, letter: DeadLetter, since: datetime) -> bool:
-    """Whether a copy of a letter has died since a moment."""
+    """Whether a copy of a letter was stored since a moment."""
     sql = "SELECT 1 FROM dead_letters WHERE digest = ? AND received_at > ? LIMIT 1"
     return session.one(sql, letter.digest, since.timestamp()) is not None
 
 
 def discard(session: Session, id_: int) -> bool:
-    """Forget a dead letter; whether there was one."""
+    """Delete a dead letter; False if there is none."""
     return session.changed("DELETE FROM dead_letters WHERE id = ?", id_) > 0
 
 
 def answered_since(session: Session, sender: str, since: datetime) -> int:
-    """How many letters of a sender died since a moment."""
+    """How many letters of a sender were stored since a moment."""
     row = session.one(
         "SELECT COUNT(*) FROM dead_letters WHERE sender = ? AND received_at > ?",
         *(sender, since.timestamp()),

@@ -54,7 +54,7 @@ def last_id(session: Session) -> int:
 def newest(
     session: Session, limit: int, run_id: str | None = None, before: int | None = None
 ) -> list[EventRow]:
-    """The last events of all runs or of one, perhaps before one of them, newest first."""
+    """The last events of all runs or of one, if given before an event, newest first."""
     where, values = of(run_id)
     if before is not None:
         where, values = f"{where} AND id < ?", (*values, before)

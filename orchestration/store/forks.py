@@ -1,4 +1,4 @@
-"""What a fork takes over: rows of finished steps, with their results."""
+"""The rows that a fork takes over: finished steps, with their results."""
 
 from collections.abc import Sequence
 
@@ -13,9 +13,9 @@ TAKEN = (
 def take_over(session: Session, old: str, new: str, names: Sequence[str]) -> None:
     """Copy finished steps of one run into another, results included.
 
-    The copies have no attempt: that is what tells them from steps that the new run did itself.
+    The copies have attempt 0, which tells them from steps that the new run did itself.
     """
-    marks = ", ".join(["NULL", *"?" * len(names)])  # NULL, since none may be given
+    marks = ", ".join(["NULL", *"?" * len(names)])  # NULL, since `names` may be empty
     chosen = f"run_id = ? AND step IN ({marks})"
     session.run(
         f"INSERT INTO steps (run_id, {TAKEN})"

@@ -1,4 +1,4 @@
-"""How far the runs are that are at work now: of the tables `runs` and `steps` what moves."""
+"""The progress of runs that are at work: columns of the tables `runs` and `steps`."""
 
 from typing import NamedTuple
 

@@ -1,7 +1,7 @@
-"""Pages of runs: by status, command, age or text, each served by an index, whatever their number.
+"""Pages of runs by status, command, age or text, each read by an index, however many there are.
 
-What a filter means is split into conditions that no run meets twice. The rows of each come from
-one index in the order of the page, so that a page costs the same among a million of runs.
+A filter is split into conditions of which a run meets at most one. The rows of each come from one
+index in the order of the page, so a page costs the same among a million runs.
 """
 
 import re
@@ -33,10 +33,10 @@ class Filter:
     """Which runs are meant.
 
     Attributes:
-        statuses: Any of these; none given: all.
-        since: Not created before.
-        text: In their id, sender, reason or parameters: of an id its beginning, or that of its
-            digits, is found among all runs, everything else among the newest `SEARCHED`.
+        statuses: Any of these; empty: all.
+        since: The earliest creation.
+        text: In the id, sender, reason or parameters. The beginning of an id, or of its digits,
+            is searched for among all runs, any other text among the newest `SEARCHED`.
     """
 
     statuses: tuple[RunStatus, ...] = ()
@@ -46,7 +46,7 @@ class Filter:
 
 
 class Place(NamedTuple):
-    """Where a page ends: the next one has what is older."""
+    """The last run of a page: the next page has older ones."""
 
     created_at: float
     id: str
@@ -59,12 +59,12 @@ class Condition(NamedTuple):
     values: tuple[Any, ...]
 
     def also(self, sql: str, *values: Any) -> "Condition":
-        """The same and something more."""
+        """This condition and another one."""
         return Condition(f"{self.sql} AND {sql}", (*self.values, *values))
 
 
 def page(session: Session, wanted: Filter, limit: int, than: Place | None = None) -> list[RunRow]:
-    """Runs that are meant, newest first, perhaps only those that are older than a place."""
+    """The runs that a filter selects, newest first; if given, only those older than a place."""
     found = []
     for condition in conditions(session, wanted, than):
         sql = f"SELECT {runs.COLUMNS} {runs.FROM} WHERE {condition.sql} {ORDER}"
@@ -73,7 +73,7 @@ def page(session: Session, wanted: Filter, limit: int, than: Place | None = None
 
 
 def ids(session: Session, wanted: Filter, limit: int) -> list[str]:
-    """The ids of so many of them, newest first."""
+    """The ids of the newest `limit` runs that a filter selects, newest first."""
     found = []
     for condition in conditions(session, wanted):
         sql = f"SELECT r.created_at, r.id FROM runs r WHERE {condition.sql} {ORDER}"
@@ -82,7 +82,7 @@ def ids(session: Session, wanted: Filter, limit: int) -> list[str]:
 
 
 def count(session: Session, wanted: Filter, most: int) -> int:
-    """How many they are, counted up to `most`."""
+    """How many runs a filter selects, counted up to `most`."""
     total = 0
     for condition in conditions(session, wanted):
         some = f"SELECT 1 FROM runs r WHERE {condition.sql} LIMIT ?"
@@ -110,7 +110,7 @@ def conditions(session: Session, wanted: Filter, than: Place | None = None) -> l
 
 
 def by_status(session: Session, wanted: Filter) -> list[Condition]:
-    """One condition a live status, and one for each command and status in which runs have ended."""
+    """One condition for each live status, and one for each command and status of ended runs."""
     if not wanted.statuses:
         return [Condition("1 = 1", ())] if wanted.command is None else [of_command(wanted.command)]
     found = []
@@ -133,7 +133,7 @@ def of_command(name: str) -> Condition:
 
 
 def searched(session: Session, parts: list[Condition], text: str) -> list[Condition]:
-    """The same, among the runs whose id begins with a text; else among the newest with it."""
+    """The conditions, for runs whose id begins with a text, or else the newest that contain it."""
     beginnings = [text]
     if HEX.fullmatch(text):
         beginnings += [f"{name}_{text}" for name in commands(session)]
@@ -153,13 +153,13 @@ def searched(session: Session, parts: list[Condition], text: str) -> list[Condit
 
 
 def begin_with(session: Session, text: str) -> list[str]:
-    """The ids that begin with a text, not more than a page can use; none where that is a name."""
+    """The ids that begin with a text; none if they are too many, as when it is a command's name."""
     found = between(session, text, text + LAST_CHARACTER, MOST_BY_ID)
     return found if len(found) < MOST_BY_ID else []
 
 
 def beginning_so(session: Session, word: str, limit: int) -> list[str]:
-    """So many ids that begin with a word which has four of the digits, or is four digits."""
+    """At most `limit` ids that begin with a word that is, or ends in `_` and, four hex digits."""
     command, _, digits = word.rpartition("_")
     if not HEX.fullmatch(digits):
         return []
@@ -173,7 +173,7 @@ def beginning_so(session: Session, word: str, limit: int) -> list[str]:
 
 
 def between(session: Session, first: str, end: str, limit: int) -> list[str]:
-    """So many ids from one on, and before another, in their order."""
+    """At most `limit` ids from one on, and before another, in their order."""
     sql = "SELECT id FROM runs WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
     return [row[0] for row in session.all(sql, first, end, limit)]
 

@@ -1,7 +1,7 @@
 """Numbered SQL files, applied once each and in order.
 
-Most only add: releases before them go on working on the store that has them. A file that begins
-with `-- breaking` does more, and no release before it may use the store from then on.
+Most only add, so older releases go on working on a migrated store. A file that begins with
+`-- breaking` does more: no older release may use the store from then on.
 """
 
 import re
@@ -15,7 +15,7 @@ from orchestration.ports import Session
 
 VERSIONS = "CREATE TABLE IF NOT EXISTS schema_versions (version INTEGER, name TEXT)"
 BREAKING = "!"  # before the name of a migration that an older release must know
-CLOSED = -1  # the version of a row that says, as its name, why nobody may use the store
+CLOSED = -1  # the version of a row whose name says why no process may use the store
 
 
 class Migration(NamedTuple):
@@ -27,7 +27,7 @@ class Migration(NamedTuple):
 
     @property
     def title(self) -> str:
-        """The name of its file, without the ending."""
+        """The name of its file, without the suffix."""
         return f"{self.version:04d}_{self.name}"
 
     @property
@@ -41,7 +41,7 @@ class Schema(NamedTuple):
 
     Attributes:
         version: The newest one; 0: the store is empty.
-        floor: The newest one that everybody who uses the store must know.
+        floor: The newest one that a release must know to use the store.
     """
 
     version: int = 0
@@ -67,7 +67,7 @@ def current(session: Session, tables: str) -> Schema:
         tables: The dialect's query that yields a row if the first argument is a table.
 
     Raises:
-        StoreError: The store was closed for good, or is not finished yet; it says so.
+        StoreError: The store was closed for good, or is unfinished, for the reason stored in it.
     """
     if session.one(tables, "schema_versions") is None:
         return Schema()
@@ -87,27 +87,27 @@ def schema(session: Session) -> Schema:
 
 
 def closed(session: Session) -> str | None:
-    """Why nobody may use the store; None: everybody may."""
+    """Why no process may use the store; None: any may."""
     row = session.one("SELECT name FROM schema_versions WHERE version = ?", CLOSED)
     return row[0] if row else None
 
 
 def close(session: Session, why: str) -> None:
-    """Let nobody use the store from now on.
+    """Let no process use the store from now on.
 
     Args:
         session: Any session.
-        why: What everybody is told: a sentence that says what to do.
+        why: The error message for every process: a sentence that says what to do.
     """
     session.run(VERSIONS)
     session.run("INSERT INTO schema_versions (version, name) VALUES (?, ?)", CLOSED, why)
 
 
 def pending(found: Schema) -> list[Migration]:
-    """What is left to apply on a store.
+    """The migrations that are left to apply to a store.
 
     Raises:
-        StoreTooNewError: A newer release has migrated it, and this one would misread it.
+        StoreTooNewError: A newer release has migrated the store, and this one would misread it.
     """
     newest = known()[-1].version
     if found.floor > newest:
@@ -124,10 +124,10 @@ def is_beyond(session: Session) -> bool:
 
 
 def require_known(session: Session) -> None:
-    """Refuse to do what takes knowledge of everything in the store.
+    """Refuse a store of which this release does not know every table: to copy it takes that.
 
     Raises:
-        StoreTooNewError: A newer release has added to it.
+        StoreTooNewError: A newer release has migrated the store.
     """
     version, newest = schema(session).version, known()[-1].version
     if version > newest:
@@ -141,8 +141,8 @@ def require_current(found: Schema) -> None:
     """Refuse a store that this release would misread.
 
     Raises:
-        StoreTooNewError: It was migrated by a newer release.
-        StoreTooOldError: It must be migrated first.
+        StoreTooNewError: The store was migrated by a newer release.
+        StoreTooOldError: The store must be migrated first.
     """
     if left := pending(found):
         raise StoreTooOldError(
@@ -152,7 +152,7 @@ def require_current(found: Schema) -> None:
 
 
 def upgrade(session: Session, tables: str, types: Mapping[str, str]) -> list[str]:
-    """Apply what is missing, all or nothing, and tell what it was.
+    """Apply the missing migrations, all or none, and return their titles.
 
     Raises:
         StoreTooNewError: The store has migrations that this release does not know.

@@ -1,4 +1,4 @@
-"""How runs and branches ended of late, read by the indexes of what has ended."""
+"""How runs and branches ended lately, read by the indexes of ended rows."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,8 +13,8 @@ class FailedBranch:
 
     Attributes:
         error: As its agent raised it, JSON text.
-        run_status: Where its run is by now.
-        release: Of the worker that had it; None: it is not ours, or forgotten.
+        run_status: The current status of its run.
+        release: Of the worker that had it; None: no worker had it, or its row is deleted.
     """
 
     run_id: str
@@ -29,11 +29,11 @@ class FailedBranch:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A branch that is worked on.
+    """A running branch.
 
     Attributes:
-        fans_out: Whether its step does.
-        message: What its agent said last.
+        fans_out: Whether its step fans out.
+        message: The last message of its agent.
     """
 
     run_id: str
@@ -45,7 +45,7 @@ class Running:
 
 
 def count(session: Session, since: datetime, until: datetime, most: int) -> dict[str, int]:
-    """How many runs ended in each status within a span; of more than `most` the newest."""
+    """How many runs ended in each status within a span, counting only the newest `most`."""
     rows = session.all(
         "SELECT status, COUNT(*) FROM (SELECT status FROM runs WHERE ended_at >= ? AND ended_at < ?"
         " ORDER BY ended_at DESC LIMIT ?) AS ended GROUP BY status",
@@ -55,7 +55,7 @@ def count(session: Session, since: datetime, until: datetime, most: int) -> dict
 
 
 def newest(session: Session, most: int) -> dict[str, int]:
-    """How many of the runs that ended last ended in each status."""
+    """How many of the `most` runs that ended last ended in each status."""
     rows = session.all(
         "SELECT status, COUNT(*) FROM (SELECT status FROM runs WHERE ended_at IS NOT NULL"
         " ORDER BY ended_at DESC LIMIT ?) AS ended GROUP BY status",
@@ -76,7 +76,7 @@ def failures(session: Session, since: datetime, limit: int) -> list[FailedBranch
 
 
 def running(session: Session, limit: int) -> dict[str, list[Running]]:
-    """For each agent the branches that are worked on."""
+    """For each agent its running branches."""
     rows = session.all(
         "SELECT queue, run_id, step, branch, item IS NOT NULL, fraction, message FROM steps"
         " WHERE queue IS NOT NULL AND status = 'running' ORDER BY queue, rank LIMIT ?",

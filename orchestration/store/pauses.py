@@ -1,4 +1,4 @@
-"""The table `pauses`: who wants which agent to rest; `agents.paused` holds while anybody does."""
+"""The table `pauses`: who has paused which agent; `agents.paused` is set while anyone has."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from orchestration.ports import Session
 
 
 def add(session: Session, agent: str, owner: str, now: datetime) -> None:
-    """Write that somebody wants an agent to rest."""
+    """Write that an owner pauses an agent."""
     session.run(
         "INSERT INTO pauses (agent, owner, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
         *(agent, owner, now.timestamp()),
@@ -15,7 +15,7 @@ def add(session: Session, agent: str, owner: str, now: datetime) -> None:
 
 
 def remove(session: Session, agent: str, owner: str) -> bool:
-    """Take one owner's pause away; whether there was one."""
+    """Remove one owner's pause of an agent; False if there was none."""
     found = session.changed("DELETE FROM pauses WHERE agent = ? AND owner = ?", agent, owner)
     session.run(
         "UPDATE agents SET paused = 0 WHERE name = ?"
@@ -26,7 +26,7 @@ def remove(session: Session, agent: str, owner: str) -> bool:
 
 
 def owners(session: Session) -> dict[str, list[str]]:
-    """Who wants each agent to rest, who came first first; only of agents that rest."""
+    """For each paused agent the owners of its pauses, oldest first."""
     found: dict[str, list[str]] = {}
     for agent, owner in session.all("SELECT agent, owner FROM pauses ORDER BY agent, at, owner"):
         found.setdefault(agent, []).append(owner)
@@ -34,6 +34,6 @@ def owners(session: Session) -> dict[str, list[str]]:
 
 
 def of_ended_runs(session: Session) -> list[tuple[str, str]]:
-    """Agents that a run wants to rest which has ended, and that run."""
+    """Agent and run of each pause whose run has ended."""
     sql = "SELECT agent, owner FROM pauses JOIN runs ON id = owner WHERE ended_at IS NOT NULL"
     return [(agent, owner) for agent, owner in session.all(sql)]

@@ -1,11 +1,11 @@
-"""The table `plans`: what runs are decided by, each text once, under its digest."""
+"""The table `plans`: the plans of runs, each text once, under its digest."""
 
 from orchestration import plans
 from orchestration.plans import Plan
 from orchestration.ports import Session
 
 MOST_KNOWN = 256
-_known: dict[str, Plan] = {}  # a digest says all about its plan: what was read once holds for ever
+_known: dict[str, Plan] = {}  # by digest: an entry never goes stale
 
 
 def insert(session: Session, plan: Plan) -> None:

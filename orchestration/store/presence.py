@@ -11,11 +11,11 @@ os.register_at_fork(after_in_child=_mine.clear)
 class FileLocks:
     """One locked file for each live worker of this machine.
 
-    `lockf` belongs to the process, so a forked child does not inherit it; it is lost when any
-    descriptor of the file is closed, so nobody in this process opens one of its own files again.
+    A `lockf` lock belongs to the process, so a forked child does not inherit it; it is lost when
+    any descriptor of the file is closed, so this process never opens one of its own files again.
 
     Args:
-        directory: Where the files are; it is made where it is missing.
+        directory: Where the files are; made if missing.
     """
 
     proof_s = 0.0
@@ -25,7 +25,7 @@ class FileLocks:
         self._directory = directory.resolve()
 
     def hold(self, name: str) -> bool:
-        """Take a lock until this process ends or lets go; False if it is taken, here too."""
+        """Take a lock until this process ends or releases it; False if any process has it."""
         if self._path(name) in _mine:
             return False
         descriptor = locked(self._path(name), os.O_CREAT)
@@ -35,16 +35,16 @@ class FileLocks:
         return True
 
     def holds(self, name: str) -> bool:
-        """Whether this process has it: nobody can take it away."""
+        """Whether this process has the lock, which no other can take away."""
         return self._path(name) in _mine
 
     def release(self, name: str) -> None:
-        """Let go, and remove the file."""
+        """Release the lock, and remove its file."""
         self._path(name).unlink(missing_ok=True)
         os.close(_mine.pop(self._path(name)))
 
     def is_free(self, name: str) -> bool:
-        """Whether nobody holds it; the file of a dead holder is removed."""
+        """Whether no process holds the lock; the file of a dead holder is removed."""
         if self._path(name) in _mine:
             return False
         try:
@@ -58,28 +58,28 @@ class FileLocks:
         return True
 
     def shows_death(self, name: str) -> bool:
-        """Whether its holder locked a file here, and is dead; False for who never came here."""
+        """Whether the lock's holder is dead; False if it never locked a file on this machine."""
         return self._path(name).exists() and self.is_free(name)
 
     def close(self) -> None:
-        """What is still held is held until this process ends."""
+        """Do nothing: locks that are still held are held until this process ends."""
 
     def _path(self, name: str) -> Path:
         return self._directory / f"{name}.lock"
 
 
 def locked(path: Path, flags: int = 0) -> int | None:
-    """A descriptor of a file that is locked by it; None: somebody else has the lock.
+    """A descriptor that holds the lock of a file; None: another process has it.
 
-    Who lets go removes the file, so a lock is only worth something on the one that is there still;
-    and only who has that lock may remove it.
+    The holder removes the file before it releases the lock, so a lock counts only if its file is
+    still at the path; and only the holder of that lock may remove it.
 
     Args:
         path: The file.
-        flags: What else it is opened with.
+        flags: Further flags to open it with.
 
     Raises:
-        FileNotFoundError: There is none, and it is not to be made.
+        FileNotFoundError: There is no file, and `flags` do not create it.
     """
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | flags, 0o600)
@@ -94,7 +94,7 @@ def locked(path: Path, flags: int = 0) -> int | None:
 
 
 def is_of(descriptor: int, path: Path) -> bool:
-    """Whether a descriptor is of the file that is there now."""
+    """Whether a descriptor is of the file that is at the path now."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:
@@ -116,16 +116,16 @@ class MemoryLocks:
         return not taken
 
     def holds(self, name: str) -> bool:
-        """Whether it is taken."""
+        """Whether the lock is taken."""
         return name in self._held
 
     def release(self, name: str) -> None:
-        """Let go of it, as a death would."""
+        """Release the lock, as a death would."""
         self._held.discard(name)
 
     def is_free(self, name: str) -> bool:
-        """Whether nobody holds it."""
+        """Whether the lock is free."""
         return name not in self._held
 
     def close(self) -> None:
-        """Nothing here costs anybody anything."""
+        """Do nothing: there is nothing to free."""

@@ -1,4 +1,4 @@
-"""A queue at one look: what bounds it, what is in it, and what stands against going on in it."""
+"""A queue in one query: its limits, its branches, and whether any may go on."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -35,11 +35,11 @@ class Queue(NamedTuple):
         slots: How many steps the present workers can run at once.
         queued: Branches that are sent but unclaimed.
         running: Branches that are claimed.
-        ready: The best rank of what waits for room in it; None: nothing does.
-        sent: The best rank of what waits for a thread in any queue that this worker serves.
-        listed: Whether this worker is listed, so that others look after what it claims.
+        ready: The best rank of the branches that wait for room in it; None: there are none.
+        sent: The best rank of the unclaimed branches in all queues that this worker serves.
+        listed: Whether this worker is listed, so that others take over what it claims.
         stopped: Whether an emergency stop holds.
-        transport: What the messages of the store's workers travel on; empty: it never had any.
+        transport: The transport of the store's workers; empty: it never had any.
     """
 
     limit: int | None
@@ -62,17 +62,17 @@ class Queue(NamedTuple):
 
     @property
     def is_open(self) -> bool:
-        """Whether its agent neither rests nor has to be spared."""
+        """Whether its agent is not paused, and the agent's circuit is closed."""
         return not self.paused and self.circuit is CircuitState.CLOSED
 
     def outranks(self, rank: float) -> bool:
-        """Whether a branch of better rank waits to be sent to it, or to be taken from others."""
+        """Whether a branch of better rank waits for room in it, or for a thread of this worker."""
         ready, sent = self.ready, self.sent
         return (ready is not None and ready < rank) or (sent is not None and sent < rank)
 
 
 def look(session: Session, name: str, me: str = "") -> Queue:
-    """A queue as it is now, for one worker; nobody need have heard of either."""
+    """A queue as it is now, for one worker; either may be unknown to the store."""
     row = session.all(LOOK, name, me)[0]
     limit, paused, circuit, since, slots, queued, running, ready, sent, *rest = row
     listed, stopped, transport = rest

@@ -1,9 +1,9 @@
-"""A stopped SQLite store moves into an empty PostgreSQL one: every row, or none.
+"""Moves a stopped SQLite store into an empty PostgreSQL one: every row, or none.
 
-All is copied in one transaction there, under the write lock here, so that nothing is written
-meanwhile and a copy that breaks off leaves no half of a store. What it leaves is a mark, set
-before, that the store there is unfinished: nobody makes a new, empty one in its place unasked.
-Afterwards the old store says where its runs have gone, and takes no new ones.
+All rows are copied in one transaction of the target, under the source's write lock: nothing is
+written meanwhile, and a copy that breaks off leaves no half of a store. It leaves a mark, set
+before, that the target is unfinished, so that no process makes a new, empty store there unasked.
+Afterwards the source says where its runs have gone, and takes no new ones.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,9 +35,9 @@ class Relocation:
 
     Args:
         source: The store to leave.
-        locks: Its locks: who holds one still works there.
+        locks: Its locks, each held by a worker that is still live there.
         url: An empty PostgreSQL database, or an empty schema of one.
-        place: The same for people, without a password.
+        place: The target's address for people, without a password.
     """
 
     def __init__(self, source: SqliteStore, locks: Locks, url: str, place: str) -> None:
@@ -48,7 +48,7 @@ class Relocation:
         self._link = Link(url, "relocation", "0")
 
     def move(self) -> Mapping[str, int]:
-        """Copy everything; how many rows of each table there were.
+        """Copy every row; return the number of rows by table.
 
         Raises:
             StoreInUseError: Workers are live: stop them.
@@ -78,7 +78,7 @@ class Relocation:
                 )
 
     def _foreign(self, target: Session) -> list[str]:
-        """The tables there that no move has left behind."""
+        """The tables of the target, except the mark that a broken move left."""
         found = sorted(row[0] for row in target.all(LISTED))
         marked = VERSIONS in found and migrate.closed(target) is not None
         return [name for name in found if not (marked and name == VERSIONS)]
@@ -110,16 +110,16 @@ class Relocation:
 
 
 def load(source: SqliteStore, url: str, place: str, *, replace: bool) -> None:
-    """Copy a store that nobody works on, all or nothing, and leave it as it is.
+    """Copy a store that no process uses, all or nothing, and leave it unchanged.
 
     Args:
         source: The store, of this release.
         url: A PostgreSQL database, or a schema of one.
-        place: The same for people, without a password.
-        replace: Whether a store that is there goes.
+        place: The target's address for people, without a password.
+        replace: Whether an existing store there is replaced.
 
     Raises:
-        StoreError: There is something, or PostgreSQL cannot be used now.
+        StoreError: A store exists there, or PostgreSQL cannot be used now.
     """
     link = Link(url, "restore", "0")
     ours = {row[0] for row in source.read(lambda s: s.all(OURS))}
@@ -136,7 +136,7 @@ def load(source: SqliteStore, url: str, place: str, *, replace: bool) -> None:
 
 
 def fill(source: Session, target: PostgresSession) -> Mapping[str, int]:
-    """Make every table where there is none, and copy its rows; how many there were of each."""
+    """Make every table, and copy its rows; return the number of rows by table."""
     migrate.upgrade(target, TABLES, TYPES)
     tables = sorted(row[0] for row in target.all(LISTED) if row[0] != VERSIONS)
     copied = {name: copy_table(source, target, name) for name in tables}
@@ -145,7 +145,7 @@ def fill(source: Session, target: PostgresSession) -> Mapping[str, int]:
 
 
 def copy_table(source: Session, target: PostgresSession, name: str) -> int:
-    """Copy the rows of one table, and go on numbering where the old store would have."""
+    """Copy the rows of one table, and let its ids go on from the old store's."""
     columns = [row[0] for row in target.all(COLUMNS, name)]
     words = sql.SQL("COPY {} ({}) FROM STDIN").format(
         sql.Identifier(name), sql.SQL(", ").join(map(sql.Identifier, columns))
@@ -167,5 +167,5 @@ def rows_of(source: Session, name: str, columns: Sequence[str]) -> Iterator[list
 
 
 def storable(value: Any) -> Any:
-    """A value that PostgreSQL takes: it knows no NUL in a text."""
+    """A value that PostgreSQL accepts: it allows no NUL in a text."""
     return value.replace("\x00", "\ufffd") if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""A backup is put back: made ready beside the store, then taken into use in one step."""
+"""Restores a backup: prepared beside the store, then put in place in one step."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -22,12 +22,12 @@ LEFT_BEHIND = ("-wal", "-shm")
 def prepared(
     file: Path, beside: Path, revive: Callable[[SqliteStore], T]
 ) -> Iterator[tuple[Path, T]]:
-    """A copy of a backup, migrated and revived, and what reviving it gave; it is gone afterwards.
+    """A temporary copy of a backup, migrated and revived, and the result of `revive`.
 
     Args:
-        file: The backup, which stays as it is.
-        beside: A directory on the disk where the copy is wanted.
-        revive: Makes a store of it that may be taken into use.
+        file: The backup, which is not changed.
+        beside: A directory on the disk of the future store.
+        revive: Makes the copied store ready for use.
 
     Raises:
         StoreError: The file is no backup, is damaged, or is of a newer release.
@@ -50,14 +50,14 @@ def prepared(
 
 
 def put(draft: Path, path: Path, *, replace: bool) -> None:
-    """Let a prepared copy be the store at a path, all or nothing.
+    """Put a prepared copy at the path of the store, all or nothing.
 
     Raises:
-        StoreError: There is something, or it cannot be written.
+        StoreError: A store exists and may not be replaced, or it cannot be written.
     """
     if not path.exists():
         with backup.explained(path):
-            for ending in LEFT_BEHIND:  # SQLite would take what is in them for a part of this one
+            for ending in LEFT_BEHIND:  # SQLite would read an old store's into this one
                 path.with_name(path.name + ending).unlink(missing_ok=True)
             backup.sync(draft)
             draft.rename(path)

@@ -1,4 +1,4 @@
-"""Rows of a store that was put back: who was there is gone, and no number is given twice."""
+"""Rows of a restored store: its workers are gone, and no number is given twice."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,10 +16,10 @@ NUMBERED = ("audit", "data_messages", "dead_letters", "events", "outbox")
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """What is known of the store whose place a backup takes.
+    """The facts about the store that a backup replaces.
 
     Attributes:
-        attempt: The highest one that it has given.
+        attempt: The highest number of an attempt in it.
         stop: The emergency stop that holds there.
     """
 
@@ -28,21 +28,21 @@ class Replaced:
 
 
 def look(session: Session) -> Replaced:
-    """What has to be known of a store that is given up."""
+    """The facts about a store that is about to be replaced."""
     stop = stops.latest(session) if stops.is_stopped(session) else None
     return Replaced(highest_attempt(session), stop)
 
 
 def highest_attempt(session: Session) -> int:
-    """The highest attempt that this store has given, or counts from."""
+    """The highest number of an attempt in this store, or from which its attempts count."""
     row = session.one("SELECT COALESCE(MAX(attempt), 0) FROM steps")
     return max(control.life(session), row[0] if row else 0)
 
 
 def next_life(session: Session, now: datetime, replaced: Replaced) -> int:
-    """The number of a restore, from which attempts count: none has had it, nor one beyond.
+    """The number of a restore, from which attempts count: higher than that of any attempt so far.
 
-    The same backup may be put back twice, so it rises by the clock: a second, an attempt.
+    The same backup may be restored twice, so the number rises with the clock, by 1 a second.
     """
     seconds = int((now - FIRST_SECOND).total_seconds())
     return max(seconds, highest_attempt(session) + 1, replaced.attempt + 1)
@@ -56,20 +56,20 @@ def open_runs(session: Session) -> list[str]:
 
 
 def dismiss_workers(session: Session, now: datetime) -> None:
-    """Write that every worker is gone, and that nothing it held may still act."""
+    """Write that every worker is gone, and that none of its attempts acts any more."""
     session.run("UPDATE workers SET left_at = ? WHERE left_at IS NULL", now.timestamp())
     session.run("DELETE FROM slots")
     session.run("UPDATE attempts SET holder = NULL WHERE holder IS NOT NULL")
 
 
 def leap(session: Session, life: int) -> None:
-    """Let attempts count from where none has been, in steps that are there and that will be."""
+    """Let attempts count on from the restore's number, in existing and in future steps."""
     session.run("UPDATE steps SET attempt = ? WHERE status NOT IN ('completed', 'skipped')", life)
     session.run("UPDATE runs SET attempts_from = ?", life)
 
 
 def renumber(session: Session, life: int) -> None:
-    """Let rows count from where none has been; what is still to be said is numbered anew."""
+    """Let ids of rows count on from numbers never given; waiting messages get new ids as well."""
     for table in NUMBERED:
         lowest, highest = session.one(f"SELECT MIN(id), MAX(id) FROM {table}") or (None, None)
         first = max(life * ROWS_A_SECOND, highest or 0)
@@ -80,12 +80,12 @@ def renumber(session: Session, life: int) -> None:
 
 
 def withdraw_commands(session: Session) -> None:
-    """Drop what agents that are not ours were to do, and have not been told yet."""
+    """Delete commands to agents that are not ours that have not left yet."""
     session.run("DELETE FROM outbox WHERE kind = ? AND routing_key LIKE ?", LETTER, "command.%")
 
 
 def pause_schedules(session: Session) -> list[str]:
-    """Let nothing start by the clock; the names of the schedules that would have."""
+    """Pause every schedule; return the names of those that were not paused."""
     found = session.all("SELECT name FROM schedules WHERE paused = 0 ORDER BY name")
     session.run("UPDATE schedules SET paused = 1 WHERE paused = 0")
     return [row[0] for row in found]

@@ -52,7 +52,7 @@ FROM = "FROM runs r JOIN plans p ON p.digest = r.plan"
 STATUSES = {status.value: status for status in RunStatus}
 RISE = "progress = CASE WHEN progress < ? THEN ? ELSE progress END"
 COUNT = f"UPDATE runs SET tallies = ?, {RISE} WHERE id = ?"
-MOVE = (  # on the right of each `=` stands what was before
+MOVE = (  # columns on the right of `=` are the old values
     f"UPDATE runs SET status = ?, ending = ?, tallies = ?, {RISE},"
     " spent = CASE WHEN generation <> ? THEN 0 WHEN running_since IS NULL THEN spent"
     " ELSE spent + ? - running_since END,"
@@ -177,13 +177,13 @@ def set_reason(session: Session, run_id: str, reason: str) -> None:
 
 
 def has(session: Session, run_id: str, created_at: datetime) -> bool:
-    """Whether there is a run of this id that was created at this time."""
+    """Whether there is a run with this id and time of creation."""
     sql = "SELECT 1 FROM runs WHERE id = ? AND created_at = ?"
     return session.one(sql, run_id, created_at.timestamp()) is not None
 
 
 def status(session: Session, run_id: str) -> RunStatus:
-    """Where a run is.
+    """The status of a run.
 
     Raises:
         NotFoundError: There is no such run.
@@ -195,7 +195,7 @@ def status(session: Session, run_id: str) -> RunStatus:
 
 
 def requester_and_status(session: Session, run_id: str) -> tuple[set[str], RunStatus] | None:
-    """Who wanted a run over the bus, and where it is; None: there is no such run."""
+    """Who requested a run over the bus, and its status; None: there is no such run."""
     row = session.one("SELECT sender, requester, status FROM runs WHERE id = ?", run_id)
     if row is None:
         return None
@@ -203,7 +203,7 @@ def requester_and_status(session: Session, run_id: str) -> tuple[set[str], RunSt
 
 
 def correlation(session: Session, run_id: str) -> str | None:
-    """The message that asked for a run, if it was one."""
+    """The id of the message that asked for a run, if any."""
     row = session.one("SELECT correlation_id FROM runs WHERE id = ?", run_id)
     return None if row is None else row[0]
 
@@ -244,14 +244,14 @@ def newest(
 
 
 def counts(session: Session, most: int) -> dict[str, int]:
-    """How many runs are in each status; of each in which they have ended at most `most`."""
+    """How many runs are in each status; those that have ended are counted up to `most`."""
     sql = "SELECT COUNT(*) FROM (SELECT 1 FROM runs WHERE status = ? LIMIT ?) AS some_runs"
     ended = {status.value: int(session.all(sql, status, most)[0][0]) for status in sorted(ENDED)}
     return live_counts(session) | {status: number for status, number in ended.items() if number}
 
 
 def live_counts(session: Session) -> dict[str, int]:
-    """How many runs are in each status that is not the end; costs nothing for those that ended."""
+    """How many runs are in each live status; does not read those that have ended."""
     statuses = [status for status in RunStatus if status not in ENDED]
     marks = ", ".join("?" * len(statuses))
     sql = f"SELECT status, COUNT(*) FROM runs WHERE status IN ({marks}) GROUP BY status"

@@ -1,4 +1,4 @@
-"""The table `samples`: how much waited and ran for each agent, minute by minute."""
+"""The table `samples`: how many branches waited and ran for each agent, minute by minute."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ RUNS = ""
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What was seen in one minute.
+    """The counts of one minute.
 
     Attributes:
-        name: An agent; `RUNS`: the runs themselves.
+        name: An agent; `RUNS`: the counts are of runs.
         at: The beginning of the minute.
-        waiting: Branches, or runs, that waited to be begun.
-        running: Those that were worked on.
+        waiting: Branches, or runs, that waited to begin.
+        running: Branches, or runs, that were running.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Sample:
 
 
 def add_all(session: Session, found: Sequence[Sample]) -> None:
-    """Write samples; who comes second in a minute changes nothing."""
+    """Write samples; a second sample of a minute changes nothing."""
     for sample in found:
         session.run(
             "INSERT INTO samples (name, at, waiting, running) VALUES (?, ?, ?, ?)"
@@ -47,7 +47,7 @@ def since(session: Session, at: datetime) -> list[Sample]:
 
 
 def highest(session: Session, begin: datetime, seconds: int) -> dict[str, dict[int, int]]:
-    """For each name the most that waited in each span of so many seconds, by its number."""
+    """For each name the maximum of `waiting` in each span of so many seconds, by span number."""
     rows = session.all(
         "SELECT name, CAST(at - ? AS INTEGER) / ? AS span, MAX(waiting) FROM samples"
         " WHERE at >= ? GROUP BY 1, 2",
@@ -60,7 +60,7 @@ def highest(session: Session, begin: datetime, seconds: int) -> dict[str, dict[i
 
 
 def forget(session: Session, before: datetime, limit: int) -> int:
-    """Drop so many of those that are too old."""
+    """Delete at most `limit` samples that are too old."""
     return session.changed(
         "DELETE FROM samples WHERE (name, at) IN"
         " (SELECT name, at FROM samples WHERE at < ? LIMIT ?)",

@@ -62,13 +62,13 @@ def everyone(session: Session) -> list[ScheduleRow]:
 
 
 def due(session: Session, now: datetime) -> list[ScheduleRow]:
-    """Schedules whose time has come."""
+    """Schedules that are due."""
     sql = f"SELECT {COLUMNS} FROM schedules WHERE paused = 0 AND next_at <= ? ORDER BY next_at"
     return [_read(row) for row in session.all(sql, now.timestamp())]
 
 
 def fire(session: Session, row: ScheduleRow, next_at: datetime | None) -> bool:
-    """Move a schedule to its next time; False if somebody else did."""
+    """Move a schedule to its next time; False if another process did."""
     changed = session.changed(
         "UPDATE schedules SET next_at = ? WHERE name = ? AND next_at = ?",
         *(next_at and next_at.timestamp(), row.name, row.next_at and row.next_at.timestamp()),

@@ -26,12 +26,12 @@ def ready(
     Args:
         session: Any session.
         queue: The queue.
-        limit: So many at most.
+        limit: The most to return.
         scope: The only run to look at; None: all of them.
         offers: The only `agent.action@version` to look for; None: all of them.
-        system: Only such as belong to runs of the system.
+        system: Only branches of runs of the system.
     """
-    marks = ", ".join(["NULL", *"?" * len(offers or ())])  # NULL, since none may be given
+    marks = ", ".join(["NULL", *"?" * len(offers or ())])  # NULL, since `offers` may be empty
     offered = "" if offers is None else f"AND offer IN ({marks})"
     sql = (
         f"SELECT {COLUMNS} FROM steps WHERE queue = ? AND status = 'ready'"
@@ -42,9 +42,9 @@ def ready(
 
 
 def mark_sent(session: Session, row: StepRow, sender: str, again_at: datetime, sends: int) -> None:
-    """Write that a message for the branch leaves after this commit, and when the next one does.
+    """Write that a message for the branch leaves after this commit, and when it is sent again.
 
-    If a worker must have taken it earlier than that, it wakes up then.
+    If the deadline for a worker to claim the branch is earlier, the timer is set to that.
     """
     at = again_at.timestamp()
     session.run(
@@ -61,6 +61,6 @@ def sent(session: Session, queue: str) -> list[StepRow]:
 
 
 def resend(session: Session, now: datetime) -> None:
-    """Let everything that is queued be sent again at the next sweep, as if for the first time."""
+    """Let every queued branch be sent again at the next sweep, as if for the first time."""
     sql = "UPDATE steps SET due_at = ?, sends = 0 WHERE queue IS NOT NULL AND status = 'queued'"
     session.run(sql, now.timestamp())

@@ -1,9 +1,8 @@
-"""Sessions on a PostgreSQL server: made alike, looked at before use, and explained where they fail.
+"""Sessions on a PostgreSQL server: opened alike, checked before use, their errors explained.
 
-A session whose other end is gone must end here soon, and one of a process that is gone must end
-there soon: both sides ask for a sign of life after 5 s, and do without for 6 s more. So a pooler
-that gives a session's connection to others between two transactions (PgBouncer's `transaction`
-mode) cannot stand between us and the server.
+Client and server must each notice soon that the other is gone: both send a keepalive after 5 s of
+silence, and give up after 6 s more. These are settings of a session, so a pooler that hands a
+connection to other clients between transactions (PgBouncer's `transaction` mode) cannot be used.
 """
 
 import select
@@ -18,7 +17,7 @@ from orchestration.errors import StoreError
 from orchestration.ports import Row
 
 IDLE_S, INTERVAL_S, PROBES, UNHEARD_MS = 5, 2, 3, 10_000
-STORES_OWN = {  # classes of what the server or the way to it is to blame for, else the statement is
+STORES_OWN = {  # classes of errors of the server or the network; all others are the statement's
     "08",  # connection
     "25",  # the state of the transaction: broken off, read only on a standby, idle for too long
     "28",  # login
@@ -37,12 +36,12 @@ STORES_OWN_STATES = {
 
 
 class Link:
-    """A place for one session at a time, made when it is needed; one thread at a time uses it.
+    """Holds one session at a time, opened on demand; one thread at a time uses it.
 
     Args:
         url: `postgresql://…`.
-        role: What it is for, as the server lists it.
-        idle: How long it may idle in a transaction, and keep others waiting.
+        role: Its purpose, shown in the server's list of sessions.
+        idle: How long it may idle in a transaction, and make others wait.
     """
 
     def __init__(self, url: str, role: str, idle: str) -> None:
@@ -52,14 +51,14 @@ class Link:
         self._connection: psycopg.Connection[Row] | None = None
 
     def ready(self) -> "psycopg.Connection[Row]":
-        """The session, or a new one where that has ended or is still in somebody's transaction."""
+        """The session, or a new one if it has ended or is still in a transaction."""
         if self._connection is None or not is_alive(self._connection) or is_busy(self._connection):
             self.close()
             self._connection = self._connect()
         return self._connection
 
     def is_up(self) -> bool:
-        """Whether the session still stands, as far as is known here."""
+        """Whether the session is alive, as far as this end knows."""
         return self._connection is not None and is_alive(self._connection)
 
     def close(self) -> None:
@@ -94,7 +93,7 @@ class Link:
 
 
 def is_alive(connection: "psycopg.Connection[Row]") -> bool:
-    """Whether an idle session still stands, as far as this end knows: costs no question."""
+    """Whether an idle session is alive, as far as this end knows: sends nothing."""
     arrived = select.poll()  # and not select(), to which descriptors from 1,024 on are errors
     try:
         arrived.register(connection.fileno(), select.POLLIN)
@@ -106,7 +105,7 @@ def is_alive(connection: "psycopg.Connection[Row]") -> bool:
 
 
 def is_busy(connection: "psycopg.Connection[Row]") -> bool:
-    """Whether a session is in a transaction, which nobody who borrows it has begun."""
+    """Whether a session is in a transaction, which an idle one must not be."""
     return connection.info.transaction_status is not TransactionStatus.IDLE
 
 
@@ -120,7 +119,7 @@ def is_the_stores(error: psycopg.Error) -> bool:
 
 @contextmanager
 def explained(url: str) -> Iterator[None]:
-    """Turn what the server is to blame for into a sentence with a cure, and without the password.
+    """Turn an error of the server into a sentence with a cure, and without the password.
 
     Raises:
         StoreError: The server cannot be reached, or refuses.

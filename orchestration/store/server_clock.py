@@ -1,4 +1,4 @@
-"""The time of day of a server, which machines have in common whose own clocks differ."""
+"""The time of day of a server, common to machines whose own clocks differ."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,19 +8,19 @@ from orchestration.clock import SystemClock
 from orchestration.ports import Clock
 
 EVERY_S = 10.0
-DRIFT = 0.001  # by which two clocks part, seconds a second: more than any crystal does
+DRIFT = 0.001  # of two clocks, seconds a second: more than any crystal's
 LEAP_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the server said once, in seconds.
+    """One reading of the server's clock, in seconds.
 
     Attributes:
-        ahead: By how much its time of day was ahead of our monotonic clock.
+        ahead: By how much the server's time of day was ahead of our monotonic clock.
         doubt: How wrong that may be: half of the time that the answer took.
-        at: When, by our monotonic clock.
-        own: By how much our own time of day was ahead of it then.
+        at: When it was read, by our monotonic clock.
+        own: By how much our own time of day was ahead of our monotonic clock then.
     """
 
     ahead: float
@@ -32,8 +32,8 @@ class Reading:
 class ServerClock:
     """A server's time of day, counted on by this machine's monotonic clock.
 
-    So it does not matter what time of day this machine has, nor that somebody sets it: no timer
-    of others fires by it, and none has to be moved.
+    So neither this machine's time of day matters nor that it is set: no timer fires by it, and
+    none has to be shifted.
 
     Args:
         machine: This machine's clocks.
@@ -58,7 +58,7 @@ class ServerClock:
         return self._machine.monotonic()
 
     def is_due(self) -> bool:
-        """Whether to ask the server: it is some time ago, or this machine has slept since."""
+        """Whether to ask the server: the last reading is old, or this machine has slept since."""
         last = self._reading
         return (
             last is None
@@ -67,13 +67,13 @@ class ServerClock:
         )
 
     def ask(self, server: Callable[[], float]) -> None:
-        """Read the server's clock; an answer that took long changes nothing that is known better.
+        """Read the server's clock; a slow answer does not replace a more exact reading.
 
-        Where the two contradict each other, a clock was set or a machine stood still: the new one
-        counts.
+        If the two readings contradict each other, a clock was set or a machine stood still: the
+        new one counts.
 
         Args:
-            server: Asks it for the seconds since 1970.
+            server: Asks the server for the seconds since 1970.
         """
         asked, own = self._machine.monotonic(), self._machine.offset
         said = server()

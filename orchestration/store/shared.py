@@ -15,7 +15,7 @@ def get(session: Session, key: str) -> Any:
 
 
 def under(session: Session, prefix: str) -> dict[str, Any]:
-    """Every value whose key begins like this, by key."""
+    """Every value whose key begins with a prefix, by key."""
     rows = session.all(
         "SELECT key, value FROM shared WHERE substr(key, 1, ?) = ? ORDER BY key",
         *(len(prefix), prefix),

@@ -16,7 +16,7 @@ MOST_STATEMENTS = 512
 PATIENCE_S = 5.0
 CURE = "check that the disk has room and the directory is writable"
 LOOK = "look whether it is there before you repeat it"
-STORES_OWN = {  # what the file, the disk or a lock is to blame for; all else is the statement
+STORES_OWN = {  # errors of the file, the disk or a lock; all others are the statement's
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
     sqlite3.SQLITE_NOMEM,
@@ -57,7 +57,7 @@ class SqliteSession:
         return self._connection.execute(sql, values).fetchall()
 
     def number_from(self, table: str, number: int) -> None:
-        """Let the rows to come of a table that numbers them count on from there."""
+        """Let the ids of a table's future rows count on from a number."""
         self.run("DELETE FROM sqlite_sequence WHERE name = ?", table)
         self.run("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", table, number)
 
@@ -101,8 +101,8 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 def commit(connection: sqlite3.Connection) -> None:
     """COMMIT.
 
-    The log is written before it is synced. Where that failed, SQLite has forgotten what it wrote,
-    but who opens the file after a crash would find it whole.
+    The log is written before it is synced. If the sync failed, SQLite has forgotten the commit,
+    but a process that opens the file after a crash may find it whole.
 
     Raises:
         InDoubtError: The log could not be written, or not be synced.
@@ -116,9 +116,9 @@ def commit(connection: sqlite3.Connection) -> None:
 
 
 def run_all(connection: sqlite3.Connection, operations: Sequence[Operation]) -> list[Any]:
-    """What came of each operation, in one transaction.
+    """The outcome of each operation, all in one transaction.
 
-    Hardly any is refused, so only then each is run again in a savepoint of its own.
+    Operations rarely fail, so only if one does, all run again, each in a savepoint of its own.
     """
     with transaction(connection):
         try:
@@ -139,20 +139,20 @@ def is_the_stores(error: Exception) -> bool:
 
 
 def told(error: Exception) -> Exception:
-    """A refusal as it is told: triggers speak for the store, and what they say has a cure."""
+    """An operation's error as its caller gets it: a trigger's message is the store's own."""
     if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_CONSTRAINT_TRIGGER:
         return StoreError(str(error))
     return error
 
 
 def is_busy(error: BaseException | None) -> bool:
-    """Whether somebody else had the file for too long."""
+    """Whether another connection held the file's lock for too long."""
     code = getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE
     return code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
 def run_one(connection: sqlite3.Connection, operation: Operation) -> Any:
-    """One operation of a batch; what it refuses undoes only its own writes."""
+    """The outcome of one operation of a batch; if it fails, only its own writes are undone."""
     connection.execute("SAVEPOINT operation")
     try:
         outcome = operation(SqliteSession(connection))
@@ -167,7 +167,7 @@ def run_one(connection: sqlite3.Connection, operation: Operation) -> Any:
 
 @contextmanager
 def explained(path: Path, *others: type[Exception]) -> Iterator[None]:
-    """Turn what SQLite, and perhaps the file system, says into one sentence with a cure."""
+    """Turn an error of SQLite, or of the other types, into one sentence with a cure."""
     explained: tuple[type[Exception], ...] = (sqlite3.Error, *others)
     try:
         yield

@@ -7,19 +7,19 @@ from orchestration.store.times import moment
 
 
 def add(session: Session, agent: str, now: datetime, forget: datetime) -> None:
-    """Write that an attempt begins, and drop what no rate counts any more."""
+    """Write that an attempt begins, and delete starts that no rate counts any more."""
     session.run("INSERT INTO starts (agent, at) VALUES (?, ?)", agent, now.timestamp())
     session.run("DELETE FROM starts WHERE agent = ? AND at < ?", agent, forget.timestamp())
 
 
 def since(session: Session, agent: str, after: datetime) -> list[datetime]:
-    """When attempts of an agent began."""
+    """When attempts of an agent began, since a moment."""
     sql = "SELECT at FROM starts WHERE agent = ? AND at >= ?"
     return [moment(float(row[0])) for row in session.all(sql, agent, after.timestamp())]
 
 
 def wake(session: Session, agent: str, at: datetime | None) -> None:
-    """Set when an agent is to be looked at again, since its rate allows more; None: never."""
+    """Set the timer of an agent for when its rate allows more; None: no timer."""
     sql = "UPDATE agents SET rate_due = ? WHERE name = ?"
     session.run(sql, at and at.timestamp(), agent)
 

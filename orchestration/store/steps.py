@@ -46,7 +46,7 @@ class StepRow(NamedTuple):
     """One branch without its result; JSON columns are text.
 
     Attributes:
-        deadline: When what it waits for must have come, or its attempt must be over.
+        deadline: When it must be claimed or approved, or its running attempt must be over.
         agent_failures: How many attempts of its agent have failed in a row.
     """
 
@@ -82,12 +82,12 @@ class StepRow(NamedTuple):
 
     @property
     def is_reused(self) -> bool:
-        """Whether another run did it, of which this one is a fork."""
+        """Whether its result was taken over from the run that this one is a fork of."""
         return self.status is StepStatus.COMPLETED and not self.attempt
 
     @property
     def said(self) -> str:
-        """What its agent said last; nothing once it is done, as that tells of the way there."""
+        """The last message of its agent; empty once it is completed, as progress is over."""
         return "" if self.status is StepStatus.COMPLETED else self.message
 
     @property
@@ -97,7 +97,7 @@ class StepRow(NamedTuple):
 
 
 def insert(session: Session, new: StepRow) -> None:
-    """Write a new branch as it begins: waiting for somebody, sent, or claimed."""
+    """Write a new branch in the status in which it begins."""
     session.run(
         INSERT,
         *(*new.key, new.agent, new.offer, new.agent if new.status in IN_QUEUE else None),
@@ -128,7 +128,7 @@ def of_run(session: Session, run_id: str) -> list[StepRow]:
 
 
 def in_status(session: Session, run_id: str, step: str, status: StepStatus) -> list[StepRow]:
-    """The branches of a step that are in one status; what is sent counts as ready."""
+    """The branches of a step that are in one status; sent branches count as ready."""
     also = StepStatus.QUEUED if status is StepStatus.READY else status
     sql = f"SELECT {COLUMNS} FROM steps WHERE run_id = ? AND step = ? AND status IN (?, ?)"
     return [read(row) for row in session.all(sql, run_id, step, status, also)]
@@ -137,9 +137,9 @@ def in_status(session: Session, run_id: str, step: str, status: StepStatus) -> l
 def due(
     session: Session, now: datetime, limit: int, scope: str | None, *, queued: bool = True
 ) -> list[tuple[str, str, int]]:
-    """Branches whose wake-up has come, the most overdue first; perhaps without queued ones.
+    """Keys of branches whose timer is due, the most overdue first; if asked, without queued ones.
 
-    Only which: what one of them is may be in no state to be read.
+    Only the keys, as the rest of a damaged row may not be readable.
     """
     sql = (
         "SELECT run_id, step, branch FROM steps WHERE due_at <= ?"
@@ -151,7 +151,7 @@ def due(
 
 
 def is_any_due(session: Session, now: datetime, scope: str | None) -> bool:
-    """Whether a wake-up of a branch, a run or an agent has come."""
+    """Whether a timer of a branch, a run or an agent is due."""
     at = now.timestamp()
     if session.one("SELECT 1 FROM agents WHERE circuit_due <= ? OR rate_due <= ? LIMIT 1", at, at):
         return True
@@ -181,7 +181,7 @@ def holders(session: Session) -> list[str]:
 
 
 def claim(session: Session, row: StepRow) -> None:
-    """Write a branch as it is now that somebody holds its next attempt."""
+    """Write that a worker, or an agent that is not ours, holds the branch's next attempt."""
     session.run(
         CLAIM,
         *(row.owner, row.worker, row.attempt, seconds(row.claimed_at), seconds(row.due_at)),
@@ -196,7 +196,7 @@ def complete(
     result: tuple[str | None, str | None],
     order: int,
 ) -> None:
-    """Write a result, or the name of its artifact, and as which branch of its run this ended."""
+    """Write a result, or the name of its artifact, and the branch's rank in the order of ends."""
     session.run(COMPLETE, *(*result, now.timestamp(), order, *row.key))
 
 
@@ -207,9 +207,9 @@ def leave(
     now: datetime,
     due_at: datetime | None = None,
 ) -> None:
-    """Move a branch to a status in which nobody holds it.
+    """Move a branch to a status in which no worker holds it.
 
-    Where it waits for a worker or a person, `due_at` is when one must have taken it.
+    If it waits for a worker or a person there, `due_at` is also its deadline.
     """
     ready, waits = target is StepStatus.READY, target in WAITING_FOR_SOMEBODY
     ended = now.timestamp() if target not in OPEN else None
@@ -230,7 +230,7 @@ def count_failure(session: Session, row: StepRow, error: str, *, unknown: bool) 
 
 
 def count_loss(session: Session, row: StepRow, error: str) -> None:
-    """Write that a worker was lost with the branch."""
+    """Write that a worker was lost while it held the branch."""
     session.run(
         f"UPDATE steps SET losses = losses + 1, error = ?, unknown = 1 WHERE {KEY}",
         *(error, *row.key),
@@ -238,7 +238,7 @@ def count_loss(session: Session, row: StepRow, error: str) -> None:
 
 
 def mark_unknown(session: Session, row: StepRow) -> None:
-    """Write that the branch may have had effects that nobody reported."""
+    """Write that the branch may have had effects that its worker did not report."""
     session.run(f"UPDATE steps SET unknown = 1 WHERE {KEY}", *row.key)
 
 
@@ -262,13 +262,13 @@ def report(
 
 
 def deadline(session: Session, row: StepRow) -> datetime | None:
-    """When a worker must have taken a branch or, once it runs, its attempt must be over."""
+    """When a worker must have claimed a branch or, once it runs, its attempt must be over."""
     found = session.one(f"SELECT deadline FROM steps WHERE {KEY}", *row.key)
     return moment(found[0]) if found else None
 
 
 def wake(session: Session, row: StepRow, due_at: datetime | None) -> None:
-    """Set when a branch is to be looked at again; None: never."""
+    """Set the timer of a branch; None: no timer."""
     sql = f"UPDATE steps SET due_at = ? WHERE {KEY}"
     session.run(sql, seconds(due_at), *row.key)
 

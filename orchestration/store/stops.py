@@ -1,4 +1,4 @@
-"""The tables `stops` and `stop_answers`: emergency stops, and who has acknowledged them."""
+"""The tables `stops` and `stop_answers`: emergency stops, and their acknowledgements."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,8 +14,8 @@ class Stop:
     """One emergency stop.
 
     Attributes:
-        epoch: Which one, counted from 1.
-        cancelled: How many runs it has ended so far.
+        epoch: Its number, from 1.
+        cancelled: How many runs it has cancelled so far.
         released_at: When work was allowed again; None: it holds.
     """
 
@@ -30,7 +30,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Whether one of those that were told has acknowledged."""
+    """Whether a worker or an agent that has to acknowledge a stop has done so."""
 
     name: str
     kind: str
@@ -51,7 +51,7 @@ def epoch(session: Session) -> int:
 
 
 def add(session: Session, actor: str, reason: str, now: datetime) -> int:
-    """Write that a stop begins, and tell its number."""
+    """Write that a stop begins, and return its number."""
     session.run("UPDATE control SET epoch = epoch + 1, stopped = 1 WHERE id = 1")
     number = epoch(session)
     session.run(
@@ -62,7 +62,7 @@ def add(session: Session, actor: str, reason: str, now: datetime) -> int:
 
 
 def release(session: Session, actor: str, now: datetime) -> None:
-    """Write that the stop which holds is over."""
+    """Write that the current stop is over."""
     session.run("UPDATE control SET stopped = 0 WHERE id = 1")
     session.run(
         "UPDATE stops SET released_at = ?, released_by = ? WHERE released_at IS NULL",
@@ -71,7 +71,7 @@ def release(session: Session, actor: str, now: datetime) -> None:
 
 
 def count_cancelled(session: Session, runs: int) -> None:
-    """Add to the number of runs that the stop which holds has ended."""
+    """Add to the number of runs that the current stop has cancelled."""
     session.run("UPDATE stops SET cancelled = cancelled + ? WHERE released_at IS NULL", runs)
 
 
@@ -90,7 +90,7 @@ def latest(session: Session) -> Stop | None:
 
 
 def ask(session: Session, number: int, kind: str, name: str, place: str) -> None:
-    """Write that somebody has to acknowledge a stop."""
+    """Write that a worker or an agent has to acknowledge a stop."""
     session.run(
         "INSERT INTO stop_answers (epoch, name, kind, place) VALUES (?, ?, ?, ?)"
         " ON CONFLICT DO NOTHING",
@@ -99,7 +99,7 @@ def ask(session: Session, number: int, kind: str, name: str, place: str) -> None
 
 
 def answer(session: Session, number: int, name: str, now: datetime) -> bool:
-    """Write that somebody acknowledges a stop, if he was asked; whether this was the first time."""
+    """Write the acknowledgement of a stop; False if it was not asked for, or came before."""
     changed = session.changed(
         "UPDATE stop_answers SET answered_at = ? WHERE epoch = ? AND name = ?"
         " AND answered_at IS NULL",
@@ -109,7 +109,7 @@ def answer(session: Session, number: int, name: str, now: datetime) -> bool:
 
 
 def answers(session: Session, number: int) -> list[Answer]:
-    """Everybody who was asked to acknowledge a stop, by name."""
+    """The workers and agents that have to acknowledge a stop, by kind and name."""
     rows = session.all(
         "SELECT name, kind, place, answered_at FROM stop_answers WHERE epoch = ?"
         " ORDER BY kind, name",

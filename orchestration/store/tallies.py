@@ -11,7 +11,7 @@ from functools import lru_cache
 from orchestration.ports import Session
 from orchestration.state import StepStatus
 
-NOTHING = "skipped"  # the status under which a step has begun that has no branches
+NOTHING = "skipped"  # the status, with count 0, of a step that has begun without branches
 STATUSES = {status.value: status for status in StepStatus}
 
 
@@ -29,7 +29,7 @@ def dump(tallies: Mapping[str, Mapping[StepStatus, int]]) -> str:
 def load(text: str) -> Mapping[str, Mapping[StepStatus, int]]:
     """The tallies that `dump` wrote; an empty fan-out has begun, but has no branches.
 
-    Runs of one workflow pass through the same ones: what was parsed once is kept for all of them.
+    Runs of one workflow pass through the same tallies: each text is parsed once for all of them.
     """
     counted: dict[str, dict[StepStatus, int]] = {}
     for place, branches in json.loads(text).items():
@@ -41,7 +41,7 @@ def load(text: str) -> Mapping[str, Mapping[StepStatus, int]]:
 
 
 def fractions(session: Session, run_id: str) -> dict[str, float]:
-    """For each step the sum of the fractions of its running branches, where any has told one."""
+    """For each step with reported progress the sum of its running branches' fractions."""
     sql = (
         "SELECT step, SUM(fraction) FROM steps WHERE run_id = ? AND status = 'running'"
         " AND fraction > 0 GROUP BY step"

@@ -1,4 +1,4 @@
-"""Wake-ups, which are columns of `steps`, `runs`, `agents`, `starts` and `alerts`."""
+"""Timers, which are columns of `steps`, `runs`, `agents`, `starts` and `alerts`."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from orchestration.ports import Session
 
 
 def postpone_step(session: Session, key: tuple[str, str, int], until: datetime) -> None:
-    """Let one branch that is due wake up later."""
+    """Put off the timer of one branch."""
     session.run(
         "UPDATE steps SET due_at = ? WHERE run_id = ? AND step = ? AND branch = ?",
         *(until.timestamp(), *key),
@@ -14,14 +14,14 @@ def postpone_step(session: Session, key: tuple[str, str, int], until: datetime) 
 
 
 def postpone_run(session: Session, run_id: str, until: datetime) -> None:
-    """Let the deadline of one run come later."""
+    """Put off the deadline of one run."""
     session.run("UPDATE runs SET due_at = ? WHERE id = ?", until.timestamp(), run_id)
 
 
 def shift(session: Session, seconds: float) -> None:
-    """Move every timer, after the clock of this machine was set.
+    """Shift every timer, after the clock of this machine was set.
 
-    In a backup, the time when it was made as well: what a restore makes up for counts from it.
+    In a backup, shift the time when it was made as well: a restore makes up for the time since.
     """
     session.run("UPDATE steps SET due_at = due_at + ? WHERE due_at IS NOT NULL", seconds)
     session.run("UPDATE steps SET deadline = deadline + ? WHERE deadline IS NOT NULL", seconds)
@@ -50,7 +50,7 @@ def due_runs(session: Session, now: datetime, limit: int, scope: str | None) -> 
 
 
 def excuse(session: Session, since: datetime | None, now: datetime) -> None:
-    """Take the time since a moment, or since it began, off all that waits for workers."""
+    """Put off deadlines of runs and waiting branches by the time since a moment, or their start."""
     idle_since = since.timestamp() if since else 0.0
     idle = "? - CASE WHEN {0} > ? THEN {0} ELSE ? END"
     running, opened = idle.format("running_since"), idle.format("opened_at")

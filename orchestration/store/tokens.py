@@ -1,4 +1,4 @@
-"""The tables `tokens` and `sessions`: who may speak over HTTP, by digests alone."""
+"""The tables `tokens` and `sessions`: credentials for HTTP, stored as digests alone."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,7 +29,7 @@ def insert(session: Session, row: TokenRow, digest: str) -> bool:
 
 
 def everyone(session: Session) -> list[TokenRow]:
-    """All of them, by name."""
+    """All tokens, by name."""
     return list(map(_read, session.all(f"SELECT {COLUMNS} FROM tokens ORDER BY name")))
 
 
@@ -48,7 +48,7 @@ def delete(session: Session, name: str) -> bool:
 
 
 def forget_all(session: Session) -> list[str]:
-    """Forget every token and session; the names of the tokens."""
+    """Delete every token and session; return the names of the tokens."""
     names = [row.name for row in everyone(session)]
     session.run("DELETE FROM sessions")
     session.run("DELETE FROM tokens")
@@ -58,7 +58,7 @@ def forget_all(session: Session) -> list[str]:
 def open_session(
     session: Session, digest: str, token: str, now: datetime, expires_at: datetime
 ) -> None:
-    """Write a session of a token, and forget those whose time is over."""
+    """Write a session of a token, and delete expired sessions."""
     session.run("DELETE FROM sessions WHERE expires_at <= ?", now.timestamp())
     session.run(
         "INSERT INTO sessions (digest, token, expires_at) VALUES (?, ?, ?)",
@@ -67,7 +67,7 @@ def open_session(
 
 
 def of_session(session: Session, digest: str, now: datetime) -> str | None:
-    """The digest of the token that opened a session; None if that is over."""
+    """The digest of the token that opened a session; None if there is none or it has expired."""
     row = session.one(
         "SELECT token FROM sessions WHERE digest = ? AND expires_at > ?", digest, now.timestamp()
     )

@@ -1,4 +1,4 @@
-"""The table `traces`: which run belongs to which trace; empty where nobody traces."""
+"""The table `traces`: which run belongs to which trace; empty while tracing is off."""
 
 from orchestration.ports import Session
 from orchestration.store.counting import BEGINNING, ENDS
@@ -14,14 +14,14 @@ ENDED = (
 
 
 def put(session: Session, run_id: str, trace: Trace) -> None:
-    """Write where a run is in a trace."""
+    """Write a run's place in a trace."""
     session.run(
         "INSERT INTO traces (run_id, own, parent) VALUES (?, ?, ?)", run_id, trace.own, trace.parent
     )
 
 
 def of_run(session: Session, run_id: str) -> Trace | None:
-    """Where a run is in a trace; None: nobody traced it."""
+    """A run's place in a trace; None: it was not traced."""
     row = session.one("SELECT own, parent FROM traces WHERE run_id = ?", run_id)
     return None if row is None else Trace(*row)
 

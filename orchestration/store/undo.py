@@ -1,4 +1,4 @@
-"""What a run has left to undo."""
+"""The branches that a run has left to undo."""
 
 from orchestration.ports import Session
 
@@ -6,7 +6,7 @@ from orchestration.ports import Session
 def undoable(
     session: Session, run_id: str, step_names: list[str], limit: int
 ) -> list[tuple[str, int]]:
-    """Branches that this run did, or may have done, and that are not undone, the latest first."""
+    """Branches that this run itself did, or may have done, and has not undone, the latest first."""
     marks = ", ".join("?" * len(step_names))
     rows = session.all(
         "SELECT s.step, s.branch FROM steps s WHERE s.run_id = ?"

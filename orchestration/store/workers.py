@@ -1,4 +1,4 @@
-"""The tables `workers` and `slots`: who is there, and how much each can do at once."""
+"""The tables `workers` and `slots`: the workers, and how many steps each can run at once."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -57,7 +57,7 @@ COLUMNS = (
 
 
 def join(session: Session, new: NewWorker, now: datetime) -> None:
-    """Write that a worker is there."""
+    """Write that a worker has joined, with its slots."""
     at = now.timestamp()
     session.run(
         "INSERT INTO workers (id, host, pid, release, offers, transport, beat_at, started_at,"
@@ -69,9 +69,9 @@ def join(session: Session, new: NewWorker, now: datetime) -> None:
 
 
 def restore(session: Session, worker: NewWorker) -> bool:
-    """Write the slots of a worker where they are missing; whether they were.
+    """Write the slots of a worker if they are missing; False if they are not.
 
-    One that drains shall have none.
+    A draining worker gets none.
     """
     taken = "SELECT 1 FROM slots WHERE worker = ?"
     draining = "SELECT 1 FROM workers WHERE id = ? AND draining = 1"
@@ -94,7 +94,7 @@ def beat(session: Session, worker: str, now: datetime) -> bool:
 
 
 def has_beaten(session: Session, seen: WorkerRow) -> bool:
-    """Whether a worker has beaten since it was seen like this."""
+    """Whether a worker has beaten since this row was read."""
     sql = "SELECT 1 FROM workers WHERE id = ? AND beat = ?"
     return session.one(sql, seen.id, seen.beat) is None
 
@@ -106,23 +106,23 @@ def drain(session: Session, worker: str) -> None:
 
 
 def ask_stacks(session: Session, worker: str) -> None:
-    """Write that a worker has to tell where its threads stand."""
+    """Ask a worker for the stacks of its threads."""
     session.run("UPDATE workers SET stacks_asked = 1, stacks = NULL WHERE id = ?", worker)
 
 
 def has_to_tell(session: Session, worker: str) -> bool:
-    """Whether somebody has asked a worker where its threads stand."""
+    """Whether a worker was asked for the stacks of its threads, and has not answered."""
     sql = "SELECT 1 FROM workers WHERE id = ? AND stacks_asked = 1"
     return session.one(sql, worker) is not None
 
 
 def tell_stacks(session: Session, worker: str, text: str) -> None:
-    """Write where the threads of a worker stand."""
+    """Write the stacks of a worker's threads."""
     session.run("UPDATE workers SET stacks_asked = 0, stacks = ? WHERE id = ?", text, worker)
 
 
 def stacks(session: Session, worker: str) -> str | None:
-    """Where the threads of a worker stood when somebody asked; None: it has not told yet."""
+    """The stacks of a worker's threads as it last answered; None: it has not answered yet."""
     row = session.one("SELECT stacks FROM workers WHERE id = ?", worker)
     return row[0] if row else None
 
@@ -141,7 +141,7 @@ def leave(session: Session, worker: str, now: datetime, *, died: bool = False) -
 
 
 def _withdraw(session: Session, worker: str, *, deserted: bool = False) -> None:
-    """Take a worker's slots; an agent that nobody else serves is stopped, or even deserted."""
+    """Take a worker's slots; mark agents that no other worker serves as stopped, or deserted."""
     session.run(
         "UPDATE agents SET status = 'stopped', deserted = ? WHERE status = 'running'"
         " AND name IN (SELECT queue FROM slots WHERE worker = ?)"
@@ -164,7 +164,7 @@ def served(session: Session) -> dict[str, int]:
 
 
 def slots(session: Session) -> dict[str, dict[str, int]]:
-    """For each worker that has any, how many steps of which agents it can run at once."""
+    """For each worker with slots, how many steps of which agents it can run at once."""
     found: dict[str, dict[str, int]] = {}
     rows = session.all("SELECT worker, queue, slots FROM slots ORDER BY worker, queue")
     for worker, queue, count in rows:
@@ -173,7 +173,7 @@ def slots(session: Session) -> dict[str, dict[str, int]]:
 
 
 def last_beat(session: Session) -> datetime | None:
-    """When a worker was heard of last."""
+    """The time of the last beat of any worker."""
     row = session.one("SELECT MAX(beat_at) FROM workers")
     return None if row is None else moment(row[0])
 
