@@ -1,4 +1,4 @@
-"""The fleet as actions see it."""
+"""What actions may ask of the fleet."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from orchestration.views.fleet import FleetView
 
 
 class FleetAccess(FleetView):
-    """What actions may ask about the fleet, and have its agents do.
+    """Lets actions read the fleet's state, and pause and resume its agents.
 
     Args:
         engine: The engine of this process.
@@ -19,9 +19,9 @@ class FleetAccess(FleetView):
         self._engine = engine
 
     def pause(self, agents: Sequence[str], by: str) -> None:
-        """Send these agents nothing more, on behalf of a run; what runs may finish."""
+        """Pause agents on behalf of a run: they are sent nothing new; running steps may finish."""
         self._engine.pause_agents(agents, By(by))
 
     def resume(self, agents: Sequence[str], by: str) -> None:
-        """End what this run has paused; the pauses of others stay."""
+        """End this run's own pauses of agents; the pauses of others stay."""
         self._engine.withdraw_pause(agents, By(by))

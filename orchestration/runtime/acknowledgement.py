@@ -38,7 +38,7 @@ class CurrentMessage(Middleware):
 def settle() -> None:
     """Acknowledge the message of this thread now; Dramatiq's own acknowledgement is dropped.
 
-    Where the connection is gone the broker delivers it again, and the claim refuses it.
+    If the connection is gone, the broker delivers the message again, and the claim refuses it.
     """
     message = _current.message
     failpoints.reach(Failpoint.ACKNOWLEDGING)
@@ -48,12 +48,12 @@ def settle() -> None:
 
 
 def give_back() -> None:
-    """Let the broker deliver the message of this thread once more, to whoever is free."""
+    """Let the broker deliver the message of this thread again, to any free consumer."""
     message = _current.message
     with suppress(BrokerConnectionError):
         vars(message)["delivered_by"].give_back(message)
 
 
 def keep() -> None:
-    """Leave the message of this thread unacknowledged: the broker gives it to somebody else."""
+    """Leave the message of this thread unacknowledged: the broker gives it to another process."""
     vars(_current.message)["settled"] = True

@@ -23,7 +23,7 @@ TRY_S = 5.0
 ROUND_S = 10.0
 WEB = ("http", "https")
 CLIENT_ERRORS = range(400, 500)
-LATER = (408, 425, 429)  # of these, what is not about the alert, but about the moment
+LATER = (408, 425, 429)  # of these, the ones that may pass: they are no refusal of the alert
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Problem:
 
     Attributes:
         why: In a few words.
-        is_refusal: It answered, and does not want this one: it may want others.
+        is_refusal: Whether the address answered and refused this alert; it may take others.
     """
 
     why: str
@@ -46,7 +46,7 @@ class Target(Protocol):
     place: str
 
     async def send(self, content: Mapping[str, Any]) -> Problem | None:
-        """Send one alert; why that failed, or None."""
+        """Send one alert; return why that failed, or None."""
         ...
 
 
@@ -67,10 +67,10 @@ class Addresses:
         self.names = frozenset(target.name for target in self._targets)
 
     def tell(self, found: Sequence[AlertRow]) -> dict[int, dict[str, str | None]]:
-        """Tell each alert to each address that has not got it, within `ROUND_S`.
+        """Send each alert to each address that has not got it, within `ROUND_S`.
 
-        An address that fails is left alone for the rest of the round: what it was not asked for
-        is not among the answers. One that refuses an alert is told the next.
+        An address that fails is skipped for the rest of the round: the alerts not offered to it
+        are not in the result. One that refuses an alert is offered the next.
         """
         problems: dict[int, dict[str, str | None]] = {alert.id: {} for alert in found}
         asyncio.run(self._tell(found, problems))
@@ -139,14 +139,14 @@ class Webhook:
 
 
 def target_of(url: str, number: int) -> Target:
-    """What speaks with an address.
+    """The target that sends to an address.
 
     Raises:
-        ConfigurationError: Nothing does, here.
+        ConfigurationError: Apprise does not know the address, or is not installed.
     """
     scheme = urlsplit(url).scheme
     if scheme in WEB:
-        for talker in ("httpx", "httpcore"):  # they log whole addresses, and where those lead
+        for talker in ("httpx", "httpcore"):  # they log whole addresses, and redirects
             logging.getLogger(talker).setLevel(logging.WARNING)
         return Webhook(url)
     try:
@@ -165,7 +165,7 @@ def target_of(url: str, number: int) -> Target:
 
 
 def name_of(url: str) -> str:
-    """What is kept of an address: whether it has an alert, not where it is."""
+    """The digest that is stored for an address, which is secret."""
     return hashlib.sha256(url.encode()).hexdigest()[:16]
 
 

@@ -1,4 +1,4 @@
-"""The alerter: one elected thread that tells people what stands in the table `alerts`."""
+"""The alerter: one elected thread that sends people the alerts of the table `alerts`."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -32,10 +32,10 @@ class Targets(Protocol):
     names: frozenset[str]
 
     def tell(self, found: Sequence[AlertRow]) -> Problems:
-        """Tell each alert to each target that has not got it; returns in bounded time.
+        """Send each alert to each target that has not got it; returns in bounded time.
 
         Returns:
-            For each alert, and each target that was asked to take it, None or why that failed.
+            For each alert, and each target that it was offered to, None or why that failed.
         """
         ...
 
@@ -46,20 +46,20 @@ class Nowhere:
     names: frozenset[str] = frozenset()
 
     def tell(self, _found: Sequence[AlertRow]) -> Problems:
-        """There is nobody to tell."""
+        """Do nothing: there are no addresses."""
         return {}
 
 
 class Alerter:
-    """Tells alerts, in the one worker that is elected; nothing waits for it.
+    """Sends alerts, in the one worker that is elected; nothing waits for it.
 
     Args:
-        engine: Where alerts are.
-        locks: By which one is elected.
-        targets: Where they go besides the log.
-        look: Looks for what only time shows; called once a period.
-        period: How often.
-        level: At which the log gets them.
+        engine: The engine whose store has the alerts.
+        locks: The locks that elect one worker.
+        targets: Where alerts go besides the log.
+        look: Looks for states that only time shows, as silence; called once a period.
+        period: How often to look.
+        level: The level at which alerts are logged.
     """
 
     def __init__(
@@ -81,11 +81,11 @@ class Alerter:
         self._rounds = Rounds(ELECTED, self._serve, lambda stopping: stopping.wait(TICK_S))
 
     def start(self) -> None:
-        """Begin to tell, once elected."""
+        """Begin to send, once elected."""
         self._rounds.start()
 
     def stop(self) -> None:
-        """Tell what came up last, and end."""
+        """Send the last alerts, if elected, and end."""
         self._rounds.stop()
         self._rounds.once()
         self._election.resign()
@@ -95,7 +95,7 @@ class Alerter:
             self.tick()
 
     def tick(self) -> None:
-        """Look, if it is time for that, and tell what is due."""
+        """Look, if a period is over, and send the alerts that are due."""
         now = self._engine.clock.monotonic()
         if now >= self._next_look and not self._rounds.stopping.is_set():
             self._next_look = now + self._period_s
@@ -105,7 +105,7 @@ class Alerter:
             self.tell()
 
     def tell(self) -> None:
-        """Tell one batch of what is due, and write how that went."""
+        """Send one batch of due alerts, and write the outcome."""
         at = self._engine.clock.now()
         found = self._engine.store.write(lambda s: alerts.take(s, at, BATCH))
         for alert in found:
@@ -113,7 +113,7 @@ class Alerter:
                 times = f" ({alert.times} times)" if alert.times > 1 else ""
                 log.log(self._level, "alert %s: %s%s", alert.kind, alert.message, times)
         problems = self._targets.tell(found)
-        told_at = self._engine.clock.now()  # of all: what was not tried is due before what failed
+        told_at = self._engine.clock.now()  # for all: an untried alert is due before a failed one
         self._engine.commit_many(
             [partial(self._settle, each, problems.get(each.id, {}), told_at) for each in found]
         )
@@ -125,9 +125,9 @@ class Alerter:
         told_at: datetime,
         tx: Transaction,
     ) -> None:
-        """Write who has it now, and when the others are tried again.
+        """Write which addresses have an alert, and when the others are tried again.
 
-        Only what an address was asked to take, and did not, is a try.
+        It counts as a try only if the alert was offered to an address, and not taken.
         """
         told_to = alert.told_to | {name for name, problem in problems.items() if problem is None}
         left = self._targets.names - told_to

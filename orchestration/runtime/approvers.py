@@ -1,4 +1,4 @@
-"""Who may answer over the bus what waits for a person, and what he says."""
+"""Which users may answer approvals over the bus, and what their answers say."""
 
 from typing import Annotated
 
@@ -34,13 +34,13 @@ def verdict_of(
 
     Args:
         envelope: The command.
-        name: What it asks for.
-        key: What makes it known where it comes again.
-        user: Who has published it, as RabbitMQ has checked.
-        settings: Who may answer, and whom else he speaks for.
+        name: The verb that it names.
+        key: By which a repeated answer is recognised.
+        user: The publisher, as RabbitMQ has checked.
+        settings: Which users may answer, and which agents they speak for.
 
     Raises:
-        RejectedError: He may not, or says something else.
+        RejectedError: The user may not answer, or the parameters are wrong.
     """
     approver = checked_approver(name, user, settings)
     try:
@@ -65,10 +65,10 @@ def verdict_of(
 
 
 def checked_approver(name: str, user: str | None, settings: Settings) -> str:
-    """The user whose answers count.
+    """The user, if the user's answers count.
 
     Raises:
-        RejectedError: His do not.
+        RejectedError: They do not count.
     """
     if not settings.approvers:
         raise RejectedError(
@@ -85,5 +85,5 @@ def checked_approver(name: str, user: str | None, settings: Settings) -> str:
 
 
 def actor_of(user: str) -> str:
-    """A user of RabbitMQ, as the audit and the causes of runs name him."""
+    """A user of RabbitMQ, as the audit log and the causers of runs name one."""
     return f"bus:{user}"

@@ -1,4 +1,4 @@
-"""The backlog: how much waits for each agent, for a slot, and in the orchestrator's own queue."""
+"""The backlog: steps that wait for agents, runs for slots, messages for the orchestrator."""
 
 from orchestration.bus import topology
 from orchestration.bus.address import Address
@@ -15,10 +15,10 @@ PENDING = "pending workflows"
 
 
 class Backlog:
-    """Raises an alert where the backlog only grows; one process of a fleet looks.
+    """Raises an alert for a backlog that only grows; one process of a fleet looks.
 
     Args:
-        engine: Where steps and runs wait.
+        engine: The engine whose store has the steps and runs.
         address: Where RabbitMQ is; None: everything runs in this process.
     """
 
@@ -28,7 +28,7 @@ class Backlog:
         self._depths = Depths()
 
     def look(self) -> None:
-        """Compare with the looks before."""
+        """Measure every depth, and raise an alert for those that keep growing."""
         if growing := self._depths.look(self._measured()):
             self._engine.commit(lambda tx: tell(tx, growing))
 
@@ -47,7 +47,7 @@ def waiting(session: Session) -> dict[str, int]:
 
 
 def tell(tx: Transaction, growing: dict[str, int]) -> None:
-    """Raise an alert for each."""
+    """Raise an alert for each growing depth."""
     for name, depth in growing.items():
         message = f"{name}: {depth} wait, and more come than are done"
         alerts.alert(tx, AlertKind.DEPTH_GROWING, name, message)

@@ -1,8 +1,8 @@
 """Dramatiq's brokers, hardened: what a message may look like, and how it is settled once.
 
-A message is a hint that a row in the store may be claimed. So a malformed one is rejected, a
-second settlement of the same one is dropped, one from a connection that is gone is not acked on
-the next, and nothing is ever delayed or retried by Dramatiq: the rows are sent again.
+A message is a hint that a row in the store may be claimed. So a malformed message is rejected, a
+second settlement of a message is dropped, a message from a lost connection is not acknowledged on
+the next one, and Dramatiq never delays or retries a message: it is sent again from its row.
 """
 
 import logging
@@ -44,7 +44,7 @@ SHAPES: dict[str, type | tuple[type, ...]] = {
 
 
 def malformed(message: MessageProxy, queue: str) -> list[str]:
-    """The fields of a message that would break a worker; none for one of ours."""
+    """The fields of a message that would break a worker; none in our own messages."""
     wrong = [
         name for name, shape in SHAPES.items() if not isinstance(getattr(message, name), shape)
     ]
@@ -83,7 +83,7 @@ class _SettledOnce(Consumer):
             super().nack(message)
 
     def give_back(self, message: MessageProxy) -> None:
-        """Let the broker deliver a message once more."""
+        """Let the broker deliver a message again."""
         if self._first_settlement(message):
             self._requeue(message)
 
@@ -98,7 +98,7 @@ class _SettledOnce(Consumer):
 
 
 class _HardRabbitmqConsumer(_SettledOnce, _RabbitmqConsumer):
-    """Takes one queue's share of the connection that all consumers of this process have."""
+    """Consumes one queue over the connection that all consumers of this process share."""
 
     def __init__(
         self, broker: "HardRabbitmqBroker", queue_name: str, prefetch: int, timeout: int
@@ -146,8 +146,8 @@ class HardRabbitmqBroker(RabbitmqBroker):
     """RabbitMQ with confirms, one queue an actor, and no delay queues.
 
     Attributes:
-        claim: What each connection that consumes has to make first; None: nothing.
-        queue_type: `quorum` where agents' queues are to be kept by several nodes.
+        claim: The vhost claim that each consuming connection makes first; None: no claim.
+        queue_type: `quorum` if several nodes are to hold agents' queues, else `classic`.
     """
 
     claim: VhostClaim | None = None
@@ -159,10 +159,10 @@ class HardRabbitmqBroker(RabbitmqBroker):
         self._shared_guard = threading.Lock()
 
     def shared_connection(self) -> SharedConnection:
-        """The connection over which this process consumes, made where there is none.
+        """The connection over which this process consumes, opened if there is none.
 
         Raises:
-            AMQPError: There is none to be had.
+            AMQPError: RabbitMQ cannot be reached, or refuses.
             OtherStoreError: Live processes of another store consume here.
         """
         with self._shared_guard:
@@ -172,7 +172,7 @@ class HardRabbitmqBroker(RabbitmqBroker):
             return self._shared
 
     def give_back(self) -> None:
-        """Let the messages that this process has not settled go to others, and take no more."""
+        """Return unsettled messages to other processes, and take no more."""
         with self._shared_guard:
             shared = self._shared
         if shared is not None:
@@ -195,14 +195,14 @@ class HardRabbitmqBroker(RabbitmqBroker):
             self._ensure_queue(name)  # type: ignore[no-untyped-call]
 
     def ensure_queues(self) -> None:
-        """Make every declared queue now: what is published before would be dropped."""
+        """Declare every queue on the broker now: messages published before would be dropped."""
         for name in self.queues:
             self.declare_queue(name, ensure=True)
         del self.connection
 
     @override
     def _build_queue_arguments(self, queue_name: str) -> dict[str, Any]:
-        """Ticks that nobody reads are worth nothing a little later, and must not pile up."""
+        """Let ticks expire soon: unread ones are worth nothing later, and must not pile up."""
         if queue_name in TICKED:
             return {"x-message-ttl": TICK_TTL_MS, "x-max-length": MOST_TICKS}
         arguments: dict[str, Any] = super()._build_queue_arguments(  # type: ignore[no-untyped-call]
@@ -212,7 +212,7 @@ class HardRabbitmqBroker(RabbitmqBroker):
 
     @override
     def _declare_dq_queue(self, queue_name: str) -> None:
-        """Nothing is delayed, so there is no queue for it."""
+        """Declare nothing: no message is delayed, so no delay queue is needed."""
 
 
 class HardStubBroker(StubBroker):

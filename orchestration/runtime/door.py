@@ -1,4 +1,4 @@
-"""The door: what a message means is found out here, before any transaction."""
+"""The door: messages are checked and parsed here, before any transaction."""
 
 import json
 import logging
@@ -49,9 +49,9 @@ class Delivery:
 
     Attributes:
         reason: Why a queue dropped it; None: none has.
-        user: Who published it, checked by RabbitMQ; None: it does not say.
-        replayed: Whether a person gives it a second chance, and so vouches for it.
-        traceparent: The span of whoever published it; None: it does not say.
+        user: The publisher, checked by RabbitMQ; None: not given.
+        replayed: Whether a person replays it from the dead letters, and so vouches for it.
+        traceparent: The publisher's span; None: not given.
     """
 
     queue: str
@@ -70,11 +70,11 @@ class Delivery:
 
 
 class Door:
-    """Lets in what can be used, and turns the rest into dead letters.
+    """Turns valid messages into operations, and the others into dead letters.
 
     Args:
-        app: What can be started.
-        settings: What is secret in a body that is kept, and which user speaks for whom.
+        app: The workflows that can be started.
+        settings: The secrets to mask in stored bodies, and which user speaks for which agent.
     """
 
     def __init__(self, app: App, settings: Settings) -> None:
@@ -82,9 +82,9 @@ class Door:
         self._settings = settings
 
     def read(self, delivery: Delivery) -> Operation | Envelope | None:
-        """What a message means: something to write, a heartbeat to keep, or nothing to us.
+        """What a message asks for: an operation, a heartbeat, or None: it is not for us.
 
-        What bears our name is our own, or a forgery: neither is for us.
+        A message whose sender is the orchestrator is our own, or a forgery: neither is for us.
         """
         try:
             value = decoded(delivery.body)
@@ -105,10 +105,10 @@ class Door:
         return lambda tx: intake.take(tx, received)
 
     def _check_user(self, delivery: Delivery, envelope: Envelope) -> None:
-        """Let nobody speak for another agent, where that is asked for.
+        """Refuse a message whose user may not speak for its sender, if the settings ask for that.
 
         Raises:
-            MalformedMessageError: The user is not known, or not as this sender.
+            MalformedMessageError: The user is not known, or not for this sender.
         """
         sender, user = envelope.sender, delivery.user
         if not delivery.replayed and not self._settings.vouches(user, sender):
@@ -139,7 +139,7 @@ class Door:
         return replace(received, command=found)
 
     def _meant(self, envelope: Envelope, user: str | None) -> Command | Verdict:
-        """What a command asks for; who has published it, where RabbitMQ says, has caused it."""
+        """What a command asks for; the user that published it, if known, is a causer of the run."""
         payload = envelope.payload
         name = payload.get("command_type", payload.get("command"))
         parameters = payload.get("parameters")
@@ -162,7 +162,7 @@ class Door:
         )
 
     def bury(self, delivery: Delivery, error: MalformedMessageError) -> Operation:
-        """Keep what is no message; a sender who may be another one's victim is not told."""
+        """Store a malformed message as a dead letter; a sender that may be forged is not told."""
         sender = error.sender
         vouched = delivery.replayed or self._settings.vouches(delivery.user, str(sender))
         if sender is not None and not vouched:
@@ -182,7 +182,7 @@ class Door:
         return lambda tx: intake.bury(tx, letter, answer=answer, error=error, copied=copied)
 
     def fail(self, delivery: Delivery, error: Exception) -> Operation:
-        """Keep a message that broke what was to handle it, and tell its sender and the log."""
+        """Store a message whose handling raised as a dead letter; log it, and tell its sender."""
         problem = traceback.format_exception_only(error)[-1].strip()
         try:
             known = readable(decoded(delivery.body))
@@ -204,10 +204,10 @@ class Door:
 
 
 def check_size(envelope: Envelope, size: int) -> None:
-    """Keep of an agent only as much as is good for people to see.
+    """Limit what an agent may report about itself to a size that people can read.
 
     Raises:
-        MalformedMessageError: It says more of itself.
+        MalformedMessageError: The metrics or capabilities are too large.
     """
     if envelope.message_type not in SAYS_HOW_IT_IS:
         return
@@ -224,7 +224,7 @@ def check_size(envelope: Envelope, size: int) -> None:
 
 
 def too_large(envelope: Envelope, problem: str) -> MalformedMessageError:
-    """What is wrong with a message that says too much."""
+    """The error for a message that reports too much."""
     answerable = envelope.message_type not in NEVER_ANSWERED
     return MalformedMessageError(
         "too_large", f"payload.{problem}", envelope.sender, envelope.id, answerable=answerable
@@ -232,10 +232,10 @@ def too_large(envelope: Envelope, problem: str) -> MalformedMessageError:
 
 
 def key_in(payload: Mapping[str, Any]) -> str | None:
-    """What makes a repeated command known, where the sender chose that; else its id does.
+    """The key that the sender chose for a command; None: its id is the key.
 
     Raises:
-        RejectedError: It is too long to be kept.
+        RejectedError: The key is no text, or empty, too long or with NUL.
     """
     key = payload.get("idempotency_key")
     if key is None:

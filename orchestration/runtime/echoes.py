@@ -1,7 +1,7 @@
-"""How much may be said before it crowds the queue that commands come by.
+"""How many messages may be published before they crowd out commands.
 
-The bindings of `orchestration_queue` bring back what we say to others, and beyond 10,000 messages
-that queue drops its head, which may be somebody's command.
+The bindings of `orchestration_queue` bring back messages that we publish for others, and beyond
+10,000 messages that queue drops its head, which may be an agent's command.
 """
 
 import math
@@ -19,11 +19,11 @@ Look = Callable[[str, Callable[[int], None]], bool]
 
 
 class Echoes:
-    """Counts what is said, from each look at the queue to the next.
+    """Counts published messages, from each look at the queue to the next.
 
     Args:
-        look: Asks how many messages wait in a queue, and tells it later, in another thread; False
-            if it cannot ask now.
+        look: Asks how many messages wait in a queue, and calls back with that later, in another
+            thread; False if it cannot ask now.
     """
 
     def __init__(self, look: Look) -> None:
@@ -35,10 +35,10 @@ class Echoes:
         self._is_asking = False
 
     def room(self, unconfirmed: int) -> int:
-        """How much more may be said now.
+        """How many more messages may be published now.
 
         Args:
-            unconfirmed: How much of what was said may not have come to the queue yet.
+            unconfirmed: How many published messages may not have reached the queue yet.
         """
         now = time.monotonic()
         is_late = now - self._asked_at >= LOOK_EVERY_S
@@ -50,7 +50,7 @@ class Echoes:
         return max(0, self._room)
 
     def say(self, count: int) -> None:
-        """Note that so much was said."""
+        """Note that so many messages were published."""
         with self._mutex:
             self._room -= count
             self._uncounted += count

@@ -1,4 +1,4 @@
-"""One of several processes does it: who holds a lock, for as long as it is held."""
+"""Elections: of several processes the one that holds a lock is elected, while it holds it."""
 
 from contextlib import suppress
 
@@ -9,11 +9,11 @@ from orchestration.ports import Locks
 class Election:
     """A candidate for one of several offices of a kind; it has one at most.
 
-    An office can be lost: where locks are a session's, it may end while its process lives on.
+    An office can be lost: a lock that belongs to a session of a server ends with that session.
 
     Args:
-        locks: By which it is known who has an office.
-        names: The offices.
+        locks: The locks that stand for the offices.
+        names: The offices, by the names of their locks.
     """
 
     def __init__(self, locks: Locks, *names: str) -> None:
@@ -23,14 +23,14 @@ class Election:
 
     @property
     def stands(self) -> bool:
-        """Whether an office that was won is still ours."""
+        """Whether this candidate has won an office and still holds it."""
         return self._office is not None and self._locks.holds(self._office)
 
     def won(self) -> bool:
-        """Whether we have an office, or get one now.
+        """Whether this candidate holds an office, or wins one now.
 
         Raises:
-            StoreError: That cannot be known now.
+            StoreError: The store cannot be asked now.
         """
         if not self.stands:
             self.resign()
@@ -38,7 +38,7 @@ class Election:
         return self._office is not None
 
     def resign(self) -> None:
-        """Leave it to others; where that cannot be said now, the end of our session says it."""
+        """Release the office; if the store is away, the end of our session releases it."""
         office, self._office = self._office, None
         if office is not None:
             with suppress(StoreError):

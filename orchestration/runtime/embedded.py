@@ -14,7 +14,7 @@ from orchestration.runtime.running import Setup
 from orchestration.runtime.watchdog import Watchdog
 from orchestration.settings import Settings
 
-THREADS = 16  # more than cores: they wait for the disk, and share what they wait for
+THREADS = 16  # more than cores: they wait for the disk, and share commits
 POLL_MS = 100
 STOP_MS = 12_000
 
@@ -44,7 +44,7 @@ def hosted(setup: Setup, threads: int = THREADS) -> Iterator[Host]:
     """Run the actors of a setup in threads of this process, until the block ends.
 
     Args:
-        setup: The fleet, and where everything is.
+        setup: The fleet, its settings and its broker.
         threads: How many steps run at once.
 
     Raises:

@@ -1,8 +1,8 @@
-"""Few heaps: what many threads have used goes back to the system.
+"""Few heaps: memory that many threads have used goes back to the system.
 
-glibc gives threads heaps of their own, eight for each core, and each keeps its high-water mark: a
-flood of large messages would leave a worker three times as large for ever. Threads that share the
-interpreter's lock gain nothing from them.
+glibc gives threads up to eight heaps for each core, and each keeps its high-water mark: a flood of
+large messages would leave a worker three times as large for ever. Threads that share the
+interpreter's lock gain nothing from heaps of their own.
 """
 
 import ctypes
@@ -15,7 +15,7 @@ FEW = 2
 
 
 def keep_few() -> bool:
-    """Let the threads that start from now on share two heaps; whether this C library can."""
+    """Let threads that start from now on share two heaps; False if this C library cannot."""
     try:
         is_set = bool(ctypes.CDLL(None).mallopt(ARENA_MAX, FEW) == 1)
     except (OSError, AttributeError, TypeError):

@@ -1,4 +1,4 @@
-"""The host: the actors that a process declares, and what stands behind them once it runs."""
+"""The host: the actors that a process declares, and the parts that serve them once it runs."""
 
 from collections.abc import Callable, Mapping
 
@@ -18,7 +18,7 @@ class Host:
     after the fork, so that no lock, connection or id is shared by two processes.
 
     Args:
-        setup: The fleet, and where everything is.
+        setup: The fleet, its settings and its broker.
     """
 
     def __init__(self, setup: Setup) -> None:
@@ -34,7 +34,7 @@ class Host:
         """The started parts.
 
         Raises:
-            OrchestrationError: It is not started, or has stopped.
+            OrchestrationError: The host is not started, or has stopped.
         """
         if self._running is None:
             raise OrchestrationError("the host is not running: start a worker first")
@@ -58,16 +58,16 @@ class Host:
         self._running = Running(self._setup, served, watch)
 
     def lost_count(self) -> int:
-        """How many threads work on attempts that are no longer theirs."""
+        """How many threads work on attempts whose claims are lost."""
         return self.running.frame.lost_count()
 
     def drain(self) -> None:
-        """Claim nothing new; what is claimed goes on."""
+        """Claim nothing new; claimed attempts go on."""
         if self._running is not None:
             self._running.drain()
 
     def stop(self) -> None:
-        """Let go of everything; what is still held is handed over when the process is gone."""
+        """End every part; attempts still held are handed over when the process is gone."""
         if self._running is not None:
             self._running.stop()
             self._running = None
@@ -91,5 +91,5 @@ class Host:
         self.running.tick()
 
     def _monitor(self) -> None:
-        """One look at who has fallen silent."""
+        """One look for agents that have fallen silent."""
         self.running.monitor.look()

@@ -1,4 +1,4 @@
-"""A look at RabbitMQ as it is now."""
+"""The current state of RabbitMQ."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ GLANCE_S = 1.5
 
 
 def broker_state(address: Address) -> dict[str, Any]:
-    """Whether RabbitMQ can be used, found out at once; if not, why, and the cure.
+    """Whether RabbitMQ can be used now; if not, why, and the cure.
 
     Args:
         address: Where the server is.
@@ -40,7 +40,7 @@ def looking(address: Address, name: str) -> Iterator[Inspection]:
 
     Raises:
         UnreachableError: The server is away or refuses.
-        BrokerError: It has refused a question, or ended the connection.
+        BrokerError: The server has refused a question, or ended the connection.
     """
     with connected(address, name=name) as connection:
         try:
@@ -50,7 +50,7 @@ def looking(address: Address, name: str) -> Iterator[Inspection]:
 
 
 def rabbitmq_status(address: Address) -> dict[str, Any]:
-    """What the server says of the orchestrator's queue; it is asked each time.
+    """The state of the orchestrator's queue; the server is asked at each call.
 
     Args:
         address: Where the server is.

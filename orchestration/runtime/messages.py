@@ -1,4 +1,4 @@
-"""Dispatches as Dramatiq messages: an agent's actor bears the name of its queue."""
+"""Dispatches as Dramatiq messages: an agent's actor has the name of its queue."""
 
 from collections.abc import Sequence
 
@@ -29,9 +29,9 @@ class StubRelay:
         self._broker = broker
 
     def send(self, messages: Sequence[Dispatch]) -> None:
-        """Put each on its agent's queue."""
+        """Put each dispatch on its agent's queue."""
         for dispatch in messages:
             self._broker.enqueue(to_message(dispatch))
 
     def close(self) -> None:
-        """Nothing is under way."""
+        """Do nothing: nothing is under way."""

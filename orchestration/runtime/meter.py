@@ -1,4 +1,4 @@
-"""How long messages take here, from their arrival to their acknowledgement."""
+"""How long messages take in this process, from arrival to acknowledgement."""
 
 from collections import deque
 from collections.abc import Callable
@@ -10,7 +10,7 @@ LATE_S = 3.0
 
 
 class Meter:
-    """Measures the messages of one consumer, for whoever writes next.
+    """Measures the messages of one consumer, for its next transaction.
 
     Args:
         monotonic: Seconds that never jump.
@@ -23,24 +23,24 @@ class Meter:
         self._settled_at = monotonic()
 
     def arrived(self, queue: str) -> None:
-        """Note that the next message is here."""
+        """Note that a message has arrived."""
         self._open.append((queue, self._monotonic()))
 
     def settled(self, count: int) -> None:
-        """Note that so many messages are acknowledged, the oldest ones."""
+        """Note that the oldest `count` messages are acknowledged."""
         now = self._settled_at = self._monotonic()
         for _ in range(min(count, len(self._open))):
             queue, at = self._open.popleft()
             self._tally.observe(metrics.MESSAGE_PROCESSING, now - at, queue)
 
     def forget(self) -> None:
-        """Note that what is not acknowledged comes again by another connection."""
+        """Forget unacknowledged messages: they come again by another connection."""
         self._open.clear()
 
     def take(self) -> Tally | None:
-        """What is to be written, for who writes anyway; None: nothing.
+        """The tally to write in the caller's transaction, and start anew; None: it is empty.
 
-        What it gives is given once: where it cannot be written it is lost, and never told twice.
+        Each tally is returned once: if the caller cannot write it, it is lost, not counted twice.
         """
         if not self._tally.cells:
             return None
@@ -48,7 +48,7 @@ class Meter:
         return found
 
     def take_late(self) -> Tally | None:
-        """The same, once it has waited so long that it is worth a transaction of its own."""
+        """The tally, once it has waited so long that it is worth a transaction of its own."""
         if self._monotonic() - self._settled_at < LATE_S:
             return None
         return self.take()

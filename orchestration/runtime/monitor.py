@@ -1,4 +1,4 @@
-"""The heartbeat monitor: which agents have been silent for too long, and which are back."""
+"""The heartbeat monitor: finds agents that were silent for too long, and those that are back."""
 
 from datetime import timedelta
 
@@ -14,11 +14,11 @@ GONE = ("silent", "stopped")
 class Monitor:
     """Marks agents whose last heartbeat is too old; a heartbeat marks them running again.
 
-    Their steps need no mark: those of a dead worker are taken over at once, those of an agent
+    Their steps need no mark: steps of a dead worker are taken over at once, steps of an agent
     that is not ours end by their deadlines or by its silence.
 
     Args:
-        engine: Where the agents are.
+        engine: The engine whose store has the agents.
         threshold: How long an agent may be silent.
     """
 
@@ -27,7 +27,7 @@ class Monitor:
         self._threshold = threshold
 
     def look(self) -> None:
-        """Find who has fallen silent since the last look, and who is back."""
+        """Find agents that have fallen silent since the last look, and those that are back."""
         if self._engine.store.read(lambda s: list(filter(self._is_news, agents.everyone(s)))):
             self._engine.commit(self._write)
 
@@ -35,7 +35,7 @@ class Monitor:
         return self._is_silent(agent) or is_back(agent)
 
     def _is_silent(self, agent: AgentRow) -> bool:
-        """Whether nothing was heard for too long of an agent that did not end in good order."""
+        """Whether an agent's heartbeat is too old, though it did not end in good order."""
         beat = agent.last_heartbeat
         if beat is None or (agent.status in GONE and not agent.deserted):
             return False
@@ -59,6 +59,6 @@ class Monitor:
 
 
 def is_back(agent: AgentRow) -> bool:
-    """Whether an agent that was silent has been heard of since."""
+    """Whether an agent that was silent has sent a heartbeat since."""
     since, beat = agent.silent_since, agent.last_heartbeat
     return since is not None and beat is not None and beat >= since and agent.status != "silent"

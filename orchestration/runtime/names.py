@@ -7,8 +7,8 @@ TICKED = frozenset(RESERVED)
 
 
 def queue_of(agent: str) -> str:
-    """An agent's queue bears its name; Dramatiq wants it to begin with a letter or `_`.
+    """The queue of an agent: its name, prefixed if Dramatiq would refuse the first character.
 
-    No agent has a dot in its name, so no two have the same queue.
+    No agent's name has a dot in it, so no two agents have the same queue.
     """
     return f"_.{agent}" if agent[0].isdigit() or agent[0] == "-" else agent

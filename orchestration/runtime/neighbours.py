@@ -1,8 +1,8 @@
-"""Whether a worker that comes shares the store with a machine that it must not share it with.
+"""Checks that no worker of another machine uses the same store file.
 
-Locks of files hold within one machine (containers of one machine included). A worker of another
-one that beats into the same file looks dead from here: its lock is free. Each would take over
-from the other, so whoever comes second refuses.
+File locks hold within one machine (containers of one machine included). A worker of another
+machine that beats into the same file looks dead from here: its lock is free. Each would take over
+from the other, so the worker that starts second refuses.
 """
 
 import time
@@ -17,12 +17,12 @@ POLL_S = 0.1
 
 
 def require_one_machine(store: Store, locks: Locks, host: str) -> None:
-    """Refuse a store into which a live worker beats whose lock cannot be seen from here.
+    """Refuse a store in which a worker beats whose lock is free: it is on another machine.
 
-    Waits for a beat only where a worker of another host is listed whose lock is free.
+    Waits for a beat only if a worker of another host is listed whose lock is free.
 
     Raises:
-        StoreInUseError: There is one.
+        StoreInUseError: There is such a worker.
     """
     if locks.proof_s:  # a server's locks hold for all machines
         return

@@ -32,7 +32,7 @@ EXIT_UNREACHABLE = 3
 def host(app: App) -> None:
     """Serve an app in this worker process, unless the settings name another one.
 
-    Where several are made, the last one is served: it may be made of the others' agents.
+    If a module makes several apps, the last is served: it may be made of the others' agents.
     """
     try:
         found = settings.load()
@@ -45,7 +45,7 @@ def host(app: App) -> None:
 def is_named(app: App, name: str) -> bool:
     """Whether an app that is being made may be the one of the module with this name.
 
-    A module may make its app of another one's agents: the last app that it makes is its own.
+    A module may build its app from other apps' agents: the last app that it makes is its own.
     """
     if name not in sys.modules:
         _say(f"{name} is served: ORCHESTRATION_APP or pyproject.toml names it")
@@ -128,7 +128,7 @@ class Lifecycle(Middleware):
 
 
 def stop_once(number: signal.Signals) -> None:
-    """Let Dramatiq see the first of several equal signals only: its second one kills.
+    """Let Dramatiq see only the first of several equal signals: a second one kills the worker.
 
     Platforms signal the whole process group, and the master forwards what it got.
     """

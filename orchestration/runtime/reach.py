@@ -1,4 +1,4 @@
-"""Whether RabbitMQ can be reached, asked before anything is written that needs it."""
+"""Checks that RabbitMQ can be reached, before anything is written that needs it."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -22,7 +22,7 @@ def require_broker(address: Address | str) -> None:
     """Connect once.
 
     Args:
-        address: Where it is; a URL is `amqp://` or `amqps://`.
+        address: Where the server is; a URL is `amqp://` or `amqps://`.
 
     Raises:
         UnreachableError: The server is away or refuses; the message has no password in it.
@@ -32,7 +32,7 @@ def require_broker(address: Address | str) -> None:
 
 
 def prepare_broker(address: Address) -> None:
-    """Declare the exchange and the orchestrator's queues, so that nothing sent to it is lost.
+    """Declare the exchange and the orchestrator's queues, so that no message to them is lost.
 
     Raises:
         BrokerError: The server is away or refuses us, or a queue exists with other arguments.
@@ -48,7 +48,7 @@ def prepare_broker(address: Address) -> None:
 
 
 def require_claim(address: Address, claim: VhostClaim) -> None:
-    """Claim a vhost for a store, for a moment.
+    """Claim a vhost for a store, and release it at once.
 
     Raises:
         OtherStoreError: Live processes have claimed it for another store.
@@ -59,10 +59,10 @@ def require_claim(address: Address, claim: VhostClaim) -> None:
 
 
 def require_own_store(address: Address, url: str) -> None:
-    """See that no live fleet on this vhost has another store than the one that we write to.
+    """Check that no live fleet on this vhost has another store than the one that we write to.
 
-    The broker is asked first: where it is away, no store is made. A user who may not declare
-    queues is not told which store a fleet has, and goes without: whoever only writes a command
+    The broker is asked first: if it is away, no store is made. A user that may not declare queues
+    cannot learn which store a fleet has, and is let through: a caller that only writes a command
     consumes nothing.
 
     Raises:
@@ -76,7 +76,7 @@ def require_own_store(address: Address, url: str) -> None:
 
 
 def rival(connection: pika.BlockingConnection, ours: str) -> str | None:
-    """The other store that live processes have claimed the vhost for, as far as we may know it."""
+    """The other store for which live processes have claimed the vhost; None: none is visible."""
     try:
         return Inspection(connection).rival(ours)
     except ChannelClosedByBroker:  # as in `VhostClaim.make`: no answer is no refusal
@@ -85,7 +85,7 @@ def rival(connection: pika.BlockingConnection, ours: str) -> str | None:
 
 @contextmanager
 def asked(address: Address) -> Iterator[pika.BlockingConnection]:
-    """A connection for questions, whose end in the middle of one is told with its cure.
+    """A connection for questions; if it ends in the middle of one, the error says the cure.
 
     Raises:
         BrokerError: The server is away, refuses us or ends the connection.
@@ -103,7 +103,7 @@ def asked(address: Address) -> Iterator[pika.BlockingConnection]:
 def connected(
     address: Address, patience_s: float = PATIENCE_S, name: str = "orchestrate"
 ) -> Iterator[pika.BlockingConnection]:
-    """A connection for a question, without much patience.
+    """A connection for a question, with short timeouts.
 
     Args:
         address: Where the server is.

@@ -1,4 +1,4 @@
-"""What becomes of a message that RabbitMQ does not take."""
+"""Handles messages that RabbitMQ refuses."""
 
 import logging
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ LONGEST_DETAIL = 1_000
 
 
 def bury(tx: Transaction, refusal: Refusal) -> None:
-    """Keep as a dead letter what would be refused whenever it is said."""
+    """Store as a dead letter a message that would be refused at every try."""
     letter, said = refusal.letter, refusal.letter.tag
     detail = f"RabbitMQ does not take it: {plain(refusal.reason, LONGEST_DETAIL)}"
     log.error("notifier: %s is not told: %s", said.lane, detail)
@@ -26,7 +26,7 @@ def bury(tx: Transaction, refusal: Refusal) -> None:
         detail=detail,
         routing_key=letter.routing_key,
         body=letter.body,
-        masked=True,  # it is no message to us, so it cannot be replayed
+        masked=True,  # it is not addressed to us, so it cannot be replayed
     )
     dead_letters.add(tx.session, dead, tx.now)
     message = f"a message to {said.lane} is a dead letter: {detail}"
@@ -34,7 +34,7 @@ def bury(tx: Transaction, refusal: Refusal) -> None:
 
 
 def alert(tx: Transaction, refusals: Iterable[Refusal]) -> None:
-    """Let people know who has taken nothing for a while."""
+    """Alert people that recipients have taken nothing for a while."""
     for refusal in refusals:
         lane = refusal.letter.tag.lane
         message = f"{lane} is not told anything: {refusal.reason}; let it consume, or delete it"

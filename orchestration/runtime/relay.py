@@ -17,7 +17,7 @@ class Relay:
     """Publishes dispatches on their agents' queues.
 
     Args:
-        parameters: How to connect; asked at each connection.
+        parameters: Yields how to connect; called for each connection.
     """
 
     def __init__(self, parameters: Callable[[], pika.connection.Parameters]) -> None:
@@ -30,20 +30,20 @@ class Relay:
 
     @property
     def flows(self) -> bool:
-        """Whether RabbitMQ confirms what it is given, as far as anybody has tried."""
+        """Whether RabbitMQ confirms messages; True until a publish has stalled."""
         return not self._publisher.is_stalled
 
     def send(self, messages: Sequence[Dispatch]) -> None:
-        """Publish soon, without waiting and without raising."""
+        """Publish soon; does not wait, and raises nothing."""
         self._publisher.publish(
             [Letter("", queue_of(d.queue), to_message(d).encode(), tag=d) for d in messages]
         )
 
     def close(self) -> None:
-        """Wait a little for what is under way, and disconnect."""
+        """Wait a little for unconfirmed messages, and disconnect."""
         self._publisher.close()
 
 
 def refused(refusals: Sequence[Refusal]) -> None:
-    """Leave it to the rows, from which a lost dispatch is sent again."""
+    """Log the refused dispatches: each is sent again from its row."""
     log.warning("relay: %d dispatches were refused: %s", len(refusals), refusals[0].reason)

@@ -1,4 +1,4 @@
-"""A second chance for a dead letter: it is handled as if it had just come, once."""
+"""Replays dead letters: each is handled once as if it had just come."""
 
 from functools import partial
 
@@ -21,9 +21,9 @@ class Replay:
     """Handles dead letters again, through the door by which all messages come.
 
     Args:
-        engine: Where they are.
-        app: What can be started.
-        settings: What is secret in a body that is kept.
+        engine: The engine whose store has the letters.
+        app: The workflows that can be started.
+        settings: The secrets to mask in stored bodies.
     """
 
     def __init__(self, engine: Engine, app: App, settings: Settings) -> None:
@@ -31,11 +31,11 @@ class Replay:
         self._door = Door(app, settings)
 
     def again(self, letter_id: int, by: By) -> int | None:
-        """Handle one letter again; where it dies again, the number under which it does.
+        """Handle one letter again; return the new letter's number if it is refused again.
 
         Raises:
             NotFoundError: There is no such letter.
-            StateError: It cannot be replayed.
+            StateError: The letter cannot be replayed.
         """
         row, body = self._engine.store.read(lambda s: dead_letters.get(s, letter_id))
         check(row)
@@ -47,10 +47,10 @@ class Replay:
 
 
 def check(row: DeadLetterRow) -> None:
-    """Refuse a letter that is not whole, or that spoke for somebody else.
+    """Refuse a letter that is not whole, or whose user did not speak for its sender.
 
     Raises:
-        StateError: It is one.
+        StateError: The letter is such a one.
     """
     if not row.replayable:
         raise StateError(
@@ -65,10 +65,10 @@ def check(row: DeadLetterRow) -> None:
 
 
 def handle(tx: Transaction, row: DeadLetterRow, operation: Operation | None, by: By) -> int | None:
-    """Take a letter out of the dead ones and do what it means, in one transaction.
+    """Delete a dead letter and do its operation, in one transaction.
 
     Raises:
-        NotFoundError: Somebody else has replayed or discarded it.
+        NotFoundError: The letter was replayed or discarded meanwhile.
     """
     if not dead_letters.discard(tx.session, row.id):
         raise NotFoundError(f"dead letter {row.id} is gone: somebody else has dealt with it")
@@ -81,6 +81,6 @@ def handle(tx: Transaction, row: DeadLetterRow, operation: Operation | None, by:
 
 
 def discard(tx: Transaction, row: DeadLetterRow, by: By) -> bool:
-    """Forget a letter; False if somebody else has dealt with it."""
+    """Delete a letter; False if it was replayed or discarded meanwhile."""
     audit.add(tx.session, tx.now, str(by), "discard", f"dead letter {row.id} ({row.reason})")
     return dead_letters.discard(tx.session, row.id)

@@ -1,4 +1,4 @@
-"""What an action returned, as the JSON value that is kept of it."""
+"""Turns the value that an action returned into the JSON value that is stored."""
 
 from collections import deque
 from collections.abc import Collection, Iterator
@@ -21,11 +21,11 @@ def as_json(value: Any, who: str) -> Any:
     """The JSON value of what an action returned.
 
     Args:
-        value: What that was.
+        value: What the action returned.
         who: The action, for people.
 
     Raises:
-        PermanentError: It is nothing that could be kept: the action would return it again.
+        PermanentError: It has no JSON value: a retry would return the same.
     """
     if (found := read_once(value)) is not None:
         raise PermanentError(
@@ -41,7 +41,7 @@ def as_json(value: Any, who: str) -> Any:
 def read_once(value: Any) -> Iterator[Any] | None:
     """A generator, an open file or their like anywhere in a value; None: there is none.
 
-    Where it was turned into a list nobody would see that it had been read before.
+    If it were turned into a list, one that was read before would silently be empty.
     """
     seen, left = set[int](), [value]
     while left:
@@ -51,7 +51,7 @@ def read_once(value: Any) -> Iterator[Any] | None:
         if id(each) not in seen:
             seen.add(id(each))
             parts = inside(each)
-            if not PLAIN.issuperset(map(type, parts)):  # a list of numbers is seen through at once
+            if not PLAIN.issuperset(map(type, parts)):  # fast for a list of numbers
                 left += [part for part in parts if type(part) not in PLAIN]
     return None
 
@@ -70,7 +70,7 @@ def inside(value: Any) -> Collection[Any]:
 
 
 def refuse(value: Any) -> NoReturn:
-    """Whatever has no JSON value.
+    """Refuse a value that has no JSON form.
 
     Raises:
         TypeError: Always.

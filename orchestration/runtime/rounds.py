@@ -1,4 +1,4 @@
-"""A thread that makes its rounds until it is stopped: the shell of what a worker does by itself."""
+"""A thread that makes its rounds until it is stopped: the base of a worker's own threads."""
 
 import logging
 import threading
@@ -13,12 +13,12 @@ class Rounds:
     """Does one thing again and again, in a thread of its own; no error in a round ends it.
 
     Args:
-        name: Of the thread, and of what it logs.
-        act: One round.
-        rest: What lies between two rounds: given `stopping`, which should end the wait.
+        name: The name of the thread, also in its log lines.
+        act: Makes one round.
+        rest: Waits between two rounds; is given `stopping`, which should end the wait.
 
     Attributes:
-        stopping: Set once it is to end.
+        stopping: Set once the thread is to end.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class Rounds:
 
     @property
     def is_dead(self) -> bool:
-        """Whether its thread has ended though nobody has asked it to."""
+        """Whether its thread has ended without being stopped."""
         began = self._thread.ident is not None
         return began and not self._thread.is_alive() and not self.stopping.is_set()
 

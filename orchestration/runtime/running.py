@@ -1,4 +1,4 @@
-"""What stands behind the actors of one running process: store, engine, frame and keeper."""
+"""The parts that serve the actors of one running process: store, engine, frame, keeper, bus."""
 
 import logging
 import os
@@ -53,11 +53,11 @@ FORGETTING_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """A fleet, and where everything is.
+    """A fleet, its settings and its broker.
 
     Attributes:
         scope: The only run to work for; None: all of them.
-        server: Where RabbitMQ is; None: where the settings say, if they do.
+        server: Where RabbitMQ is; None: at the address in the settings, if any.
     """
 
     app: App
@@ -76,7 +76,7 @@ class Running:
     """The parts of one worker process, from its start to its end.
 
     Args:
-        setup: The fleet, and where everything is.
+        setup: The fleet, its settings and its broker.
         queues: For each agent that is served here, how many steps run at once.
         watch: Asked at every beat: why this process must end, or None.
 
@@ -128,13 +128,13 @@ class Running:
         return self._keeper.reason
 
     def tick(self) -> None:
-        """What the scheduler asks for: sweep, start what is scheduled, forget what is old."""
+        """Do what the scheduler asks for: sweep, start scheduled runs, delete old rows."""
         self.sweeper.sweep()
         self._timetable.fire()
         self.forget()
 
     def forget(self) -> None:
-        """Delete what is too old, batch by batch, as long as the next tick is not due."""
+        """Delete rows that are too old, batch by batch, for `FORGETTING_S` at most."""
         age, keep = self._settings.retention, self._settings.retention_runs
         clock = self.engine.clock
         end = clock.monotonic() + FORGETTING_S
@@ -147,7 +147,7 @@ class Running:
         self.engine.drain(self._worker.id)
 
     def stop(self) -> None:
-        """End every part; the lock is let go only when nothing is held any more."""
+        """End every part; the worker's lock is released only if it holds no attempt."""
         for part in self._bus:
             part.stop()
         self._keeper.stop()
@@ -174,7 +174,7 @@ class Running:
         return opened
 
     def _claim_vhost(self, setup: Setup) -> VhostClaim | None:
-        """See that no other store is used here, and let each consumer see it again."""
+        """Claim the vhost for this store, and let each consuming connection claim it again."""
         address = setup.address
         if address is None:
             return None
@@ -192,12 +192,12 @@ class Running:
         return None if self._claim is None else self._claim.refusal
 
     def _lost_thread(self) -> str | None:
-        """Without it this process would keep its election, and nobody would be heard or told."""
+        """Why to end if a thread of the bus has died: it would stay elected, and do nothing."""
         dead = any(part.is_dead for part in self._bus)
         return "a thread of its bus has died" if dead else None
 
     def _make_alerter(self, setup: Setup) -> Alerter:
-        """What tells alerts, and looks for those that only time shows."""
+        """The alerter, which also looks for silent agents and backlogs, and takes samples."""
         settings, backlog = setup.settings, Backlog(self.engine, setup.address)
         sampler = Sampler(self.engine)
         targets: Targets = Nowhere()
@@ -211,12 +211,12 @@ class Running:
             sampler.look()
 
         parts = self.engine, self._locks, targets
-        if setup.scope is not None:  # a lone run: whoever started it sees how it ends
+        if setup.scope is not None:  # a lone run: its caller sees how it ends
             return Alerter(*parts, lambda: None, settings.heartbeat_interval, logging.INFO)
         return Alerter(*parts, look, settings.heartbeat_interval)
 
     def _join_bus(self, setup: Setup) -> Sequence[Ingress | Notifier]:
-        """Take part in what is heard and said on the exchange, where there is one."""
+        """Start to consume from the exchange and to publish on it, if there is one."""
         address = setup.address
         if address is None or self._claim is None:
             return ()
@@ -238,7 +238,7 @@ class Running:
 
 
 def own_proof(settings: Settings, locks: Locks) -> FileLocks | None:
-    """Files that prove a death on this machine at once, where the store's own locks need time."""
+    """File locks that prove a death on this machine at once, if the store's locks need time."""
     if not locks.proof_s:
         return None
     try:
@@ -249,14 +249,14 @@ def own_proof(settings: Settings, locks: Locks) -> FileLocks | None:
 
 
 def worker_rules(setup: Setup, queues: Mapping[str, int]) -> Rules:
-    """What the engine of a worker process goes by."""
+    """The rules of a worker process's engine."""
     served = (agent for agent in setup.app.agents if agent.name in queues)
     offers = frozenset(agent.offer(action) for agent in served for action in agent.actions)
     return rules_of(setup.settings, new_id(), offers=offers, scope=setup.scope, app=setup.app)
 
 
 def describe_worker(rules: Rules, transport: str, queues: Mapping[str, int]) -> NewWorker:
-    """How this process is registered."""
+    """The registration of this process."""
     return NewWorker(
         id=rules.me,
         host=socket.gethostname(),

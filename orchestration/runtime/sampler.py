@@ -1,4 +1,4 @@
-"""The sampler: once a minute, how much waits and runs for each agent is kept for the console."""
+"""The sampler: once a minute, it counts waiting and running branches for the console."""
 
 from datetime import datetime
 
@@ -15,7 +15,7 @@ class Sampler:
     """Writes the samples of each minute; one process of a fleet does, and a second changes nothing.
 
     Args:
-        engine: Where steps and runs wait.
+        engine: The engine whose store has the steps and runs.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -23,7 +23,7 @@ class Sampler:
         self._last: datetime | None = None
 
     def look(self) -> None:
-        """Sample this minute, unless it has been."""
+        """Sample this minute, unless this process has done so."""
         minute = self._engine.clock.now().replace(second=0, microsecond=0)
         if minute == self._last:
             return
@@ -33,7 +33,7 @@ class Sampler:
 
 
 def sampled(session: Session, minute: datetime) -> list[Sample]:
-    """What waits and runs now: for the agents that are served or asked, and for all runs."""
+    """Counts of what waits and runs now: per agent that is served or has work, and of all runs."""
     nothing = {"ready": 0, "queued": 0, "running": 0}
     counted = dict.fromkeys(workers.served(session), nothing) | queues.counts(session)
     found = [

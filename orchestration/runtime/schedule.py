@@ -1,4 +1,4 @@
-"""Commands that start by the clock: cron expressions, each time fired once by whoever is first."""
+"""Commands that start by the clock: cron expressions, each time fired once by any process."""
 
 import json
 import logging
@@ -34,10 +34,10 @@ SENDER = "scheduler"
 
 
 def next_time(cron: str, timezone: str, after: datetime) -> datetime | None:
-    """When a cron expression comes next.
+    """The next time of a cron expression; None: there is none.
 
-    Where clocks go back, an hour comes twice: what is due in every hour is due then, too; what
-    names its hours was due the first time.
+    When clocks go back, an hour comes twice: an expression with `*` in its hours is due in both,
+    one that names its hours only in the first.
 
     Args:
         cron: Five fields: minute, hour, day of month, month, day of week.
@@ -83,10 +83,10 @@ def _named(part: str) -> str:
 
 
 class Timetable:
-    """Starts what is due.
+    """Starts the schedules that are due.
 
     Args:
-        engine: Where schedules are, and runs begin.
+        engine: The engine whose store has the schedules.
         app: The workflows.
     """
 
@@ -95,13 +95,13 @@ class Timetable:
         self._app = app
 
     def fire(self) -> list[str]:
-        """Start every schedule whose time has come, once; missed times are made up for once."""
+        """Start every schedule that is due, once, however many of its times were missed."""
         now = self._engine.clock.now()
         due = self._engine.store.read(lambda s: schedules.due(s, now))
         return [run_id for row in due if (run_id := self._fire(row, now))]
 
     def trigger(self, name: str, by: By) -> str:
-        """Start a schedule now, whatever the clock says, and write down who did.
+        """Start a schedule now, whatever the clock says, and record the actor.
 
         Raises:
             NotFoundError: There is no such schedule.
@@ -126,7 +126,7 @@ class Timetable:
     def _pass_over(
         self, row: ScheduleRow, following: datetime | None, error: OrchestrationError
     ) -> None:
-        """Let a schedule that was refused wait for its next time, and say so once."""
+        """Let a schedule whose command was refused wait for its next time, and log that once."""
         if self._engine.commit(lambda tx: schedules.fire(tx.session, row, following)):
             log.error("schedule %s did not start: %s", row.name, error)
 
@@ -138,7 +138,7 @@ class Timetable:
     def _start(
         self, tx: Transaction, row: ScheduleRow, following: datetime | None, command: Command | None
     ) -> str | None:
-        """Start a run, unless somebody else has or another one goes on; None: it is skipped."""
+        """Start a run; None: another process has started it, or the last run still goes on."""
         if command is None or self._is_skipped(tx.session, row):
             schedules.fire(tx.session, row, following)
             return None
@@ -162,7 +162,7 @@ class Timetable:
         return replace(command, correlation_id=f"schedule:{row.name}")
 
     def _is_skipped(self, session: Session, row: ScheduleRow) -> bool:
-        """Whether nothing is to start while the run before goes on, and it does."""
+        """Whether the schedule skips overlaps, and its last run still goes on."""
         if row.overlap != "skip" or row.last_run is None:
             return False
         try:

@@ -14,9 +14,9 @@ class Service:
     """An address of Apprise.
 
     Args:
-        name: What is kept of it.
-        scheme: What may be named of it.
-        notifier: What sends.
+        name: The digest that is stored for it.
+        scheme: The part of it that is no secret.
+        notifier: Sends to it.
     """
 
     def __init__(self, name: str, scheme: str, notifier: "apprise.Apprise") -> None:
@@ -25,7 +25,7 @@ class Service:
         self._notifier = notifier
 
     async def send(self, content: Mapping[str, Any]) -> Problem | None:
-        """Send one alert; Apprise bounds each of its requests, and tells no reason."""
+        """Send one alert; Apprise limits the time of each request, and gives no reasons."""
         sent = await asyncio.to_thread(
             self._notifier.notify, body=content["text"], title=f"orchestration: {content['kind']}"
         )
@@ -33,7 +33,7 @@ class Service:
 
 
 def service_of(url: str, name: str) -> Service | None:
-    """What speaks with an address; None where Apprise does not know it."""
+    """The target that sends to an address; None: Apprise does not know it."""
     for talker in ("apprise", "urllib3"):  # they log parts of addresses
         logging.getLogger(talker).setLevel(logging.CRITICAL)
     notifier = apprise.Apprise()

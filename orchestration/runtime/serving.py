@@ -21,7 +21,7 @@ from orchestration.settings import Settings
 
 @contextmanager
 def serving(app: App, settings: Settings) -> Iterator[Host]:
-    """Work for every run of a store, whoever starts it, until the block ends.
+    """Work for every run of a store, also of other processes, until the block ends.
 
     Raises:
         StoreError: The store cannot be used.
@@ -37,7 +37,7 @@ def serving(app: App, settings: Settings) -> Iterator[Host]:
 
 @contextmanager
 def serving_on(address: Address, app: App, settings: Settings) -> Iterator[Host]:
-    """The same with RabbitMQ in the middle, beside any number of other processes.
+    """Work for every run of a store over RabbitMQ, beside any number of other processes.
 
     Raises:
         BrokerError: RabbitMQ is away, or refuses us.

@@ -1,4 +1,4 @@
-"""The stacks of this process's threads, as text: where a step that does not go on stands."""
+"""The stacks of this process's threads, as text: they show where a step hangs."""
 
 import sys
 import threading
@@ -14,7 +14,7 @@ def of_threads(attempts: Mapping[int, Held]) -> str:
     """Each thread with its stack, those that work on an attempt first; no values, only lines.
 
     Args:
-        attempts: By the thread that works on it; named by its number, as in log lines.
+        attempts: Each attempt by the id of its thread; shown with its number, as in log lines.
     """
     names = {each.ident: each.name for each in threading.enumerate()}
     frames = sorted(sys._current_frames().items(), key=lambda each: each[0] not in attempts)  # noqa: SLF001 - the only way to it

@@ -1,4 +1,4 @@
-"""What an action may use of the fleet, and what it stages until its attempt has completed."""
+"""Configuration and data that an action stages until its attempt completes; shared values."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ class Staging:
     """The fleet's configuration as one attempt sees it, and what it will set and emit.
 
     Args:
-        engine: Where the configuration is read.
+        engine: The engine whose store has the configuration.
         step: The attempt's step.
         allowed: The names that it may set.
     """
@@ -30,7 +30,7 @@ class Staging:
 
     @property
     def staged(self) -> Yield:
-        """What is to be written with the completion."""
+        """The values and data to write with the attempt's completion."""
         values = {name: Value(each, self.version(name)) for name, each in self._values.items()}
         return Yield(values, tuple(self._data))
 
@@ -47,7 +47,7 @@ class Staging:
         return found.version if found else 0
 
     def set_by(self, name: str) -> str | None:
-        """The run whose step set the current value; None: a person did, or nobody."""
+        """The run whose step set the current value; None: a person set it, or it was never set."""
         found = self._look(name)
         return None if found is None else found.run_id
 
@@ -66,15 +66,15 @@ class Staging:
         self._values[name] = plain(value)
 
     def emit(self, data_type: str, data: Mapping[str, Any]) -> None:
-        """Stage data for others.
+        """Stage data for other agents.
 
         Raises:
-            ValueError: They are not JSON.
+            ValueError: The data are not JSON.
         """
         self._data.append((data_type, plain(dict(data))))
 
     def _look(self, name: str) -> Version | None:
-        """What there was when this attempt first looked: its decisions build on that."""
+        """The version that this attempt read first: its decisions build on that."""
         if name not in self._seen:
             found = self._engine.store.read(lambda s: configuration.current(s, name))
             self._seen[name] = found
@@ -85,7 +85,7 @@ class SharedValues:
     """Small values that every process sees.
 
     Args:
-        engine: Where they are.
+        engine: The engine whose store has them.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -96,7 +96,7 @@ class SharedValues:
         return self._engine.store.read(lambda s: shared.get(s, key))
 
     def under(self, prefix: str) -> Mapping[str, Any]:
-        """Every value whose key begins like this."""
+        """Every value whose key begins with a prefix."""
         return self._engine.store.read(lambda s: shared.under(s, prefix))
 
     def update(self, key: str, change: Callable[[Any], Any]) -> Any:
@@ -109,10 +109,10 @@ class SharedValues:
 
 
 def plain(value: Any) -> Any:
-    """A value as it will be read again.
+    """A value as it will be read back from JSON.
 
     Raises:
-        ValueError: It is not JSON.
+        ValueError: The value is not JSON.
     """
     try:
         return json.loads(json.dumps(value, allow_nan=False))

@@ -1,7 +1,7 @@
 """The clock of a brokered fleet: APScheduler sends ticks to the orchestrator and the monitor.
 
-A tick carries nothing and may come twice, late or never: what is due stands in the store. So any
-number of schedulers may run, and none is needed for a while.
+A tick carries nothing and may come twice, late or never: the store says what is due. So any
+number of schedulers may run, and a fleet can do without one for a while.
 """
 
 import logging
@@ -28,7 +28,7 @@ PUNCTUAL = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
 
 
 def tick(broker: dramatiq.Broker, actor: str) -> None:
-    """Send one tick; where the broker is away, the next one will do."""
+    """Send one tick; if the broker is away, only log that: the next tick will do."""
     message: Message[None] = Message(
         queue_name=actor, actor_name=actor, args=(), kwargs={}, options={}
     )
@@ -65,8 +65,8 @@ def ticking(broker: dramatiq.Broker, settings: Settings) -> Iterator[None]:
 def run(broker: dramatiq.Broker, settings: Settings) -> None:
     """Tick until SIGTERM or SIGINT.
 
-    The signals are blocked before the first thread begins, so that they wait for `sigwait` and
-    meet no handler, which could run in the middle of anything.
+    The signals are blocked before the first thread begins, so that they wait for `sigwait` and no
+    handler runs in the middle of other code.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     with ticking(broker, settings):

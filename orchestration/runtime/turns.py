@@ -1,4 +1,4 @@
-"""What is said at once, and what must wait for its turn."""
+"""Which messages of the outbox may leave at once, and which must wait for their turn."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from orchestration.store.outbox import OutboxRow
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What is under way.
+    """A message that is under way.
 
     Attributes:
-        turn: What is said one after the other has the same.
+        turn: The same for messages that must leave one after the other.
     """
 
     id: int
@@ -24,18 +24,18 @@ class Said:
 
 
 def said_of(row: OutboxRow) -> Said:
-    """What is remembered of a row while it is under way."""
+    """A row's identity while its message is under way."""
     return Said(row.id, row.version, row.lane, turn_of(row))
 
 
 def turn_of(row: OutboxRow) -> str:
-    """What is said one thing at a time: what a requester is told of a run; a command, its end."""
+    """The turn of a row: a run's news to its requester share one; a command and its cancel do."""
     is_told = row.kind == outbox.NOTICE or row.topic.startswith(f"{outbox.ACKNOWLEDGEMENT}:")
     return str(row.run_id) if is_told else row.topic.removesuffix(CANCEL)
 
 
 def choose(rows: Iterable[OutboxRow], under_way: Collection[Said]) -> list[OutboxRow]:
-    """Of these rows, those that are not under way, the first of each turn that is free."""
+    """The first row of each turn that has no message under way."""
     busy = {said.turn for said in under_way}
     chosen: dict[str, OutboxRow] = {}
     for row in rows:
@@ -45,7 +45,7 @@ def choose(rows: Iterable[OutboxRow], under_way: Collection[Said]) -> list[Outbo
 
 
 def routing_key_of(row: OutboxRow) -> str:
-    """Where a row goes: a notice's key is its recipient, a letter's stands in it."""
+    """The routing key of a row: a letter's own; of a notice, made from its kind and recipient."""
     if row.kind == outbox.LETTER:
         return row.routing_key
     what = row.topic.partition(":")[0]

@@ -1,4 +1,4 @@
-"""See at once what other processes wrote: a thread that looks whether the store has changed."""
+"""Notices at once what other processes wrote: a thread that polls the store for changes."""
 
 from types import TracebackType
 from typing import Self
@@ -13,9 +13,9 @@ LOOK_EVERY_S = 0.05
 
 
 class Changes:
-    """Whether a store has changed since it was last asked, by one thread.
+    """Tells one thread whether a store has changed since the thread last asked.
 
-    Where that cannot be known for less than a read, the answer is always yes.
+    For a store that cannot tell that for less than a read, the answer is always yes.
 
     Args:
         store: The store.
@@ -26,7 +26,7 @@ class Changes:
         self._seen: int | None = None
 
     def seen(self) -> bool:
-        """Whether there may be something new."""
+        """Whether the store may have changed."""
         if not isinstance(self._store, SqliteStore):
             return True
         before, self._seen = self._seen, self._store.change_count()
@@ -34,7 +34,7 @@ class Changes:
 
 
 class Watch:
-    """Lets an engine send and admit, soon after another process wrote something.
+    """Lets an engine send branches and admit runs soon after another process wrote.
 
     Args:
         engine: The engine of a worker.
@@ -60,7 +60,7 @@ class Watch:
         self._rounds.stop()
 
     def look(self, changes: Changes) -> None:
-        """Refill if the store has changed, and something could go."""
+        """Refill if the store has changed, and a run or a branch may go."""
         if changes.seen() and self._engine.store.read(self._could_go):
             self._engine.refill()
 

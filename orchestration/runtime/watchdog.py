@@ -11,7 +11,7 @@ class Watchdog:
     """Looks at a Dramatiq worker from the keeper's thread.
 
     Args:
-        lost: Yields how many threads work on attempts that are no longer theirs.
+        lost: Returns how many threads work on attempts whose claims are lost.
         orphan: Whether the process must not outlive its parent.
     """
 
@@ -26,11 +26,11 @@ class Watchdog:
         self._worker = worker
 
     def rest(self) -> None:
-        """Look no more: the worker's threads are ending."""
+        """Stop watching: the worker's threads are ending."""
         self._worker = None
 
     def why_end(self) -> str | None:
-        """Why this process would do harm, or no good, if it went on."""
+        """Why this process must end; None: it may go on."""
         if self._parent is not None and os.getppid() != self._parent:
             return "its parent is gone"
         if self._worker is None or not self._worker.workers:

@@ -1,4 +1,4 @@
-"""An engine's rules by the settings, and the transport of processes that only write."""
+"""The rules of an engine from the settings, and the transport of processes that only write."""
 
 from collections.abc import Sequence
 
@@ -11,15 +11,15 @@ from orchestration.settings import Settings
 
 
 class NoRelay:
-    """For processes without a transport: what they write others send, or the exchange takes."""
+    """Sends nothing, for processes without a transport: workers send what they write."""
 
     flows = True
 
     def send(self, messages: Sequence[Dispatch]) -> None:
-        """Leave it to the workers."""
+        """Do nothing: workers send the messages from their rows."""
 
     def close(self) -> None:
-        """Nothing is under way."""
+        """Do nothing: nothing is under way."""
 
 
 def rules_of(
@@ -31,9 +31,9 @@ def rules_of(
     sends: bool = True,
     app: App | None = None,
 ) -> Rules:
-    """What the engine of a process goes by; the arguments are those of `Rules`.
+    """The rules of a process's engine; the arguments are those of `Rules`.
 
-    Routes and rates are those of the app; a process without one sends nothing.
+    Routes and rates are those of the app; a process without an app sends nothing.
     """
     return Rules(
         me=me,
