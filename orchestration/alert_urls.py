@@ -1,4 +1,4 @@
-"""The addresses of ALERT_URLS: a list with commas, of which each item may hold commas too."""
+"""The addresses of ALERT_URLS: a comma-separated list whose items may contain commas too."""
 
 import re
 from urllib.parse import urlsplit
@@ -9,15 +9,15 @@ WEB = ("http", "https")
 
 
 def split(urls: str) -> tuple[str, ...]:
-    """The addresses of a list; a comma within one is not followed by another one's scheme."""
+    """The addresses of a list; only a comma before a scheme separates two of them."""
     return tuple(filter(None, map(str.strip, NEXT.split(urls.strip().rstrip(",")))))
 
 
 def check(urls: str) -> None:
-    """Refuse a list with something else in it; what is in it is not repeated.
+    """Refuse a list with an invalid address; the error repeats no address, as each is secret.
 
     Raises:
-        ValueError: What to write instead.
+        ValueError: An address is invalid; says what to write instead.
     """
     for number, url in enumerate(split(urls), 1):
         scheme, mark, rest = url.partition("://")
@@ -28,7 +28,7 @@ def check(urls: str) -> None:
 
 
 def has_host(url: str) -> bool:
-    """Whether an address can be read, and says of which host."""
+    """Whether an address can be parsed, and names a host."""
     try:
         parts = urlsplit(url)
         return bool(parts.hostname) and parts.port != 0

@@ -1,4 +1,4 @@
-"""The circuit of an agent that only fails: spared for a pause, then asked once, then trusted again.
+"""Circuit breaker of an agent: opens after failures in a row, then one probe, then closes again.
 
 Pure decisions: `failed`, `succeeded` and `rested` are all that happens to a circuit.
 """
@@ -20,7 +20,7 @@ class CircuitState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """What an agent is allowed.
+    """How many failures of an agent are tolerated.
 
     Attributes:
         failures: Failed attempts in a row that open its circuit.
@@ -33,12 +33,12 @@ class Tolerance:
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """Where a circuit is.
+    """The state of a circuit.
 
     Attributes:
         failures: Failed attempts in a row.
-        pause: How long it is open, or was before it was half open.
-        since: When it came to be open or half open; None while it is closed.
+        pause: How long it is open, or was before it became half open.
+        since: When it became open or half open; None while it is closed.
     """
 
     state: CircuitState = CircuitState.CLOSED
@@ -59,13 +59,13 @@ CLOSED = Circuit()
 def failed(
     circuit: Circuit, began: datetime | None, now: datetime, tolerance: Tolerance
 ) -> Circuit:
-    """One more attempt has failed; one that began before the probes says nothing new.
+    """The circuit after one more failed attempt; a half-open one is opened only by its probe.
 
     Args:
-        circuit: As it was.
-        began: When the attempt did.
+        circuit: The circuit before.
+        began: When the attempt began.
         now: When it failed.
-        tolerance: How much is too much.
+        tolerance: How many failures open the circuit.
     """
     counted = replace(circuit, failures=circuit.failures + 1)
     match circuit.state:
@@ -80,17 +80,17 @@ def failed(
 
 
 def is_probe(circuit: Circuit, began: datetime | None) -> bool:
-    """Whether an attempt began since the circuit is half open."""
+    """Whether an attempt began after the circuit became half open."""
     return circuit.since is None or began is None or began >= circuit.since
 
 
 def succeeded(_circuit: Circuit) -> Circuit:
-    """An attempt has succeeded: the agent is trusted again."""
+    """The circuit after a successful attempt: closed."""
     return CLOSED
 
 
 def rested(circuit: Circuit, now: datetime) -> Circuit:
-    """The pause is over: one probe may go."""
+    """The circuit half open, if its pause is over: one probe may go; else unchanged."""
     if circuit.due is None or circuit.due > now:
         return circuit
     return replace(circuit, state=CircuitState.HALF_OPEN, since=now)

@@ -37,8 +37,8 @@ class Client:
     Args:
         url: The store's address, `sqlite:///…` or `postgresql://…`, or the server's, `http://…`;
             default ORCHESTRATION_URL, and else the settings' store.
-        app: The fleet whose workflows it starts; default the settings' one. A server knows its own.
-        sender: In whose name; over HTTP it is the token's.
+        app: The fleet whose workflows it starts; default the settings' app. A server has its own.
+        sender: The sender of its commands; over HTTP it is the token's name.
 
     Raises:
         ConfigurationError: A setting is wrong.
@@ -115,7 +115,7 @@ class Client:
 
         Raises:
             NotFoundError: There is no such run.
-            StateError: It has not ended, or nothing would run again.
+            StateError: The run has not ended, or nothing would run again.
             RejectedError: The parameters, a step's name or the key is wrong; nothing was stored.
             OverloadedError: Too many runs of this sender are pending.
             StoreError: Nothing was stored.
@@ -137,7 +137,7 @@ class Client:
         return StoreHandle(self.engine, self.engine.fork(proposal, By(self._sender)))
 
     def close(self) -> None:
-        """Send what is under way, and let go of the store."""
+        """Send the messages that are under way, and close the store or the connection."""
         self._open.close()
 
     def __enter__(self) -> Self:
@@ -153,7 +153,7 @@ class Client:
 
 
 def remote_at(address: str, found: Settings) -> "Remote | None":
-    """The server at an address; None: it is a store's."""
+    """The server at an address; None: it is the address of a store."""
     if not address.startswith(("http://", "https://")):
         return None
     token = found.orchestration_api_token
@@ -183,7 +183,7 @@ class StoreHandle(Handle):
 
     @override
     def phase(self) -> RunStatus:
-        """Where the run is, in one word."""
+        """The status of the run."""
         return self._engine.store.read(lambda s: runs.status(s, self.workflow_id))
 
     @override
@@ -193,12 +193,12 @@ class StoreHandle(Handle):
 
     @override
     def cancel(self, reason: str = "") -> RunStatus:
-        """End the run; what it has done and can undo is undone."""
+        """Cancel the run; its steps that have an undo are undone."""
         return self._engine.cancel(self.workflow_id, By("client", reason))
 
     @override
     def events(self) -> Iterator[EventRow]:
-        """What happens to the run, from its beginning to its end."""
+        """The events of the run as they happen, from its beginning to its end."""
         last = 0
         while True:
             ended = self.phase().ended
@@ -214,5 +214,5 @@ class StoreHandle(Handle):
 
 
 def key_header(key: str | None) -> dict[str, str]:
-    """What tells a server the key of a request."""
+    """The header that gives a server the key of a request; empty: no key."""
     return {} if key is None else {"Idempotency_Key": key}

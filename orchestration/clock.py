@@ -1,4 +1,4 @@
-"""The only module that asks the real clock and mints real ids."""
+"""The only module that reads the real clock and makes real ids."""
 
 import random
 import time
@@ -25,7 +25,7 @@ class SystemClock:
 
     @property
     def boot(self) -> str:
-        """What this boot of this machine has and no other."""
+        """An id of this machine's current boot."""
         return boot_id()
 
     @property
@@ -36,22 +36,22 @@ class SystemClock:
 
 @cache
 def boot_id() -> str:
-    """What this boot of this machine has and no other."""
+    """An id of this machine's current boot."""
     if BOOT_ID.exists():
         return BOOT_ID.read_text("ascii").strip()
     return str(psutil.boot_time())
 
 
 def new_id() -> str:
-    """32 hex digits that nobody else has."""
+    """A unique id of 32 hex digits."""
     return uuid4().hex
 
 
 def run_hex() -> str:
-    """12 hex digits: six of the second, so that runs of one time lie together, and six of chance.
+    """12 hex digits for a run's id: six of the second, so that ids sort by time, and six random.
 
-    The seconds begin again after 194 days. Of two runs that draw the same digits, the later one
-    gives way (`engine.submit`).
+    The seconds wrap around after 194 days. Of two runs that draw the same digits, the later one
+    takes the next free id (`engine.submit`).
     """
     return f"{int(time.time()) % 16**6:06x}{uuid4().hex[:6]}"
 

@@ -1,4 +1,4 @@
-"""Which queues only grow: depths that have risen at each of several looks."""
+"""Finds queues that only grow: their depth has risen at each of several looks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ DEEP = 100
 
 @dataclass(slots=True)
 class Depths:
-    """One process's view of how much waits where."""
+    """The depths of queues as one process has seen them."""
 
     _seen: dict[str, tuple[int, int]] = field(default_factory=dict)
 
@@ -17,7 +17,7 @@ class Depths:
         """The depth of each queue that has risen at the last `RISES` looks, to `DEEP` at least.
 
         Args:
-            depths: How much waits in each queue now; one that is left out begins anew.
+            depths: The current depth of each queue; a queue that is left out begins anew.
         """
         before, self._seen = self._seen, {}
         for name, depth in depths.items():

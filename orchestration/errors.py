@@ -11,7 +11,7 @@ class OrchestrationError(Exception):
     """The root: catch this to catch everything that orchestration raises on purpose."""
 
     def as_value(self) -> Self:
-        """This error for keeping: without the frames it went through, and all that they hold."""
+        """This error without its traceback, whose frames would keep their variables alive."""
         self.__cause__ = self.__context__ = None
         return self.with_traceback(None)
 
@@ -29,9 +29,9 @@ class Fault:
     """One thing that is wrong with the parameters of a command.
 
     Attributes:
-        path: Where it is: a parameter, and perhaps a place in that; empty: in no single one.
+        path: The parameter, and perhaps a place within it; empty: it is about no single one.
         text: What is wrong.
-        given: What was given there, cut where it is long; empty: that says nothing.
+        given: The value that was given there, cut if long; empty: it is of no interest.
     """
 
     path: tuple[str | int, ...]
@@ -50,7 +50,7 @@ class RejectedError(OrchestrationError):
 
     Attributes:
         problems: One clear sentence for each thing that is wrong.
-        faults: The same where it is known which parameter each is about.
+        faults: The same as data, if it is known which parameter each is about.
     """
 
     def __init__(
@@ -102,8 +102,8 @@ class MalformedMessageError(DeadLetterError):
     """The message is no envelope: keep it as a dead letter, do not requeue it.
 
     Attributes:
-        sender: Who sent it, where that can be read.
-        message_id: Its id, where that can be read.
+        sender: The sender, if it can be read.
+        message_id: The message's id, if it can be read.
         answerable: Whether its sender may be told: no error is ever answered with an error.
     """
 
@@ -147,7 +147,7 @@ class StateError(OrchestrationError):
 
 
 class OwnRunError(OrchestrationError):
-    """Who has started a run may not answer for it: somebody else must."""
+    """The person who started a run may not approve or reject it: another person must."""
 
 
 class IllegalTransitionError(OrchestrationError):
@@ -175,10 +175,10 @@ class UnreachableError(BrokerError):
 
 
 class UnroutableError(BrokerError):
-    """No queue takes the command: start who is meant to get it, and send it again.
+    """No queue takes the command: start its recipient, and send it again.
 
     Attributes:
-        recipient: Who that is.
+        recipient: The agent that was to get it.
     """
 
     def __init__(self, recipient: str, problem: str) -> None:
@@ -191,7 +191,7 @@ class OtherStoreError(BrokerError):
 
     Attributes:
         ours: This process's store.
-        theirs: The other one.
+        theirs: The store of the other processes.
     """
 
     def __init__(self, place: str, ours: str, theirs: str) -> None:
@@ -204,11 +204,11 @@ class OtherStoreError(BrokerError):
 
 
 class ServerError(OrchestrationError):
-    """The HTTP server cannot be reached, or cannot do it now: cure the cause and repeat."""
+    """The HTTP server cannot be reached, or fails now: cure the cause and repeat."""
 
 
 class StoreError(OrchestrationError):
-    """The store could not do it now: nothing was written; cure the cause and repeat."""
+    """The store cannot be used now: nothing was written; cure the cause and repeat."""
 
 
 class InDoubtError(StoreError):
@@ -232,7 +232,7 @@ class CheckFailedError(OrchestrationError):
 
 
 class ConfiguredMeanwhileError(OrchestrationError):
-    """Somebody else has set a configuration since an attempt read it: try the step again."""
+    """A configuration was set by another attempt or a person meanwhile: try the step again."""
 
 
 class PermanentError(OrchestrationError):

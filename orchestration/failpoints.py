@@ -1,8 +1,8 @@
 """Failpoints: the named moments at which a crash could matter, for tests to crash at.
 
-Wherever something is committed, published or acknowledged, the code says that it has come so
-far. Nobody listens: in production that is one call of a function that does nothing, and there is
-no setting that would change it. A test listens with `listen`, and may kill its process there.
+Wherever the code commits, publishes or acknowledges, it calls `reach`. In production that is a
+function that does nothing, and no setting changes it. A test listens with `listen`, and may kill
+its process there.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,9 +12,9 @@ from typing import Any
 
 
 class Failpoint(StrEnum):
-    """How far something has come.
+    """A moment that the code has reached; see `MEANINGS`.
 
-    `about` is the operation where there is one; see `name_of`.
+    The listener's `about` is the operation, if there is one; see `name_of`.
     """
 
     DECIDED = "decided"
@@ -60,7 +60,7 @@ reach: Listener = nobody
 
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Let somebody know of every failpoint that this process reaches, until the block ends."""
+    """Call a listener at every failpoint that this process reaches, until the block ends."""
     before = reach
     listen(listener)
     try:
@@ -70,13 +70,13 @@ def listening(listener: Listener) -> Iterator[None]:
 
 
 def listen(listener: Listener) -> None:
-    """Let somebody know of every failpoint that this process reaches from now on."""
+    """Call a listener at every failpoint that this process reaches from now on."""
     global reach  # noqa: PLW0603 - the one switch, so that being off costs nothing
     reach = listener
 
 
 def name_of(operation: Any) -> str:
-    """What an operation is called: the method or function that it comes from."""
+    """The name of an operation: that of the method or function that it comes from."""
     while hasattr(operation, "func"):
         operation = operation.func
     path = getattr(operation, "__qualname__", type(operation).__name__).split(".")

@@ -1,4 +1,4 @@
-"""A workflow run as somebody holds it, wherever it is."""
+"""The handle of a workflow run, in a store or behind a server."""
 
 import time
 from abc import ABC, abstractmethod
@@ -40,7 +40,7 @@ class Handle(ABC):
 
     @abstractmethod
     def phase(self) -> RunStatus:
-        """Where the run is, in one word.
+        """The status of the run.
 
         Raises:
             NotFoundError: There is no such run.
@@ -52,15 +52,15 @@ class Handle(ABC):
 
     @abstractmethod
     def cancel(self, reason: str = "") -> RunStatus:
-        """End the run; what it has done and can undo is undone.
+        """Cancel the run; its steps that have an undo are undone.
 
         Raises:
-            StateError: It has ended.
+            StateError: The run has ended.
         """
 
     @abstractmethod
     def events(self) -> Iterator[EventRow]:
-        """What happens to the run, from its beginning to its end."""
+        """The events of the run as they happen, from its beginning to its end."""
 
     def result(self, timeout: float | None = None) -> Any:
         """Wait for the end, and return the result.
@@ -69,8 +69,8 @@ class Handle(ABC):
             timeout: Seconds to wait; default for ever.
 
         Raises:
-            WorkflowFailedError: It failed or was cancelled.
-            TimeoutError: It has not ended in time; it goes on.
+            WorkflowFailedError: The run failed or was cancelled.
+            TimeoutError: The run has not ended in time; it goes on.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         while not self.phase().ended:
@@ -101,7 +101,7 @@ class RemoteHandle(Handle):
 
     @override
     def phase(self) -> RunStatus:
-        """Where the run is, in one word."""
+        """The status of the run."""
         return RunStatus(self.final()["status"])
 
     @override
@@ -112,12 +112,12 @@ class RemoteHandle(Handle):
 
     @override
     def cancel(self, reason: str = "") -> RunStatus:
-        """End the run; what it has done and can undo is undone."""
+        """Cancel the run; its steps that have an undo are undone."""
         return RunStatus(self._remote.post(f"{self._path}/cancel", {"reason": reason})["status"])
 
     @override
     def events(self) -> Iterator[EventRow]:
-        """What happens to the run, from its beginning to its end."""
+        """The events of the run as they happen, from its beginning to its end."""
         for each in self._remote.events(self.workflow_id):
             at = datetime.fromisoformat(each["at"])
             place = each["step"], each["branch"]

@@ -30,8 +30,8 @@ CD = (
 class App(definitions.App):
     """A fleet: agents and the workflows over them.
 
-    A module that makes one can be given to `dramatiq` as it is: in a process of that command the
-    app's actors are declared on RabbitMQ. Everywhere else it is a value and does nothing.
+    A module that makes an app can be given to `dramatiq` as it is: a process of that command
+    declares the app's actors on RabbitMQ. In any other process the app is a value and does nothing.
 
     Raises:
         DefinitionError: A doubled name, or a step that no agent of the fleet can do.
@@ -48,7 +48,7 @@ def load_app(name: str) -> definitions.App:
     """The `app` of a module.
 
     Raises:
-        ConfigurationError: There is no such module, it imports what is not there, or has no app.
+        ConfigurationError: There is no such module, an import of it fails, or it has no app.
     """
     if (module_name := module_meant(name)) != name:
         raise ConfigurationError(
@@ -97,14 +97,14 @@ def cure_of(name: str, error: ImportError) -> str:
 
 
 def place_of(error: ImportError) -> FrameSummary | None:
-    """The line whose import failed; None: it was the app's own module that was not there."""
+    """The line whose import failed; None: the app's own module is missing."""
     ours = {__file__, importlib.__file__}
     lines = (each for each in extract_tb(error.__traceback__) if each.filename not in ours)
     return next((each for each in reversed(list(lines)) if each.filename[:1] != "<"), None)
 
 
 def cure_of_missing(missing: str, beside: Path) -> str:
-    """What to do about a module that a file imports; installing is none for one that is theirs."""
+    """What to do about a missing module that a file imports: installing helps only for others'."""
     package, _, last = missing.rpartition(".")
     top = package.partition(".")[0]
     theirs = top in beside.parts or (beside / top).is_dir()

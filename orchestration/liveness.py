@@ -1,19 +1,19 @@
-"""Who has fallen silent: beats that stand still on the observer's own clock."""
+"""Finds silent workers: their beats stand still by the observer's own clock."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 SILENT_AFTER_S = 12.0
-MISSED_AFTER_S = 6.0  # three beats: enough where something else speaks against a worker, too
-LATE_AFTER_S = 6.0  # a beat, and the longest that one who is cut off keeps all from writing
+MISSED_AFTER_S = 6.0  # three beats: enough if a free lock is against the worker, too
+LATE_AFTER_S = 6.0  # a beat, and how long a worker that is cut off can keep others from writing
 
 
 @dataclass(slots=True)
 class Observer:
-    """One process's view of the others' beats.
+    """The beats of other workers as one process has seen them.
 
-    Two clocks are never compared: a beat counts as standing still only while this observer
-    looked at it in time. After a late look (this machine was paused) the watch begins anew.
+    Clocks of two machines are never compared: a beat counts as standing still only while this
+    observer looks in time. After a late look (this machine was paused) it begins anew.
     """
 
     _seen: dict[str, tuple[int, float]] = field(default_factory=dict)
@@ -36,6 +36,6 @@ class Observer:
         return {w for w in self._seen if self.still_s(w) >= SILENT_AFTER_S}
 
     def still_s(self, worker: str) -> float:
-        """For how many seconds the beat of a worker had stood still at the last look."""
+        """For how many seconds a worker's beat had stood still at the last look."""
         known = self._seen.get(worker)
         return 0.0 if known is None or self._looked_at is None else self._looked_at - known[1]

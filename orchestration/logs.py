@@ -1,7 +1,7 @@
-"""Logging for processes of ours: lines for people, or JSON for collectors.
+"""Logging of our processes: lines for people, or JSON for collectors.
 
-Whoever works on a run, or on a message, says so once with `about`; each line that is written
-meanwhile in that thread, or in a task of it, names them, whoever writes it.
+Code that works on a run or a message says so once with `about`; every line that its thread, or a
+task of it, logs meanwhile names them, from whichever module.
 """
 
 import json
@@ -20,7 +20,7 @@ _subject: ContextVar[dict[str, Any]] = ContextVar("subject", default={})  # noqa
 
 
 class about:  # noqa: N801 - `with about(…)`; a generator would cost each step three times as much
-    """Let every line say what it is about, until the block ends.
+    """Let every log line name these fields, until the block ends.
 
     Args:
         fields: Some of `FIELDS`; None: as around the block.
@@ -43,19 +43,19 @@ class about:  # noqa: N801 - `with about(…)`; a generator would cost each step
 
 
 def subject(record: logging.LogRecord) -> dict[str, Any]:
-    """What a line is about: by the record itself, else by whom it was written for."""
+    """The fields of a line: from the record itself, else from the `about` around it."""
     found = {**_subject.get(), **vars(record)}
     return {name: found[name] for name in FIELDS if name in found}
 
 
 def one_word(value: Any) -> str:
-    """A value that nobody can take for another field, or for another line."""
+    """A value as text that cannot be taken for another field or another line."""
     text = str(value)
     return text if text.isprintable() and " " not in text else repr(text)
 
 
 class ConsoleFormatter(logging.Formatter):
-    """A line for people, with what it is about at its end."""
+    """Formats a line for people, with its fields at the end."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s  %(message)s")
@@ -68,7 +68,7 @@ class ConsoleFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line, with what it is about."""
+    """Formats one JSON object a line, with its fields."""
 
     @override
     def format(self, record: logging.LogRecord) -> str:
@@ -89,8 +89,8 @@ class MaskingFormatter(logging.Formatter):
     """Takes every secret out of the lines of another formatter.
 
     Args:
-        inner: What makes the lines.
-        mask: A text without any secret in it.
+        inner: The formatter that makes the lines.
+        mask: Takes every secret out of a text.
     """
 
     def __init__(self, inner: logging.Formatter, mask: Callable[[str], str]) -> None:
@@ -100,7 +100,7 @@ class MaskingFormatter(logging.Formatter):
 
     @override
     def format(self, record: logging.LogRecord) -> str:
-        """The record as a line that everybody may read, its traceback included."""
+        """The record as a line without secrets, its traceback included."""
         return self._mask(self._inner.format(record))
 
 
@@ -112,14 +112,14 @@ def configure(
     Args:
         level: The lowest level shown.
         form: `console` or `json`.
-        mask: A text without any secret in it.
-        stream: Where to; None: standard error as it is now.
+        mask: Takes every secret out of a text.
+        stream: The stream; None: the current standard error.
     """
     handler = logging.StreamHandler(stream or sys.stderr)
     lines = JsonFormatter() if form == "json" else ConsoleFormatter()
     handler.setFormatter(MaskingFormatter(lines, mask))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("pika").setLevel("CRITICAL")
-    logging.getLogger("stamina").setLevel("ERROR")  # whoever retries says why himself
+    logging.getLogger("stamina").setLevel("ERROR")  # our own code logs why it retries
     for name in ("dramatiq", "apscheduler", "httpx", "uvicorn"):
         logging.getLogger(name).setLevel(max(logging.getLevelName(level), logging.WARNING))

@@ -1,4 +1,4 @@
-"""The envelope: what every message on the exchange looks like, parsed once at the door."""
+"""The envelope: the form of every message on the exchange, parsed once at the door."""
 
 import hashlib
 import json
@@ -122,7 +122,7 @@ class Envelope(BaseModel):
 
     @property
     def answer_to(self) -> str:
-        """The agent that gets the answers: `reply_to`, where that is the name of another."""
+        """The agent that gets the answers: `reply_to` if it names an agent, else the sender."""
         wanted = self.reply_to
         if not wanted or wanted in ORCHESTRATORS or not AGENT_NAME.fullmatch(wanted):
             return self.sender
@@ -146,7 +146,7 @@ def decoded(body: bytes, largest: int = LARGEST_BODY) -> dict[str, Any]:
     """The JSON object in a body, as yet unchecked.
 
     Raises:
-        MalformedMessageError: There is none.
+        MalformedMessageError: The body is too large, or no JSON object.
     """
     if len(body) > largest:
         raise MalformedMessageError("too_large", f"the body has {len(body)} bytes, most {largest}")
@@ -190,7 +190,7 @@ def checked(value: dict[str, Any], body: bytes) -> Envelope:
 
 
 def is_for_others(value: Mapping[str, Any]) -> bool:
-    """Whether a message, as yet unchecked, is meant for somebody else: most copies that we get."""
+    """Whether a message, as yet unchecked, is for an agent: most copies that we get are."""
     recipient = value.get("recipient")
     return isinstance(recipient, str) and recipient != "" and recipient not in ORCHESTRATORS
 
@@ -224,7 +224,7 @@ def compose(  # noqa: PLR0913 - an envelope has that many parts
 
 
 def routing_key(kind: MessageType, recipient: str) -> str:
-    """The key on which a message to somebody is published."""
+    """The routing key of a message, by its type and recipient."""
     first = "status" if kind is MessageType.STATUS_UPDATE else kind.value
     return f"{first}.{'orchestration' if recipient in ORCHESTRATORS else recipient}"
 
@@ -235,7 +235,7 @@ def validate_message(message: Mapping[str, Any]) -> bool:
 
 
 def may_be_deeper(body: bytes, levels: int) -> bool:
-    """Whether JSON text opens enough lists and objects to be nested deeper: a quick look."""
+    """Whether JSON text has so many brackets that it may nest deeper: a quick check."""
     return body.count(b"{") + body.count(b"[") > levels
 
 
@@ -255,7 +255,7 @@ def is_deeper(value: Any, levels: int) -> bool:
 
 
 def has_infinity(value: Any) -> bool:
-    """Whether a number in a value, which is not too deep, was too large to be read."""
+    """Whether a value, of bounded depth, has a number too large for a float."""
     if isinstance(value, dict | list):
         inner = value.values() if isinstance(value, dict) else value
         return any(map(has_infinity, inner))
@@ -271,12 +271,12 @@ def schema() -> dict[str, Any]:
 
 
 def plain(value: Any, longest: int) -> str:
-    """A value of somebody's payload as text that every store can keep, and that steers nothing."""
+    """A value of a payload as text without NUL and terminal controls, cut to a length."""
     return printable(str(value).replace("\0", ""))[:longest]
 
 
 def readable(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Who sent a message that is not a good one, and under which id, as far as can be said."""
+    """The sender and the id of a malformed message, as far as they can be read."""
     sender, message_id = value.get("sender"), value.get("id")
     named = isinstance(sender, str) and AGENT_NAME.fullmatch(sender) is not None
     identified = isinstance(message_id, str) and 0 < len(message_id) <= LONGEST_ID

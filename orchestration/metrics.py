@@ -1,7 +1,7 @@
-"""Every metric of a fleet, as data: what it is called, what it counts, and by what it is split.
+"""Every metric of a fleet, as data: its name, its meaning and its labels.
 
-No label is ever an id, or anything else that a message may say freely: what a sender chooses would
-be kept for ever by whoever collects it.
+No label is ever an id, or another value that a message can set freely: collectors would keep each
+of those values for ever.
 """
 
 from bisect import bisect_left
@@ -24,7 +24,7 @@ REASONS = frozenset(
 
 
 class Kind(StrEnum):
-    """How a metric behaves; the word is Prometheus' own."""
+    """The kind of a metric, in Prometheus' own words."""
 
     COUNTER = "counter"
     GAUGE = "gauge"
@@ -37,7 +37,7 @@ class Metric:
 
     Attributes:
         help: One sentence for people.
-        labels: By what it is split.
+        labels: The names of its labels.
         buckets: The upper bounds of a histogram, in its unit, without the infinite one.
     """
 
@@ -138,7 +138,7 @@ Cell = tuple[str, tuple[str, ...], str]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One value of a metric that is read as it is now."""
+    """One current value of a metric."""
 
     metric: Metric
     value: float
@@ -147,22 +147,22 @@ class Sample:
 
 @dataclass(slots=True)
 class Tally:
-    """What was counted since it was written last: for metric, labels and part, how much."""
+    """The counts since the last write, by metric, labels and part."""
 
     cells: dict[Cell, float] = field(default_factory=dict)
 
     def count(self, metric: Metric, *labels: str, by: float = 1.0, part: str = "") -> None:
-        """Count something."""
+        """Add to a counter, or to one part of a histogram."""
         cell = metric.name, labels, part
         self.cells[cell] = self.cells.get(cell, 0.0) + by
 
     def observe(self, metric: Metric, value: float, *labels: str) -> None:
-        """Count a value of a histogram; what two clocks make negative is none at all."""
+        """Count a value in a histogram; a negative one, by the difference of two clocks, as 0."""
         value = max(value, 0.0)
         self.count(metric, *labels, part=metric.bucket(value))
         self.count(metric, *labels, by=value, part=SUM)
 
 
 def known_reason(reason: str) -> str:
-    """Why a message died, as a label: what RabbitMQ passes on from a sender is not one."""
+    """The reason of a dead letter as a label: one that a sender made up becomes `other`."""
     return reason if reason in REASONS else OTHER

@@ -1,4 +1,4 @@
-"""Dotted paths into parameters and results: the only expressions there are."""
+"""Dotted paths into parameters and results: the only expressions in workflows."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,7 +12,7 @@ def look_up(path: str, parameters: Mapping[str, Any], result: Callable[[str], An
     Args:
         path: `parameters.<field>[.…]` or `results.<step>[.…]`; a number indexes a list.
         parameters: The run's parameters as JSON.
-        result: Yields the result of a finished step.
+        result: Returns the result of a finished step.
 
     Raises:
         RejectedError: The path leads nowhere.

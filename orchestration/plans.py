@@ -1,4 +1,4 @@
-"""Steps as data, and the plan that each run keeps a snapshot of."""
+"""Steps as data, and the plan: the snapshot of a workflow that each run keeps."""
 
 import hashlib
 import math
@@ -15,7 +15,7 @@ from orchestration.errors import DefinitionError
 
 UNDO = "undo."
 NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
-LONGEST = timedelta(days=3650)  # so that no sum of a moment and a span leaves the calendar
+LONGEST = timedelta(days=3650)  # so that adding one to a date does not overflow
 APPROVAL = timedelta(hours=24)  # the time that a person has where a step says no other
 
 
@@ -28,7 +28,7 @@ def check_name(kind: str, name: str) -> None:
 
 
 def check_spans(owner: str, fields: Mapping[str, object]) -> None:
-    """Refuse a length of time that is none."""
+    """Refuse values that are no `timedelta`."""
     for name, value in fields.items():
         if isinstance(value, timedelta):
             continue
@@ -37,7 +37,7 @@ def check_spans(owner: str, fields: Mapping[str, object]) -> None:
 
 
 def names_in(owner: str, field_name: str, value: object) -> tuple[str, ...]:
-    """The names in a list of them; one text is refused, and not read letter by letter."""
+    """The names in a list; a plain string is refused, as it would be read letter by letter."""
     if isinstance(value, str) or not isinstance(value, Iterable):
         given = value if isinstance(value, str) else "name"
         raise DefinitionError(
@@ -47,7 +47,7 @@ def names_in(owner: str, field_name: str, value: object) -> tuple[str, ...]:
 
 
 def check_retry(owner: str, value: object) -> None:
-    """Refuse what does not say how to try again."""
+    """Refuse a value that is no `Retry`."""
     if not isinstance(value, Retry):
         attempts = value if type(value) is int and value > 0 else 3
         raise DefinitionError(
@@ -76,8 +76,8 @@ class Retry:
         attempts: Tries in all, the first included.
         delay: Pause before the second try; each further one is `factor` times longer.
         factor: Growth of the pause.
-        longest: No pause is longer.
-        never: Names of exception types that no retry can help.
+        longest: The longest pause.
+        never: Names of exception types that are not retried.
 
     Raises:
         DefinitionError: A value is out of range.
@@ -112,19 +112,19 @@ class Step:
 
     Args:
         name: Unique within the workflow.
-        agent: Who does it; a list of agents asks each of them at once, one branch each.
+        agent: The agent that does it; a list of agents: all of them at once, one branch each.
         action: Which of the agent's actions.
         needs: Steps that must be finished first.
         for_each: Dotted path to a list; one branch for each of its items, in parallel.
-        when: Dotted path; the step is skipped where its value is false or empty.
+        when: Dotted path; the step is skipped if its value is false or empty.
         required: False: its failure does not fail the run; its result is then the error.
         retry: What to do when the action raises.
         timeout: Longest time for one attempt.
         progress_timeout: Longest silence between two progress reports of an attempt.
-        start_within: Longest wait for a worker; then it fails, as if out of time, for good.
+        start_within: Longest wait for a worker; then the step fails, and is not retried.
         undo: Action that takes it back when the run fails or is cancelled later.
-        idempotent: Doing it twice does no harm: an agent that is not ours and fell silent with it
-            may be asked again.
+        idempotent: Doing it twice does no harm: it may be sent again to an agent that is not ours
+            and fell silent at it.
         approval: A person must approve before it starts: True within 24 hours, or within a time of
             its own.
         configures: Names of the fleet's configuration that it, and its undo, may set.
@@ -184,7 +184,7 @@ class Step:
 
     @property
     def agents(self) -> tuple[str, ...]:
-        """Everybody who may be asked to do it."""
+        """The agents that do it, one or several."""
         return (self.agent,) if isinstance(self.agent, str) else tuple(self.agent)
 
     @property
@@ -193,13 +193,13 @@ class Step:
         return self.for_each is not None or not isinstance(self.agent, str)
 
     def agent_of(self, branch: int) -> str:
-        """Who does one branch."""
+        """The agent that does one branch."""
         return self.agents[branch if len(self.agents) > 1 else 0]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The snapshot of a workflow that a run is decided by, whatever the code says later."""
+    """The snapshot of a workflow by which a run goes on, even if the code changes later."""
 
     name: str
     steps: tuple[Step, ...]
@@ -218,16 +218,16 @@ class Plan:
 
     @cached_property
     def text(self) -> str:
-        """Itself as JSON text, the same for equal plans."""
+        """This plan as JSON text, the same for equal plans."""
         return dump(self)
 
     @cached_property
     def digest(self) -> str:
-        """What tells it from every other plan."""
+        """The SHA-256 of its text, in 64 hex digits."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
     def known_to(self, step: str) -> tuple[str, ...]:
-        """The steps whose results one may read: all that is finished before it starts.
+        """The steps whose results a step may read: all that finish before it starts.
 
         An undo also knows the step that it takes back.
         """
@@ -266,7 +266,7 @@ class Plan:
                 self._check_path(step, path, set(parameters), before[step.name])
 
     def _before(self) -> dict[str, set[str]]:
-        """For each step all that is finished before it starts."""
+        """For each step all steps that finish before it starts."""
         sorter = TopologicalSorter({step.name: step.needs for step in self.steps})
         before: dict[str, set[str]] = {}
         try:

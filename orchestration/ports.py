@@ -14,12 +14,12 @@ class Clock(Protocol):
 
     @property
     def boot(self) -> str:
-        """What those have in common whose `offset` can be compared."""
+        """The same for all clocks whose `offset` can be compared."""
         ...
 
     @property
     def offset(self) -> float:
-        """Seconds from the second to the first, or any constant: where it jumps, timers follow."""
+        """`now` minus `monotonic` in seconds, or a constant: when it jumps, timers are shifted."""
         ...
 
     def now(self) -> datetime:
@@ -35,11 +35,11 @@ class Session(Protocol):
     """SQL inside one transaction; `?` marks a parameter in every dialect."""
 
     def run(self, sql: str, *values: Any) -> None:
-        """Execute, at the latest with what is asked next or the commit, which raises its errors."""
+        """Execute, perhaps only with the next query or the commit, which then raises its errors."""
         ...
 
     def changed(self, sql: str, *values: Any) -> int:
-        """Execute, and tell how many rows changed."""
+        """Execute, and return how many rows changed."""
         ...
 
     def one(self, sql: str, *values: Any) -> Row | None:
@@ -51,16 +51,16 @@ class Session(Protocol):
         ...
 
     def number_from(self, table: str, number: int) -> None:
-        """Let the rows to come of a table that numbers them count on from there."""
+        """Let the ids of a table's future rows count on from a number."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What a store takes, in bytes.
+    """The size of a store, in bytes.
 
     Attributes:
-        log: What its log takes beside it; None: it has none of its own.
+        log: The size of its log, not in `data`; None: it has no log of its own.
     """
 
     data: int
@@ -94,36 +94,36 @@ class Store(Protocol):
         ...
 
     def writer_for(self, seconds: float, /) -> int | None:
-        """The process that keeps everybody from writing for so long by now, if that is known."""
+        """The process that keeps the write lock for so many seconds; None: none, or not known."""
         ...
 
     def disk_use(self) -> Size:
-        """What it takes now; cheap to ask."""
+        """The current size; cheap to ask."""
         ...
 
     @property
     def clock(self) -> Clock:
-        """The clock that everybody goes by who uses it."""
+        """The clock that all processes of the store use."""
         ...
 
     def close(self) -> None:
-        """Finish what was begun, and let go of every file and connection."""
+        """Finish what was begun, and close every file and connection."""
         ...
 
 
 class Locks(Protocol):
-    """Proof of life: a lock that is freed for its holder when it dies."""
+    """Proof of life: a lock that is freed when its holder dies."""
 
     @property
     def proof_s(self) -> float:
-        """How long, in seconds, a beat must stand still beside a free lock to prove a death.
+        """How long, in seconds, the beat must stand still while the lock is free to prove a death.
 
-        Zero where only a death, or the holder itself, can free a lock.
+        Zero if only a death, or the holder itself, can free a lock.
         """
         ...
 
     def hold(self, name: str) -> bool:
-        """Take a lock until this process ends or lets go; False if somebody else has it."""
+        """Take a lock until this process ends or releases it; False if it is taken."""
         ...
 
     def holds(self, name: str) -> bool:
@@ -131,15 +131,15 @@ class Locks(Protocol):
         ...
 
     def release(self, name: str) -> None:
-        """Let go of it."""
+        """Release a lock."""
         ...
 
     def is_free(self, name: str) -> bool:
-        """Whether nobody holds it now: then its holder is dead, unless a proof needs time."""
+        """Whether no process holds the lock: its holder is dead, if `proof_s` is zero."""
         ...
 
     def close(self) -> None:
-        """Let go of everything that costs others something."""
+        """Free what costs other processes something, such as a session of a server."""
         ...
 
 
@@ -148,7 +148,7 @@ class Dispatch:
     """One message: this attempt of this branch may be claimed from this queue.
 
     Attributes:
-        alone: A worker was lost with it before: nothing else may run beside it.
+        alone: A worker was lost with it before: no other step may run beside it.
     """
 
     queue: str
@@ -164,9 +164,9 @@ class Transport(Protocol):
 
     @property
     def flows(self) -> bool:
-        """Whether what is given to it now is likely to leave: else it is better left to others."""
+        """Whether messages are likely to leave now: if not, other processes should send them."""
         ...
 
     def send(self, messages: Sequence[Dispatch]) -> None:
-        """Send, soon and without raising: what is not sent is sent again from its row."""
+        """Send soon, and raise nothing: a message that is lost is sent again from its row."""
         ...

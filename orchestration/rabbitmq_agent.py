@@ -1,4 +1,4 @@
-"""The whole orchestrator as one object in a program of one's own."""
+"""The whole orchestrator as one object for a program of your own."""
 
 import asyncio
 import time
@@ -45,13 +45,13 @@ class OrchestratorConfig(BaseModel):
 class RabbitMQOrchestrationAgent:
     """The orchestrator on RabbitMQ, with the fleet's own agents, in threads of this process.
 
-    It serves the app of the settings, on their store. Any number of them, and of `dramatiq`
-    workers, may serve the same.
+    It serves the app of the settings, on their store. Any number of orchestrators and `dramatiq`
+    workers may serve the same store.
 
     Args:
         config: `heartbeat_interval`, `timeout_threshold`, `max_concurrent_workflows`,
-            `workflow_timeout`, and `rabbitmq`, a dict as `AgentMessageBus` takes it; what is
-            missing is as the settings say.
+            `workflow_timeout`, and `rabbitmq`, a dict as `AgentMessageBus` takes it; a missing
+            key is as in the settings.
 
     Raises:
         ConfigurationError: A key is unknown, or a value or a setting wrong; all are named.
@@ -72,7 +72,7 @@ class RabbitMQOrchestrationAgent:
         return self._host is not None
 
     async def start(self) -> None:
-        """Begin to serve; once it returns, nothing that is sent to the orchestrator is lost.
+        """Begin to serve; once it returns, no message that is sent to the orchestrator is lost.
 
         Raises:
             BrokerError: RabbitMQ is away, or refuses us.
@@ -85,7 +85,7 @@ class RabbitMQOrchestrationAgent:
             await asyncio.to_thread(self._await_consumer)
 
     async def stop(self) -> None:
-        """End in good order: what is claimed may finish, for some seconds."""
+        """End in good order: claimed attempts have some seconds to finish."""
         if self._host is not None:
             self._host = None
             await asyncio.to_thread(self._running.close)
@@ -121,10 +121,10 @@ class RabbitMQOrchestrationAgent:
         Args:
             command_type: The workflow.
             parameters: What its model validates; default none.
-            requester: The agent that is told on the bus how it goes.
+            requester: The agent that gets the run's updates on the bus.
 
         Returns:
-            What the requester of a command on the bus is told first: `command_received`,
+            The acknowledgement that a command on the bus would get: `command_received`,
             `workflow_id`, `command_type` and `status`.
 
         Raises:
@@ -147,7 +147,7 @@ class RabbitMQOrchestrationAgent:
         }
 
     def get_workflow_status(self, workflow_id: str) -> dict[str, Any]:
-        """A run as its progress updates tell it, with its times, and its result once it has one.
+        """A run as in its progress updates, with its times, and its result once it has one.
 
         Raises:
             NotFoundError: There is no such run.
@@ -174,12 +174,12 @@ class RabbitMQOrchestrationAgent:
         return FleetView(self._engine.store, self._engine.clock).status()
 
     def get_rabbitmq_status(self) -> dict[str, Any]:
-        """What RabbitMQ says now: it is asked, nothing is remembered; it never raises.
+        """The state of RabbitMQ, asked at each call; it never raises.
 
         Returns:
-            `connection_open`: a connection can be opened now. `is_consuming`: somebody consumes
-            the orchestrator's queue. `queue_depth` and `consumers` of that queue, and `error`:
-            why the answer is no.
+            `connection_open`: a connection can be opened now. `is_consuming`: some process
+            consumes the orchestrator's queue. `queue_depth` and `consumers` of that queue, and
+            `error`: why one of these is not so.
         """
         return rabbitmq_status(self._address)
 
@@ -218,6 +218,6 @@ def check(config: Mapping[str, Any]) -> OrchestratorConfig:
 
 
 def merged(found: Settings, config: OrchestratorConfig, address: Address) -> Settings:
-    """The settings, with what a config dict says instead."""
+    """The settings, overridden by a config dict."""
     given = config.model_dump(exclude={"rabbitmq"}, exclude_none=True)
     return found.model_copy(update={**given, "rabbitmq_url": SecretStr(address.url)})

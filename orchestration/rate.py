@@ -1,4 +1,4 @@
-"""How much may begin in which time: steps of an agent, requests to a vendor."""
+"""Rates: how many steps of an agent, or requests to a vendor, may begin within a period."""
 
 import re
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ UNITS = {
 class Rate:
     """A bucket of `count` tokens; a token comes back one `period` after it was taken.
 
-    So no stretch of that length ever holds more, which a bucket that fills up steadily
+    So no window of that length ever has more than `count`, which a bucket that fills up steadily
     would not promise: after a burst it would let through up to twice as many.
     """
 
@@ -41,9 +41,9 @@ class Rate:
         return timedelta(0) if len(out) < self.count else out[-self.count] + self.period - now
 
     def counts(self, moment: datetime, now: datetime) -> bool:
-        """Tell whether the token of the moment is still out.
+        """Tell whether a token that was taken at a moment is still out.
 
-        One from the future is, unless it is so far ahead that the clock must have been set back.
+        One taken in the future is, unless so far ahead that the clock must have been set back.
         """
         return abs(now - moment) < self.period
 
@@ -55,7 +55,7 @@ def parse_rates(text: str) -> tuple[Rate, ...]:
     """Read rates such as 25/day,1/second.
 
     Raises:
-        ValueError: This is no rate.
+        ValueError: The text is no list of rates.
     """
     if not all(map(RATE.fullmatch, text.split(","))):
         raise ValueError("expected rates such as 5/minute or 25/day,1/second")

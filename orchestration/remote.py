@@ -1,4 +1,4 @@
-"""A server over HTTP, as its clients see it: requests, their refusals, and streams."""
+"""The client's side of HTTP: requests to a server, its refusals, and its streams."""
 
 import json
 import time
@@ -26,11 +26,11 @@ KINDS: Mapping[int, type[OrchestrationError]] = {404: NotFoundError, 409: StateE
 
 
 class Remote:
-    """A server.
+    """Connections to a server.
 
     Args:
-        url: Where it is, such as `http://localhost:8080`.
-        token: What opens it; None: nothing is needed.
+        url: The server's address, such as `http://localhost:8080`.
+        token: The API token; None: none is sent.
     """
 
     def __init__(self, url: str, token: str | None = None) -> None:
@@ -41,33 +41,33 @@ class Remote:
         )
 
     def get(self, path: str, **parameters: Any) -> Any:
-        """What the server tells.
+        """The server's answer to a GET; parameters that are None are left out.
 
         Raises:
-            OrchestrationError: It refuses, or cannot be reached.
+            OrchestrationError: The server refuses, or cannot be reached.
         """
         given = {name: value for name, value in parameters.items() if value is not None}
         return self._ask("GET", path, params=given)
 
     def post(self, path: str, body: Any = None, **headers: str) -> Any:
-        """Have the server do something, and return what it tells.
+        """The server's answer to a POST; in names of headers `_` stands for `-`.
 
         Raises:
-            OrchestrationError: It refuses, or cannot be reached.
+            OrchestrationError: The server refuses, or cannot be reached.
         """
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return self._ask("POST", path, json=body, headers=named)
 
     def delete(self, path: str) -> None:
-        """Have the server forget something.
+        """Have the server delete something.
 
         Raises:
-            OrchestrationError: It refuses, or cannot be reached.
+            OrchestrationError: The server refuses, or cannot be reached.
         """
         self._ask("DELETE", path)
 
     def happening(self, path: str, after: int) -> Iterator[dict[str, Any]]:
-        """What a stream of events tells after one of them, for ever, across lost connections.
+        """The events of a stream after one of them, for ever, across lost connections.
 
         Raises:
             OrchestrationError: The server refuses, or cannot be reached for long.
@@ -89,7 +89,7 @@ class Remote:
             time.sleep(RETRY_S)
 
     def events(self, workflow_id: str) -> Iterator[dict[str, Any]]:
-        """What happens to a run, from its beginning to its end, across lost connections.
+        """The events of a run, from its beginning to its end, across lost connections.
 
         Raises:
             OrchestrationError: The server refuses, or cannot be reached for long.
@@ -113,7 +113,7 @@ class Remote:
                 time.sleep(RETRY_S)
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._http.close()
 
     def _ask(self, method: str, path: str, **more: Any) -> Any:
@@ -129,7 +129,7 @@ class Remote:
         return answer.json()
 
     def _is_over(self, workflow_id: str, last: int) -> bool:
-        """Whether a stream that ended has told everything: then the server has nothing to say."""
+        """Whether a stream that ended was complete: then the server answers 204 to the next one."""
         path, headers = f"/workflows/{workflow_id}/events", {"Last-Event-ID": str(last)}
         with self._http.stream("GET", path, headers=headers) as answer:
             return answer.status_code == httpx.codes.NO_CONTENT
@@ -166,7 +166,7 @@ class Remote:
         )
 
     def _other(self, answer: httpx.Response) -> ServerError:
-        """Why an answer is none of ours, such as a login page of a proxy."""
+        """The error for an answer that is not our server's, such as a proxy's login page."""
         kind = answer.headers.get("content-type", "nothing").partition(";")[0]
         to = f", to {answer.headers['location']}" if "location" in answer.headers else ""
         return ServerError(
@@ -175,7 +175,7 @@ class Remote:
         )
 
     def _check(self, answer: httpx.Response) -> None:
-        """Raise what the server refused, as it would have been raised here."""
+        """Raise the error that the server's refusal stands for."""
         if not answer.is_error:
             return
         status = answer.status_code

@@ -85,15 +85,15 @@ class Run(NamedTuple):
 
     Attributes:
         tallies: For each step that has begun, how many of its branches have which status.
-            A step without a tally has not begun; an empty tally is a fan-out over nothing. What
-            is sent counts as ready: no decision depends on where its message is.
-        ending: Where an undoing run will end.
-        parameters: What it was started with, as JSON text.
-        rank: Where its steps stand in line: lower goes first.
-        requester: Who is told about it on the bus; None: nobody.
-        attempts_from: From where the attempts of its new branches count.
+            A step without a tally has not begun; an empty tally is a fan-out over nothing. A
+            sent branch counts as ready: no decision depends on where its message is.
+        ending: The status in which an undoing run will end.
+        parameters: Its parameters, as JSON text.
+        rank: The place of its steps in queues: lower goes first.
+        requester: The agent that is told about it on the bus; None: nobody.
+        attempts_from: The number from which attempts of its new branches count.
         system: Whether it goes on during an emergency stop.
-        correlation_id: The message that asked for it, if it was one.
+        correlation_id: The id of the message that asked for it, if any.
     """
 
     id: str
@@ -130,7 +130,7 @@ class Run(NamedTuple):
         """This run with branches of a step in another status.
 
         Raises:
-            IllegalTransitionError: The table does not allow it, or there are none.
+            IllegalTransitionError: The table does not allow it, or there are too few.
         """
         tally = dict(self.tallies.get(step, {}))
         if target not in STEP_TRANSITIONS[source] or tally.get(source, 0) < count:
@@ -151,7 +151,7 @@ class Run(NamedTuple):
         return found
 
     def finished(self, step: Step) -> bool:
-        """Whether all branches are done, so that what needs the step may begin."""
+        """Whether all branches of a step are finished, so that steps that need it may begin."""
         tally = self.tallies.get(step.name)
         if tally is None:
             return False
@@ -159,7 +159,7 @@ class Run(NamedTuple):
 
     @property
     def undoing(self) -> bool:
-        """Whether it is going to end, and undoes what it did; a restore may have paused that."""
+        """Whether the run undoes its steps before it ends, even if a restore has paused that."""
         paused = self.status is R.PAUSED and self.ending is not None
         return paused or self.status is R.UNDOING
 
@@ -170,7 +170,7 @@ class Run(NamedTuple):
 
     @property
     def undone(self) -> bool:
-        """Whether an undo has begun in it: then only a new run can go on."""
+        """Whether an undo has begun in the run: then only a fork can go on."""
         return any(step.startswith(UNDO) for step in self.tallies)
 
 
@@ -180,7 +180,7 @@ def finishing(step: Step) -> frozenset[StepStatus]:
 
 
 def progress(run: Run, fractions: Mapping[str, float]) -> float:
-    """How much of a run is done, 0 to 1: every step counts the same, its branches share it.
+    """The progress of a run, 0 to 1: every step counts the same, shared by its branches.
 
     Args:
         run: The run with its tallies.

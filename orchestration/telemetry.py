@@ -1,8 +1,8 @@
-"""Traces by OpenTelemetry: the only module that knows it; it comes with the extra `otel`.
+"""Traces by OpenTelemetry: the only module that imports it; it comes with the extra `otel`.
 
-A run has a span of its own that no process could hold open: its number is chosen when the run is
-asked for and kept in the store, every attempt names it as its parent, and whoever counts the run's
-end tells the whole of it.
+A run has a span of its own that no process could hold open: its id is chosen when the run is asked
+for and kept in the store, every attempt names it as its parent, and the process that counts the
+run's end exports the span.
 """
 
 import secrets
@@ -33,7 +33,7 @@ _texts = TraceContextTextMapPropagator()
 
 
 class ChosenIds(RandomIdGenerator):
-    """Random numbers, but for a span whose number was given away before it was told."""
+    """Random ids, except for a run's span, whose id was chosen before."""
 
     @override
     def generate_span_id(self) -> int:
@@ -41,11 +41,11 @@ class ChosenIds(RandomIdGenerator):
 
 
 class Telemetry:
-    """Tells spans to OpenTelemetry.
+    """Exports spans by OpenTelemetry.
 
     Args:
-        processor: Where they go.
-        name: What the service is called.
+        processor: Where the spans go.
+        name: The name of the service.
         mask: Takes every configured secret out of a text.
     """
 
@@ -62,7 +62,7 @@ class Telemetry:
 
     @contextmanager
     def within(self, traceparent: str | None) -> Iterator[None]:
-        """Let what is begun in the block belong to somebody else's span; rubbish names none."""
+        """Make spans of the block children of the span in `traceparent`, unless it is malformed."""
         token = contexts.attach(context_of(traceparent)) if traceparent else None
         try:
             yield
@@ -71,7 +71,7 @@ class Telemetry:
                 contexts.detach(token)
 
     def send(self, command: str, run_id: str) -> Trace:
-        """Tell that a run is asked for, as part of what is under way here."""
+        """Record that a run is asked for, within the current span."""
         about = {"workflow.id": run_id, "workflow.command": command}
         span = self._tracer.start_span(f"send {command}", kind=SpanKind.PRODUCER, attributes=about)
         span.end()
@@ -82,7 +82,7 @@ class Telemetry:
 
     @contextmanager
     def attempt(self, trace_: Trace | None, name: str, about: Attributes) -> Iterator[None]:
-        """Tell of an attempt at a step; a run that nobody traced begins a trace here."""
+        """Record the block as an attempt at a step; an untraced run begins a trace here."""
         parent = context_of(trace_.own) if trace_ else Context()
         named = {f"workflow.{key}": value for key, value in about.items()}
         with self._tracer.start_as_current_span(name, parent, SpanKind.CONSUMER, named) as span:
@@ -91,7 +91,7 @@ class Telemetry:
                 yield
 
     def failed(self, error: BaseException) -> None:
-        """Tell that the attempt that is under way has failed."""
+        """Record that the current attempt has failed."""
         span, kind = trace.get_current_span(), type(error).__name__
         message = traceback.format_exception_only(error)[-1].strip()
         texts = {"message": message, "stacktrace": "".join(traceback.format_exception(error))}
@@ -100,7 +100,7 @@ class Telemetry:
         span.set_status(Status(StatusCode.ERROR, kind))
 
     def ended(self, trace_: Trace, run: Ended) -> None:
-        """Tell of a whole run: the first time as the span that its attempts have named."""
+        """Record a whole run: at its first end as the span that is its attempts' parent."""
         own = trace.get_current_span(context_of(trace_.own)).get_span_context()
         parent = context_of(trace_.own if run.again else trace_.parent)
         token = _chosen.set(None if run.again else own.span_id)
@@ -118,17 +118,17 @@ class Telemetry:
         span.end(int(run.ended.timestamp() * NANO))
 
     def flush(self) -> None:
-        """Wait a moment until everything has left."""
+        """Wait up to `FLUSH_MS` until every span has left."""
         self._provider.force_flush(FLUSH_MS)
 
 
 def exporting(name: str, mask: Callable[[str], str]) -> Telemetry:
-    """Tells spans to where OpenTelemetry's own variables say."""
+    """Telemetry that exports to the address in OpenTelemetry's own variables."""
     return Telemetry(BatchSpanProcessor(OTLPSpanExporter()), name, mask)
 
 
 def context_of(traceparent: str) -> Context:
-    """The context that a `traceparent` names; an empty one for rubbish."""
+    """The context that a `traceparent` names; an empty one if it is malformed."""
     return _texts.extract({HEADER: traceparent}, Context())
 
 

@@ -60,7 +60,7 @@ class Call:
 class Fleet:
     """An app in a test: start workflows, move the clock, let actions fail.
 
-    Every method returns once nothing more happens without the clock being moved.
+    Every method returns once nothing more can happen until the clock is moved.
 
     Attributes:
         calls: Every call of an action so far, in order.
@@ -116,14 +116,14 @@ class Fleet:
         self.clock.at = end
 
     def fail_next(self, agent: str, action: str, error: BaseException) -> None:
-        """Let the next call of an action raise; several add up."""
+        """Let the next call of an action raise; several errors are raised by as many calls."""
         self._failures.setdefault((agent, action), deque()).append(error)
 
     def approve(self, workflow_id: str, step: str) -> RunStatus:
-        """Approve what waits for a person, and run on.
+        """Approve a step that waits for a person, and run on.
 
         Raises:
-            NotFoundError: Nothing waits there.
+            NotFoundError: No branch waits there.
         """
         shown = self.engine.shown(workflow_id, step)
         self.engine.approve(workflow_id, step, shown, By("test"))
@@ -131,10 +131,10 @@ class Fleet:
         return StoreHandle(self.engine, workflow_id).phase()
 
     def reject(self, workflow_id: str, step: str) -> RunStatus:
-        """Refuse what waits for a person, and run on: what was done is undone.
+        """Reject a step that waits for a person, and run on: the run is cancelled, and undone.
 
         Raises:
-            NotFoundError: Nothing waits there.
+            NotFoundError: No branch waits there.
         """
         self.engine.reject(workflow_id, step, By("test"))
         self._settle()
@@ -142,7 +142,7 @@ class Fleet:
 
     @property
     def flows(self) -> bool:
-        """Nothing here is ever held up."""
+        """Always true: no message is held up here."""
         return True
 
     def send(self, messages: Sequence[Dispatch]) -> None:
@@ -150,7 +150,7 @@ class Fleet:
         self._messages.extend(messages)
 
     def close(self) -> None:
-        """Forget everything."""
+        """Close the store, and with it forget everything."""
         self.engine.store.close()
 
     def _settle(self) -> None:

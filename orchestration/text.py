@@ -1,4 +1,4 @@
-"""Texts of others, made fit for a terminal: they move no cursor, ring no bell, and hide nothing."""
+"""Makes foreign texts fit for a terminal: they move no cursor, ring no bell, and hide nothing."""
 
 import re
 from collections.abc import Mapping
@@ -14,9 +14,9 @@ def extra(name: str) -> str:
 
 
 def printable(text: str) -> str:
-    """A text with a mark in the place of whatever would steer the terminal that shows it.
+    """A text with a mark in place of each character that would control the terminal.
 
-    Line breaks and tabs stay; what changes the direction of writing does not.
+    Line breaks and tabs stay; characters that change the direction of writing do not.
     """
     return STEERING.sub(SHOWN_AS, text)
 
@@ -33,5 +33,5 @@ def all_printable(value: Any) -> Any:
 
 
 def escaped(json_text: str) -> str:
-    """JSON text that says the same, and steers nothing."""
+    """The same JSON, with characters that would control the terminal escaped."""
     return STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", json_text)

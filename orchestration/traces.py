@@ -1,7 +1,7 @@
-"""Traces: one for each run, from whoever asked for it through every step, in any process.
+"""Traces: one for each run, from its command through every step, in any process.
 
-This half knows no library. Where `OTEL_EXPORTER_OTLP_ENDPOINT` is set, `orchestration.telemetry`
-takes the place of what does nothing here, and only then is anything read or written for it.
+This module imports no library. If `OTEL_EXPORTER_OTLP_ENDPOINT` is set, `orchestration.telemetry`
+takes the place of `Untraced`, and only then is anything read or written for traces.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,10 +22,10 @@ Attributes = Mapping[str, str | int]
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Where a run is in a trace, as W3C's `traceparent`.
+    """A run's place in a trace, as W3C's `traceparent`.
 
     Attributes:
-        own: The run's own span: what its steps are parts of.
+        own: The run's own span, the parent of its attempts.
         parent: The span of the command.
     """
 
@@ -34,37 +34,37 @@ class Trace:
 
 
 class Tracer(Protocol):
-    """What spans are told to."""
+    """Records spans."""
 
     @property
     def on(self) -> bool:
-        """Whether anything comes of it, so that it is worth a look into the store."""
+        """Whether spans are recorded, so that it is worth a look into the store."""
         ...
 
     def within(self, traceparent: str | None) -> AbstractContextManager[None]:
-        """Let what is begun in the block belong to somebody else's span."""
+        """Make spans of the block children of the span in `traceparent`."""
         ...
 
     def send(self, command: str, run_id: str) -> Trace | None:
-        """Tell that a run is asked for."""
+        """Record that a run is asked for."""
         ...
 
     def attempt(
         self, trace: Trace | None, name: str, about: Attributes
     ) -> AbstractContextManager[None]:
-        """Tell of an attempt at a step, which is the block."""
+        """Record the block as an attempt at a step."""
         ...
 
     def failed(self, error: BaseException) -> None:
-        """Tell that the attempt that is under way has failed."""
+        """Record that the current attempt has failed."""
         ...
 
     def ended(self, trace: Trace, run: "Ended") -> None:
-        """Tell of a whole run."""
+        """Record a whole run."""
         ...
 
     def flush(self) -> None:
-        """See that everything that was told leaves before the process ends."""
+        """Let recorded spans leave before the process ends."""
         ...
 
 
@@ -85,7 +85,7 @@ class Ended:
 
 
 class Untraced:
-    """Tells nobody anything."""
+    """Records nothing."""
 
     on = False
 
@@ -95,7 +95,7 @@ class Untraced:
         yield
 
     def send(self, command: str, run_id: str) -> None:
-        """Tell nobody."""
+        """Record nothing."""
 
     @contextmanager
     def attempt(self, trace: Trace | None, name: str, about: Attributes) -> Iterator[None]:  # noqa: ARG002
@@ -103,20 +103,20 @@ class Untraced:
         yield
 
     def failed(self, error: BaseException) -> None:
-        """Tell nobody."""
+        """Record nothing."""
 
     def ended(self, trace: Trace, run: Ended) -> None:
-        """Tell nobody."""
+        """Record nothing."""
 
     def flush(self) -> None:
-        """Nothing is under way."""
+        """Do nothing: nothing is under way."""
 
 
 _tracers: list[Tracer] = [Untraced()]
 
 
 def tracer() -> Tracer:
-    """What spans of this process are told to."""
+    """The tracer of this process."""
     return _tracers[-1]
 
 
@@ -124,7 +124,7 @@ def begin(settings: Settings) -> None:
     """Trace in this process from now on, if the settings say where to; once.
 
     Raises:
-        ConfigurationError: They do, but OpenTelemetry is not installed.
+        ConfigurationError: The settings say so, but OpenTelemetry is not installed.
     """
     if settings.otel_exporter_otlp_endpoint is None or tracer().on:
         return
@@ -137,7 +137,7 @@ def begin(settings: Settings) -> None:
 
 @contextmanager
 def told_to(other: Tracer) -> Iterator[None]:
-    """Tell spans to another tracer, until the block ends."""
+    """Record spans by another tracer, until the block ends."""
     _tracers.append(other)
     try:
         yield
