@@ -1,4 +1,4 @@
-"""Steps that wait for a person: what he is shown, and his answer, which counts for that alone."""
+"""Steps that wait for approval: what the approver is shown, and his answer, for that alone."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -19,14 +19,14 @@ from orchestration.views.times import iso
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A step that waits, and everything that a decision about it rests on.
+    """A step that waits for approval, and everything that a decision about it rests on.
 
     Attributes:
-        until: When it has been waited for too long.
-        may_change: The configuration that it may set, as it is now.
+        until: The earliest deadline of its branches; None: it has none.
+        may_change: The configuration that the step may set, as it is now.
         builds_on: The results of the steps that it needs, by name.
-        shown: The fingerprint of what is approved: another state of things is refused.
-        causers: Whose run it is: none of them may answer.
+        shown: The fingerprint of what is approved: if the step has changed, an answer is refused.
+        causers: The people behind the run: none of them may answer.
     """
 
     run: RunRow
@@ -42,23 +42,23 @@ class Question:
 
     @property
     def run_id(self) -> str:
-        """The run in which it waits."""
+        """The id of the step's run."""
         return self.run.id
 
 
 def waiting(session: Session, limit: int) -> list[Question]:
-    """Everything that waits for a person, the longest wait first."""
+    """The steps that wait for approval, the longest wait first."""
     found = approvals.everything(session, limit)
     return [question(session, runs.get(session, run_id), step) for run_id, step in found]
 
 
 def of_run(session: Session, run: RunRow) -> list[Question]:
-    """Everything that waits in a run."""
+    """The steps of a run that wait for approval."""
     return [question(session, run, step) for step in names(session, run)]
 
 
 def look(session: Session, run_id: str, step: str | None) -> Question:
-    """What waits in a run.
+    """The step of a run that waits for approval, by its name or as the only one.
 
     Raises:
         NotFoundError: There is no such run.
@@ -69,7 +69,7 @@ def look(session: Session, run_id: str, step: str | None) -> Question:
 
 
 def meant(run_id: str, status: str, waiting: Sequence[str], step: str | None) -> str:
-    """Which of the steps that wait in a run is meant.
+    """The name of the waiting step: the one given, or the only one.
 
     Raises:
         StateError: Nothing waits there, or several steps do and none is named.
@@ -87,13 +87,13 @@ def meant(run_id: str, status: str, waiting: Sequence[str], step: str | None) ->
 
 
 def names(session: Session, run: RunRow) -> list[str]:
-    """The steps that wait in a run, by name."""
+    """The names of the waiting steps of a run, sorted."""
     waits = (row for row in steps.of_run(session, run.id) if row.status is StepStatus.WAITING)
     return sorted({row.step for row in waits})
 
 
 def question(session: Session, run: RunRow, step: str) -> Question:
-    """One step that waits in a run."""
+    """A waiting step of a run, with what a decision rests on."""
     rows = steps.in_status(session, run.id, step, StepStatus.WAITING)
     declared = run.plan.step[step.removeprefix(UNDO)]
     return Question(

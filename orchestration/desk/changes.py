@@ -1,4 +1,4 @@
-"""What can be done to several runs at once: to which of them, and what becomes of each."""
+"""Changes of several runs at once: which runs are meant, and the outcome for each."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from orchestration.store.listings import Filter
 from orchestration.store.runs import RunRow
 
 MOST = 10_000
-OF_ALL = (StoreError, BrokerError, ServerError, ConfigurationError)  # not of one run alone
+OF_ALL = (StoreError, BrokerError, ServerError, ConfigurationError)  # hit every later run, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Change:
 
     Attributes:
         allowed: The statuses in which a run can be changed like this.
-        make: Does it, and tells the status after it.
+        make: Makes the change, and returns the run's status after it.
     """
 
     name: str
@@ -57,16 +57,16 @@ CHANGES = {each.name: each for each in (CANCEL, PAUSE, RESUME, RETRY)}
 
 
 def named(session: Session, ids: Sequence[str]) -> list[RunRow]:
-    """The runs of some ids, each once.
+    """The runs with the given ids, each once.
 
     Raises:
-        NotFoundError: An id is no run's.
+        NotFoundError: No run has one of the ids.
     """
     return [runs.get(session, each) for each in dict.fromkeys(ids)]
 
 
 def found(session: Session, wanted: Filter, allowed: Sequence[RunStatus]) -> list[RunRow]:
-    """The runs that a filter means, as far as their status allows what is to be done."""
+    """The runs that match a filter and whose status allows the change."""
     statuses = [each for each in allowed if not wanted.statuses or each in wanted.statuses]
     if not statuses:
         return []
@@ -77,7 +77,7 @@ def found(session: Session, wanted: Filter, allowed: Sequence[RunStatus]) -> lis
 
 
 def refusal(verb: str, run_id: str, status: str, allowed: Sequence[RunStatus]) -> StateError:
-    """Why a run cannot be changed like this now."""
+    """The error for a run whose status does not allow the change."""
     return StateError(
         f"{run_id} is {status}: there is nothing to {verb};"
         f" that is for runs which are {', '.join(allowed)}"
@@ -85,9 +85,9 @@ def refusal(verb: str, run_id: str, status: str, allowed: Sequence[RunStatus]) -
 
 
 def make_all(engine: Engine, change: Change, ids: Sequence[str], by: By) -> Outcome:
-    """Change each run: those that are changed, and why others are not.
+    """Change each run; return the changed ones, and the errors of the others.
 
-    What would be refused of all that come after it, too, ends it.
+    An error that every later run would meet, too, ends the loop.
     """
     changed, refused = list[Changed](), list[OrchestrationError]()
     for run_id in ids:

@@ -1,4 +1,4 @@
-"""Why a run is not further than it is, with everything asked that can tell."""
+"""Why a run is not further than it is, by everything that can be asked."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Dead letters: which are meant, and what becomes of them."""
+"""Dead letters: which are selected, and how they are replayed or discarded."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -22,7 +22,7 @@ class Settled(NamedTuple):
 
     Attributes:
         outcome: In words.
-        died_as: The number under which it died again; None: it did not.
+        died_as: Its new number if it became a dead letter again; None: it did not.
     """
 
     letter: int
@@ -33,10 +33,10 @@ class Settled(NamedTuple):
 def wanted(
     session: Session, ids: Sequence[int], reason: str | None, sender: str | None
 ) -> list[DeadLetterRow]:
-    """The letters of some ids, or those that a filter means, newest first.
+    """The letters with the given ids, or those that match the filter, newest first.
 
     Raises:
-        NotFoundError: There is no letter of an id.
+        NotFoundError: No letter has one of the ids.
     """
     if ids:
         return [dead_letters.get(session, each)[0] for each in dict.fromkeys(ids)]
@@ -46,7 +46,7 @@ def wanted(
 def replay(
     engine: Engine, app: App, settings: Settings, rows: Sequence[DeadLetterRow], by: By
 ) -> tuple[list[Settled], list[OrchestrationError]]:
-    """Handle letters again, the oldest first: what became of each, and what was refused."""
+    """Handle letters again, the oldest first; return the outcomes and the refusals."""
     again = replaying.Replay(engine, app, settings)
     settled, refused = list[Settled](), list[OrchestrationError]()
     for row in reversed(rows):

@@ -1,4 +1,4 @@
-"""Which run a person means who writes only the beginning of its id."""
+"""Finds a run by the beginning of its id."""
 
 import re
 
@@ -11,12 +11,12 @@ TOO_SHORT = re.compile(r"(.+_)?[0-9a-f]{1,3}")
 
 
 def run_named(session: Session, word: str) -> str:
-    """The id that begins so, or whose digits do; the word itself where none does.
+    """The run id that begins with a word, or whose digits do; the word itself if there is none.
 
-    Four digits are the least: fewer might be meant for something else.
+    A word needs four digits: a shorter one might be meant for something else.
 
     Raises:
-        NotFoundError: Several begin so, or it has fewer digits.
+        NotFoundError: Several ids begin with the word, or it has fewer digits.
     """
     if TOO_SHORT.fullmatch(word) and word not in listings.between(session, word, word + "_", 1):
         raise NotFoundError(

@@ -1,4 +1,4 @@
-"""A store and an engine for who only looks and writes: what it writes, others work on."""
+"""A store and an engine for a process that runs no steps: workers act on what it writes."""
 
 import sys
 from collections.abc import Iterator
@@ -28,12 +28,12 @@ class OpenedDesk(NamedTuple):
 def opened_desk(
     app: App, settings: Settings, name: str, url: str | None = None
 ) -> Iterator[OpenedDesk]:
-    """A store and an engine that sends what it wrote, where there is a broker.
+    """A store and an engine that sends the messages of its commits, where there is a broker.
 
     Args:
         app: The fleet.
-        settings: Where everything is.
-        name: What this process is called: `client`, `web`.
+        settings: The addresses of the store and the broker.
+        name: The kind of this process: `client`, `web`.
         url: The store's address; None: as the settings say.
 
     Raises:
@@ -50,7 +50,7 @@ def opened_desk(
     try:
         yield OpenedDesk(opened, Engine(opened.store, relay, rules))
     finally:
-        if not sys.is_finalizing():  # at the end of who never closed it no thread can be started
+        if not sys.is_finalizing():  # never closed: no thread can start at interpreter exit
             relay.close()
             opened.store.close()
             traces.tracer().flush()

@@ -1,4 +1,4 @@
-"""What was shown before many things are changed, so that nothing else is: known by a digest."""
+"""The preview of a bulk change, known by a digest, so that only what was shown is changed."""
 
 import hashlib
 from collections.abc import Iterable
@@ -9,21 +9,21 @@ UNSEEN = "shown: say what is meant, by `shown` of a preview of the same change"
 
 
 def digest(names: Iterable[object]) -> str:
-    """By which it is known again that these were shown, in whatever order."""
+    """The digest of the names that a preview showed, whatever their order."""
     text = "\n".join(sorted(map(str, names)))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def check(shown: str | None, names: Iterable[object]) -> None:
-    """Go on only with what was shown.
+    """Go on only if a preview showed exactly these names.
 
     Args:
         shown: The digest that came with the preview.
         names: What would be changed now.
 
     Raises:
-        RejectedError: Nothing says that any of it was shown.
-        StateError: It is not what was shown.
+        RejectedError: No digest was given.
+        StateError: The preview showed other names.
     """
     if not shown:
         raise RejectedError(UNSEEN)

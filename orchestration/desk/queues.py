@@ -1,4 +1,4 @@
-"""Queues: what waits in RabbitMQ and in the store, and how one is emptied."""
+"""Queues: what waits in RabbitMQ and in the store, and how a queue is purged."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,7 +23,7 @@ HARMFUL = "what it holds is lost, commands that nobody has acknowledged among it
 
 
 def listing(store: Store, found: Settings, app: App) -> tuple[list[dict[str, Any]], bool]:
-    """Every queue, those of agents first, and whether the management API told more of them.
+    """Every queue, those of agents first, and whether the management API added its rates.
 
     Raises:
         BrokerError: RabbitMQ cannot be asked.
@@ -37,7 +37,7 @@ def listing(store: Store, found: Settings, app: App) -> tuple[list[dict[str, Any
 
 
 def purgeable(found: Settings, app: App, name: str) -> tuple[Address, str]:
-    """Where a queue is, and what it means to empty it.
+    """The broker's address, and what a purge of the queue would lose.
 
     Raises:
         ConfigurationError: There is no broker.
@@ -51,7 +51,7 @@ def purgeable(found: Settings, app: App, name: str) -> tuple[Address, str]:
 
 
 def consequence(name: str, agents: Sequence[str], others: Sequence[str]) -> str:
-    """What it means to empty a queue: one of agents, or of the others of a fleet.
+    """What a purge of a queue would lose: an agent's queue, or another one of the fleet.
 
     Raises:
         NotFoundError: The fleet has no such queue.
@@ -63,7 +63,7 @@ def consequence(name: str, agents: Sequence[str], others: Sequence[str]) -> str:
 
 
 def purge(engine: Engine, address: Address, name: str, by: By) -> int:
-    """Drop every message that a queue has ready; how many that was.
+    """Drop every ready message of a queue, and return their number.
 
     Raises:
         BrokerError: RabbitMQ cannot be asked.
@@ -75,7 +75,7 @@ def purge(engine: Engine, address: Address, name: str, by: By) -> int:
 
 
 def agent_queues(found: Settings, app: App) -> dict[str, str]:
-    """For each agent of ours the name of its queue."""
+    """The queue name of each of the fleet's agents."""
     ours = app.agent.keys() - set(found.outside_agents)
     return {name: queue_of(name) for name in sorted(ours)}
 

@@ -1,4 +1,4 @@
-"""Commands that start by the clock: added, removed, paused, started out of turn."""
+"""Schedules: added, removed, paused, resumed, and triggered out of turn."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ LONGEST_NAME = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """A schedule as somebody wants it; the words are those of `ScheduleRow`."""
+    """A schedule as it was asked for; the fields are those of `ScheduleRow`."""
 
     name: str
     command: str
@@ -34,7 +34,7 @@ def add(engine: Engine, app: App, wish: Planned, by: By) -> ScheduleRow:
     """Write a schedule.
 
     Raises:
-        RejectedError: Something of it is wrong, or the name is taken.
+        RejectedError: A field is wrong, or the name is taken.
     """
     if not 0 < len(wish.name) <= LONGEST_NAME:
         raise ScheduleError("name", f"a schedule's name has 1 to {LONGEST_NAME} characters")
@@ -84,7 +84,7 @@ def remove(engine: Engine, name: str, by: By) -> None:
 
 
 def pause(engine: Engine, name: str, by: By, *, paused: bool) -> ScheduleRow:
-    """Stop a schedule for a while, or let it go on from its next time.
+    """Pause a schedule, or resume it from its next time.
 
     Raises:
         NotFoundError: There is none of this name.
@@ -102,7 +102,7 @@ def pause(engine: Engine, name: str, by: By, *, paused: bool) -> ScheduleRow:
 
 
 def trigger(engine: Engine, app: App, name: str, by: By) -> str:
-    """Start a schedule's command now, and tell the run's id; its own times stay as they are.
+    """Start a schedule's command now, and return the run's id; its times stay as they are.
 
     Raises:
         NotFoundError: There is none of this name.

@@ -1,4 +1,4 @@
-"""How a run is started for somebody, by whatever way he came."""
+"""Builds the command of a run, for the command line and HTTP alike."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -25,9 +25,9 @@ def command_of(
     Args:
         app: The fleet.
         name: The workflow.
-        parameters: What its model validates; None: none.
-        sender: In whose name: the scope of the key.
-        key: The same key never starts a second run; None: every time is a new one.
+        parameters: For its model to validate; None: none.
+        sender: Who asks for the run: the scope of the key.
+        key: The same key never starts a second run; None: each command starts one.
         priority: 1 (low) to 4 (critical); None: the workflow's own.
 
     Raises:
@@ -37,7 +37,7 @@ def command_of(
         raise RejectedError(f"priority: 1 (low) to 4 (critical), not {priority!r}")
     if key is not None:
         checked(key)
-    named = () if isinstance(parameters, BaseModel) else None  # a model has no others
+    named = () if isinstance(parameters, BaseModel) else None  # a model has no other fields
     command = prepare(app, name, dumped(parameters), sender=sender, run_hex=run_hex(), named=named)
     if isinstance(parameters, BaseModel):
         command = replace(command, given=as_given(name, chosen(parameters)))
@@ -45,10 +45,10 @@ def command_of(
 
 
 def checked(key: str) -> str:
-    """An idempotency key that can be kept.
+    """An idempotency key, if a store can keep it.
 
     Raises:
-        RejectedError: It cannot.
+        RejectedError: No store can.
     """
     if 0 < len(key) <= LONGEST_KEY:
         return key

@@ -1,4 +1,4 @@
-"""The emergency stop, by whichever door somebody asks for it."""
+"""The emergency stop, for the command line and HTTP alike."""
 
 from orchestration.engine import Engine
 from orchestration.engine.by import By
@@ -7,6 +7,6 @@ from orchestration.runtime.sweeper import Sweeper
 
 
 def stop(engine: Engine, locks: Locks, by: By) -> None:
-    """Stop everything, and let nobody wait for workers that are dead beyond doubt."""
+    """Stop everything, and sign off workers that are dead beyond doubt: they cannot acknowledge."""
     engine.stop_everything(by)
     Sweeper(engine, locks).sign_off_dead()

@@ -1,4 +1,4 @@
-"""Tokens: who may speak over HTTP, and how much."""
+"""Tokens: who may use the HTTP interface, and for what."""
 
 import hashlib
 import re
@@ -28,24 +28,24 @@ class Role(StrEnum):
     ADMIN = "admin"
 
     def covers(self, other: "Role") -> bool:
-        """Whether this one may do what the other one may."""
+        """Whether this role includes the other one."""
         order = list(Role)
         return order.index(self) >= order.index(other)
 
 
-RELEASES = Role.APPROVER  # who may release an emergency stop, by whichever door
+RELEASES = Role.APPROVER  # the role that may release an emergency stop
 
 
 def digest_of(secret: str) -> str:
-    """By which a token or a session is known again: it has too much chance in it to be guessed."""
+    """The digest of a token or a session's cookie: both are too random to be guessed from it."""
     return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
 
 
 def add(engine: Engine, name: str, role: Role, by: By) -> str:
-    """Make a token, and tell it: it is never seen again.
+    """Make a token, and return it: it is stored nowhere, and never shown again.
 
     Raises:
-        RejectedError: The name is of no use, or taken.
+        RejectedError: The name is invalid, or taken.
     """
     if not NAME.fullmatch(name) or name in OWN_NAMES:
         raise RejectedError(
@@ -68,7 +68,7 @@ def add(engine: Engine, name: str, role: Role, by: By) -> str:
 
 
 def revoke(engine: Engine, name: str, by: By) -> None:
-    """Let a token open nothing any more, and end its sessions.
+    """Revoke a token, and end its sessions.
 
     Raises:
         NotFoundError: There is none of this name.

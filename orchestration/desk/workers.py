@@ -1,4 +1,4 @@
-"""What people ask of a worker, on whichever machine it is."""
+"""Requests to a worker, on any machine: drain it, or have it write its stacks."""
 
 from collections.abc import Callable
 
@@ -11,12 +11,12 @@ from orchestration.store import audit, workers
 
 
 def drain(engine: Engine, name: str, by: By) -> str:
-    """Let a worker take nothing new, finish what it has, and end; tells its whole id.
+    """Let a worker take nothing new, finish what it has, and end; returns its whole id.
 
     Args:
-        engine: Where it is listed.
-        name: Its id, or so much of its beginning that it is the only one.
-        by: Who wants that.
+        engine: An engine over the worker's store.
+        name: The worker's id, or a beginning that no other worker's id has.
+        by: Who asks, for the audit.
 
     Raises:
         NotFoundError: There is no such worker, or there are several.
@@ -25,7 +25,7 @@ def drain(engine: Engine, name: str, by: By) -> str:
 
 
 def ask_stacks(engine: Engine, name: str, by: By) -> str:
-    """Let a worker write where its threads stand, with its next beat; tells its whole id.
+    """Let a worker write the stacks of its threads with its next beat; returns its whole id.
 
     Raises:
         NotFoundError: There is no such worker, or there are several.
@@ -36,7 +36,7 @@ def ask_stacks(engine: Engine, name: str, by: By) -> str:
 def ask(
     engine: Engine, name: str, by: By, action: str, write: Callable[[Transaction, str], object]
 ) -> str:
-    """Write a wish for a worker, and who has it; tells the worker's whole id.
+    """Write a request to a worker, and audit it; returns the worker's whole id.
 
     Raises:
         NotFoundError: There is no such worker, or there are several.
@@ -52,7 +52,7 @@ def ask(
 
 
 def meant(session: Session, name: str) -> str:
-    """The worker whose id begins so.
+    """The id of the one present worker whose id begins with a name.
 
     Raises:
         NotFoundError: There is none, or there are several.
