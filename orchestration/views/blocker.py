@@ -21,7 +21,7 @@ class Blocker:
         kind: One word for programs.
         what: One line for people.
         cure: The next thing to do, often a command.
-        about: The agent that the cure is for, where it is one.
+        about: The agent that the cure would resume; empty: the cure resumes none.
     """
 
     kind: str
@@ -35,7 +35,7 @@ class Blocker:
 
 
 def no_worker(facts: Facts, what: str, agent: str | None = None) -> Blocker:
-    """Nobody is there to do it; who is there, and yet takes nothing, is named."""
+    """No live worker is there; names the workers that are silent or draining."""
     if facts.broker is not None:
         return broker_away(facts, what)
     start = "start one with `orchestrate serve`"
@@ -61,7 +61,7 @@ def no_worker(facts: Facts, what: str, agent: str | None = None) -> Blocker:
 
 
 def broker_away(facts: Facts, what: str) -> Blocker:
-    """Nothing can be sent, or nobody can be reached."""
+    """The broker cannot be used."""
     away = facts.broker
     if away is None:
         raise AssertionError("it was found away")
@@ -70,13 +70,13 @@ def broker_away(facts: Facts, what: str) -> Blocker:
 
 
 def silence(facts: Facts, worker: str | None) -> str:
-    """A worker that lives, but does not beat."""
+    """A live worker without a recent beat, in words."""
     row = facts.workers[worker or ""]
     return f"worker {facts.place(worker)}, silent for {span(facts.now - row.beat_at)}"
 
 
 def wake(facts: Facts, workers: Collection[str | None]) -> str:
-    """What to do about workers that live, but do not beat."""
+    """What to do about live workers without a recent beat."""
     places = {(row.host, row.pid) for id_ in workers if (row := facts.workers.get(id_ or ""))}
     words = [f"`kill -CONT {pid}` on {host}" for host, pid in sorted(places)]
     return f"{' and '.join(words)} wakes it if it was stopped, `kill` ends it"

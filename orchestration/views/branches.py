@@ -1,4 +1,4 @@
-"""What an open branch waits for; of several, the one that needs a person most."""
+"""What an open branch waits for; of several branches, the one that needs a person most."""
 
 from collections.abc import Sequence
 
@@ -24,7 +24,7 @@ from orchestration.views.workflow import label
 
 
 def open_branches(facts: Facts, rows: Sequence[StepRow]) -> Blocker:
-    """What holds up the branches that are open: of several the one that needs a person most."""
+    """What holds up the open branches: of several blockers the one that needs a person most."""
     found = [branch(facts, row) for row in rows if row.status in OPEN]
     going = Blocker("going_on", f"{facts.run.id} is between two steps", "it goes on in a moment")
     return min(found, key=lambda blocker: URGENCY.index(blocker.kind), default=going)
@@ -68,7 +68,7 @@ def branch(facts: Facts, row: StepRow) -> Blocker:
 
 
 def running(facts: Facts, row: StepRow) -> Blocker:
-    """Who works on a branch, since when, and what was heard of it."""
+    """The worker of a running branch, since when it runs, and its last progress."""
     if row.is_outside:
         return outside(facts, row)
     since = row.claimed_at or facts.now
@@ -94,7 +94,7 @@ def running(facts: Facts, row: StepRow) -> Blocker:
 
 
 def outside(facts: Facts, row: StepRow) -> Blocker:
-    """What was heard of an agent that is not ours, since it was sent a step."""
+    """What an outside agent has reported since it was sent a step."""
     if facts.broker is not None:
         return broker_away(facts, f"step {label(row)} waits for {facts.place(row.owner)}")
     since, agent = row.claimed_at or facts.now, facts.agents.get(row.agent)
@@ -110,7 +110,7 @@ def outside(facts: Facts, row: StepRow) -> Blocker:
 
 
 def unclaimed(facts: Facts, row: StepRow) -> Blocker:
-    """Why nobody works on a branch that could go."""
+    """Why no worker has claimed a branch that could run."""
     step, agent = f"step {label(row)}", facts.agents.get(row.agent)
     if agent is not None and (held := held_back(step, agent)):
         return held
@@ -123,7 +123,7 @@ def unclaimed(facts: Facts, row: StepRow) -> Blocker:
 
 
 def unclaimed_by(facts: Facts, row: StepRow, serving: Sequence[WorkerRow]) -> Blocker:
-    """Why none of the workers that serve its agent works on a branch."""
+    """Why none of the workers that serve a branch's agent has claimed it."""
     step, agent = f"step {label(row)}", facts.agents.get(row.agent)
     places = ", ".join(sorted(facts.place(worker.id) for worker in serving)[:MOST_NAMED])
     if not able(facts, row):

@@ -11,7 +11,7 @@ REQUIRED = "required"
 
 
 def described(workflow: Workflow) -> dict[str, Any]:
-    """A workflow as it can be started; what it is for is the first line of its model's text."""
+    """A workflow as it can be started; its description is the first line of its model's text."""
     model = workflow.parameters
     schema = model.model_json_schema(by_alias=True)
     about = "" if model is NoParameters else str(schema.get("description", ""))
@@ -28,7 +28,7 @@ def described(workflow: Workflow) -> dict[str, Any]:
 
 
 def parameters_of(schema: Mapping[str, Any]) -> list[dict[str, str]]:
-    """What people want to know of each parameter that a schema has."""
+    """Each parameter of a schema, described for people."""
     required = schema.get("required", ())
     return [
         {
@@ -50,14 +50,14 @@ def about_of(part: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
 
 
 def in_json(value: Any) -> str:
-    """A value as it is given with `-p`: JSON, or text as it is that would not be read as JSON."""
+    """A value as it is given with `-p`: JSON, but text unquoted if it would not be read as JSON."""
     if isinstance(value, str) and value and not is_json(value):
         return value
     return json.dumps(value, ensure_ascii=False)
 
 
 def is_json(text: str) -> bool:
-    """Whether a text would be read as some other value."""
+    """Whether `-p` would read a text as JSON."""
     try:
         json.loads(text)
     except ValueError:
@@ -66,7 +66,7 @@ def is_json(text: str) -> bool:
 
 
 def type_of(part: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
-    """The type of a value in a few words, or the words that it may be."""
+    """The type of a value in a few words, or the values of its enumeration."""
     part = resolved(part, schema)
     if "enum" in part or "const" in part:
         return " | ".join(map(in_json, part.get("enum", [part.get("const")])))
@@ -80,7 +80,7 @@ def type_of(part: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
 
 
 def resolved(part: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A part of a schema, wherever it stands there."""
+    """A part of a schema, its reference followed."""
     place = part.get("$ref")
     if place is None and len(part.get("allOf", ())) == 1:
         place = part["allOf"][0].get("$ref")
@@ -93,7 +93,7 @@ def resolved(part: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str,
 
 
 def bounds_of(part: Mapping[str, Any]) -> str:
-    """Between which values a number is, or how many items a list has, in words."""
+    """The bounds of a number, or of a list's length, in words."""
     low, high = part.get("minimum"), part.get("maximum")
     above, below = part.get("exclusiveMinimum"), part.get("exclusiveMaximum")
     if low is not None and high is not None and high <= LARGEST_TOLD:

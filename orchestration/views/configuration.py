@@ -1,4 +1,4 @@
-"""What the fleet goes by, version by version, as people and programs see it."""
+"""The configuration of the fleet, version by version, as people and programs see it."""
 
 from typing import Any
 

@@ -18,7 +18,7 @@ STEPS = (1, 2, 2.5, 5, 10)
 
 
 class Point(NamedTuple):
-    """When, and how much."""
+    """One `x` of a plot, as text, and its value."""
 
     x: str
     y: float
@@ -32,8 +32,8 @@ class Curve:
         first: Its first value.
         last: Its last value.
         path: An SVG path.
-        fall: How far it was below its highest value so far: an SVG path of an area, or empty.
-        deepest: The deepest of those falls, as a part of the highest value before it.
+        fall: An SVG path of the area between the curve and its highest value so far, or empty.
+        deepest: The deepest fall, as a part of the highest value before it.
     """
 
     name: str
@@ -97,7 +97,7 @@ def chart(plot: Plot, results: Iterable[Any]) -> Chart | None:
 
 
 def points_of(plot: Plot, result: Any) -> list[Point]:
-    """The points in a result, without those that are none; fewer of them where there are many."""
+    """The valid points in a result, thinned out where there are many."""
     found = found_at(result, plot.points)
     if not isinstance(found, list):
         return []
@@ -116,7 +116,7 @@ def is_number(value: Any) -> bool:
 
 
 def name_of(plot: Plot, result: Any, number: int) -> str:
-    """What a curve is called."""
+    """The name of a curve."""
     found = found_at(result, plot.name) if plot.name else None
     return str(found) if isinstance(found, str | int) else f"{plot.step}[{number}]"
 
@@ -137,7 +137,7 @@ def falls_of(points: Sequence[Point]) -> list[float]:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """From values to heights: its ends are round numbers."""
+    """Maps values to heights; its ends are round numbers."""
 
     low: float
     high: float
@@ -167,7 +167,7 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """From points to places in a drawing.
+    """Maps points to places in a drawing.
 
     Attributes:
         across: Where each `x` stands.

@@ -1,4 +1,4 @@
-"""How much waited over a day, from the samples that are kept: a few numbers for each agent."""
+"""How many branches waited over a day, from the stored samples: a few numbers for each agent."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,19 +15,19 @@ class Depth:
     """How much waited in each quarter of an hour of the last day, the oldest first.
 
     Attributes:
-        values: The highest in each; None: nobody looked.
+        values: The highest sample of each quarter; None: there was no sample.
     """
 
     values: tuple[int | None, ...]
 
     @property
     def highest(self) -> int:
-        """The most that waited."""
+        """The highest sample of the day."""
         return max((value for value in self.values if value is not None), default=0)
 
     @property
     def known(self) -> bool:
-        """Whether anybody looked."""
+        """Whether there was any sample."""
         return any(value is not None for value in self.values)
 
 
@@ -35,7 +35,7 @@ NOTHING = Depth((None,) * BUCKETS)
 
 
 def depths(session: Session, now: datetime) -> dict[str, Depth]:
-    """The last day of each agent, and under `samples.RUNS` that of the runs."""
+    """What waited for each agent over the last day, and under `samples.RUNS` the pending runs."""
     found = samples.highest(session, now - DAY, int((DAY / BUCKETS).total_seconds()))
     return {
         name: Depth(tuple(spans.get(number) for number in range(BUCKETS)))

@@ -1,4 +1,4 @@
-"""The emergency stop: whether one holds, what it ended, what may still act, who acknowledged it."""
+"""The emergency stop: whether it holds, what it ended, what may still act, what acknowledged it."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def status(session: Session) -> dict[str, Any]:
 
 
 def acting(session: Session) -> list[dict[str, Any]]:
-    """What a stop has not seen end: the first attempts that may still have effects."""
+    """The first attempts that a stop has not seen end: they may still have effects."""
     return [
         {
             "workflow_id": each.run_id,
@@ -64,13 +64,13 @@ def place(session: Session, worker: str) -> str:
 
 
 def configured(session: Session) -> list[dict[str, Any]]:
-    """What the fleet goes by now, by name: a stop leaves it as it is."""
+    """The current configuration, by name: a stop leaves it as it is."""
     found = configuration.everything(session)
     return [{"name": each.name, "value": each.value, "version": each.version} for each in found]
 
 
 def is_gone(session: Session, answer: Answer) -> bool:
-    """Whether somebody is a worker that is known to have left: it can acknowledge no more."""
+    """Whether an answer is due from a worker that has left: it can acknowledge no more."""
     if answer.kind != stops.WORKER:
         return False
     worker = workers.get(session, answer.name)
@@ -78,7 +78,7 @@ def is_gone(session: Session, answer: Answer) -> bool:
 
 
 def as_json(stop: Stop, answer: Answer) -> dict[str, Any]:
-    """One of those that were told."""
+    """A worker or agent that was told of the stop, and how soon it acknowledged."""
     found: dict[str, Any] = {"name": answer.name, "kind": answer.kind, "place": answer.place}
     if answer.answered_at is not None:
         found["after_seconds"] = round((answer.answered_at - stop.at).total_seconds(), 3)

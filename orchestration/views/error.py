@@ -1,4 +1,4 @@
-"""Errors as they are kept, in one line for people."""
+"""Stored errors in one line for people."""
 
 import json
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from orchestration.text import printable
 
 
 def one_line(kept: str | None) -> str | None:
-    """`Type: message` of an error that is kept as JSON; any other text as it is, without breaks."""
+    """`Type: message` of an error stored as JSON; any other text as it is, without line breaks."""
     if kept is None:
         return None
     try:

@@ -47,7 +47,7 @@ def of_run(store: Store, run_id: str) -> Iterator[Record]:
 
 
 def of_events(store: Store, run_id: str) -> Iterator[Record]:
-    """What happened to a run, oldest first."""
+    """The events of a run, oldest first."""
     last = 0
     while batch := store.read(lambda s, after=last: events.after(s, after, BATCH, run_id)):  # type: ignore[misc]
         for each in batch:
@@ -58,7 +58,7 @@ def of_events(store: Store, run_id: str) -> Iterator[Record]:
 
 
 def of_people(store: Store, run_ids: Collection[str]) -> Iterator[Record]:
-    """What people did to some runs, oldest first."""
+    """The audit entries of some runs, oldest first."""
     last = 0
     while batch := store.read(lambda s, after=last: audit.after(s, after, BATCH)):  # type: ignore[misc]
         for each in batch:

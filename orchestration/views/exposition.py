@@ -1,4 +1,4 @@
-"""Figures as Prometheus reads them: its text format 0.0.4, written by hand since it is so small."""
+"""Figures in Prometheus' text format 0.0.4, written by hand since the format is so small."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -25,7 +25,7 @@ def text(figures: Figures) -> str:
 
 
 def lines(metric: Metric, series: Series) -> Iterator[str]:
-    """One metric with what it says of itself."""
+    """The lines of one metric, its help and type first."""
     yield f"# HELP {metric.name} {escaped(metric.help)}"
     yield f"# TYPE {metric.name} {metric.kind}"
     for labels in sorted(series):
@@ -39,7 +39,7 @@ def lines(metric: Metric, series: Series) -> Iterator[str]:
 def histogram(
     metric: Metric, pairs: Sequence[tuple[str, str]], parts: Mapping[str, float]
 ) -> Iterator[str]:
-    """The buckets of a histogram, each with all below it; another release's bounds find a place."""
+    """The cumulative buckets of a histogram; counts by another release's bounds are fitted in."""
     counts = dict.fromkeys((*(f"{bound:g}" for bound in metric.buckets), INFINITE), 0.0)
     for part, count in parts.items():
         if part != SUM:

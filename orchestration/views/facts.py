@@ -1,4 +1,4 @@
-"""What is known of a run and of all that may hold it up."""
+"""The facts about a run and everything that may hold it up."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -42,20 +42,20 @@ class Facts:
     """Everything that may hold up a run.
 
     Attributes:
-        rows: Its branches.
-        live: Ids of the workers that are alive, and take steps of this run.
-        dead: Ids of those that the run still names, and that are dead.
-        silent: Ids of those that are alive, but have not beaten for a while by their own clock.
-        idle: Ids of the live ones that work on nothing.
+        rows: The run's branches.
+        live: Ids of the workers that beat, and take steps of this run.
+        dead: Ids of the known workers that are dead.
+        silent: Ids of the workers that are alive, but whose last beat is long ago.
+        idle: Ids of the live workers that hold no attempt.
         workers: Every worker that the run or the fleet names, alive or not.
         holders: The runs that hold the slots.
         acting: Step, branch and worker of each attempt that may still act.
-        busy: For each agent how many branches are sent or running.
-        paused: Who has paused it, and why; None: it is not paused.
+        busy: How many branches of each agent are sent or running.
+        paused: Who has paused the run, and why; None: it is not paused.
         stopped: Who has stopped everything, and why; None: no emergency stop holds up this run.
-        broker: A broker that was found away; None: it was not, or nobody looked.
-        writer: The process that has the store to itself for seconds; None: nobody was found.
-        app: The module whose workers would do it.
+        broker: A broker that cannot be used; None: it can, or it was not asked.
+        writer: The process that has held the store's lock for seconds; None: none was found.
+        app: The module whose workers would run the steps.
     """
 
     run: RunRow
@@ -146,7 +146,7 @@ def works(session: Session, worker: str) -> bool:
 def is_silent(worker: WorkerRow, now: datetime) -> bool:
     """Whether a worker has not beaten for a while.
 
-    That compares its clock with ours: good enough for people to read, never to act on.
+    This compares the worker's clock with ours: good enough for people to read, never to act on.
     """
     return worker.left_at is None and now - worker.beat_at > SILENT_AFTER
 

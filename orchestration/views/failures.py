@@ -1,4 +1,4 @@
-"""What fails of late, grouped by what it has in common: step, error type and release."""
+"""Recent failures, grouped by what they have in common: step, error type and release."""
 
 import json
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True, slots=True, order=True)
 class Kind:
-    """What failures of a group have in common."""
+    """What the failures of a group have in common."""
 
     command: str
     step: str
@@ -31,9 +31,9 @@ class Group:
     """Failures of one kind.
 
     Attributes:
-        message: That of the newest.
-        count: How many branches.
-        runs: Those of them that are failed still, newest first: they can be retried.
+        message: The message of the newest failure.
+        count: How many branches failed.
+        runs: Their runs that are still failed, newest first: these can be retried.
     """
 
     kind: Kind
@@ -46,14 +46,14 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """Groups, the one that failed last first; whether there were more failures than looked at."""
+    """Groups, the latest failure first; whether there are more failures than were read."""
 
     groups: tuple[Group, ...]
     truncated: bool
 
 
 def failures(session: Session, since: datetime) -> Failures:
-    """What failed since a moment, of the newest `MOST`."""
+    """The newest `MOST` failures since a moment, in groups."""
     found = outcomes.failures(session, since, MOST + 1)
     kinds: dict[Kind, list[FailedBranch]] = {}
     for each in found[:MOST]:
@@ -64,7 +64,7 @@ def failures(session: Session, since: datetime) -> Failures:
 
 
 def kind_of(failed: FailedBranch) -> Kind:
-    """To which group a failure belongs."""
+    """The kind of a failure."""
     return Kind(failed.command, failed.step, type_of(failed.error), failed.release or UNKNOWN)
 
 
@@ -83,7 +83,7 @@ def grouped(kind: Kind, members: Sequence[FailedBranch]) -> Group:
 
 @lru_cache(maxsize=MOST)
 def type_of(kept: str | None) -> str:
-    """The type of an error that is kept."""
+    """The type of a stored error."""
     try:
         found = json.loads(kept or "")
     except ValueError:
@@ -92,6 +92,6 @@ def type_of(kept: str | None) -> str:
 
 
 def message_of(kept: str | None) -> str:
-    """What an error says, without its type."""
+    """The message of a stored error, without its type."""
     line = error.one_line(kept) or "no message"
     return line.removeprefix(f"{type_of(kept)}: ")

@@ -1,4 +1,4 @@
-"""What is known of the fleet, read from the store: agents, workflows, queues."""
+"""The state of the fleet, read from the store: agents, workflows, queues."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -20,7 +20,7 @@ class FleetView:
     """Read-only facts about the whole fleet.
 
     Args:
-        store: Where they are.
+        store: The store of the fleet.
         clock: The time.
     """
 
@@ -34,15 +34,15 @@ class FleetView:
         return self._store.read(lambda s: status(s, now))
 
     def emergency(self) -> dict[str, Any]:
-        """Whether an emergency stop holds, and who has acknowledged it."""
+        """Whether an emergency stop holds, and which workers have acknowledged it."""
         return self._store.read(emergency.status)
 
 
 def status(session: Session, now: datetime) -> dict[str, Any]:
     """The fleet as JSON values.
 
-    Runs that have not ended are all counted. Of those that ended, `counted_to` are counted in each
-    status, and the success rate is that of the `counted_to` that ended last.
+    All open runs are counted. Ended runs are counted up to `counted_to` in each status, and the
+    success rate is that of the `counted_to` runs that ended last.
     """
     counts = runs.counts(session, MOST_COUNTED)
     ends = outcomes.newest(session, MOST_COUNTED)

@@ -1,4 +1,4 @@
-"""The steps of a run as a graph that is laid out: who needs whom, from left to right."""
+"""The steps of a run laid out as a graph: each step to the right of those that it needs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -84,7 +84,7 @@ def node(step: Step, picture: StepPicture, place: tuple[int, float]) -> Node:
 
 
 def layout(steps: Sequence[Step]) -> dict[str, tuple[int, float]]:
-    """Column and line of each step: a column to the right of all that it needs."""
+    """Column and line of each step: its column is to the right of all steps that it needs."""
     needs = {step.name: tuple(step.needs) for step in steps}
     columns: dict[str, int] = {}
     for name in needs:
@@ -100,19 +100,19 @@ def layout(steps: Sequence[Step]) -> dict[str, tuple[int, float]]:
 
 
 def column_of(name: str, needs: Mapping[str, Sequence[str]], columns: dict[str, int]) -> int:
-    """How many steps, at most, come one after the other before a step."""
+    """The column of a step: the length of the longest chain of steps before it."""
     if name not in columns:
         columns[name] = max((column_of(n, needs, columns) + 1 for n in needs[name]), default=0)
     return columns[name]
 
 
 def middle(lines: Sequence[float]) -> float:
-    """Where a step stands best: in the middle of those that it needs."""
+    """The best line for a step: in the middle of the steps that it needs."""
     return sum(lines) / len(lines) if lines else 0.0
 
 
 def reduced(step: Step, steps: Sequence[Step]) -> list[str]:
-    """What a step needs, without what another one of them needs anyway."""
+    """The steps that a step needs directly: without those that another of them needs anyway."""
     direct = {each.name: set(each.needs) for each in steps}
 
     def before(name: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""A lane for each agent: who serves it, what runs there, how long ago it beat, what waits."""
+"""A lane for each agent: its slots, what runs there, how long ago it beat, what waits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ IDLE = {"ready": 0, "queued": 0, "running": 0}
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A branch that is worked on."""
+    """A running branch."""
 
     run_id: str
     name: str
@@ -33,9 +33,9 @@ class AgentLane:
     """An agent and all that concerns it now.
 
     Attributes:
-        slots: How many steps the present workers can run at once; 0: nobody serves it.
-        waiting: Branches that are ready or sent.
-        running: Those that are worked on, the first of them in `work`.
+        slots: How many steps the present workers can run at once; 0: no worker serves it.
+        waiting: How many branches are ready or sent.
+        running: How many branches run; the first of them are in `work`.
     """
 
     agent: AgentRow
@@ -60,8 +60,8 @@ def lanes(session: Session, now: datetime, history: Mapping[str, Depth] | None =
 
     Args:
         session: Any session.
-        now: When that is.
-        history: The last day of each, where it is known already.
+        now: The present moment.
+        history: What waited for each agent over the last day, if it is read already.
     """
     served, waiting = workers.served(session), queues.counts(session)
     work = outcomes.running(session, MOST_RUNNING)
@@ -86,6 +86,6 @@ def lanes(session: Session, now: datetime, history: Mapping[str, Depth] | None =
 
 
 def as_work(row: Running) -> Work:
-    """A branch that is worked on, as it is shown."""
+    """A running branch as it is shown."""
     name = named(row.step, row.branch, fans_out=row.fans_out)
     return Work(row.run_id, name, row.fraction, row.message)

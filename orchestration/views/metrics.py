@@ -1,7 +1,7 @@
-"""The metrics of the whole fleet, read from the store: any process tells the same.
+"""The metrics of the whole fleet, read from the store: every process exposes the same.
 
-What only grows was counted soon after it happened; the rest is looked up as it is now, and every
-look is at rows that have not ended, so that it costs the same beside a million ended runs.
+Counters are in the store, written soon after each event; gauges are read as they are now, from open
+rows alone, so that a scrape costs the same beside a million ended runs.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -62,7 +62,7 @@ def read(
 
     Args:
         store: The store.
-        app: The fleet; what may be counted of it begins at zero.
+        app: The fleet; all its counters begin at zero.
         now: The moment.
         slots: MAX_CONCURRENT_WORKFLOWS.
         version: The release that tells them.
@@ -87,7 +87,7 @@ def read(
 
 
 def zeros(app: App) -> dict[Cell, float]:
-    """Whatever may be counted, at zero: nobody sees the rise of what only appears with it."""
+    """Every counter of the fleet at zero: Prometheus misses a rise with which a series appears."""
     tally = Tally()
     for reason in (*sorted(metrics.REASONS), metrics.OTHER):
         tally.count(metrics.DEAD_LETTERS, reason, by=0)
@@ -101,7 +101,7 @@ def zeros(app: App) -> dict[Cell, float]:
 
 
 def of_workflow(tally: Tally, workflow: Workflow) -> None:
-    """What may be counted of one workflow, at zero."""
+    """Every counter of one workflow, at zero."""
     command = workflow.name
     for metric in (metrics.RUNS_ACCEPTED, metrics.RUNS_RETRIED):
         tally.count(metric, command, by=0)
@@ -118,7 +118,7 @@ def of_workflow(tally: Tally, workflow: Workflow) -> None:
 
 
 def of_runs(session: Session, _now: datetime) -> Iterator[Sample]:
-    """What has not ended."""
+    """Open runs, and the slots that they take."""
     counts = runs.live_counts(session)
     for each in OPEN:
         yield Sample(metrics.RUNS, counts.get(each, 0), (each,))

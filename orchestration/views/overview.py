@@ -1,4 +1,4 @@
-"""The whole fleet on one page: what runs now, how it went of late, what needs a person."""
+"""The whole fleet on one page: what runs now, how runs ended lately, what needs a person."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ MOST_APPROVALS = 100
 
 @dataclass(frozen=True, slots=True)
 class HourOfRuns:
-    """How runs ended within an hour; `capped`: there were more than are counted."""
+    """How runs ended within an hour; `capped`: more runs ended than are counted."""
 
     begin: datetime
     completed: int
@@ -34,7 +34,7 @@ class HourOfRuns:
 
     @property
     def total(self) -> int:
-        """All that ended."""
+        """How many runs ended."""
         return self.completed + self.failed + self.cancelled
 
 
@@ -43,9 +43,9 @@ class Overview:
     """What the first page shows.
 
     Attributes:
-        live: How many runs are in each status that is not the end.
+        live: How many runs are in each status before the end.
         hours: How runs ended in each of the last 24 hours, the oldest first.
-        active: Runs that are at work, wait or rest, newest first.
+        active: Runs that are running, waiting, paused or undoing, newest first.
         recent: Runs of any status, newest first.
         approvals: How many steps wait for a person, counted up to a limit.
     """
@@ -71,12 +71,12 @@ class Overview:
 
     @property
     def capped(self) -> bool:
-        """Whether more ended than are counted."""
+        """Whether more runs ended than are counted."""
         return any(hour.capped for hour in self.hours)
 
     @property
     def success(self) -> float | None:
-        """The part of them that were completed; None: neither kind ended."""
+        """Completed runs as a part of completed and failed ones; None: there are neither."""
         ended = self.completed + self.failed
         return self.completed / ended if ended else None
 
@@ -100,7 +100,7 @@ def overview(session: Session, now: datetime) -> Overview:
 
 
 def hour(session: Session, begin: datetime) -> HourOfRuns:
-    """One hour from a moment on."""
+    """How runs ended in the hour that begins at a moment."""
     counts = outcomes.count(session, begin, begin + HOUR, MOST_AN_HOUR)
     return HourOfRuns(
         begin,

@@ -31,10 +31,10 @@ class StepPicture:
     """One step, all of its branches together.
 
     Attributes:
-        status: The status that tells most of its branches, or `to come`.
-        fraction: How much of it is done, 0 to 1.
-        message: What its agent said last of what is not completed.
-        branches: Empty before it begins.
+        status: The most telling status of its branches, or `to come`.
+        fraction: How much of the step is done, 0 to 1.
+        message: The last progress message of a running branch, or else of a closed one.
+        branches: Empty before the step begins.
     """
 
     name: str
@@ -92,7 +92,7 @@ def picture(session: Session, run_id: str) -> Picture:
 def draw(
     name: str, agents: Mapping[str, str], rows: Sequence[StepRow], *, begun: bool
 ) -> StepPicture:
-    """One step, of its branches."""
+    """The picture of one step, from its branches."""
     closed = [row for row in rows if row.ended_at is not None]
     started = [row.claimed_at for row in rows if row.claimed_at is not None]
     all_closed = begun and len(closed) == len(rows)
@@ -115,7 +115,7 @@ def draw(
 
 
 def telling(statuses: Sequence[StepStatus]) -> str:
-    """The status of a step, from those of its branches: the one that people should see."""
+    """The most telling status of a step's branches: the one that people should see."""
     for status in TELLING:
         if status in statuses:
             return status.value
@@ -123,7 +123,7 @@ def telling(statuses: Sequence[StepStatus]) -> str:
 
 
 def remaining(fraction: float, elapsed: timedelta) -> timedelta | None:
-    """How long the rest takes if it goes on like this; None where that cannot be said yet."""
+    """How long the rest takes at the pace so far; None where that cannot be said yet."""
     if not EARLIEST_ETA <= fraction < 1:
         return None
     return elapsed * ((1 - fraction) / fraction)

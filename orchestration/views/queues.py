@@ -23,10 +23,10 @@ def listing(
 
     Args:
         session: Any session.
-        agents: For each agent the name of its queue.
+        agents: The queue name of each agent.
         others: The orchestrator's own queues.
-        depths: For each queue that is there its depth and its consumers.
-        rates: What the management API says of each; nothing where it is off.
+        depths: The depth and the number of consumers of each queue that exists.
+        rates: What the management API says of each queue; empty where it is off.
     """
     waiting = queues.counts(session)
     found: list[dict[str, Any]] = [

@@ -1,4 +1,4 @@
-"""A run on a line of time: for each branch when it waited, and every attempt at it."""
+"""A run on a time line: for each branch when it waited, and every attempt at it."""
 
 import json
 from collections.abc import Sequence
@@ -26,12 +26,12 @@ class Bar:
     """One attempt, or a wait.
 
     Attributes:
-        kind: The outcome of an attempt, the status of the last one, or `WAITS`.
+        kind: The outcome of an attempt, the status of the last attempt, or `WAITS`.
         ended_at: None: it goes on.
-        attempt: Its number; 0: a wait.
-        begin: Where it begins, from 0 to 1 of the timeline.
-        length: How much of the timeline it takes.
-        note: The error, or what its agent said last.
+        attempt: The attempt's number; 0: a wait.
+        begin: Where the bar begins on the timeline, 0 to 1.
+        length: How much of the timeline the bar takes, 0 to 1.
+        note: The attempt's error, or its last progress message.
     """
 
     kind: str
@@ -49,8 +49,8 @@ class Track:
     """One branch.
 
     Attributes:
-        item: What it is for, JSON text.
-        reused: Whether the run that this one is forked from did it.
+        item: The item that the branch is for, as JSON text.
+        reused: Whether its result was taken over from the run that this one was forked from.
         error: Why it failed, or last failed: type, message, perhaps a traceback.
     """
 
@@ -71,7 +71,7 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """All tracks of a run, or the first of them.
+    """The tracks of a run, or the first of them.
 
     Attributes:
         left_out: How many more branches there are.
@@ -100,7 +100,7 @@ def timeline(session: Session, run: RunRow, now: datetime) -> Timeline:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """From moments to places on the line, and from workers to places on machines."""
+    """Maps moments to places on the line, and workers to their hosts and processes."""
 
     begin: datetime
     end: datetime

@@ -1,4 +1,4 @@
-"""Why a run is not further than it is: one line that names what it waits for, and the cure.
+"""Why a run is not further than it is: one line that names what the run waits for, and the cure.
 
 `why` is a pure function over `Facts`.
 """

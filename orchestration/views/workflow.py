@@ -47,7 +47,7 @@ def overview(session: Session, run: RunRow) -> dict[str, Any]:
 
 
 def detail(session: Session, run_id: str) -> dict[str, Any]:
-    """A run with its steps, attempts and events: its whole story.
+    """A run with its steps, attempts and events.
 
     Raises:
         NotFoundError: There is no such run.
@@ -109,7 +109,7 @@ def final(session: Session, run_id: str) -> dict[str, Any]:
 
 
 def status(session: Session, run_id: str) -> dict[str, Any]:
-    """A run as its progress updates tell it, with its times, and its result once it has one.
+    """A run in the words of its progress updates, with its times, and its result once there is one.
 
     Raises:
         NotFoundError: There is no such run.
@@ -127,26 +127,26 @@ def status(session: Session, run_id: str) -> dict[str, Any]:
 
 
 def error_messages(session: Session, run: RunRow) -> list[str]:
-    """Why a run failed, in one line each."""
+    """Why a run failed: its reason and the errors of its failed branches, one line each."""
     failed = (row for row in steps.of_run(session, run.id) if row.status is StepStatus.FAILED)
     messages = [f"step {label(row)}: {error.one_line(row.error)}" for row in failed if row.error]
     return [run.reason, *messages] if run.reason else messages
 
 
 def label(row: StepRow) -> str:
-    """What people call a branch."""
+    """The name of a branch, for people."""
     return named(row.step, row.branch, fans_out=row.item is not None)
 
 
 def named(step: str, branch: int, *, fans_out: bool) -> str:
-    """A step's name, with the number of the branch where it fans out, be it the only one."""
+    """A step's name, with the branch's number if the step fans out, even to one branch."""
     return f"{step}[{branch}]" if fans_out else step
 
 
 def branch(
     session: Session, run: RunRow, row: StepRow, failed: Sequence[AttemptRow]
 ) -> dict[str, Any]:
-    """One branch of a step; of the attempts at it that did not complete, only how many."""
+    """One branch of a step; its attempts that did not complete are only counted."""
     return {
         "step": row.step,
         "branch": row.branch,
@@ -201,7 +201,7 @@ class Told:
 
 
 def told(session: Session, run_id: str) -> Told:
-    """The run in the words of a progress update, without its time.
+    """The run in the words of a progress update, without the time.
 
     Raises:
         NotFoundError: There is no such run.
