@@ -1,8 +1,8 @@
-"""What happens, told to every stream that listens: one thread a process asks the store.
+"""Events and progress, told to every stream: one thread a process reads them from the store.
 
-The thread lives as long as somebody listens. It reads the events that were written since its last
-look, and how far the runs are that are at work, and hands both to the event loop, which gives them
-to each listener. Who does not take them in time is dropped, and may come again where he was.
+The thread lives as long as there is a listener. It reads the events that were written since its
+last look, and how far the running runs are, and hands both to the event loop, which gives them to
+each listener. A listener that is too slow is dropped; its client may reconnect where it was.
 """
 
 import asyncio
@@ -46,10 +46,10 @@ Item = EventRow | Moved | End
 
 @dataclass(eq=False)
 class Listener:
-    """One stream, and what it has not taken yet.
+    """One stream, and the items that it has not taken yet.
 
     Attributes:
-        run_id: The only run that it wants to hear of; None: all of them.
+        run_id: The only run that the stream is about; None: all runs.
     """
 
     run_id: str | None
@@ -57,7 +57,7 @@ class Listener:
     dropped: bool = False
 
     def hear(self, item: EventRow | Moved) -> None:
-        """Take what happened, if it is of interest; or be dropped."""
+        """Queue an item if it is about the stream's run; with a full queue, be dropped."""
         if self.dropped or self.run_id not in (None, item.run_id):
             return
         try:
@@ -66,14 +66,14 @@ class Listener:
             self.end()
 
     async def take(self) -> list[Item]:
-        """All that was heard and not yet taken: at least one thing."""
+        """All queued items; waits for the first one."""
         found = [await self.items.get()]
         while not self.items.empty():
             found.append(self.items.get_nowait())
         return found
 
     def end(self) -> None:
-        """Hear nothing more: what was not taken is thrown away, since it can be read again."""
+        """Hear nothing more: queued items are thrown away, since they can be read again."""
         self.dropped = True
         while not self.items.empty():
             self.items.get_nowait()
@@ -81,11 +81,11 @@ class Listener:
 
 
 class Broadcast:
-    """Tells listeners what happens.
+    """Tells listeners of events and progress.
 
     Args:
-        store: Where it happens.
-        clock: For how long an event may be missing.
+        store: The store to read.
+        clock: Measures how long an event has been missing.
     """
 
     def __init__(self, store: Store, clock: Clock) -> None:
@@ -100,7 +100,7 @@ class Broadcast:
 
     @contextmanager
     def listening(self, run_id: str | None) -> Iterator[Listener]:
-        """Hear what happens, for sure once `begun` is over; in the event loop's thread."""
+        """Listen, with nothing missed once `begun` has returned; in the event loop's thread."""
         listener, loop = Listener(run_id), asyncio.get_running_loop()
         with self._lock:
             self._listeners.add(listener)
@@ -122,7 +122,7 @@ class Broadcast:
                 self._listeners.discard(listener)
 
     def begun(self) -> bool:
-        """Wait until nothing that is written from now on is missed; False: the store is away."""
+        """Wait until no event written from now on is missed; False: the store is away."""
         return self._begun.wait(START_S)
 
     def close(self) -> None:
@@ -134,7 +134,7 @@ class Broadcast:
             thread.join(START_S)
 
     def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Look on; whatever breaks that off, whoever listens is told, and the next begins anew."""
+        """Look on; an error ends the streams of all listeners, and the next one starts a thread."""
         broken_off = False
         try:
             self._look_on(loop)
@@ -148,7 +148,7 @@ class Broadcast:
                 loop.call_soon_threadsafe(self._end_all)
 
     def _look_on(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Look until nobody listens any more, or the process ends."""
+        """Look until there is no listener any more, or the process ends."""
         lookout, changes, wake = self._lookout, Changes(self._store), threading.Event()
         failed = False
         while True:
@@ -179,17 +179,17 @@ class Broadcast:
 
 
 class Lookout:
-    """What is new since the last look.
+    """Finds what is new since its last look.
 
-    Numbers are given before a commit: where the store has several writers, a smaller one can come
-    after a larger one. So a number that is missing is waited for, though not for long: that of a
-    transaction which was undone never comes.
+    Events get their numbers before the commit: with several writers, a smaller number can become
+    visible after a larger one. So a missing number is waited for, though not for long: that of a
+    transaction which was rolled back never comes.
 
     Args:
-        clock: For how long.
+        clock: Measures how long a number has been missing.
 
     Attributes:
-        paces: How far the runs were at the last look that are at work.
+        paces: How far the running runs were at the last look.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -200,7 +200,7 @@ class Lookout:
 
     @property
     def is_behind(self) -> bool:
-        """Whether there may be something new though nothing was written since."""
+        """Whether there may be new events though nothing was written since the last look."""
         return self._missing_since is not None
 
     def look(self, session: Session) -> list[EventRow | Moved]:
@@ -211,12 +211,12 @@ class Lookout:
             found += batch
             last = batch[-1].id
         before, paces = self.paces, fractions.paces(session)
-        self._last, self.paces = last, paces  # only now: a look that fails is made again, whole
+        self._last, self.paces = last, paces  # only now: a failed look is repeated as a whole
         moved = (each for each in self.paces.items() if before.get(each[0]) != each[1])
         return found + [Moved(run_id, pace) for run_id, pace in moved]
 
     def _ripe(self, rows: Sequence[EventRow], last: int) -> Sequence[EventRow]:
-        """The rows after `last` before the first number that is missing, while it is waited for."""
+        """The rows before the first missing number after `last`, as long as it is waited for."""
         now = self._clock.monotonic()
         whole = next((n for n, row in enumerate(rows) if row.id != last + n + 1), len(rows))
         if whole == len(rows):

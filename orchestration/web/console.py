@@ -25,7 +25,7 @@ class Console:
     Attributes:
         app: The fleet: what can be started.
         opened: The store and its locks.
-        engine: By which everything is changed.
+        engine: Makes every change.
     """
 
     settings: Settings
@@ -41,7 +41,7 @@ class Console:
 
     @property
     def address(self) -> Address | None:
-        """Where RabbitMQ is; None: everything is embedded."""
+        """The address of RabbitMQ; None: everything is embedded."""
         return address_in(self.settings)
 
     def read(self, operation: Callable[[Session], T]) -> T:
@@ -50,14 +50,14 @@ class Console:
 
 
 def console_of(host: Host, app: App, settings: Settings) -> Console:
-    """The console of a process that works itself."""
+    """The console of a process that runs steps, too."""
     running = host.running
     return Console(settings=settings, app=app, opened=running.opened, engine=running.engine)
 
 
 @contextmanager
 def opened_console(app: App, settings: Settings) -> Iterator[Console]:
-    """A console in a process that works on nothing, until the block ends.
+    """A console in a process that runs no steps, until the block ends.
 
     Raises:
         StoreError: The store cannot be used.

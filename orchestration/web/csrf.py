@@ -1,7 +1,7 @@
-"""That a change which a browser asks for was meant by the person before it.
+"""Protection against forged requests: a change by a browser must come from a page of this server.
 
 A page's forms carry a token that only this server can make of the visit's cookie. Other sites can
-have the browser send the cookie, but read neither it nor the page.
+have the browser send the cookie, but can read neither the cookie nor the page.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ STALE = "this page is out of date: load it again, and repeat"
 
 
 def token_of(request: Request, response: Response) -> str:
-    """What the forms of a page must carry; a visitor without a session gets a cookie for it."""
+    """The token for the forms of a page; a browser without a session gets a cookie for it."""
     cookie = cookie_of(request)
     if cookie is None:
         cookie = request.state.visit = secrets.token_urlsafe(32)
@@ -29,7 +29,7 @@ def token_of(request: Request, response: Response) -> str:
 
 
 def cookie_of(request: Request) -> str | None:
-    """The cookie that a visit is known by."""
+    """The cookie that the token is made of: the session's, or else the visit's."""
     kept = getattr(request.state, "visit", None)
     return kept or request.cookies.get(SESSION_COOKIE) or request.cookies.get(VISIT_COOKIE)
 
@@ -40,7 +40,7 @@ def made_of(cookie: str) -> str:
 
 
 def bearer_of(request: Request) -> str | None:
-    """The token that a request brings along; no browser sends one by itself, as it does a login."""
+    """The bearer token of a request; no browser sends one by itself, as it does with a cookie."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
 
@@ -49,7 +49,7 @@ async def check(request: Request) -> None:
     """Refuse a change that a person was tricked into.
 
     Raises:
-        Refusal: It came by a form or with a session's cookie, and without the right token.
+        Refusal: The request is a form or has a session's cookie, and lacks the right token.
     """
     if bearer_of(request) is not None:
         return
@@ -66,7 +66,7 @@ async def check(request: Request) -> None:
 
 
 def is_same(given: str, wanted: str) -> bool:
-    """Whether two tokens are the same, in a time that tells nothing."""
+    """Whether two tokens are the same, in a time that reveals nothing of them."""
     return hmac.compare_digest(given.encode(errors="replace"), wanted.encode())
 
 

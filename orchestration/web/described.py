@@ -97,12 +97,12 @@ class Because(Body):
 
 
 def because_of(because: Because | None) -> str:
-    """The reason that was given, if any was."""
+    """The given reason; empty if there is none."""
     return because.reason if because else ""
 
 
 def answers(example: Any, *problems: int, status: int = 200, **more: Any) -> Responses:
-    """The answers of an operation: an example, and the problems beyond those of all."""
+    """The answers of an operation: an example, and the problems that not every operation has."""
     good = {
         "description": HTTPStatus(status).phrase,
         "content": {"application/json": {"example": example}},

@@ -1,6 +1,6 @@
-"""What every request passes first: where it may come from, how often, how large and how slow.
+"""The guard before every route: where requests may come from, how often, how large and how slow.
 
-All of it is plain ASGI, so that it holds for streams and for bodies that nobody has read yet.
+All of it is plain ASGI, so that it holds for streams and for bodies that are not read yet.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ class Guard:
         app: What is guarded.
         limits: The bounds.
         monotonic: Seconds that never jump.
-        is_open: Whether no token is needed here: then only this machine's own names will do.
+        is_open: Whether no token is needed: then the Host header must name this machine.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class Body:
         """The next piece.
 
         Raises:
-            HTTPException: It is one too many, or does not come.
+            HTTPException: The body is too large, or too slow.
         """
         if self._whole:
             return await self._receive()

@@ -1,4 +1,4 @@
-"""How much one caller may ask for, and how long that may take."""
+"""How much one client may ask for, and how long a request may take."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,14 +17,14 @@ class Limits:
         head_s: Seconds for the head of a request to arrive.
         body_s: Seconds for its body to arrive.
         send_s: Seconds for a client to take what is sent to it.
-        rate: Requests a second from one address, lasting.
+        rate: Sustained requests a second from one address.
         burst: Requests from one address at once.
-        failures: Wrong tokens from one address within a minute; then nothing is tried for it.
-        connections: At once, streams included.
-        streams: At once by one token, or by one address without a token: so that nobody can take
-            all connections, and shut out whoever has to stop the fleet.
-        ping_s: Seconds between two signs of life of a stream.
-        stream_s: Seconds after which a stream ends, so that its client comes again.
+        failures: Wrong tokens from one address within a minute; then its tokens are not looked up.
+        connections: Connections at once, streams included.
+        streams: Streams at once by one token, or by one address without a token: so that no client
+            can take all connections, and shut out an operator who has to stop the fleet.
+        ping_s: Seconds between two pings of a stream.
+        stream_s: Seconds after which a stream ends, so that its client reconnects.
     """
 
     body: int = 2**20
@@ -41,10 +41,10 @@ class Limits:
 
 
 class Shares:
-    """How much each caller holds at once.
+    """How many streams each caller holds at once.
 
     Args:
-        most: How much one may hold.
+        most: How many one caller may hold.
     """
 
     def __init__(self, most: int) -> None:
@@ -57,7 +57,7 @@ class Shares:
 
     @contextmanager
     def holding(self, caller: str) -> Iterator[None]:
-        """One more is held until the block ends."""
+        """Count one more for the caller until the block ends."""
         self._held[caller] += 1
         try:
             yield
@@ -68,11 +68,11 @@ class Shares:
 
 
 class Buckets:
-    """For each caller a bucket of permissions that fills up by itself.
+    """For each caller a bucket of permissions that refills at a steady rate.
 
     Args:
-        rate: How many a second.
-        burst: How many it holds.
+        rate: Permissions that come back a second.
+        burst: Permissions in a full bucket.
         monotonic: Seconds that never jump.
     """
 
@@ -83,7 +83,7 @@ class Buckets:
         self._left: dict[str, tuple[float, float]] = {}
 
     def take(self, caller: str) -> float:
-        """Take one; 0, or in how many seconds there will be one."""
+        """Take a permission, and return 0; or the seconds until there is one."""
         left = self._look(caller)
         if left < 1:
             return (1 - left) / self._rate
@@ -91,7 +91,7 @@ class Buckets:
         return 0.0
 
     def wait(self, caller: str) -> float:
-        """In how many seconds there will be one; 0: there is one now."""
+        """The seconds until there is a permission; 0: there is one now."""
         return max(1 - self._look(caller), 0) / self._rate
 
     def _look(self, caller: str) -> float:

@@ -1,4 +1,4 @@
-"""The OpenAPI description: what FastAPI finds out, and what only the fleet knows."""
+"""The OpenAPI description: what FastAPI derives from the routes, and what only the fleet knows."""
 
 from typing import Any
 
@@ -60,14 +60,14 @@ def completed(found: dict[str, Any], fleet: definitions.App) -> dict[str, Any]:
 
 
 def body_of(found: dict[str, Any], path: str) -> dict[str, Any]:
-    """What is described of the body that is posted to a path."""
+    """The description of the body that is posted to a path."""
     body: dict[str, Any] = found["paths"][path]["post"]["requestBody"]["content"]
     described: dict[str, Any] = body["application/json"]
     return described
 
 
 def without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """A parameter that may be left out: a query or a header cannot say null."""
+    """The schema of an optional parameter without null, which a query or a header cannot say."""
     ways = [way for way in schema.get("anyOf", []) if way != {"type": "null"}]
     if len(ways) != 1:
         return schema

@@ -53,12 +53,12 @@ Renderer = Callable[[Request, "Problem"], Response | None]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One error as it is told.
+    """One error as the client is told of it.
 
     Attributes:
         detail: What is wrong, and what to do.
         problems: One sentence for each thing that is wrong, where there are several.
-        headers: What goes with it, such as `Retry-After`.
+        headers: Headers of the answer, such as `Retry-After`.
     """
 
     status: int
@@ -96,8 +96,8 @@ def install(app: FastAPI, render: Renderer) -> None:
     """Answer every error as a problem.
 
     Args:
-        app: Whose errors.
-        render: A page for a person instead; None where the caller is a program.
+        app: The application whose errors are answered.
+        render: Makes a page for a person instead; None if the client is a program.
     """
 
     def answer(request: Request, error: Exception) -> Response:
@@ -111,7 +111,7 @@ def install(app: FastAPI, render: Renderer) -> None:
 
 
 def methods(request: Request) -> list[str]:
-    """The methods by which a path can be asked, on all of its routes."""
+    """The methods that a path allows, over all of its routes."""
     return [
         method
         for method in METHODS
@@ -123,7 +123,7 @@ def methods(request: Request) -> list[str]:
 
 
 def problem_of(error: Exception) -> Problem:
-    """What is told of an error."""
+    """The problem that the client is told for an error."""
     match error:
         case Refusal():
             return error.problem
@@ -142,7 +142,7 @@ def problem_of(error: Exception) -> Problem:
 
 
 def of_ours(error: OrchestrationError) -> Problem:
-    """What is told of an error that orchestration raised on purpose."""
+    """The problem for an error that orchestration raised on purpose."""
     status = next((code for kind, code in CODES.items() if isinstance(error, kind)), 500)
     headers = {}
     if status in {429, 503}:
@@ -153,7 +153,7 @@ def of_ours(error: OrchestrationError) -> Problem:
 
 
 def sentence(problem: Mapping[str, Any]) -> str:
-    """One thing that is wrong with a request, without what was given."""
+    """One thing that is wrong with a request, without the given value."""
     place = ".".join(str(part) for part in problem["loc"])
     if problem["loc"][0] == "body" and problem["type"] in NO_JSON:
         why = f": {problem['ctx']['error']}" if problem["type"] == "json_invalid" else ""

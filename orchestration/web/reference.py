@@ -1,6 +1,6 @@
 """`/docs`: the OpenAPI description for people, without any request to another site.
 
-Swagger UI comes from an installed package; its page is ours, so that no script stands in it.
+Swagger UI comes from an installed package; the page is our own, so that it has no inline script.
 """
 
 from importlib import resources

@@ -28,10 +28,10 @@ log = logging.getLogger(__name__)
 
 
 class BoundedProtocol(H11Protocol):
-    """HTTP/1.1 that waits only so long for the head of a request, and for a reader.
+    """HTTP/1.1 with limits on the time for a request's head, and for a client to read its answer.
 
     Attributes:
-        limits: How long.
+        limits: The limits.
     """
 
     limits = Limits()
@@ -78,7 +78,7 @@ def require_token(settings: Settings) -> None:
     """Refuse to serve other machines without a token.
 
     Raises:
-        ConfigurationError: There is none, and the address is not this machine's alone.
+        ConfigurationError: There is no token, and other machines can reach the address.
     """
     if is_loopback(settings.web_host) or settings.orchestration_api_token is not None:
         return
@@ -92,7 +92,7 @@ def bound(host: str, port: int) -> socket.socket:
     """A socket that listens.
 
     Raises:
-        ConfigurationError: Somebody else has the port, or the address is not ours.
+        ConfigurationError: Another process has the port, or the address is not this machine's.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -103,8 +103,8 @@ def bound(host: str, port: int) -> socket.socket:
         raise ConfigurationError(
             f"cannot listen at {host}:{port} ({why}): set PORT, --port or ORCHESTRATION_HOST"
         ) from None
-    # The event loop does so only for sockets of a named protocol; else an answer in two pieces
-    # waits 40 ms for the client to acknowledge the first.
+    # The event loop sets it only for sockets of a named protocol; without it, an answer in two
+    # pieces waits 40 ms for the client to acknowledge the first.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 

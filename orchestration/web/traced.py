@@ -1,4 +1,4 @@
-"""What a caller's `traceparent` header says: whose span the runs belong to that he asks for."""
+"""The `traceparent` header: the caller's span, which the runs that it starts belong to."""
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -7,10 +7,10 @@ from orchestration.traces import HEADER, tracer
 
 
 class Traced:
-    """Lets a request belong to its caller's trace, where anybody traces.
+    """Lets a request belong to its caller's trace, if tracing is on.
 
     Args:
-        app: What answers it.
+        app: The application that answers.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -1,4 +1,4 @@
-"""What programs are told and can do: every route under `/orchestration`."""
+"""The HTTP API for programs: every route under `/orchestration`."""
 
 from fastapi import APIRouter
 

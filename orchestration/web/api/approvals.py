@@ -1,4 +1,4 @@
-"""Steps that wait for a person: what he is shown, and his answer."""
+"""Steps that wait for approval: what the approver is shown, and his answer."""
 
 from typing import Annotated, Any
 

@@ -96,7 +96,7 @@ def change_workflows(console: Desk, actor: Operator, wish: RunsChange) -> dict[s
 
 
 def meant(session: Session, wish: RunsChange) -> list[RunRow]:
-    """The runs of a wish."""
+    """The runs that a requested change is about."""
     if wish.filter is None:
         return changes.named(session, wish.ids)
     given = wish.filter

@@ -68,7 +68,7 @@ def list_commands(console: Desk, _: Viewer) -> list[dict[str, Any]]:
 
 
 def start_schema(app: App) -> dict[str, Any]:
-    """The JSON Schema of a start: of each command its own parameters."""
+    """The JSON Schema of a start: for each command with its own parameters."""
     simple = next((w for w in app.workflows if not required_of(w)), None)
     example = EXAMPLE if simple is None else {"command": simple.name, "parameters": {}}
     return {"oneOf": [start_of(each) for each in app.workflows], "examples": [example]}

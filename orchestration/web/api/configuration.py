@@ -1,4 +1,4 @@
-"""What the fleet goes by, and the large results of runs."""
+"""The configuration of the fleet, and the large results of runs."""
 
 from typing import Annotated, Any
 

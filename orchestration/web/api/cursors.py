@@ -1,4 +1,4 @@
-"""Where a page of a listing ends, as a word that means nothing to who passes it on."""
+"""Cursors: where a page of a listing ends, as a word that is opaque to the client."""
 
 import base64
 import binascii
@@ -18,10 +18,10 @@ def cursor_of(*place: float | str) -> str:
 
 
 def place_in(cursor: str | None) -> Place | None:
-    """Where a page of runs begins.
+    """Where the page of runs after a cursor begins.
 
     Raises:
-        NotFoundError: The word is not one of ours.
+        NotFoundError: The cursor is not one of ours.
     """
     if cursor is None:
         return None
@@ -33,15 +33,15 @@ def place_in(cursor: str | None) -> Place | None:
 
 
 def is_place(at: float, run_id: str) -> bool:
-    """Whether a store can be asked for what is older than that: it is a moment, and a text."""
+    """Whether a store can look for runs older than that: a valid moment, and a valid text."""
     return abs(at) < LAST and run_id == storable(run_id)
 
 
 def number_in(cursor: str | None) -> int | None:
-    """Before which number a page begins.
+    """The number before which the page after a cursor begins.
 
     Raises:
-        NotFoundError: The word is not one of ours.
+        NotFoundError: The cursor is not one of ours.
     """
     if cursor is None:
         return None
@@ -53,7 +53,7 @@ def number_in(cursor: str | None) -> int | None:
 
 
 def read(cursor: str) -> Any:
-    """What a word holds."""
+    """What a cursor holds."""
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         return json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
@@ -62,7 +62,7 @@ def read(cursor: str) -> Any:
 
 
 def unknown() -> NotFoundError:
-    """What is said of a word that is not ours."""
+    """The error for a cursor that is not ours."""
     return NotFoundError("there is no such page: begin again without a cursor")
 
 

@@ -1,4 +1,4 @@
-"""What happens, as server-sent events: a client that comes again misses nothing; and history."""
+"""Events, past ones as a list and new ones as server-sent events: reconnecting misses none."""
 
 import asyncio
 import json
@@ -128,7 +128,7 @@ def list_events(
 
 
 def is_welcome(request: Request) -> bool:
-    """Whether who asked for a stream may look still: his token may be revoked, his session over."""
+    """Whether a stream's client may still look: its token may be revoked, its session over."""
     try:
         authenticator_of(request).actor(request)
     except Refusal:
@@ -137,10 +137,10 @@ def is_welcome(request: Request) -> bool:
 
 
 def streaming(request: Request, actor: Actor, stream: "Stream") -> Response:
-    """The answer that a stream is, for as long as who asked for it may look.
+    """The response that a stream is, for as long as its client may look.
 
     Raises:
-        Refusal: He has as many as one may have.
+        Refusal: The client has as many streams as it may have.
     """
     shares: Shares = request.app.state.streams
     caller = actor.sender if actor.known else caller_of(request)
@@ -170,12 +170,12 @@ def broadcast_of(request: Request) -> Broadcast:
 
 
 def first_of(last: int | None, after: int | None) -> int | None:
-    """After which event to begin: a browser that comes again says so in its header."""
+    """The event after which to begin: a browser that reconnects names it in a header."""
     return last if last is not None else after
 
 
 def is_over(console: Console, run_id: str, last: int) -> bool:
-    """Whether a run has ended, and nothing came after an event.
+    """Whether a run has ended, and no event of it came after the given one.
 
     Raises:
         NotFoundError: There is no such run.
@@ -189,13 +189,13 @@ def is_over(console: Console, run_id: str, last: int) -> bool:
 
 
 class Stream:
-    """One client's events: first those that are written already, then those that come.
+    """One client's events: first those in the store, then new ones.
 
     Args:
-        console: Where they are.
-        broadcast: Who tells of new ones.
-        run_id: The only run; None: all of them.
-        last: The event after which it begins.
+        console: Has the store with the events.
+        broadcast: Tells of new events.
+        run_id: The only run; None: all runs.
+        last: The event after which the stream begins.
     """
 
     def __init__(
@@ -228,13 +228,13 @@ class Stream:
                     return
 
     async def _written(self) -> AsyncIterator[str]:
-        """What the store has after the last one that was told."""
+        """The events in the store after the last one that was sent."""
         while batch := await self._in_thread(self._read):
             self._last = batch[-1].id
             yield "".join(map(numbered, batch))
 
     async def _coming(self, listener: Listener, until: float) -> AsyncIterator[str]:
-        """What comes until the run may have ended, or a sign of life is due, and that sign."""
+        """New events until the run may have ended, or until a ping is due, and then the ping."""
         try:
             async with asyncio.timeout_at(until):
                 while True:
@@ -247,7 +247,7 @@ class Stream:
             yield ": ping\n\n"
 
     def _told(self, item: Item) -> str:
-        """An item as text; nothing where it was told already."""
+        """An item as text; empty for an event that was sent already."""
         match item:
             case EventRow() if item.id > self._last:
                 self._last = item.id
@@ -272,14 +272,14 @@ class Stream:
 
 
 def is_last(item: Item) -> bool:
-    """Whether nothing more may come after this."""
+    """Whether this item may be the last one."""
     if isinstance(item, EventRow):
         return item.kind.partition(".")[0] == "run"
     return isinstance(item, End)
 
 
 def numbered(row: EventRow) -> str:
-    """An event with its number, from which a client goes on."""
+    """An event with its number, after which a reconnecting client goes on."""
     return f"id: {row.id}\ndata: {json.dumps(as_json(row))}\n\n"
 
 
@@ -297,7 +297,7 @@ def as_json(row: EventRow) -> dict[str, Any]:
 
 
 def progress_of(moved: Moved) -> str:
-    """How far a run is; without a number, as the next one replaces it."""
+    """How far a run is; without a number, since the next such event replaces it."""
     pace = moved.pace
     data = {"workflow_id": moved.run_id, "status": pace.status, "progress": pace.progress}
     return named("progress", data | {"branches": [each._asdict() for each in pace.branches]})

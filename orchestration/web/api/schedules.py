@@ -43,7 +43,7 @@ class NewSchedule(Body):
 
 
 def schema(app: App) -> dict[str, Any]:
-    """The JSON Schema of a new schedule: of each command its own parameters."""
+    """The JSON Schema of a new schedule: for each command with its own parameters."""
     found = NewSchedule.model_json_schema()
     return {"oneOf": [of_command(found, each) for each in app.workflows]} | example_of(app)
 
@@ -61,7 +61,7 @@ def of_command(schema: dict[str, Any], workflow: Workflow) -> dict[str, Any]:
 
 
 def example_of(app: App) -> dict[str, Any]:
-    """A schedule of this fleet."""
+    """An example of a schedule, with a command of this fleet."""
     simple = next((w for w in app.workflows if not required_of(w)), None)
     mine = {} if simple is None else {"command": simple.name, "parameters": {}}
     return {"examples": [EXAMPLE | mine]}

@@ -1,4 +1,4 @@
-"""Who may do what, what was done, and the emergency stop."""
+"""Tokens and their roles, the audit, and the emergency stop."""
 
 from typing import Annotated, Any
 

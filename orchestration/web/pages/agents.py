@@ -12,7 +12,7 @@ router = APIRouter(prefix="/agents")
 
 @router.get("")
 def agents(visit: Looking) -> Response:
-    """Every agent: slots, what runs there, its heartbeat, what waited over a day."""
+    """Every agent: its slots, running steps and heartbeat, and what waited over a day."""
     found = visit.console.read(lambda s: lanes.lanes(s, visit.now))
     sparks = {lane.agent.name: spark(lane.depth) for lane in found.lanes}
     locks = visit.console.opened.locks
@@ -30,7 +30,7 @@ def pause(visit: Operating, form: Filled) -> Response:
 
 @router.post("/resume")
 def resume(visit: Operating, form: Filled) -> Response:
-    """Send it what waits for it, whoever paused it, or why ever it was spared."""
+    """Send an agent its steps again, whoever paused it, and even if its circuit is open."""
     name = text_of(form, "agent")
     visit.console.engine.resume_agents([name], visit.who.by(text_of(form, "reason")))
     return visit.go("/agents", "resume_agent")

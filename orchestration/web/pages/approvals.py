@@ -1,4 +1,4 @@
-"""`/approvals`: everything that waits for a person."""
+"""`/approvals`: the steps that wait for approval."""
 
 from fastapi import APIRouter, Response
 
@@ -12,6 +12,6 @@ MOST = 50
 
 @router.get("/approvals")
 def approvals(visit: Looking) -> Response:
-    """What waits, the longest wait first, with what it would change."""
+    """The waiting steps, the longest wait first, with the configuration that they may change."""
     found = visit.console.read(lambda s: desk.waiting(s, MOST))
     return visit.page("approvals.html", questions=found, most=MOST)

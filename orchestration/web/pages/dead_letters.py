@@ -1,4 +1,4 @@
-"""`/dead-letters`: messages that could not be used: looked into, handled again, or forgotten."""
+"""`/dead-letters`: messages that could not be used: shown, replayed, or discarded."""
 
 import json
 from typing import Annotated, Any
@@ -34,7 +34,7 @@ def listing(
     reason: Asked = "",
     before: Annotated[int | None, Query(ge=1, le=LARGEST_ID)] = None,
 ) -> Response:
-    """A page of them, newest first."""
+    """A page of dead letters, newest first."""
 
     def look(session: Session) -> tuple[list[DeadLetterRow], dict[str, int]]:
         found = dead_letters.newest(session, PAGE + 1, reason or None, None, before)
@@ -49,7 +49,7 @@ def listing(
 
 @router.get("/{letter_id}")
 def show(visit: Looking, letter_id: int) -> Response:
-    """One, with its body."""
+    """One dead letter, with its body."""
     if not 0 < letter_id <= LARGEST_ID:
         raise NotFoundError(f"no dead letter {letter_id}: /dead-letters shows them")
     row, body = visit.console.read(lambda s: dead_letters.get(s, letter_id))
@@ -59,7 +59,7 @@ def show(visit: Looking, letter_id: int) -> Response:
 
 @router.post("/replay")
 def replay(visit: Operating, form: Filled) -> Response:
-    """Handle some again, oldest first, as if they had just come."""
+    """Handle the chosen letters again, oldest first, as if they had just arrived."""
     console, by = visit.console, visit.who.by(text_of(form, "reason"))
     if not (rows := meant(visit, form)):
         return visit.go("/dead-letters", "unmarked")
@@ -73,7 +73,7 @@ def replay(visit: Operating, form: Filled) -> Response:
 
 @router.post("/discard")
 def discard(visit: Operating, form: Filled) -> Response:
-    """Forget some for good."""
+    """Forget the chosen letters for good."""
     by = visit.who.by(text_of(form, "reason"))
     if not (rows := meant(visit, form)):
         return visit.go("/dead-letters", "unmarked")
@@ -82,10 +82,10 @@ def discard(visit: Operating, form: Filled) -> Response:
 
 
 def meant(visit: Visit, form: Filled) -> list[DeadLetterRow]:
-    """The letters that a form names, newest first; none where it names none.
+    """The letters that a form names, newest first; empty if it names none.
 
     Raises:
-        NotFoundError: One is gone.
+        NotFoundError: A letter is gone.
     """
     ids = wanted(form)
     if not ids:
@@ -94,13 +94,13 @@ def meant(visit: Visit, form: Filled) -> list[DeadLetterRow]:
 
 
 def wanted(form: Filled) -> list[int]:
-    """The letters that a form names."""
+    """The numbers of the letters that a form names."""
     found = [int(text) for text in texts_of(form, "id") if text.isdecimal()]
     return [each for each in found if each <= LARGEST_ID][:MOST_AT_ONCE]
 
 
 def readable(body: bytes) -> tuple[str, Any]:
-    """A body as text, with what is no text escaped, and as the JSON object that it may be."""
+    """A body as text, undecodable bytes escaped, and as JSON if it is an object."""
     text = body[:LONGEST_BODY].decode(errors="backslashreplace")
     try:
         value = json.loads(body)

@@ -25,7 +25,7 @@ class Spark:
 
 
 def spark(depth: Depth) -> Spark:
-    """A day of one queue; where nobody looked the line has a gap."""
+    """What waited over a day; the line has a gap where there was no sample."""
     top = max(depth.highest, 1)
     step = SPARK_WIDTH / (len(depth.values) - 1)
     runs: list[list[str]] = [[]]
@@ -47,7 +47,7 @@ def spark(depth: Depth) -> Spark:
 
 
 def wider(point: str) -> str:
-    """A place beside a lone point, so that it is seen."""
+    """A place beside a lone point, so that the point can be seen."""
     x, _, y = point.partition(" ")
     return f"{float(x) + 1:.1f} {y}"
 
@@ -85,7 +85,7 @@ def bars(hours: Sequence[HourOfRuns]) -> list[Bar]:
 
 
 def bar(hour: HourOfRuns, x: float, width: float, top: int) -> Bar:
-    """One of them."""
+    """The bar of one hour."""
     pieces, y = [], float(BARS_HEIGHT)
     for kind in ("completed", "cancelled", "failed"):
         if number := getattr(hour, kind):
@@ -101,6 +101,6 @@ def bar(hour: HourOfRuns, x: float, width: float, top: int) -> Bar:
 
 
 def marks(timeline: Timeline) -> list[str]:
-    """What stands along the axis of a timeline, at equal distances."""
+    """The labels along the axis of a timeline, at equal distances."""
     length: timedelta = timeline.end - timeline.begin
     return ["0", *(span(length * number / MARKS) for number in range(1, MARKS + 1))]

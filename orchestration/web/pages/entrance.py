@@ -1,4 +1,4 @@
-"""`/login` and `/logout`; and the choice of colours, which needs nobody's name."""
+"""`/login` and `/logout`; and the choice of colours, which needs no login."""
 
 from typing import Annotated
 
@@ -32,7 +32,7 @@ Meant = Depends(csrf.check)
 def entrance(
     visit: Passing, authenticator: Annotated[Authenticator, Depends(authenticator_of)]
 ) -> Response:
-    """Where a token is asked for."""
+    """The page that asks for a token."""
     after = own_path(visit.request.query_params.get("next", "/"))
     return visit.page("login.html", after=after, problem=authenticator.problem(visit.request))
 
@@ -41,7 +41,7 @@ def entrance(
 def log_in(
     visit: Passing, form: Filled, authenticator: Annotated[Authenticator, Depends(authenticator_of)]
 ) -> Response:
-    """Open a session for whoever has a token."""
+    """Open a session for the holder of a token."""
     after = own_path(text_of(form, "next"))
     try:
         cookie = authenticator.log_in(text_of(form, "token"), caller_of(visit.request))

@@ -1,4 +1,4 @@
-"""`/failures`: what fails of late, by kind, and one button for all runs of a kind."""
+"""`/failures`: recent failures by kind, with one button to retry all runs of a kind."""
 
 from datetime import timedelta
 
@@ -17,14 +17,14 @@ LOOKED_BACK = timedelta(days=7)
 
 @router.get("")
 def failures(visit: Looking) -> Response:
-    """Groups of failures, the one that failed last first."""
+    """Groups of failures, the latest failure first."""
     found = visit.console.read(lambda s: view.failures(s, visit.now - LOOKED_BACK))
     return visit.page("failures.html", found=found, most=view.MOST)
 
 
 @router.post("/retry")
 def retry(visit: Operating, form: Filled) -> Response:
-    """Retry every run of a group that is failed still."""
+    """Retry every run of a group that is still failed."""
     kind = Kind(*(text_of(form, name) for name in ("command", "step", "error", "release")))
     found = visit.console.read(lambda s: view.failures(s, visit.now - LOOKED_BACK))
     group = next((each for each in found.groups if each.kind == kind), None)

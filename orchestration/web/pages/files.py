@@ -1,7 +1,7 @@
-"""The style and the script of the pages: files of this package, each under the name of its content.
+"""The style and the script of the pages: files of this package, each at an address with its digest.
 
-A page names them with a digest, so that a browser keeps them until they change. The style is
-written in several files, one a concern, and served as one.
+So a browser keeps a file until it changes. The style is written in several files, one for each
+concern, and served as one.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ DIGESTS = {name: hashlib.sha256(body).hexdigest()[:12] for name, body in CONTENT
 
 
 def address(name: str) -> str:
-    """Where a file is served."""
+    """The path at which a file is served."""
     return f"/static/{DIGESTS[name]}/{name}"
 
 
@@ -45,7 +45,7 @@ TEMPLATES.globals["address"] = address
 
 @router.get("/static/{digest}/{name}")
 def file(digest: str, name: str) -> Response:
-    """One file, if it is still the one that was named."""
+    """One file, if the digest is still its own."""
     if DIGESTS.get(name) != digest:
         return Response(status_code=404)
     return Response(CONTENTS[name], media_type=TYPES[name], headers=FOR_EVER)
@@ -53,5 +53,5 @@ def file(digest: str, name: str) -> Response:
 
 @router.get("/favicon.ico")
 def icon() -> Response:
-    """What browsers ask for by themselves."""
+    """The icon, which browsers ask for by themselves."""
     return Response(CONTENTS["mark.svg"], media_type=TYPES["mark.svg"])

@@ -27,7 +27,7 @@ def fill_in(visit: Operating, run_id: str) -> Response:
 
 @router.post("/{run_id}/fork")
 def fork(visit: Operating, run_id: str, form: Filled) -> Response:
-    """Show what a fork would do, or make it once that was shown; sent twice, it is made once."""
+    """Show what a fork would do, or make it once that was shown; sent twice, a form makes one."""
     console = visit.console
     run = console.read(lambda s: runs.get(s, run_id))
     schema = workflow_of(console.app, run.command).parameters.model_json_schema()

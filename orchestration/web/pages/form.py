@@ -18,14 +18,14 @@ TITLES = {"integer": "a whole number", "number": "a number"}
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One parameter as something to fill in.
+    """One parameter as a field of a form.
 
     Attributes:
         kind: `check`, `choice`, `choices`, `lines`, `number`, `text` or `json`.
-        value: What stands there at first: a text, or several.
-        hint: What its schema says about it.
-        optional: Whether it may be left empty, and is null then.
-        problems: Why it was refused.
+        value: The field's first content: a text, or several.
+        hint: What the schema says about the parameter.
+        optional: Whether the field may be left empty, which means null.
+        problems: Why the value was refused.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Field:
 
     @property
     def told_by(self) -> str:
-        """What in the page describes it: its hint, and why it was refused."""
+        """The ids of the elements that describe it: its hint, and why it was refused."""
         return f"{self.id}-hint {self.id}-problem" if self.problems else f"{self.id}-hint"
 
 
@@ -62,10 +62,10 @@ def fields_of(
     """The fields of a form.
 
     Args:
-        schema: Of the parameters.
-        values: What they are now; else their defaults.
+        schema: The schema of the parameters.
+        values: Their present values; None: their defaults.
         filled: What was filled in before, and refused.
-        faults: Why.
+        faults: Why it was refused.
     """
     required = schema.get("required", ())
     found = []
@@ -89,13 +89,13 @@ def fields_of(
 
 
 def told(fault: Fault) -> str:
-    """What is wrong with a field, said beside it: neither its name nor what stands there."""
+    """What is wrong with a field, to be shown beside it: without its name and its content."""
     places = [f"item {each + 1}" if isinstance(each, int) else each for each in fault.path[1:]]
     return f"{', '.join(places)}: {fault.text}" if places else fault.text
 
 
 def apart(error: Exception, fields: Sequence[Field]) -> list[str]:
-    """What is wrong with a form as a whole, and said above it: all that no field says."""
+    """What is wrong with a form as a whole, to be shown above it: every fault of no field."""
     faults = error.faults if isinstance(error, RejectedError) else ()
     if not faults:
         return [str(error)]
@@ -106,7 +106,7 @@ def apart(error: Exception, fields: Sequence[Field]) -> list[str]:
 def kind_of(
     part: Mapping[str, Any], schema: Mapping[str, Any]
 ) -> tuple[str, Mapping[str, Any], bool]:
-    """How a part is filled in, what it is besides null, and whether it may be null."""
+    """The kind of a schema's field, its schema without null, and whether it may be null."""
     either = part.get("anyOf", ())
     others = [resolved(each, schema) for each in either if each.get("type") != "null"]
     optional = len(others) < len(either)
@@ -126,7 +126,7 @@ def kind_of(
 
 
 def options_of(kind: str, part: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
-    """What can be chosen."""
+    """The values that can be chosen."""
     if kind == "choices":
         part = resolved(part["items"], schema)
     return [str(each) for each in part.get("enum", ())]
@@ -135,7 +135,7 @@ def options_of(kind: str, part: Mapping[str, Any], schema: Mapping[str, Any]) ->
 def hint_of(
     kind: str, given: Mapping[str, Any], part: Mapping[str, Any], *, is_needed: bool
 ) -> str:
-    """What is known about a field, in one line."""
+    """The hint about a field, in one line."""
     notes = [str(part["description"])] if "description" in part else []
     notes += filter(None, [bounds_of(part)])
     notes += filter(None, [WAYS.get(kind)])
@@ -160,7 +160,7 @@ def in_words(kind: str, value: Any) -> str:
 
 
 def attributes_of(kind: str, part: Mapping[str, Any], *, is_needed: bool) -> dict[str, str]:
-    """What the browser checks by itself."""
+    """The attributes by which the browser itself checks a field."""
     found = {"required": "required"} if is_needed and kind in {"number", "text"} else {}
     if kind == "number":
         found["step"] = "1" if part.get("type") == "integer" else "any"
@@ -185,16 +185,16 @@ def as_text(kind: str, value: Any) -> str | list[str]:
 
 
 def as_filled(filled: FormData, name: str) -> str | list[str]:
-    """What was filled in."""
+    """What was filled in under a name."""
     texts = [str(each) for each in filled.getlist(PREFIX + name)]
     return texts[0] if len(texts) == 1 else texts
 
 
 def values_of(schema: Mapping[str, Any], filled: FormData) -> dict[str, Any]:
-    """The parameters that were filled in; what was left empty is left out, or null.
+    """The parameters that were filled in; an empty field is left out, or null.
 
     Raises:
-        RejectedError: A number is none, or JSON is none.
+        RejectedError: A field holds no number, or no JSON, where it should.
     """
     values, faults = {}, []
     for field in fields_of(schema):
@@ -217,10 +217,10 @@ def values_of(schema: Mapping[str, Any], filled: FormData) -> dict[str, Any]:
 
 
 def read(field: Field, texts: Sequence[str]) -> Any:
-    """What a field holds; None: nothing.
+    """The value in a field; None: the field is empty.
 
     Raises:
-        ValueError: It is no number, or no JSON.
+        ValueError: The text is no number, or no JSON.
     """
     text = texts[0].strip() if texts else ""
     match field.kind:
@@ -241,10 +241,10 @@ def read(field: Field, texts: Sequence[str]) -> Any:
 
 
 def number(text: str) -> float:
-    """A number, whole where it is written so.
+    """The number in a text, an integer if it is written as one.
 
     Raises:
-        ValueError: It is none.
+        ValueError: The text is no number.
     """
     try:
         return int(text)
@@ -253,6 +253,6 @@ def number(text: str) -> float:
 
 
 def number_type(schema: Mapping[str, Any], name: str) -> str:
-    """Of which type a parameter is."""
+    """The JSON type of a parameter, apart from null."""
     _, part, _ = kind_of(resolved(schema["properties"][name], schema), schema)
     return str(part.get("type", ""))

@@ -11,7 +11,7 @@ router = APIRouter()
 
 @router.get("/")
 def overview(visit: Looking) -> Response:
-    """What runs now, how it went of late, and what needs a person."""
+    """What runs now, how runs ended lately, and what needs a person."""
     found = visit.console.read(lambda s: view.overview(s, visit.now))
     return visit.page(
         "overview.html",

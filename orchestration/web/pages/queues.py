@@ -32,7 +32,7 @@ def queues(visit: Looking) -> Response:
 
 
 def listed(console: Console) -> tuple[list[dict[str, Any]], bool, str]:
-    """The queues, whether the management API told of them; where RabbitMQ is away, only ours."""
+    """The queues, whether there are rates, and why RabbitMQ cannot be asked; if so, only ours."""
     try:
         rows, rates = desk.listing(console.opened.store, console.settings, console.app)
     except BrokerError as error:

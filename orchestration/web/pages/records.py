@@ -1,4 +1,4 @@
-"""`/configuration` and `/audit`: what the fleet goes by and since when, and what people did."""
+"""`/configuration` and `/audit`: the configuration's versions, and what people did."""
 
 from typing import Annotated
 
@@ -18,7 +18,7 @@ LARGEST_ID = 2**63 - 1
 
 @router.get("/configuration")
 def configuration(visit: Looking, name: Asked = "") -> Response:
-    """What the fleet goes by now, and every version before."""
+    """The current configuration, and every earlier version."""
 
     def look(session: Session) -> tuple[list[Version], list[Version]]:
         return versions.everything(session), versions.history(session, name or None, PAGE)

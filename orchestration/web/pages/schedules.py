@@ -29,7 +29,7 @@ def fill_in(visit: Operating, command: str) -> Response:
 
 @router.post("/new/{command}")
 def add(visit: Operating, command: str, form: Filled) -> Response:
-    """Start a command by the clock."""
+    """Add a schedule for a command."""
     workflow = workflow_of(visit.console.app, command)
     schema = workflow.parameters.model_json_schema()
     try:
@@ -49,7 +49,7 @@ def add(visit: Operating, command: str, form: Filled) -> Response:
 
 @router.post("/{verb}")
 def change(visit: Operating, verb: str, form: Filled) -> Response:
-    """Pause, resume, trigger or remove one."""
+    """Pause, resume, trigger or remove a schedule."""
     name, engine, by = text_of(form, "name"), visit.console.engine, visit.who.by()
     match verb:
         case "trigger":

@@ -16,7 +16,7 @@ PRIORITIES = {"1": "low", "2": "normal", "3": "high", "4": "critical"}
 
 @router.get("")
 def commands(visit: Looking) -> Response:
-    """What can be started."""
+    """The commands that can be started."""
     return visit.page("commands.html", workflows=visit.console.app.workflows)
 
 
@@ -28,7 +28,7 @@ def fill_in(visit: Operating, name: str) -> Response:
 
 @router.post("/{name}")
 def start(visit: Operating, name: str, form: Filled) -> Response:
-    """Start it; the same form sent twice starts it once."""
+    """Start a command; the same form sent twice starts it once."""
     console = visit.console
     workflow = workflow_of(console.app, name)
     schema = workflow.parameters.model_json_schema()

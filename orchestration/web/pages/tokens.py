@@ -13,13 +13,13 @@ router = APIRouter(prefix="/tokens")
 
 @router.get("")
 def tokens(visit: Administering) -> Response:
-    """Every token by name; none of them is ever shown again."""
+    """The names of all tokens; a token itself is never shown again."""
     return listing(visit)
 
 
 @router.post("/add")
 def add(visit: Administering, form: Filled) -> Response:
-    """Make one, and show it this once."""
+    """Make a token, and show it this once."""
     name, role = text_of(form, "name"), text_of(form, "role")
     if role not in set(Role):
         raise RejectedError(f"role {role!r}: take one of {', '.join(Role)}")
@@ -29,12 +29,12 @@ def add(visit: Administering, form: Filled) -> Response:
 
 @router.post("/revoke")
 def revoke(visit: Administering, form: Filled) -> Response:
-    """Let one open nothing any more."""
+    """Revoke a token."""
     desk.revoke(visit.console.engine, text_of(form, "name"), visit.who.by())
     return visit.go("/tokens", "revoke")
 
 
 def listing(visit: Visit, name: str = "", made: str = "") -> Response:
-    """All of them, and the one that was just made."""
+    """The page of all tokens, with the one that was just made."""
     found = visit.console.read(rows.everyone)
     return visit.page("tokens.html", tokens=found, roles=list(Role), name=name, made=made)

@@ -14,7 +14,7 @@ UNAUTHORIZED = 401
 
 
 def render_problem(request: Request, problem: Problem) -> Response | None:
-    """An error as a page; None where a program is asking."""
+    """An error as a page; None if the client is a program."""
     if request.url.path.startswith(PROGRAMS):
         return None
     if "text/html" not in request.headers.get("accept", ""):
@@ -29,7 +29,7 @@ def render_problem(request: Request, problem: Problem) -> Response | None:
 
 
 def visit_of(request: Request) -> Visit:
-    """The visit that went wrong, framed if it is known whose it is and the store answers."""
+    """The visit that went wrong; it has an actor if one is known and the store answers."""
     console = console_of(request)
     try:
         actor = authenticator_of(request).actor(request)

@@ -32,7 +32,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Names and what they stand for; `long` says which are better folded away."""
+    """Names with their values; `long` says which are better folded away."""
 
     facts: tuple[tuple[str, "Shown", bool], ...]
     left_out: int
@@ -50,7 +50,7 @@ Shown = Text | Table | Facts | Items
 
 
 def shown(value: Any, depth: int = 0) -> Shown:
-    """A value, with what is too much left out and counted."""
+    """A value; items that are too many are left out and counted."""
     if isinstance(value, Mapping) and value and depth < MOST_DEPTH:
         return facts_of(value, depth)
     if isinstance(value, list) and value and depth < MOST_DEPTH:
@@ -59,7 +59,7 @@ def shown(value: Any, depth: int = 0) -> Shown:
 
 
 def facts_of(value: Mapping[str, Any], depth: int) -> Shown:
-    """An object: a table where all it has are objects that are alike."""
+    """An object: a table if all its values are objects that are alike."""
     if len(value) > 1 and are_alike(list(value.values())):
         return table_of([{"": name, **each} for name, each in value.items()])
     facts = [(str(name), shown(each, depth + 1)) for name, each in list(value.items())[:MOST_FACTS]]
@@ -69,7 +69,7 @@ def facts_of(value: Mapping[str, Any], depth: int) -> Shown:
 
 
 def list_of(value: Sequence[Any], depth: int) -> Shown:
-    """A list: a table where its items are objects that are alike, one line where they are short."""
+    """A list: a table if its items are objects that are alike, one line if they are short."""
     if are_alike(value):
         return table_of(value)
     if all(not isinstance(each, Mapping | list) for each in value) and len(value) <= MOST_ROWS:
@@ -99,7 +99,7 @@ def table_of(values: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def cell(value: Any, longest: int) -> Text:
-    """A single value, or a short word for what is more than that."""
+    """A single value, or a short word for a nested one."""
     match value:
         case None:
             return Text("—", "nothing")
@@ -117,7 +117,7 @@ def cell(value: Any, longest: int) -> Text:
 
 
 def is_long(value: Shown, depth: int) -> bool:
-    """Whether a value is better folded away at first, being so deep in another one."""
+    """Whether a value, at this depth in another one, is better folded away at first."""
     match value:
         case Facts() | Items() if depth > 0:
             return True

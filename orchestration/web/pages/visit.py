@@ -1,4 +1,4 @@
-"""One request of a person: who it is, what it works on, and how it is answered."""
+"""One request of a person: the actor, the console that it works on, and how it is answered."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -56,12 +56,12 @@ TEMPLATES.filters |= {"one_line": one_line, "shown": shown}
 
 
 class Visit:
-    """A request by somebody who may make it.
+    """A request of a person.
 
     Args:
         request: The request.
-        console: What it works on.
-        actor: Who it is; None: nobody knows yet.
+        console: The console that it works on.
+        actor: The actor; None: not known yet.
     """
 
     def __init__(self, request: Request, console: Console, actor: Actor | None) -> None:
@@ -71,34 +71,34 @@ class Visit:
         self.now = console.clock.now()
 
     def may(self, role: str) -> bool:
-        """Whether whoever asks may do what needs a role: nobody sees a button that is none."""
+        """Whether the actor has a role: a page shows only the buttons that the actor may press."""
         return self.actor is not None and self.actor.role.covers(Role(role))
 
     def owns(self, asked: Question) -> bool:
-        """Whether a run that waits is his who asks: then somebody else must answer."""
+        """Whether the waiting run is the actor's own: then another person must answer."""
         return self.actor is not None and self.actor.by().owns(asked.causers)
 
     @property
     def may_release(self) -> bool:
-        """Whether whoever asks may release an emergency stop."""
+        """Whether the actor may release an emergency stop."""
         return self.may(RELEASES)
 
     @property
     def who(self) -> Actor:
-        """Who it is."""
+        """The actor, on a page that needs one."""
         if self.actor is None:
             raise AssertionError("every page but the entrance knows who asks")
         return self.actor
 
     @property
     def path(self) -> str:
-        """Where the page is, its filters included."""
+        """The path of the page, its filters included."""
         query = self.request.url.query
         return f"{self.request.url.path}?{query}" if query else self.request.url.path
 
     @property
     def query(self) -> QueryParams:
-        """What the address asks for, in texts that every store takes."""
+        """The parameters of the address, as texts that every store takes."""
         return QueryParams([(k, storable(v)) for k, v in self.request.query_params.multi_items()])
 
     @property
@@ -130,14 +130,14 @@ class Visit:
         return answer
 
     def go(self, path: str, did: str = "") -> Response:
-        """Another page, after something was done: loading that again repeats nothing."""
+        """A redirect after a change: loading the other page again repeats nothing."""
         if did:
             path += ("&" if "?" in path else "?") + urlencode({"did": did})
         return RedirectResponse(path, SEE_OTHER)
 
 
 def framed(session: Session) -> dict[str, Any]:
-    """What every page shows: whether all is stopped, what waits for a person, which store it is."""
+    """What every page shows: an emergency stop, the number of waiting steps, the store's name."""
     last = stops.latest(session)
     holds = last is not None and last.released_at is None
     return {
@@ -155,7 +155,7 @@ def own_path(text: str) -> str:
 
 
 def visiting(role: Role) -> Callable[..., Visit]:
-    """A dependency: the visit of somebody who may do what needs a role."""
+    """A dependency: the visit of an actor who has a role."""
 
     def visit(
         request: Request, console: Desk, actor: Annotated[Actor, Depends(needs(role))]
@@ -166,21 +166,21 @@ def visiting(role: Role) -> Callable[..., Visit]:
 
 
 def passing(request: Request) -> Visit:
-    """A dependency: the visit of somebody who need not say who he is."""
+    """A dependency: the visit of a person who need not log in."""
     return Visit(request, console_of(request), None)
 
 
 async def form_of(request: Request) -> FormData:
-    """A dependency: what was filled in, in texts that every store takes."""
+    """A dependency: what was filled in, as texts that every store takes."""
     found = (await request.form()).multi_items()
     return FormData([(k, storable(v) if isinstance(v, str) else v) for k, v in found])
 
 
 def named(request: Request) -> None:
-    """A dependency: nothing has a name with a character that no store takes.
+    """A dependency: the path has no character that a store would not take.
 
     Raises:
-        Refusal: The address has one.
+        Refusal: It has one.
     """
     if request.url.path != storable(request.url.path):
         raise Refusal(404, NOWHERE)

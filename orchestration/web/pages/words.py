@@ -24,7 +24,7 @@ def moment(at: datetime | None) -> str:
 
 
 def parsed(text: str) -> datetime:
-    """The moment that a program was told."""
+    """The moment in an ISO text."""
     return datetime.fromisoformat(text)
 
 
@@ -71,7 +71,7 @@ def count(number: float | None) -> str:
 
 
 def percent(part: float | None) -> str:
-    """A part of one; never 100 % or 0 % where something is missing from it."""
+    """A fraction in percent; 100 % only where nothing is missing."""
     if part is None:
         return "—"
     shown = round(part * 100, 1)
@@ -89,7 +89,7 @@ def size(number: int) -> str:
 
 
 def coded(text: str) -> Markup:
-    """A sentence in which what is typed stands between backticks."""
+    """A sentence as HTML, with the text between backticks as code."""
     parts = CODE.split(text)
     return Markup("").join(
         Markup("<code>{0}</code>").format(part) if at % 2 else escape(part)
@@ -115,7 +115,7 @@ def compact(value: Any) -> str:
 
 
 def plain(text: str) -> str:
-    """What a branch is for, kept as JSON: a text as it is, anything else as JSON."""
+    """A branch's item, given as JSON: a text without its quotes, anything else as JSON."""
     value = json.loads(text)
     return value if isinstance(value, str) else text
 

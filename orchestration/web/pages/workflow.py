@@ -95,31 +95,31 @@ def more_events(visit: Looking, run_id: str, before: Annotated[int, Query(ge=1)]
 
 @router.post("/{run_id}/cancel")
 def cancel(visit: Operating, run_id: str, form: Filled) -> Response:
-    """End it; what can be undone is undone."""
+    """End the run; what can be undone is undone."""
     return changed(visit, run_id, form, "cancel")
 
 
 @router.post("/{run_id}/pause")
 def pause(visit: Operating, run_id: str, form: Filled) -> Response:
-    """Start nothing new in it."""
+    """Start nothing new in the run."""
     return changed(visit, run_id, form, "pause")
 
 
 @router.post("/{run_id}/resume")
 def resume(visit: Operating, run_id: str, form: Filled) -> Response:
-    """Let it go on."""
+    """Let the run go on."""
     return changed(visit, run_id, form, "resume")
 
 
 @router.post("/{run_id}/retry")
 def retry(visit: Operating, run_id: str, form: Filled) -> Response:
-    """Let it go on from the steps that did not finish."""
+    """Let the run go on from the steps that did not finish."""
     return changed(visit, run_id, form, "retry")
 
 
 @router.post("/{run_id}/approve")
 def approve(visit: Approving, run_id: str, form: Filled) -> Response:
-    """Allow a step that waits, if it is still what was shown."""
+    """Approve a waiting step, if it is still as it was shown."""
     by, step = visit.who.by(text_of(form, "reason")), text_of(form, "step")
     visit.console.engine.approve(run_id, step, text_of(form, "shown"), by)
     return visit.go(f"/workflows/{run_id}", "approve")
@@ -127,7 +127,7 @@ def approve(visit: Approving, run_id: str, form: Filled) -> Response:
 
 @router.post("/{run_id}/reject")
 def reject(visit: Approving, run_id: str, form: Filled) -> Response:
-    """Refuse a step that waits: the run is cancelled."""
+    """Reject a waiting step: the run is cancelled."""
     by = visit.who.by(text_of(form, "reason"))
     visit.console.engine.reject(run_id, text_of(form, "step"), by)
     return visit.go(f"/workflows/{run_id}", "reject")
@@ -169,7 +169,7 @@ def look(session: Session, visit: Visit, run_id: str) -> Shown:
 
 
 def results_of(session: Session, run: RunRow, picture: Picture) -> list[tuple[str, Any]]:
-    """What each step that is done has found, that of the workflow first."""
+    """The results of the finished steps, the workflow's result first."""
     names = [step.name for step in picture.steps if step.done and step.name in run.plan.step]
     names.sort(key=lambda name: name != run.plan.result)
     found = []
@@ -185,6 +185,6 @@ def many(run: RunRow, step: str, result: Any) -> list[Any]:
 
 
 def is_forkable(console: Console, run: RunRow) -> bool:
-    """Whether its workflow is still declared, and no emergency stop."""
+    """Whether a run's workflow is still declared, and is no emergency stop."""
     declared = console.app.workflow.get(run.command)
     return declared is not None and not declared.stops

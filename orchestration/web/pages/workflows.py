@@ -1,4 +1,4 @@
-"""`/workflows`: all runs, by filters that stand in the address; what is done to many at once."""
+"""`/workflows`: all runs, filtered by the address; and changes of many runs at once."""
 
 import math
 from datetime import timedelta
@@ -63,7 +63,7 @@ def workflows(visit: Looking) -> Response:
 
 @router.post("/workflows/bulk")
 def bulk(visit: Operating, form: Filled) -> Response:
-    """Show what would be done to which runs; done by `apply` once that is confirmed."""
+    """Show which runs a change would be made to; `apply` makes it once that is confirmed."""
     change = change_named(text_of(form, "verb"))
     ids = texts_of(form, "id")
     found = chosen(visit, ids, change)
@@ -82,7 +82,7 @@ def bulk(visit: Operating, form: Filled) -> Response:
 
 @router.post("/workflows/apply")
 def apply(visit: Operating, form: Filled) -> Response:
-    """Do to many runs what was shown and confirmed; what has changed meanwhile is told."""
+    """Make the confirmed change to many runs, if they are those shown; refusals are listed."""
     change = change_named(text_of(form, "verb"))
     found = chosen(visit, texts_of(form, "id"), change)
     ids = [run.id for run in found]
@@ -95,10 +95,10 @@ def apply(visit: Operating, form: Filled) -> Response:
 
 
 def change_named(name: str) -> Change:
-    """What a form asks for.
+    """The change that a form asks for.
 
     Raises:
-        RejectedError: It is nothing that is done to runs.
+        RejectedError: There is no such change.
     """
     if name not in CHANGES:
         raise RejectedError(f"{name!r} is nothing that is done to runs: {', '.join(CHANGES)}")
@@ -106,7 +106,7 @@ def change_named(name: str) -> Change:
 
 
 def chosen(visit: Visit, ids: list[str], change: Change) -> list[RunRow]:
-    """The runs that are meant, by id or else by the filter of the address, that can be changed."""
+    """The runs, by id or else by the filter of the address, whose status allows the change."""
 
     def look(session: Session) -> list[RunRow]:
         if not ids:
@@ -118,7 +118,7 @@ def chosen(visit: Visit, ids: list[str], change: Change) -> list[RunRow]:
 
 
 def filter_of(visit: Visit) -> Filter:
-    """The filter that stands in an address; what is no filter changes nothing."""
+    """The filter in an address; anything else in it is ignored."""
     query = visit.query
     known = {status.value for status in RunStatus}
     span = SPANS.get(query.get("span", ""))
@@ -136,7 +136,7 @@ def cursor(run: RunRow) -> str:
 
 
 def place_of(text: str) -> Place | None:
-    """Where a page ended; None: it is the first one."""
+    """Where the page before ended; None: there was none."""
     at, _, run_id = text.partition("~")
     try:
         moment = float(at)
