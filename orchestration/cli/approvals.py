@@ -1,4 +1,4 @@
-"""`orchestrate workflows approve | reject`: a person answers for steps that wait."""
+"""`orchestrate workflows approve | reject`: a person answers for waiting steps."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -34,7 +34,7 @@ Asked = tuple[list[Json], list[StateError]]
 
 
 def verb(name: str, help_: str, answer: Answer, sent: Sequence[str]) -> click.Command:
-    """A command that answers for one waiting step of each run; `sent` of it goes to a server."""
+    """A command that answers for one waiting step of each run; a server gets the fields `sent`."""
 
     @click.command(name, help=help_)
     @selecting.selection
@@ -75,7 +75,7 @@ def verb(name: str, help_: str, answer: Answer, sent: Sequence[str]) -> click.Co
 def carry_out(
     verb: str, asked: Asked, answer: Callable[[Json], Json], *, yes: bool, form: str
 ) -> int:
-    """Answer the questions, after asking, and tell what became of each run."""
+    """Answer for each step, after consent, and print the outcome for each run."""
     questions, refused = asked
     for error in refused:
         exits.complain(error)
@@ -92,7 +92,7 @@ def carry_out(
 def questions(
     session: Session, ids: Sequence[str], step: str | None, wanted: dict[str, Any]
 ) -> Asked:
-    """What is to be answered, and why nothing is in other runs that were named."""
+    """The waiting steps to answer for, and why the other named runs have none."""
     if step is None and len(ids) == ID_AND_STEP and not is_run(session, ids[1]):
         ids, step = ids[:1], ids[1]
     found, refused = [], list[StateError]()
@@ -109,7 +109,7 @@ def questions(
 def questions_there(
     server: "Remote", ids: Sequence[str], step: str | None, wanted: dict[str, Any]
 ) -> Asked:
-    """The same of runs behind a server."""
+    """The same as `questions`, for runs behind a server."""
     if step is None and len(ids) == ID_AND_STEP and not is_run_there(server, ids[1]):
         ids, step = ids[:1], ids[1]
     chosen = remotely.chosen(server, ids, **wanted, allowed=ANSWERABLE)
@@ -128,7 +128,7 @@ def questions_there(
 
 
 def waiting_in(server: "Remote", run_id: str) -> list[Json]:
-    """What waits in a run behind a server; one of 0.2.0 tells what waits in others, too."""
+    """The waiting steps of a run behind a server; release 0.2.0 also lists those of other runs."""
     listed: list[Json] = server.get("/approvals", workflow_id=run_id, limit=MOST_AT_ONCE)
     return listed
 
@@ -140,7 +140,7 @@ def in_line(asked: Json) -> Json:
 
 
 def is_run(session: Session, word: str) -> bool:
-    """Whether a word is the id of a run, or the beginning of one; a step may look like one."""
+    """Whether a word is a run's id, or the beginning of one; a step's name may look like it."""
     try:
         return bool(runs.status(session, run_named(session, word)))
     except NotFoundError:

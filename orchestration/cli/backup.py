@@ -75,7 +75,7 @@ def restore(file: Path | None, *, here: bool, replace: bool, yes: bool, form: st
 
 
 def tell(revived: Revived, place: str, form: str) -> None:
-    """Say what was brought back, and what to do next."""
+    """Print what was restored, and what to do next."""
     saved_at = iso(revived.saved_at)
     if form == "json":
         emit(form, {**asdict(revived), "saved_at": saved_at, "store": place})
@@ -91,7 +91,7 @@ def tell(revived: Revived, place: str, form: str) -> None:
 
 
 def next_steps(revived: Revived) -> Iterator[str]:
-    """What a person has to do before all goes on as it was."""
+    """What an operator has to do before everything goes on as it was."""
     if revived.paused:
         yield from (*begun(revived), RESUME)
     for name in revived.schedules:
@@ -101,7 +101,7 @@ def next_steps(revived: Revived) -> Iterator[str]:
 
 
 def begun(revived: Revived) -> Iterator[str]:
-    """What is said of the steps that had begun."""
+    """The lines about the steps that had begun."""
     if revived.begun:
         yield "look first at what had begun and may have had effects; it will be done again:"
     for step in revived.begun[:MOST_NAMED]:

@@ -1,4 +1,4 @@
-"""Runs and messages that are changed behind a server, many in one request."""
+"""Changes of runs and dead letters behind a server, many in one request."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,15 +10,15 @@ from orchestration.state import RunStatus
 if TYPE_CHECKING:
     from orchestration.remote import Remote
 
-CHANGED_AT_ONCE = 50  # so that the answer does not take long
+CHANGED_AT_ONCE = 50  # few enough for a quick answer
 Json = dict[str, Any]
 Told = tuple[list[Json], list[OrchestrationError]]
 
 
 def change_all(remote: "Remote", verb: str, ids: Sequence[str], reason: str) -> changes.Outcome:
-    """Change each run there: those that are changed, and why others are not.
+    """Change each run behind the server; return the changed ones, and the errors of the others.
 
-    What would be refused of all that come after it, too, ends it.
+    An error that every later run would meet, too, ends the loop.
     """
     wish = {"change": verb, "reason": reason}
     told, refused = ask(remote, "workflows", wish, parts(ids))
@@ -26,10 +26,10 @@ def change_all(remote: "Remote", verb: str, ids: Sequence[str], reason: str) -> 
 
 
 def settle_all(remote: "Remote", verb: str, ids: Sequence[int]) -> Told:
-    """Replay or discard messages there, newest first in `ids`: what became of each, and refusals.
+    """Replay or discard dead letters behind the server; return the outcomes and the refusals.
 
-    Those that are replayed are so from the oldest on. What would be refused of all that come after
-    it, too, ends it.
+    `ids` are newest first; letters are replayed in parts, the oldest part first. An error that
+    every later letter would meet, too, ends the loop.
     """
     some = list(parts(ids))
     return ask(remote, "dead-letters", {"change": verb}, some[::-1] if verb == "replay" else some)
@@ -38,8 +38,8 @@ def settle_all(remote: "Remote", verb: str, ids: Sequence[int]) -> Told:
 def ask(
     remote: "Remote", noun: str, wish: Mapping[str, Any], some: Iterable[Sequence[Any]]
 ) -> Told:
-    """Ask for a change of some ids after the other: what was done, and what was refused."""
-    key = noun.rpartition("-")[2]  # under which the answer tells them
+    """Ask for a change of each part of the ids in turn; return the outcomes and the refusals."""
+    key = noun.rpartition("-")[2]  # the answer has the outcomes under it
     done, refused = list[Json](), list[OrchestrationError]()
     for ids in some:
         try:
@@ -55,5 +55,5 @@ def ask(
 
 
 def parts(ids: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    """Ids, in their order, as many at a time as one request may have."""
+    """The ids in their order, in parts that one request may have."""
     return (ids[at : at + CHANGED_AT_ONCE] for at in range(0, len(ids), CHANGED_AT_ONCE))

@@ -52,7 +52,7 @@ def carry_out(
     yes: bool,
     form: str,
 ) -> int:
-    """Change the runs that were chosen, after asking, and tell what became of each."""
+    """Change the chosen runs, after consent, and print the outcome for each."""
     good = selecting.permitted(change.name, found, change.allowed)
     if found and not good:
         return exits.USAGE

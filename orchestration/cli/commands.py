@@ -1,4 +1,4 @@
-"""`orchestrate commands`: what can be started, and with which parameters."""
+"""`orchestrate commands`: the workflows that can be started, and their parameters."""
 
 from collections.abc import Mapping
 from contextlib import closing
@@ -51,7 +51,7 @@ def everything() -> list[dict[str, Any]]:
 
 def show(command: Mapping[str, Any], form: str, *, apart: bool) -> None:
     """Print one command for people."""
-    about = command.get("about")  # a server of 0.2.0 does not tell it
+    about = command.get("about")  # a server of 0.2.0 does not send it
     name = f"{command['command']}: {about}" if about else command["command"]
     click.echo(f"{chr(10) * apart}{printable(name)}")
     click.echo(printable(f"steps: {', '.join(each['step'] for each in command['steps'])}"))

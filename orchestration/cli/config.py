@@ -1,4 +1,4 @@
-"""`orchestrate config show | history`: settings, and what the fleet has set for itself."""
+"""`orchestrate config show | history`: settings, and the configuration that steps have set."""
 
 import re
 from datetime import timedelta
@@ -51,7 +51,7 @@ def history(*, name: str | None, limit: int, form: str) -> None:
 
 
 def shown(name: str, value: Any) -> Any:
-    """A setting for people and programs: seconds, plain texts, no secret."""
+    """A setting as it is shown: durations in seconds, plain texts, no secret."""
     if isinstance(value, SecretStr):
         return without_password(value.get_secret_value()) if name.endswith("_url") else HIDDEN
     if isinstance(value, timedelta):

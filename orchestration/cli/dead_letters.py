@@ -66,7 +66,7 @@ def show(*, letter: int, form: str) -> None:
 
 
 def verb(name: str, help_: str, settle: Settle) -> click.Command:
-    """A command that settles messages, given by id or by a filter."""
+    """A command that replays or discards messages, given by id or by a filter."""
 
     @click.command(name, help=help_)
     @chosen
@@ -96,10 +96,10 @@ def verb(name: str, help_: str, settle: Settle) -> click.Command:
 
 
 def require(ids: Sequence[int], reason: str | None, sender: str | None) -> None:
-    """Refuse it where neither ids nor a filter is given, or both.
+    """Require ids or a filter, and not both.
 
     Raises:
-        UsageError: That is so.
+        UsageError: Neither is given, or both are.
     """
     if ids and (reason or sender):
         raise click.UsageError("give ids or a filter, not both")
@@ -110,10 +110,10 @@ def require(ids: Sequence[int], reason: str | None, sender: str | None) -> None:
 def wanted_there(
     server: "Remote", ids: Sequence[int], reason: str | None, sender: str | None
 ) -> list[Json]:
-    """The letters behind a server that are meant, newest first where a filter means them.
+    """The letters behind a server with the given ids, or those that match the filter, newest first.
 
     Raises:
-        NotFoundError: There is no letter of an id.
+        NotFoundError: No letter has one of the ids.
     """
     if ids:
         return [server.get(f"{PLACE}/{each}") for each in dict.fromkeys(ids)]
@@ -121,7 +121,7 @@ def wanted_there(
 
 
 def tell(settled: Sequence[Json], refused: Sequence[OrchestrationError], form: str) -> int:
-    """Print what became of messages, and what was refused; the exit code tells if all is well."""
+    """Print the outcomes and the refusals; return the exit code, 0 if all messages were handled."""
     for error in refused:
         exits.complain(error)
     emit(form, settled, ("id", "outcome"))

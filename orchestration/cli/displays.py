@@ -1,4 +1,4 @@
-"""How a run is shown while it goes on: live on a terminal, line by line elsewhere, or not."""
+"""Displays of a run while it goes on: live on a terminal, line by line elsewhere, or none."""
 
 import sys
 import time
@@ -19,11 +19,11 @@ CHATTER_EVERY_S = 1.0
 
 
 def for_output(form: str, clock: Clock) -> Display:
-    """The display that suits the terminal and what is asked for; JSON keeps stdout to itself.
+    """The display that suits the terminal and the form of the output; JSON has stdout to itself.
 
     Args:
-        form: The form of the output.
-        clock: The clock of those who write what is shown.
+        form: `json` or `table`.
+        clock: The clock that the times of the run are by.
     """
     stream = sys.stderr if form == "json" else sys.stdout
     if stream.isatty():
@@ -58,7 +58,7 @@ class Nothing(Display):
 
 
 class Said(NamedTuple):
-    """What was printed of a step, and when."""
+    """What was last printed of a step, and when."""
 
     state: str
     message: str

@@ -1,4 +1,4 @@
-"""`orchestrate doctor`: what is wrong around the fleet, and the cure of each."""
+"""`orchestrate doctor`: what is wrong around the fleet, and the cure for each problem."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -41,7 +41,7 @@ def tell(finding: Finding) -> None:
 
 
 def code_of(found: Sequence[Finding]) -> int:
-    """The exit code that tells how it is."""
+    """The exit code for the findings."""
     if any(each.unreachable for each in found):
         return exits.UNREACHABLE
     bad = any(each.level is Level.PROBLEM for each in found)

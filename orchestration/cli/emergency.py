@@ -89,12 +89,12 @@ def status(form: str) -> None:
 
 
 def stop_there(server: "Remote", reason: str) -> None:
-    """Have a server stop everything, whether or not its answer comes.
+    """Have a server stop everything, even if its answer does not arrive.
 
-    It answers once it has cancelled every run; the stop holds long before that.
+    The server answers once it has cancelled every run; the stop holds long before that.
 
     Raises:
-        ServerError: No stop holds there, or that cannot be seen.
+        ServerError: No stop holds there, or whether one holds cannot be seen.
     """
     try:
         server.post("/emergency/stop", {"reason": reason})
@@ -104,7 +104,7 @@ def stop_there(server: "Remote", reason: str) -> None:
 
 
 def wait_for_answers(look: Callable[[], Json], seconds: float) -> Json:
-    """The stop once everybody has acknowledged it, or the time is over."""
+    """The stop once every worker and agent has acknowledged it, or the time is over."""
     end = time.monotonic() + seconds
     found = look()
     while (found["silent"] or found["left"]) and time.monotonic() < end:
@@ -114,10 +114,10 @@ def wait_for_answers(look: Callable[[], Json], seconds: float) -> Json:
 
 
 def ask(found: Json, *, yes: bool) -> None:
-    """Go on only with consent, where a stop holds.
+    """If a stop holds, go on only with consent.
 
     Raises:
-        UsageError: There is nobody to ask.
+        UsageError: There is no terminal to ask at.
         Exit: The answer is no.
     """
     if yes or not found["stopped"]:
@@ -144,7 +144,7 @@ def show(found: Json, form: str) -> None:
         click.echo("\nthe configuration, which a stop leaves as it is")
         shown = [each | {"value": json.dumps(each["value"])} for each in goes_by]
         emit(form, shown, ("name", "value", "version"))
-    if acting := found.get("acting"):  # a server of 0.2.0 does not tell it
+    if acting := found.get("acting"):  # a server of 0.2.0 does not send it
         click.echo("\nmay still act: nobody has seen these attempts stop")
         emit(form, acting, ACTING)
     if told:

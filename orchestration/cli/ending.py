@@ -1,4 +1,4 @@
-"""What is printed when a run has ended, and the exit code that tells how."""
+"""What is printed when a run has ended, and its exit code."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ def tell(final: dict[str, Any], form: str, *, full: bool) -> None:
 
 
 def code_of(status: str) -> int:
-    """The exit code that tells how a run has ended."""
+    """The exit code for the status of an ended run."""
     return exits.COMPLETED if status == RunStatus.COMPLETED else exits.FAILED
 
 

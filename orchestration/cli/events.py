@@ -1,4 +1,4 @@
-"""`orchestrate events`: what happened, and with -f what happens."""
+"""`orchestrate events`: past events, and with -f new ones."""
 
 import json
 import time
@@ -57,7 +57,7 @@ def events(*, run_id: str | None, follow: bool, limit: int, form: str) -> None:
 
 
 def tell(found: Sequence[Json], more: Iterator[Json] | None, form: str) -> None:
-    """Print what happened; where more is to come, one line an event, the oldest first."""
+    """Print past events; if new ones follow, print one line an event, the oldest first."""
     if more is not None:
         for happened in (found[::-1], more):
             for event in happened:
@@ -69,7 +69,7 @@ def tell(found: Sequence[Json], more: Iterator[Json] | None, form: str) -> None:
 
 
 def coming(store: Store, last: int, run_id: str | None) -> Iterator[Json]:
-    """What happens after an event, for ever."""
+    """The events after a given one, for ever."""
     changes, batch = Changes(store), list[EventRow]()
     while True:
         if batch or changes.seen():
@@ -82,7 +82,7 @@ def coming(store: Store, last: int, run_id: str | None) -> Iterator[Json]:
 
 
 def coming_there(server: "Remote", last: int, run_id: str | None) -> Iterator[Json]:
-    """The same behind a server.
+    """The same as `coming`, behind a server.
 
     Raises:
         NotFoundError: There is no such run.
@@ -92,7 +92,7 @@ def coming_there(server: "Remote", last: int, run_id: str | None) -> Iterator[Js
 
 
 def as_here(event: Json) -> Json:
-    """An event that a server tells, as this machine would tell it."""
+    """An event from a server in the form that `as_json` gives."""
     told = {"id": event["id"], "at": event["at"], "run_id": event["workflow_id"]}
     return told | {each: event[each] for each in ("kind", "step", "branch", "detail")}
 
@@ -117,7 +117,7 @@ def as_line(event: Json) -> str:
 
 
 def short(event: Json) -> Json:
-    """An event whose detail fits into a line: of an error its type and message."""
+    """An event with a detail that fits into a line: an error has its type and message."""
     detail, step = error.one_line(event["detail"]), event["step"]
     place = f"{step}[{event['branch']}]" if step and event["branch"] else step
     return event | {"step": place, "detail": detail and detail[:LONGEST_DETAIL]}

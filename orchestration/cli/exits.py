@@ -1,4 +1,4 @@
-"""Exit codes, and the one line that an error is told in."""
+"""Exit codes, and the one line that is printed for an error."""
 
 import errno
 
@@ -36,12 +36,12 @@ CODES: dict[type[BaseException], int] = {
 
 
 def code_of(error: BaseException) -> int:
-    """The exit code that tells what kind of error it was."""
+    """The exit code for a kind of error."""
     return next((code for kind, code in CODES.items() if isinstance(error, kind)), FAILED)
 
 
 def line_of(error: BaseException) -> str | None:
-    """What an error says, in one line that tells what to do; None where there is nothing to say."""
+    """The line to print for an error, with what to do; None: nothing is printed."""
     if isinstance(error, click.exceptions.Abort | KeyboardInterrupt) or is_broken_pipe(error):
         return None
     if isinstance(error, click.UsageError):
@@ -56,7 +56,7 @@ def line_of(error: BaseException) -> str | None:
 
 
 def complain(error: OrchestrationError) -> None:
-    """Tell, in one line, what was refused of several things."""
+    """Print, in one line, why one of several things was refused."""
     click.echo(f"orchestrate: {one_line(str(error))}", err=True)
 
 
@@ -66,5 +66,5 @@ def is_broken_pipe(error: BaseException) -> bool:
 
 
 def one_line(text: str) -> str:
-    """Text without line breaks, and without what steers a terminal."""
+    """Text without line breaks and terminal control characters."""
     return printable(" ".join(text.split()))

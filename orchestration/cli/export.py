@@ -1,4 +1,4 @@
-"""`orchestrate workflows export`: runs with everything that is known of them, as JSON lines."""
+"""`orchestrate workflows export`: runs with all that the store has of them, as JSON lines."""
 
 import json
 from collections.abc import Iterable, Sequence

@@ -58,7 +58,7 @@ def workers(limit: int, form: str) -> None:
 
 
 def in_words(slots: Mapping[str, int]) -> str:
-    """Which agents a worker serves, and in how many threads each."""
+    """The agents that a worker serves, and the number of threads for each."""
     return ", ".join(f"{agent} ({count})" for agent, count in slots.items()) or "nothing"
 
 
@@ -98,7 +98,7 @@ def status(form: str) -> None:
 
 
 def with_broker(opened: Opened) -> Json:
-    """The fleet of this machine's store, and whether RabbitMQ can be used from here."""
+    """The status of the fleet in this machine's store, and whether RabbitMQ can be used here."""
     address = address_in(settings.load())
     broker = None if address is None else broker_state(address)
     return status_of(opened) | {"broker": broker}

@@ -17,14 +17,14 @@ EXPLAIN_EVERY_S = 2.0
 
 
 class Display(AbstractContextManager["Display"], Protocol):
-    """Somewhere to show a run."""
+    """Shows a run while it goes on."""
 
     def show(self, picture: Picture) -> None:
-        """Show it as it is now; called often, changed or not."""
+        """Show the run as it is now; called often, whether or not it has changed."""
         ...
 
     def note(self, blocker: Blocker) -> None:
-        """Say what it waits for."""
+        """Say what the run waits for."""
         ...
 
 
@@ -33,7 +33,7 @@ def follow(opened: Opened, run_id: str, display: Display) -> Picture:
 
     Raises:
         NotFoundError: There is no such run.
-        KeyboardInterrupt: Nobody wants to see the end; the run goes on.
+        KeyboardInterrupt: The user has pressed Ctrl-C; the run goes on.
     """
     changes, silence = Changes(opened.store), Silence()
     picture = opened.store.read(lambda s: progress.picture(s, run_id))
@@ -51,7 +51,7 @@ def follow(opened: Opened, run_id: str, display: Display) -> Picture:
 
 
 class Silence:
-    """Tells, from time to time, that nothing has changed for a while."""
+    """Notices, again and again, that nothing has changed for a while."""
 
     def __init__(self) -> None:
         self._since = time.monotonic()

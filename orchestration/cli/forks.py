@@ -30,7 +30,7 @@ Json = dict[str, Any]
 
 
 class Proposal(NamedTuple):
-    """A fork that a server can make: where that is asked for, how, and what it would do."""
+    """A fork that a server can make: the path and body of the request, and what it would do."""
 
     path: str
     wish: Json
@@ -95,7 +95,7 @@ def ask(proposals: Sequence[Json], *, yes: bool) -> None:
 
 
 def tell(made: Sequence[Json], chosen: Sequence[Json], form: str) -> int:
-    """Print the forks that were made; the exit code tells whether all were."""
+    """Print the forks that were made; return the exit code, 0 if all were."""
     if made or not chosen:
         emit(form, made, MADE)
     return exits.USAGE if len(made) < len(chosen) else exits.COMPLETED
@@ -108,7 +108,7 @@ def propose_all(
     pairs: Sequence[str],
     edits: Edits,
 ) -> list[Fork]:
-    """The forks that can be made; of each other run it is told why not.
+    """The forks that can be made; prints for each other run why not.
 
     Raises:
         RejectedError: The parameters or a step's name are wrong.
@@ -134,7 +134,7 @@ def propose_all(
 def propose_there(
     server: "Remote", chosen: Sequence[Mapping[str, Any]], pairs: Sequence[str], edits: Edits
 ) -> list[Proposal]:
-    """The forks that can be made behind a server; of each other run it is told why not.
+    """The forks that can be made behind a server; prints for each other run why not.
 
     Raises:
         RejectedError: The parameters or a step's name are wrong.

@@ -37,7 +37,7 @@ class LiveDisplay(Display):
 
     Args:
         stream: The terminal.
-        clock: The clock of those who write what is shown.
+        clock: The clock that the times of the run are by.
     """
 
     def __init__(self, stream: TextIO, clock: Clock) -> None:
@@ -64,7 +64,7 @@ class LiveDisplay(Display):
 
     @override
     def show(self, picture: Picture) -> None:
-        """Draw it as it is now."""
+        """Draw the run as it is now."""
         if picture != self._last:
             self._last, self._note = picture, None
         self._live.update(draw(picture, self._clock.now(), self._note))
@@ -139,7 +139,7 @@ def branch_line(branch: Branch) -> list[RenderableType]:
 
 
 def shown(step: StepPicture) -> list[Branch]:
-    """The branches that are worth a line: those that are not done, as far as there is room."""
+    """The branches that get a line: all, or if they are many the first unfinished ones."""
     if len(step.branches) <= MOST_BRANCHES:
         return list(step.branches)
     running = [b for b in step.branches if b.status != StepStatus.COMPLETED]
@@ -147,12 +147,12 @@ def shown(step: StepPicture) -> list[Branch]:
 
 
 def goes_on(picture: Picture) -> bool:
-    """Whether somebody works: how long a wait lasts cannot be told from the work before it."""
+    """Whether a step runs: the length of a wait cannot be estimated from the work before it."""
     return any(step.status == StepStatus.RUNNING for step in picture.steps)
 
 
 def times(fraction: float, elapsed: timedelta | None, *, going: bool) -> str:
-    """How long it took, or takes and, while it goes on, how long it may take yet."""
+    """The time that it took or has taken and, while it goes on, an estimate of the rest."""
     if elapsed is None:
         return ""
     left = remaining(fraction, elapsed) if going else None

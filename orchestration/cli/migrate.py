@@ -38,13 +38,13 @@ def migrate(*, check: bool, target: str | None, form: str) -> int:
 
 
 def missing(url: str) -> list[str]:
-    """What a migration would add."""
+    """The names of the missing migrations."""
     with closing(open_old(url, create=False)) as store:
         return store.missing()
 
 
 def relocate(target: str, form: str) -> int:
-    """Move the store, and say what comes next."""
+    """Move the store, and print what to do next."""
     copied = move(own_store_url(settings.load()), target)
     if form == "json":
         emit(form, {"moved_to": place_of(target), "copied": dict(copied)})

@@ -48,7 +48,7 @@ def module_name(directory: Path) -> str:
     """The Python module of a project, named after its directory.
 
     Raises:
-        RejectedError: The name makes no module, or hides one that is needed.
+        RejectedError: The name makes no module's name, or would hide a module that is needed.
     """
     name = re.sub(r"\W", "_", directory.absolute().name.lower(), flags=re.ASCII)
     if not name.isidentifier() or iskeyword(name) or not name.strip("_"):
@@ -65,7 +65,7 @@ def module_name(directory: Path) -> str:
 
 
 def is_taken(name: str) -> bool:
-    """Whether a module of this name is there already; a mere directory is none."""
+    """Whether there is a module of this name already; a mere directory does not count."""
     if name in RESERVED or name in sys.modules:
         return True
     found = find_spec(name)

@@ -1,4 +1,4 @@
-"""What a verb works on: the settings, the app, the store, and an engine that only writes."""
+"""Opens what a verb works on: the app, the store, and an engine that sends nothing."""
 
 import getpass
 import sys
@@ -25,7 +25,7 @@ def opened_store(*, create: bool = False) -> Iterator[Opened]:
     """The store of the settings, until the block ends.
 
     Raises:
-        ConfigurationError: A server is named: whoever names one does not mean a store here.
+        ConfigurationError: A server is set, which excludes a store of this machine.
         StoreError: It cannot be opened; or there is none, and `create` is false.
     """
     opened = open_store(own_store_url(settings.load()), create=create)
@@ -39,7 +39,7 @@ def own_store_url(found: Settings) -> str:
     """The address of the store of the settings.
 
     Raises:
-        ConfigurationError: A server is named: whoever names one does not mean a store here.
+        ConfigurationError: A server is set, which excludes a store of this machine.
     """
     if found.orchestration_url:
         raise ConfigurationError(
@@ -51,7 +51,7 @@ def own_store_url(found: Settings) -> str:
 
 @contextmanager
 def opened_engine(*, create: bool = False) -> Iterator[Engine]:
-    """An engine over the store of the settings; workers send what it wrote.
+    """An engine over the store of the settings; workers send its messages.
 
     Raises:
         StoreError: It cannot be opened; or there is none, and `create` is false.
@@ -61,16 +61,16 @@ def opened_engine(*, create: bool = False) -> Iterator[Engine]:
 
 
 def run_named(opened: Opened, word: str) -> str:
-    """The id of the run that a person means by it, or by its beginning.
+    """The id of a run that was given in full, or by its beginning.
 
     Raises:
-        NotFoundError: Several begin so.
+        NotFoundError: Several ids begin with the word.
     """
     return opened.store.read(lambda s: naming.run_named(s, word))
 
 
 def engine_over(opened: Opened) -> Engine:
-    """An engine over a store; workers send what it wrote."""
+    """An engine over a store; workers send its messages."""
     rules = rules_of(settings.load(), f"cli-{new_id()}", sends=False)
     return Engine(opened.store, NoRelay(), rules)
 
@@ -88,7 +88,7 @@ def load_app(found: Settings) -> App:
 
 
 def by(reason: str = "") -> By:
-    """Who sits at this terminal."""
+    """The user of this terminal, with a reason, for the audit."""
     try:
         return By(getpass.getuser(), reason)
     except (KeyError, OSError):

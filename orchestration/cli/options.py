@@ -14,11 +14,11 @@ SENDER = "cli"
 
 
 class Starter(click.Command):
-    """A command with `given_parameters`, which tells how a pair is written that lacks its -p."""
+    """A command with `given_parameters`; its error for a pair without -p shows how to write it."""
 
     @override
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        ctx.allow_extra_args = True  # they are refused here, in better words
+        ctx.allow_extra_args = True  # refused here, with a better message
         left = super().parse_args(ctx, args)
         if not left or ctx.resilient_parsing:
             return left

@@ -1,4 +1,4 @@
-"""What a server lists: page by page, or as much as it lists in one answer."""
+"""Reads listings of a server: page by page, or in one answer."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,12 +7,12 @@ import click
 if TYPE_CHECKING:
     from orchestration.remote import Remote
 
-MOST_AT_ONCE = 500  # that a server lists in one answer
+MOST_AT_ONCE = 500  # the most that a server lists in one answer
 Json = dict[str, Any]
 
 
 def pages(remote: "Remote", path: str, limit: int, **wanted: Any) -> list[Json]:
-    """What a listing with pages has, in its order, up to a limit.
+    """The items of a listing with pages, in its order, up to a limit.
 
     Raises:
         OrchestrationError: The server refuses, or cannot be reached.
@@ -29,7 +29,7 @@ def pages(remote: "Remote", path: str, limit: int, **wanted: Any) -> list[Json]:
 
 
 def at_once(remote: "Remote", path: str, limit: int, **wanted: Any) -> list[Json]:
-    """What a listing without pages has, up to a limit; standard error says where it is cut short.
+    """The items of a listing without pages, up to a limit; warns on stderr if it is cut short.
 
     Raises:
         OrchestrationError: The server refuses, or cannot be reached.

@@ -1,4 +1,4 @@
-"""`-p key=value` and `--json FILE` as parameters, read the way the workflow's model wants them."""
+"""Reads `-p key=value` and `--json FILE` as the parameters that the workflow's model accepts."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -34,10 +34,10 @@ def read(model: type[BaseModel], pairs: Sequence[str], file: IO[bytes] | None) -
 
 
 def halves(pair: str, seen: set[str]) -> tuple[str, str]:
-    """Key and text of a pair; the key is noted among those seen.
+    """Key and text of a pair; adds the key to those seen.
 
     Raises:
-        RejectedError: It has no such halves, or its key was seen before.
+        RejectedError: The pair has no key and `=`, or its key was seen before.
     """
     key, equals, text = pair.partition("=")
     if not equals or not key:
@@ -51,7 +51,7 @@ def halves(pair: str, seen: set[str]) -> tuple[str, str]:
 def read_by_schema(
     schema: Mapping[str, Any], pairs: Sequence[str], file: IO[bytes] | None
 ) -> dict[str, Any]:
-    """The same where only the JSON Schema of the parameters is at hand, from a server.
+    """The same as `read`, by the JSON Schema of the parameters that a server sent.
 
     Raises:
         RejectedError: A pair or the file is no parameter of this workflow.
@@ -76,7 +76,7 @@ KINDS: Mapping[type, set[str]] = {
 
 
 def types_of(schema: Mapping[str, Any]) -> set[str]:
-    """The JSON types that a schema allows; a reference is an object, or words of an enumeration."""
+    """The JSON types that a schema allows; a reference counts as an object or an enumeration."""
     if "$ref" in schema:
         return {"object", "string"}
     found = schema.get("type", [])
@@ -101,7 +101,7 @@ def parse(model: type[BaseModel], key: str, text: str) -> Any:
 
 
 def ways(text: str, *, lists: bool) -> list[Any]:
-    """What a text may mean: JSON, a comma list where one is wanted, the text itself."""
+    """The possible readings of a text: JSON, a list by commas if one is wanted, the text itself."""
     readings: list[Any] = []
     with suppress(ValueError):
         readings.append(loads(text))
@@ -111,7 +111,7 @@ def ways(text: str, *, lists: bool) -> list[Any]:
 
 
 def fits(model: type[BaseModel], key: str, value: Any) -> bool:
-    """Whether the model has nothing against a value for this key, whatever else is missing."""
+    """Whether the model accepts a value for this key, whatever other keys are missing."""
     try:
         model.model_validate({key: value})
     except ValidationError as error:
@@ -148,10 +148,10 @@ def from_file(file: IO[bytes]) -> dict[str, Any]:
 
 
 def loads(text: str) -> Any:
-    """JSON, without the numbers that JSON does not have.
+    """The value of a JSON text; NaN and its like are refused.
 
     Raises:
-        ValueError: It is none.
+        ValueError: The text is no JSON.
     """
     return json.loads(text, parse_constant=refuse)
 

@@ -53,7 +53,7 @@ def purge(*, name: str, yes: bool, form: str) -> None:
     def there(server: "Remote") -> Json:
         rows = server.get("/queues")
         agents = [row["queue"] for row in rows if row["agent"] is not None]
-        if others := own(rows):  # where there is no broker the server says so
+        if others := own(rows):  # without a broker the server itself refuses
             agree(name, queues.consequence(name, agents, others), yes=yes)
         purged: Json = server.post(f"{remotely.path_of(name, 'queues')}/purge")
         return purged
@@ -68,7 +68,7 @@ def purge(*, name: str, yes: bool, form: str) -> None:
 
 
 def show(rows: Sequence[Json], form: str, *, brokered: bool, told_all: bool) -> None:
-    """Print queues, and where there is a broker how to be told more of them."""
+    """Print queues; if there is a broker, also how to see its rates."""
     emit(form, rows, COLUMNS if brokered else IN_STORE)
     if brokered and not told_all:
         click.echo(RATES_ARE_OFF, err=True)
@@ -83,7 +83,7 @@ def agree(name: str, consequence: str, *, yes: bool) -> None:
     """Go on only with consent.
 
     Raises:
-        UsageError: There is nobody to ask.
+        UsageError: There is no terminal to ask at.
         Exit: The answer is no.
     """
     if yes:

@@ -1,4 +1,4 @@
-"""The verbs that work with a server where ORCHESTRATION_URL names one."""
+"""The verbs behind the server that ORCHESTRATION_URL names, if it is set."""
 
 import json
 import sys
@@ -43,7 +43,7 @@ T = TypeVar("T")
 def wherever(
     there: Callable[["Remote"], T], here: Callable[[Opened], T], *, create: bool = False
 ) -> T:
-    """Do something behind the server that is configured, or else with this machine's own store.
+    """Call `there` with the configured server, or else `here` with this machine's own store.
 
     Raises:
         ServerError: The server cannot be reached.
@@ -57,7 +57,7 @@ def wherever(
 
 
 def server_of(found: Settings) -> "Remote | None":
-    """The server that is configured; None: this machine's own store is meant."""
+    """The configured server; None: this machine's own store is meant."""
     return remote_at(found.orchestration_url, found) if found.orchestration_url else None
 
 
@@ -69,7 +69,7 @@ def start(
     key: str | None = None,
     priority: int | None = None,
 ) -> str:
-    """Start a workflow there, and tell its id.
+    """Start a workflow behind the server, and return the run's id.
 
     Raises:
         RejectedError: The name or the parameters are wrong.
@@ -86,8 +86,8 @@ def schema_of(remote: "Remote", command: str) -> Json:
     """The JSON Schema of a command's parameters, as the server knows it.
 
     Raises:
-        UnknownCommandError: It has no such command.
-        ServerError: It cannot be reached.
+        UnknownCommandError: The server has no such command.
+        ServerError: The server cannot be reached.
     """
     known = {each["command"]: each["parameters"] for each in remote.get("/commands")}
     if command not in known:
@@ -100,7 +100,7 @@ class Glass:
     """Shows one run behind a server.
 
     Attributes:
-        clock: The clock there: the times in a picture are of that one.
+        clock: The server's clock, which the times in a picture are by.
     """
 
     def __init__(self, remote: "Remote", run_id: str) -> None:
@@ -109,7 +109,7 @@ class Glass:
         self._path = path_of(run_id)
 
     def picture(self) -> Picture:
-        """The run as it is there now.
+        """The run as it is now.
 
         Raises:
             NotFoundError: There is no such run.
@@ -119,7 +119,7 @@ class Glass:
 
         def ask() -> float:
             found.update(self._remote.get(f"{self._path}/picture"))
-            now = found.get("now")  # a server of 0.2.0 does not tell it
+            now = found.get("now")  # a server of 0.2.0 does not send it
             return (datetime.fromisoformat(now) if now else self.clock.now()).timestamp()
 
         self.clock.ask(ask)
@@ -135,7 +135,7 @@ def follow(glass: Glass, display: Display) -> None:
 
     Raises:
         NotFoundError: There is no such run.
-        KeyboardInterrupt: Nobody wants to see the end; the run goes on.
+        KeyboardInterrupt: The user has pressed Ctrl-C; the run goes on.
     """
     explained, picture = time.monotonic(), glass.picture()
     with display:
@@ -150,7 +150,7 @@ def follow(glass: Glass, display: Display) -> None:
 
 
 def follow_to_end(remote: "Remote", run_id: str, form: str, *, full: bool) -> int:
-    """Show a run until it has ended, and then its result; the exit code tells how it ended."""
+    """Show a run until it has ended, and then its result; return its exit code."""
     glass = Glass(remote, run_id)
     try:
         follow(glass, for_output(form, glass.clock))
@@ -177,11 +177,11 @@ def chosen(
     command: str | None,
     allowed: Sequence[RunStatus],
 ) -> list[Json]:
-    """The runs that are meant, by whole ids or a filter; such as the verb can change, if by that.
+    """The runs with the given whole ids, or those that match the filter and can be changed.
 
     Raises:
-        UsageError: Nothing was named, or ids and a filter.
-        NotFoundError: An id is no run's.
+        UsageError: Neither ids nor a filter is given, or both are.
+        NotFoundError: No run has one of the ids.
     """
     selecting.require(ids, statuses, command)
     if ids:
@@ -191,20 +191,20 @@ def chosen(
 
 
 def named(remote: "Remote", run_id: str) -> Json:
-    """One line about a run of which the whole id is known.
+    """The line of a listing for the run with a whole id.
 
     Raises:
-        NotFoundError: There is none.
+        NotFoundError: There is no such run.
     """
     return {**remote.get(f"{path_of(run_id)}/progress"), "id": run_id}
 
 
 def path_of(name: str, noun: str = "workflows") -> str:
-    """Where a server has a run, or something else that has a name."""
+    """The path of a run, or of something else with a name, on a server."""
     return f"/{noun}/{quote(name, safe='')}"
 
 
 def blocker_of(story: Mapping[str, Any]) -> Blocker:
-    """What a run waits for, as the server tells it."""
+    """What a run waits for, by the server's answer."""
     waits = story["waits_for"]
     return Blocker(waits["kind"], waits["what"], waits["cure"])

@@ -21,7 +21,7 @@ class LazyGroup(click.Group):
 
     Args:
         verbs: The verbs by name.
-        default: The one that is meant where none is named; None: then help is shown.
+        default: The verb that is run if none is named; None: the help is shown.
     """
 
     def __init__(

@@ -33,7 +33,7 @@ def schema(*, file: BinaryIO | None, form: str) -> int:
 
 
 def checked(body: bytes) -> dict[str, Any]:
-    """What the orchestrator would make of a message."""
+    """How the orchestrator would read a message."""
     try:
         envelope = parse(body)
     except MalformedMessageError as error:

@@ -1,4 +1,4 @@
-"""Which runs a verb changes: those that are named, or those that a filter finds; asked first."""
+"""The runs that a verb changes: those with given ids or those of a filter, after consent."""
 
 import shlex
 import sys
@@ -46,11 +46,11 @@ def select(
     command: str | None,
     allowed: Sequence[RunStatus],
 ) -> list[dict[str, Any]]:
-    """The runs that are meant; a filter finds only such as the verb can change.
+    """The runs with the given ids, or those that match the filter and can be changed.
 
     Raises:
-        UsageError: Nothing was named, or ids and a filter.
-        NotFoundError: An id is no run's, or the beginning of several.
+        UsageError: Neither ids nor a filter is given, or both are.
+        NotFoundError: An id belongs to no run, or is the beginning of several.
     """
     require(ids, statuses, command)
     if ids:
@@ -61,10 +61,10 @@ def select(
 
 
 def require(ids: Sequence[str], statuses: Sequence[str], command: str | None) -> None:
-    """Refuse it where neither ids nor a filter is given, or both.
+    """Require ids or a filter, and not both.
 
     Raises:
-        UsageError: That is so.
+        UsageError: Neither is given, or both are.
     """
     check(ids, statuses, command)
     if not ids and not statuses and not command:
@@ -72,10 +72,10 @@ def require(ids: Sequence[str], statuses: Sequence[str], command: str | None) ->
 
 
 def check(ids: Sequence[str], statuses: Sequence[str], command: str | None) -> None:
-    """Refuse ids beside a filter, and parameters in the place of ids.
+    """Refuse ids together with a filter, and parameters in place of ids.
 
     Raises:
-        UsageError: Both are given, or a pair.
+        UsageError: Ids and a filter are given, or a `key=value` pair.
     """
     if pairs := [each for each in ids if "=" in each]:
         raise click.UsageError(f"{pairs[0]} is no id{cure_of(pairs[0])}")
@@ -84,7 +84,7 @@ def check(ids: Sequence[str], statuses: Sequence[str], command: str | None) -> N
 
 
 def cure_of(pair: str) -> str:
-    """How a run gets other parameters, where the verb lets one begin again."""
+    """For a verb that lets a run begin again: how to start a run with other parameters."""
     if click.get_current_context().info_name not in BEGIN_AGAIN:
         return ""
     return (
@@ -96,7 +96,7 @@ def cure_of(pair: str) -> str:
 def permitted(
     verb: str, found: Sequence[dict[str, Any]], allowed: Sequence[RunStatus]
 ) -> list[dict[str, Any]]:
-    """The runs whose status lets the verb change them; of each other one it is told why not."""
+    """The runs whose status lets the verb change them; prints for each other run why not."""
     good = [run for run in found if run["status"] in allowed]
     for run in found:
         if run not in good:
@@ -112,10 +112,10 @@ def ask(
     yes: bool,
     noun: str = "run",
 ) -> None:
-    """Show what would be touched, and go on only with consent.
+    """Show what would be changed, and go on only with consent.
 
     Raises:
-        UsageError: There is nobody to ask.
+        UsageError: There is no terminal to ask at.
         Exit: The answer is no.
     """
     if yes:
@@ -131,7 +131,7 @@ def ask(
 
 
 def is_terminal() -> bool:
-    """Whether somebody can be asked."""
+    """Whether there is a terminal to ask at."""
     return sys.stdin.isatty()
 
 

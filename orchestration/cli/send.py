@@ -1,4 +1,4 @@
-"""`orchestrate send`: start a workflow, and leave it to those who serve the store."""
+"""`orchestrate send`: start a workflow, and leave it to the workers of the store."""
 
 from contextlib import closing
 from typing import IO
@@ -56,7 +56,7 @@ def tell(run_id: str, form: str) -> None:
 
 
 def hint(found: settings.Settings) -> None:
-    """Say so where nobody is there to work on it, or not where this shell believes."""
+    """Warn if no worker is alive, or if the workers use another transport than this shell."""
     opened = open_store(found.store_url)
     with closing(opened.store):
         place = served_on(opened)
@@ -65,14 +65,14 @@ def hint(found: settings.Settings) -> None:
 
 
 def unserved(found: settings.Settings) -> str:
-    """What starts those who would work on it."""
+    """The command that starts a worker for the run."""
     if found.broker_url is None:
         return "no worker is alive: `orchestrate serve` starts it"
     return f"no worker is alive on {found.transport}: `dramatiq {found.app}` starts it"
 
 
 def served_elsewhere(found: settings.Settings, place: str) -> str:
-    """Why this shell does not see those who work on it, and what makes it see them."""
+    """Which transport the workers use, and how to set this shell to it."""
     taken = f"taken on by the workers of this store, which are on {place}"
     if found.broker_url is None:
         return f"{taken}; here RABBITMQ_URL is not set: set it to the same address"

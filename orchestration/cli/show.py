@@ -44,7 +44,7 @@ def show(run_id: str, form: str) -> None:
 
 
 def tell(story: Json, blocker: Blocker) -> Iterator[str]:
-    """The story, line by line."""
+    """The whole story of a run, line by line."""
     yield f"{click.style(story['id'], bold=True)}  {status(story)}  {story['progress']:.0%}"
     yield f"  {story['command']} {json.dumps(story['parameters'])}"
     yield (
@@ -65,7 +65,7 @@ def tell(story: Json, blocker: Blocker) -> Iterator[str]:
 def tell_step(step: Json) -> Iterator[str]:
     """One branch of a step, with each of its attempts."""
     reused = f", reused from {step['reused_from']}" if step["reused_from"] else ""
-    name = step.get("name") or step["step"]  # a server of 0.2.0 tells no name
+    name = step.get("name") or step["step"]  # a server of 0.2.0 sends no name
     yield f"  {name} · {step['agent']}  {status(step)}{reused}"
     for attempt in step["attempts"]:
         acting = ", may still act" if attempt["may_still_act"] else ""
@@ -89,7 +89,7 @@ def tell_attempt(attempt: Json, outcome: str, started_at: str | None) -> Iterato
 
 
 def last_progress(attempt: Json) -> str:
-    """What was heard of an attempt last."""
+    """The last progress of an attempt."""
     said = f" {attempt['message']}" if attempt["message"] else ""
     return f"  {attempt['fraction']:.0%}{said}"
 

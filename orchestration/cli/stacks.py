@@ -42,10 +42,10 @@ def stacks(*, worker: str, seconds: float, form: str) -> None:
 
 
 def answer(engine: Engine, worker: str, seconds: float) -> str:
-    """What the worker has written.
+    """The stacks that the worker has written.
 
     Raises:
-        StateError: It does not answer.
+        StateError: The worker does not answer.
     """
     deadline = time.monotonic() + seconds
     while (text := engine.store.read(lambda s: workers.stacks(s, worker))) is None:

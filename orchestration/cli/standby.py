@@ -48,10 +48,10 @@ def change_there(server: "Remote", verb: str, names: tuple[str, ...], reason: st
     """Pause or resume agents behind a server.
 
     Raises:
-        NotFoundError: There was never one of a name; then none is changed.
+        NotFoundError: There was never an agent of one of the names; none is changed.
     """
     known = {each["name"] for each in server.get("/agents")}
-    unknown = [name for name in names if name not in known]  # first: the server refuses them
+    unknown = [name for name in names if name not in known]  # go first: the server refuses them
     lifted = dict[str, list[str]]()
     for name in dict.fromkeys((*unknown, *names)):
         told = server.post(f"{remotely.path_of(name, 'agents')}/{verb}", {"reason": reason})
@@ -61,7 +61,7 @@ def change_there(server: "Remote", verb: str, names: tuple[str, ...], reason: st
 
 
 def changed(listed: list[Json], names: tuple[str, ...], lifted: dict[str, list[str]]) -> list[Json]:
-    """The agents of some names after a change, and whose pauses it ended."""
+    """The named agents after a change; a resume also lists whose pauses it ended."""
     return [
         {column: each[column] for column in COLUMNS}
         | ({"lifted": lifted[each["name"]]} if lifted else {})
@@ -71,7 +71,7 @@ def changed(listed: list[Json], names: tuple[str, ...], lifted: dict[str, list[s
 
 
 def pause_all(engine: Engine, names: tuple[str, ...], who: By) -> dict[str, list[str]]:
-    """Pause agents; that ends nobody's pause."""
+    """Pause agents; return the ended pauses, of which there are none."""
     engine.pause_agents(names, who)
     return {}
 

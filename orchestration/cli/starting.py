@@ -1,4 +1,4 @@
-"""Start a run: as a client where somebody serves the store, else alone in this process."""
+"""Starts a run: as a client if workers serve the store, else alone in this process."""
 
 import os
 import signal
@@ -36,7 +36,7 @@ LAST_WORDS_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be started."""
+    """The workflow and the parameters of a run to be started."""
 
     app: App
     settings: Settings
@@ -44,7 +44,7 @@ class Wish:
     parameters: Mapping[str, Any]
 
     def check(self) -> None:
-        """Refuse what could not start, before anything is written.
+        """Refuse a run that could not start, before anything is written.
 
         Raises:
             RejectedError: The name or the parameters are wrong.
@@ -60,7 +60,7 @@ class Wish:
 def make_wish(
     name: str, pairs: tuple[str, ...], file: IO[bytes] | None, settings: Settings
 ) -> Wish:
-    """What is to be started, checked.
+    """A checked wish.
 
     Raises:
         RejectedError: The name or the parameters are wrong.
@@ -75,7 +75,7 @@ def make_wish(
 
 
 def served_on(opened: Opened) -> str | None:
-    """The transport of those who live and work for every run of the store; None: nobody does."""
+    """The transport of the live workers that serve every run of the store; None: there are none."""
     for row in opened.store.read(workers.present):
         if row.scope is None and not row.draining and not opened.locks.is_free(row.id):
             return row.transport
@@ -84,7 +84,7 @@ def served_on(opened: Opened) -> str | None:
 
 @contextmanager
 def started(wish: Wish, opened: Opened) -> Iterator[str]:
-    """Start a run, and let it be worked on until the block ends.
+    """Start a run, and let workers or this process work on it until the block ends.
 
     Raises:
         StoreError: Nothing was stored.
@@ -105,7 +105,7 @@ def started(wish: Wish, opened: Opened) -> Iterator[str]:
 
 @contextmanager
 def alone(wish: Wish) -> Iterator[str]:
-    """Start a run, and work in this process for it and for nothing else."""
+    """Start a run, and work in this process for that run alone."""
     command = prepare(wish.app, wish.name, wish.parameters, sender=SENDER, run_hex=run_hex())
     command = replace(command, needs_slot=False)
     with (
@@ -114,7 +114,7 @@ def alone(wish: Wish) -> Iterator[str]:
     ):
         engine = host.running.engine
         run_id = engine.submit(command)
-        if run_id != command.run_id:  # that one was taken, and is none of ours to work on
+        if run_id != command.run_id:  # the id was taken; this process serves only that one
             say_detached(run_id, "`orchestrate serve` finishes it")
             sys.exit(DETACHED)
         try:
@@ -122,7 +122,7 @@ def alone(wish: Wish) -> Iterator[str]:
                 yield run_id
         except KeyboardInterrupt:
             for number in STOP_SIGNALS:
-                signal.signal(number, signal.SIG_IGN)  # another one would only hold up the leaving
+                signal.signal(number, signal.SIG_IGN)  # a second signal would only delay the exit
             host.drain()
             say_detached(run_id, "`orchestrate serve` finishes it")
             if hangs(host):
@@ -135,7 +135,7 @@ def alone(wish: Wish) -> Iterator[str]:
 
 @contextmanager
 def sigterm_like_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM raise KeyboardInterrupt; afterwards signals mean what they meant before."""
+    """Let SIGTERM raise KeyboardInterrupt until the block ends; then restore the handlers."""
     before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -146,7 +146,7 @@ def sigterm_like_ctrl_c() -> Iterator[None]:
 
 
 def hangs(host: Host) -> bool:
-    """Whether an attempt goes on, though nobody wants its result any more."""
+    """Whether an attempt still goes on after a short wait, though its result is not wanted."""
     end = time.monotonic() + LAST_WORDS_S
     while (held := host.running.frame.held()) and time.monotonic() < end:
         time.sleep(LOOK_EVERY_S)
@@ -154,13 +154,13 @@ def hangs(host: Host) -> bool:
 
 
 def leave(code: int) -> NoReturn:
-    """End this process now; what it still holds is handed over to whoever serves the store next."""
+    """End this process now; another worker of the store takes over the attempts that it holds."""
     sys.stdout.flush()
     os._exit(code)
 
 
 def say_detached(run_id: str, where: str) -> None:
-    """Tell that a run outlives this process, and how to see it again."""
+    """Print that the run outlives this process, and how to see it again."""
     click.echo(
         f"\ndetached from {run_id}: {where}; `orchestrate workflows watch {run_id}` shows it",
         err=True,

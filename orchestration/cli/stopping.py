@@ -1,4 +1,4 @@
-"""How a verb that serves waits for the signal that ends it."""
+"""Lets a serving verb wait for the signal that ends it."""
 
 import signal
 import socket
@@ -10,10 +10,10 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 @contextmanager
 def stop_signals() -> Iterator[Callable[[], object]]:
-    """Yield what waits for the first stop signal; the others, then and later, change nothing.
+    """Yield a function that waits for the first stop signal; further signals are ignored.
 
-    The interpreter writes a byte for each signal, whichever thread the system gave it to. A
-    handler would only run once the main thread wakes up, and a lock does not wake it.
+    The interpreter writes a byte for each signal, whichever thread the system delivered it to. A
+    handler would run only once the main thread wakes up, and a lock does not wake it.
     """
     reader, writer = socket.socketpair()
     writer.settimeout(0)

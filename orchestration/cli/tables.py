@@ -18,7 +18,7 @@ INDENT = 2
 MOST_IN_LINE = 12
 LARGE = 1_000
 WIDEST = 60
-UNBROKEN = frozenset({"id", "workflow", "run", "run id", "last run"})  # to be copied
+UNBROKEN = frozenset({"id", "workflow", "run", "run id", "last run"})  # people copy these
 NOTHING = "-"
 MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)[.\d]*\+00:00")
 
@@ -34,12 +34,12 @@ def listing(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Render
 
 
 def in_column(column: str, value: Any) -> Text:
-    """A value in a listing: a progress in percent, all else as everywhere."""
+    """A value in a listing: progress in percent, any other value as `cell` has it."""
     return Text(f"{value:.0%}") if column == "progress" else cell(value)
 
 
 def document(value: Any) -> RenderableType:
-    """A JSON value: simple fields first, then what is nested, under its name."""
+    """A JSON value: simple fields first, then nested values, each under its name."""
     if isinstance(value, Mapping):
         return fields(value)
     if is_listing(value):
@@ -72,7 +72,7 @@ def fields(value: Mapping[str, Any]) -> RenderableType:
 def as_matrix(value: Mapping[str, Any]) -> Table | None:
     """Objects with the same keys side by side: a line for each key, a column for each object.
 
-    What is nested stands under its name; the plain fields come last, where they stay on screen.
+    Nested values stand under their names; the plain fields come last, where they stay on screen.
     """
     if len(value) < 1 or not all(isinstance(each, Mapping) and each for each in value.values()):
         return None

@@ -1,4 +1,4 @@
-"""`orchestrate tokens list | add | revoke`: who may speak over HTTP."""
+"""`orchestrate tokens list | add | revoke`: who may use the HTTP interface."""
 
 from typing import TYPE_CHECKING, Any
 

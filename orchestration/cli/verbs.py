@@ -1,4 +1,4 @@
-"""Every verb: where it lives, and its line of help; nothing is imported before it is asked for."""
+"""Every verb: its module and its line of help; a module is imported only when its verb is run."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -12,7 +12,7 @@ class Verb(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Commands over one noun; the noun alone means the default one."""
+    """The verbs of one noun; the noun alone means the default verb."""
 
     help: str
     verbs: Mapping[str, Verb]

@@ -1,4 +1,4 @@
-"""`orchestrate web`: the HTTP part alone, and how `serve` has it beside the fleet."""
+"""`orchestrate web`: the HTTP part alone, and the one that `serve` runs beside its worker."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,18 +49,18 @@ def web(port: int | None) -> None:
 
 @contextmanager
 def beside(host: Host, app: App, found: Settings, port: int | None = None) -> Iterator[str]:
-    """The HTTP part of a process that works itself; yields one line about it.
+    """The HTTP part of a process that runs steps, too; yields one line about it.
 
-    It stays on this machine where there is no token. Where it cannot be, the fleet works without.
+    Without a token it serves this machine alone. If it cannot start, the fleet works without it.
 
     Args:
-        host: What works.
+        host: The worker in this process.
         app: The fleet.
         found: The settings.
-        port: Where it listens; None: as the settings say.
+        port: The port to listen at; None: as the settings say.
 
     Raises:
-        ConfigurationError: Somebody else has the port that was asked for.
+        ConfigurationError: It cannot start, though a port was set.
     """
     wanted = port or found.port
     try:
@@ -77,7 +77,7 @@ def beside(host: Host, app: App, found: Settings, port: int | None = None) -> It
 
 
 def place_for(found: Settings) -> tuple[str, str]:
-    """The address that `serve` binds, and what is to be said of it."""
+    """The address that `serve` binds, and a note about it."""
     try:
         part("serving").require_token(found)
     except ConfigurationError:

@@ -75,7 +75,7 @@ def why(run_id: str, form: str) -> None:
         whole = run_named(opened, run_id)
         blocker = explain(opened, settings.load(), whole)
         status: RunStatus = opened.store.read(lambda s: runs.status(s, whole))
-        # at once: where somebody has the store to himself, closing it waits
+        # now: while another process holds the store's lock, closing the store waits
         say_why(whole, status, blocker, form)
 
     remotely.wherever(there, here)
