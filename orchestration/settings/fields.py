@@ -51,7 +51,7 @@ def _pairs(value: Any) -> Any:
 
 
 def _parts(url: str) -> SplitResult | None:
-    """An address in its parts; None: it cannot be read."""
+    """The parts of an address; None: it cannot be read."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -63,7 +63,7 @@ def _parts(url: str) -> SplitResult | None:
 
 
 def _address(url: str) -> SplitResult:
-    """An address in its parts; one that is wrong may hold a password, and is not repeated."""
+    """The parts of an address; an error does not repeat it, since it may hold a password."""
     if (parts := _parts(url)) is None:
         raise ValueError(
             "is no address: write scheme://user:password@host:port/name, and percent-encode"
@@ -91,7 +91,7 @@ def _redis(url: SecretStr) -> SecretStr:
 
 
 def _words(value: Any) -> Any:
-    """A command as its words, split as a shell would; nothing else of a shell is at work."""
+    """The words of a command, split as a shell would; nothing else is done as in a shell."""
     return tuple(shlex.split(value)) if isinstance(value, str) else value
 
 
@@ -106,7 +106,7 @@ def _alert_urls(urls: SecretStr) -> SecretStr:
 
 
 def check_store(url: str) -> None:
-    """Refuse what is no store's address, and do not repeat it.
+    """Refuse a text that is no store's address; the error does not repeat it.
 
     Raises:
         ValueError: What to write instead.

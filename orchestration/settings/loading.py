@@ -1,4 +1,4 @@
-"""From an environment to settings: secrets from files, unknown names and wrong values told."""
+"""Reads settings from an environment: secrets from files, unknown and wrong settings refused."""
 
 import os
 from collections.abc import Mapping

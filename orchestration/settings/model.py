@@ -164,7 +164,7 @@ class Settings(BaseModel):
         return timedelta(days=self.retention_days)
 
     def vouches(self, user: str | None, sender: str) -> bool:
-        """Whether a message may name a sender, by the user that the broker has checked."""
+        """Whether a message of a user, whom the broker has authenticated, may name a sender."""
         known = user == sender or (user, sender) in self.user_agents
         return known or not self.require_user_id
 
@@ -174,7 +174,7 @@ class Settings(BaseModel):
         return alert_urls.split(self.alert_urls.get_secret_value()) if self.alert_urls else ()
 
     def masked(self, body: bytes) -> bytes:
-        """A body without any configured secret in it; a short one is taken out as a whole word."""
+        """A body without any configured secret in it; a short secret is masked as a whole word."""
         for secret in self._secrets:
             body = body.replace(secret, MASK)
         return body if self._words is None else self._words.sub(MASK, body)
@@ -201,7 +201,7 @@ class Settings(BaseModel):
 
     @property
     def _known(self) -> set[str]:
-        """Every secret, as it is set and as it is meant."""
+        """Every secret, as it is set and as it is decoded."""
         values = [getattr(self, name) for name in type(self).model_fields]
         urls = (self.rabbitmq_url, self.cloudamqp_url, self.database_url, self.redis_url)
         found = [urlsplit(url.get_secret_value()).password for url in urls if url is not None]

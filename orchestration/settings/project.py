@@ -1,4 +1,4 @@
-"""What a project says of itself: `app` under `[tool.orchestration]` in its pyproject.toml."""
+"""The project's own setting: `app` under `[tool.orchestration]` in its pyproject.toml."""
 
 import tomllib
 from pathlib import Path
@@ -12,7 +12,7 @@ def app_of(project: Path) -> str | None:
     """The module that a project names as its fleet; None: it names none, or there is no project.
 
     Raises:
-        ConfigurationError: The file is no TOML, or says something else there.
+        ConfigurationError: The file is no TOML, or has anything else in that table.
     """
     try:
         document = tomllib.loads(project.read_text("utf-8"))
