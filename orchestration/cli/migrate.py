@@ -38,7 +38,7 @@ def migrate(*, check: bool, target: str | None, form: str) -> int:
 
 
 def missing(url: str) -> list[str]:
-    """The names of the missing migrations."""
+    """What a migration would add to the schema."""
     with closing(open_old(url, create=False)) as store:
         return store.missing()
 

@@ -1,1 +1,1 @@
-"""What is wrong around a fleet, and the cure of each: facts go in, findings come out."""
+"""Checks of what is around a fleet: facts go in, findings come out, each with its cure."""

@@ -1,4 +1,4 @@
-"""Checks of clocks: timers and heartbeats are compared with the time that others wrote."""
+"""Checks of clocks: processes compare their own time with timers and beats that others wrote."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ CURE = "let NTP set the clock of every machine: `timedatectl set-ntp true`"
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What another clock said between two readings of ours.
+    """A reading of another clock, between two readings of ours.
 
     Attributes:
-        whose: Whose clock it is, for people.
-        at: What it said.
-        earliest: What ours said before.
-        latest: What ours said after.
+        whose: The owner of the clock, for people.
+        at: The reading of the other clock.
+        earliest: Our reading before it.
+        latest: Our reading after it.
     """
 
     whose: str
@@ -29,14 +29,14 @@ class Reading:
 
     @property
     def offset(self) -> timedelta:
-        """By how much it is ahead of ours, at the least; negative: behind."""
+        """By how much the other clock is ahead of ours, at least; negative: behind."""
         if self.at > self.latest:
             return self.at - self.latest
         return min(self.at - self.earliest, timedelta(0))
 
 
 def skew(readings: Iterable[Reading]) -> list[Finding]:
-    """Which clocks differ from this machine's by more than they may."""
+    """Find the clocks that differ from this machine's by more than they may."""
     found, seen = [], []
     for reading in readings:
         seen.append(reading.whose)
@@ -57,10 +57,10 @@ def beats(
     earliest: datetime,
     latest: datetime,
 ) -> list[Reading]:
-    """What workers' clocks said.
+    """Read workers' clocks by their beats.
 
-    One who has beaten between two looks did so between their times. Of others only this is known:
-    no beat that is written lies ahead.
+    A worker that beat between the two looks did so between their times. Of any other only this is
+    known: its last beat is not in the future.
     """
     found = []
     for id_, row in after.items():

@@ -1,4 +1,4 @@
-"""Check and cure of the policy by which nothing that RabbitMQ drops is lost."""
+"""Check and cure of the dead-letter policy, which keeps the messages that RabbitMQ drops."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -13,11 +13,11 @@ LOST = f"what {QUEUE} drops is lost"
 
 
 class Administration(Protocol):
-    """A way to ask and tell RabbitMQ what an ordinary connection cannot."""
+    """A way to see and set in RabbitMQ what an ordinary connection cannot."""
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """The name of the way, for people."""
         ...
 
     def policies(self) -> list[Policy]:
@@ -25,7 +25,7 @@ class Administration(Protocol):
         ...
 
     def set_policy(self, wanted: Policy) -> None:
-        """Set one of them."""
+        """Set a policy."""
         ...
 
     def bindings(self) -> set[str]:
@@ -34,10 +34,10 @@ class Administration(Protocol):
 
 
 def policy(vhost: str, policies: Sequence[Policy] | None) -> Finding:
-    """Whether what the queue drops is dead-lettered.
+    """Whether messages that the queue drops are dead-lettered.
 
     Args:
-        vhost: The vhost, for the line to type.
+        vhost: The vhost, for the command in the cure.
         policies: The vhost's policies; None: they cannot be seen.
     """
     if policies is None:
@@ -57,12 +57,12 @@ def policy(vhost: str, policies: Sequence[Policy] | None) -> Finding:
 
 
 def cured(vhost: str, ways: Sequence[Administration], policies: Sequence[Policy] | None) -> Finding:
-    """Set the policy where none applies, by the first way that may.
+    """Set the policy if none applies, by the first way that is permitted.
 
     Args:
-        vhost: The vhost, for the line to type.
-        ways: The ways to tell the server, best first.
-        policies: As before.
+        vhost: The vhost, for the command in the cure.
+        ways: The ways to set it, best first.
+        policies: The vhost's policies; None: they cannot be seen.
     """
     if policies is None or in_force(policies) is not None:
         return policy(vhost, policies)

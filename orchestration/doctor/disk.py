@@ -1,4 +1,4 @@
-"""Checks of the place where an SQLite store lies."""
+"""Checks of the machine and the disk of an SQLite store."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ def machines(hosts: Iterable[str]) -> Finding:
 
 
 def file_system(path: Path, mounts: Sequence[Mount]) -> Finding:
-    """Whether the locks of an SQLite store hold where it lies."""
+    """Whether the file system of an SQLite store keeps its locks reliably."""
     check = "file system"
     over = [mount for mount in mounts if path.is_relative_to(mount.at)]
     kind = max(over, key=lambda mount: len(mount.at.parts)).kind if over else "unknown"
@@ -58,7 +58,7 @@ def space(path: Path, free: int, total: int) -> Finding:
     Args:
         path: The store.
         free: Bytes that are free on its file system.
-        total: Bytes that it has in all.
+        total: Bytes that the file system has in all.
     """
     check, what = "disk", f"{free // MIB} MB of {total // MIB} MB are free under {path}"
     cure = "free some, or keep less: RETENTION_DAYS, RETENTION_RUNS"
@@ -70,7 +70,7 @@ def space(path: Path, free: int, total: int) -> Finding:
 
 
 def wal(path: Path, size: int) -> Finding:
-    """Whether the store's log is taken over into it as it should be."""
+    """Whether the store's write-ahead log is checkpointed as it should be."""
     check, what = "write-ahead log", f"{size // MIB} MB beside {path}"
     if size > MOST_WAL:
         cure = "a reader holds it up: end programs that keep the file open, or restart the workers"

@@ -25,10 +25,10 @@ Load = Callable[[Settings], App]
 
 
 def examine(load: Load, *, fix: bool) -> list[Finding]:
-    """Look at everything; change nothing, unless that is asked for.
+    """Look at everything; change nothing without `fix`.
 
     Args:
-        load: How the fleet is loaded.
+        load: Loads the fleet.
         fix: Whether to cure what can be cured without harm.
     """
     try:
@@ -51,7 +51,7 @@ def examine(load: Load, *, fix: bool) -> list[Finding]:
 
 
 def opened_store(found: Settings) -> tuple[Opened | None, Finding]:
-    """The store, if there is one that can be used, and what is to be said of that."""
+    """The store, if there is one that can be used, and a finding about it."""
     url = found.store_url
     if url.startswith(SQLITE) and not Path(url.removeprefix(SQLITE)).exists():
         return None, ok("store", "there is none yet: the first run or worker makes it")
@@ -71,7 +71,7 @@ def opened_store(found: Settings) -> tuple[Opened | None, Finding]:
 
 
 def loaded(found: Settings, load: Load) -> tuple[App | None, list[Finding]]:
-    """The fleet, if its module can be imported, and what is to be said of that."""
+    """The fleet, if its module can be imported, and findings about it."""
     try:
         return load(found), []
     except (ConfigurationError, DefinitionError) as error:

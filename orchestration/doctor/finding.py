@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Level(StrEnum):
-    """How bad it is."""
+    """How bad a finding is."""
 
     OK = "ok"
     WARNING = "warning"
@@ -19,8 +19,8 @@ class Finding:
     Attributes:
         check: The check, in a word or two.
         what: One line for people.
-        cure: The next thing to do, where something is to be done.
-        unreachable: Whether what follows could not be looked at for this.
+        cure: The next thing to do; empty: nothing is to be done.
+        unreachable: Whether something could not be reached, so that later checks were left out.
     """
 
     check: str

@@ -1,4 +1,4 @@
-"""Checks of the fleet: whether there is somebody for everything that is to be done."""
+"""Checks of the fleet: whether a worker serves each agent, and offers each action, in demand."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,15 +16,15 @@ MOST_NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Who is there, and for what.
+    """The open runs, and the workers that are there for them.
 
     Attributes:
         app: The fleet as it is declared.
-        runs: The open runs that nobody works for alone, each with its branches.
-        live: The workers that are alive and work for everybody.
-        outside: Agents that are no actors.
+        runs: The open runs without a process of their own, each with its branches.
+        live: The live workers that serve every run.
+        outside: Agents that are programs of their own.
         start: The command that starts a worker.
-        alone: Whether a run may do without: then it is worked on by who starts it.
+        alone: Whether runs need no worker, since the process that starts a run can work on it.
     """
 
     app: App
@@ -35,11 +35,11 @@ class Facts:
     alone: bool
 
     def is_served(self, agent: str) -> bool:
-        """Whether somebody takes an agent's steps."""
+        """Whether a live worker or an outside agent takes an agent's steps."""
         return agent in self.outside or any(each.serves(agent) for each in self.live)
 
     def wanted(self) -> dict[str, list[str]]:
-        """For each `agent.action@version` that open runs still need, the runs."""
+        """Each `agent.action@version` that open runs still need, with the ids of these runs."""
         found: dict[str, list[str]] = {}
         for run, rows in self.runs:
             for offer in needs(run, rows):
@@ -48,7 +48,7 @@ class Facts:
 
 
 def workers(facts: Facts) -> list[Finding]:
-    """Whether each agent that has work, or may get some, is served."""
+    """Whether workers serve each agent that has work, or may get some."""
     check, cure = "workers", f"start one: `{facts.start}`"
     waiting: dict[str, set[str]] = {}
     for offer, names in facts.wanted().items():
@@ -67,7 +67,7 @@ def workers(facts: Facts) -> list[Finding]:
 
 
 def actions(facts: Facts) -> list[Finding]:
-    """Whether everything that open runs still need is offered by those who serve its agent."""
+    """Whether the workers that serve an agent offer the actions that open runs still need of it."""
     offered = frozenset(offer for worker in facts.live for offer in worker.offers)
     missing = {
         offer: names
@@ -84,7 +84,7 @@ def actions(facts: Facts) -> list[Finding]:
 
 
 def needs(run: RunRow, rows: Sequence[StepRow]) -> set[str]:
-    """Every `agent.action@version` that an open run has still to call for."""
+    """Every `agent.action@version` that an open run still needs."""
     begun = {row.step for row in rows}
     found = {row.offer for row in rows if row.status.open}
     if run.ending is not None:
@@ -95,7 +95,7 @@ def needs(run: RunRow, rows: Sequence[StepRow]) -> set[str]:
 
 
 def outside_agents(names: Iterable[str], beats: Mapping[str, datetime | None]) -> list[Finding]:
-    """Whether the agents that are programs of their own have ever been heard of."""
+    """Whether each outside agent has ever sent a heartbeat."""
     silent = [name for name in names if beats.get(name) is None]
     cure = (
         "start it, and let it publish `heartbeat` on `heartbeat.orchestration`; or correct its name"
@@ -107,10 +107,10 @@ def outside_agents(names: Iterable[str], beats: Mapping[str, datetime | None]) -
 
 
 def dead_letters(recent: Sequence[DeadLetterRow]) -> Finding:
-    """Whether messages came in the last hour that could not be used.
+    """Whether there were dead letters in the last hour.
 
     Args:
-        recent: Those that came in it, newest first.
+        recent: The dead letters of the last hour, newest first.
     """
     check = "dead letters"
     if not recent:
@@ -125,6 +125,6 @@ def dead_letters(recent: Sequence[DeadLetterRow]) -> Finding:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Some of them by name, the others by their number."""
+    """The first names, and the number of the others."""
     more = len(names) - MOST_NAMED
     return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -1,4 +1,4 @@
-"""The part of an examination that asks the store, and looks where it lies."""
+"""The part of an examination that looks at the store and its disk."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ SQLITE = "sqlite:///"
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The workers that lived at one moment, and when that was."""
+    """The live workers at one moment."""
 
     workers: dict[str, WorkerRow]
     at: datetime
@@ -50,10 +50,10 @@ class Holdings:
         self._first = self._look()
 
     def examine(self, app: App | None) -> list[Finding]:
-        """Everything that is to be said of the store, and of the fleet that it knows.
+        """The findings about the store, and about the fleet that it knows.
 
         Args:
-            app: The fleet as it is declared; None: that cannot be read.
+            app: The fleet as it is declared; None: it cannot be loaded.
         """
         read = self._opened.store.read
         second = self._look()
@@ -100,7 +100,7 @@ class Holdings:
 
     def _clocks(self, second: Look) -> list[Finding]:
         if not self._settings.store_url.startswith(SQLITE):
-            return clocks.skew([self._server_clock()])  # workers beat by it: theirs are not seen
+            return clocks.skew([self._server_clock()])  # workers' beats are by this one, too
         first = self._first
         return clocks.skew(clocks.beats(first.workers, second.workers, first.at, second.at))
 

@@ -12,7 +12,7 @@ MOST_AT_EASE = 100
 
 
 def arguments(vhost: str, refusal: str | None) -> Finding:
-    """Whether the queue is the one that agents declare."""
+    """Whether the queue has the arguments with which agents declare it."""
     check = "queue arguments"
     if refusal is None:
         return ok(check, f"{QUEUE} has the arguments that agents expect")
@@ -27,8 +27,8 @@ def depth(before: QueueState, after: QueueState, app: str) -> Finding:
     """Whether the queue is consumed as fast as it fills.
 
     Args:
-        before: At the beginning of the examination.
-        after: A second or more later.
+        before: The queue at the beginning of the examination.
+        after: The queue a second or more later.
         app: The module whose workers would consume it.
     """
     check, count = "queue depth", after.depth
@@ -45,7 +45,7 @@ def depth(before: QueueState, after: QueueState, app: str) -> Finding:
 
 
 def bindings(bound: AbstractSet[str] | None) -> Finding:
-    """Whether everything that is meant for the orchestrator reaches its queue.
+    """Whether every message for the orchestrator reaches its queue.
 
     Args:
         bound: The keys by which the queue is bound; None: they cannot be seen.
@@ -60,7 +60,7 @@ def bindings(bound: AbstractSet[str] | None) -> Finding:
 
 
 def unseen(check: str, what: str) -> Finding:
-    """What an ordinary connection cannot see."""
+    """The warning for a check that an ordinary connection cannot make."""
     return warning(
         check,
         f"{what} cannot be seen from here",

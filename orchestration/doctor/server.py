@@ -27,11 +27,11 @@ BETWEEN_LOOKS_S = 1.0
 
 
 def examine(address: Address, found: Settings, store: str | None, *, fix: bool) -> list[Finding]:
-    """Everything that is to be said of RabbitMQ.
+    """The findings about RabbitMQ.
 
     Args:
-        address: Where it is.
-        found: Where its management API is, and whose workers consume.
+        address: The address of RabbitMQ.
+        found: Has the management API's address, and the module whose workers consume.
         store: The name of our store; None: it has none.
         fix: Whether to cure what can be cured without harm.
     """
@@ -62,12 +62,12 @@ def examine(address: Address, found: Settings, store: str | None, *, fix: bool) 
 def ways_to(
     address: Address, url: str | None, connection: str
 ) -> tuple[list[Administration], list[Finding]]:
-    """The ways to ask the server what an ordinary connection cannot, best first; and its clock.
+    """The ways to ask the server what a connection cannot, best first; and findings on its clock.
 
     Args:
-        address: Where it is.
-        url: Where its management API is; None: at the usual port of its host.
-        connection: The name of a connection to it that is open now.
+        address: The address of RabbitMQ.
+        url: The address of its management API; None: at the usual port of its host.
+        connection: The name of an open connection to it.
     """
     tool = rabbitmqctl_for(address.vhost, connection)
     others: list[Administration] = [] if tool is None else [tool]
@@ -112,7 +112,7 @@ def _policy(vhost: str, ways: Sequence[Administration], *, fix: bool) -> Finding
 
 
 def first(ways: Sequence[Administration], ask: Callable[[Administration], T]) -> T | None:
-    """What the first way answers that may; None: none does."""
+    """The answer of the first way that gives one; None: none does."""
     for way in ways:
         try:
             return ask(way)
