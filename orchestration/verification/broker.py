@@ -1,4 +1,4 @@
-"""A stage on a real broker: a corner of the vhost that nobody else uses, behind a cable."""
+"""A stage on a real broker: queues and an exchange of its own in the vhost, behind a cable."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -38,10 +38,10 @@ class BrokerStage:
     """An orchestrator on RabbitMQ, an agent, a newcomer and a requester.
 
     Args:
-        behind: The orchestrator's insides.
-        server: The broker itself.
-        corner: The same through the cable, with names of its own.
-        cable: Through which everybody connects.
+        behind: The orchestrator behind the stage.
+        server: The address of the broker itself.
+        corner: Its address through the cable, with a prefix for names of the stage's own.
+        cable: The cable that orchestrator and agents connect through.
     """
 
     def __init__(self, behind: Backstage, server: Address, corner: Address, cable: Cable) -> None:
@@ -59,7 +59,7 @@ class BrokerStage:
     async def say(
         self, sender: str, kind: MessageType, payloads: Sequence[Mapping[str, Any]]
     ) -> list[str]:
-        """Send messages to the orchestrator; their ids."""
+        """Send messages to the orchestrator, and return their ids."""
         same = {"recipient": HERE, "message_type": kind}
         async with asyncio.timeout(PATIENCE_S):
             return await send_messages(
@@ -67,7 +67,7 @@ class BrokerStage:
             )
 
     async def throw(self, body: bytes) -> None:
-        """Send it what may be no message at all."""
+        """Send the orchestrator a body that may be no message at all."""
         await asyncio.to_thread(self._throw, body)
 
     async def cut(self) -> bool:
@@ -76,16 +76,16 @@ class BrokerStage:
         return True
 
     async def look(self) -> str:
-        """Look at the queues and keys of this corner, and at the real queue.
+        """Look at the stage's queues and routing keys, and at the orchestrator's real queue.
 
         Raises:
-            CheckFailedError: A key leads nowhere, or the real queue is another one.
+            CheckFailedError: A key leads to no queue, or the real queue has other arguments.
         """
         return await asyncio.to_thread(self._look)
 
     @asynccontextmanager
     async def played(self) -> AsyncIterator[None]:
-        """Let everybody be there until the block ends."""
+        """Run the orchestrator, the agents and the requester until the block ends."""
         async with AsyncExitStack() as stack:
             stack.push_async_callback(asyncio.to_thread, self._take_down)
             await asyncio.to_thread(self._set_up)
@@ -118,7 +118,7 @@ class BrokerStage:
             apart.set_up(connection)
 
     def _take_down(self) -> None:
-        """Delete everything with our prefix, whoever has made it."""
+        """Delete everything with the stage's prefix, whichever connection made it."""
         with connected(self._server) as connection:
             apart.take_down(connection, self._corner.prefix, EVERYBODY)
 
@@ -158,7 +158,7 @@ async def served(bus: AgentMessageBus) -> AsyncIterator[None]:
     """An agent that answers until the block ends.
 
     Raises:
-        BrokerError: It may not.
+        BrokerError: The broker refuses it.
     """
     running = asyncio.create_task(bus.run())
     ready = asyncio.create_task(bus.ready())
@@ -174,10 +174,10 @@ async def served(bus: AgentMessageBus) -> AsyncIterator[None]:
 
 
 async def work(_command: object, _parameters: object) -> dict[str, Any]:
-    """What the agent does in a moment."""
+    """A command that the agent completes at once."""
     return {}
 
 
 async def stall(_command: object, _parameters: object) -> None:
-    """What it never comes to an end with."""
+    """A command that the agent never completes."""
     await asyncio.Event().wait()

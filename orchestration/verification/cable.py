@@ -9,11 +9,11 @@ CHUNK = 65_536
 
 
 class Cable:
-    """Passes bytes on, both ways, until it is cut; who connects again gets through.
+    """Passes bytes on, both ways, until it is cut; a new connection gets through again.
 
     Args:
-        host: Where it leads.
-        port: To which port.
+        host: The host at the far end.
+        port: The port at the far end.
 
     Attributes:
         here: The port of this machine to connect to.
@@ -45,7 +45,7 @@ class Cable:
         await asyncio.gather(*self._under_way, return_exceptions=True)
 
     def cut(self) -> int:
-        """Cut every connection, as a broken network would; how many there were."""
+        """Cut every connection, as a broken network would, and return their number."""
         ends, self._ends = self._ends, set()
         for end in ends:
             end.transport.abort()
@@ -68,7 +68,7 @@ class Cable:
 
 
 async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Pass on what comes until it ends."""
+    """Pass on bytes until the reader is at its end."""
     with suppress(OSError):
         while chunk := await reader.read(CHUNK):
             writer.write(chunk)

@@ -1,4 +1,4 @@
-"""A stage without a broker: what is said goes straight to whom it is meant for."""
+"""A stage without a broker: messages go straight to their recipients."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ Confirm = Callable[[Sequence[Any]], None]
 
 @dataclass(slots=True)
 class Post:
-    """What is said to agents, where there is no broker."""
+    """The messages to agents, where there is no broker."""
 
     confirm: Confirm
     letters: list[Letter] = field(default_factory=list)
@@ -42,10 +42,10 @@ class Post:
 
 
 class MemoryStage:
-    """The orchestrator's insides, its notifier, an agent and a requester, all in one thread.
+    """An engine, a notifier, an agent and a requester, all in one thread.
 
     Args:
-        behind: The insides.
+        behind: The orchestrator behind the stage.
     """
 
     def __init__(self, behind: Backstage) -> None:
@@ -58,7 +58,7 @@ class MemoryStage:
     async def say(
         self, sender: str, kind: MessageType, payloads: Sequence[Mapping[str, Any]]
     ) -> list[str]:
-        """Send messages to the orchestrator; their ids."""
+        """Send messages to the orchestrator, and return their ids."""
         ids = [new_id() for _ in payloads]
         said = zip(ids, payloads, strict=True)
         self._take([self._text(id_, kind, payload, sender) for id_, payload in said])
@@ -66,7 +66,7 @@ class MemoryStage:
         return ids
 
     async def throw(self, body: bytes) -> None:
-        """Send it what may be no message at all."""
+        """Send the orchestrator a body that may be no message at all."""
         self._take([body])
         self._pass_on()
 
@@ -101,7 +101,7 @@ class MemoryStage:
         return compose(id_, kind, HERE, payload, at=at, sender=sender).encode()
 
     def _take(self, bodies: Sequence[bytes]) -> None:
-        """What the ingress does with messages."""
+        """Take messages in, as the ingress does."""
         for problem in self.behind.engine.commit_many(list(map(self._meaning, bodies))):
             if problem is not None:
                 raise problem
@@ -114,4 +114,4 @@ class MemoryStage:
 
 
 def nothing(_tx: Transaction) -> None:
-    """It was meant for somebody else."""
+    """Do nothing: the message is for another recipient."""

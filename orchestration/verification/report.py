@@ -24,7 +24,7 @@ MARKS = {Outcome.PASSED: "✅", Outcome.FAILED: "❌", Outcome.ERROR: "💥", Ou
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What came of one scenario."""
+    """The outcome of one scenario."""
 
     scenario: str
     outcome: Outcome
@@ -34,23 +34,23 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What came of all of them."""
+    """The outcomes of all scenarios."""
 
     findings: Sequence[Finding]
 
     @property
     def is_good(self) -> bool:
-        """Whether none failed, and none could not be finished."""
+        """Whether no scenario failed or broke off."""
         return not self._count(Outcome.FAILED) and not self._count(Outcome.ERROR)
 
     @property
     def success_rate(self) -> float:
-        """The share of those that ran which passed, in percent."""
+        """The share of the scenarios run that passed, in percent."""
         ran = len(self.findings) - self._count(Outcome.SKIPPED)
         return 100 * self._count(Outcome.PASSED) / ran if ran else 0.0
 
     def text(self) -> str:
-        """For people."""
+        """The report for people."""
         lines = [
             "📊 RABBITMQ ORCHESTRATION TEST REPORT",
             RULE,
@@ -73,7 +73,7 @@ class Report:
         return "\n".join(lines)
 
     def document(self) -> dict[str, Any]:
-        """For programs."""
+        """The report for programs."""
         return {
             "total": len(self.findings),
             "passed": self._count(Outcome.PASSED),

@@ -1,6 +1,6 @@
 """The setup guide's scenarios, but for the first: each checks one of its promises.
 
-Each returns what it has seen, in one line, and raises what is wrong.
+Each returns what it saw, in one line, and raises an error if a promise is broken.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ QUIET_S = 0.3
 
 
 async def heartbeats(stage: Stage) -> str:
-    """An agent that nobody knew is known once it beats, with what it says of itself."""
+    """A new agent is known once it beats, with the details in its heartbeat."""
     beat = {"status": "running", "capabilities": [CAPABILITY], "metrics": {"verified": 1}}
     await stage.say(NEWCOMER, MessageType.HEARTBEAT, [beat])
     found = await until(
@@ -48,7 +48,7 @@ async def heartbeats(stage: Stage) -> str:
 
 
 async def command(stage: Stage) -> str:
-    """A command is acknowledged, told about, and answered once."""
+    """A command is acknowledged, followed by progress updates, and answered once."""
     message_id = await order(stage, WORK)
     final = await ended(stage, message_id)
     check(final["status"] == "completed", f"the workflow is {final['status']}: {final}")
@@ -67,7 +67,7 @@ async def command(stage: Stage) -> str:
 
 
 async def recovery(stage: Stage) -> str:
-    """What is no message is kept and answered, and a critical error fails its workflow."""
+    """A malformed message is kept and answered, and a critical error fails its workflow."""
     broken_id = f"broken-{new_id()}"
     broken = {"id": broken_id, "message_type": "wish", "sender": REQUESTER}
     await stage.throw(json.dumps(broken).encode())
@@ -125,7 +125,7 @@ async def throughput(stage: Stage) -> str:
 
 
 async def order(stage: Stage, name: str) -> str:
-    """Send a command; its id."""
+    """Send a command, and return its id."""
     payload: dict[str, Any] = {"command_type": name, "parameters": {}}
     return (await stage.say(REQUESTER, MessageType.COMMAND, [payload]))[0]
 
@@ -140,7 +140,7 @@ async def ended(stage: Stage, message_id: str) -> dict[str, Any]:
 
 
 def responses_to(stage: Stage, message_id: str) -> list[Envelope]:
-    """What has been answered to a command so far."""
+    """The responses to a command so far."""
     return stage.ear.about(message_id, MessageType.RESPONSE)
 
 

@@ -1,4 +1,4 @@
-"""Where scenarios are played: an orchestrator of their own, an agent, and who asks for work."""
+"""The stage of the scenarios: an orchestrator of their own, an agent, and a requester."""
 
 import asyncio
 import time
@@ -33,11 +33,11 @@ ONCE = Retry(attempts=1)
 
 
 def never(_context: object) -> None:
-    """Nobody calls this: the agent is outside."""
+    """Never called: the agent is outside."""
 
 
 def make_app() -> App:
-    """Two workflows over an agent of their own: one that works, and one that stands still."""
+    """Two workflows over an agent of their own: one that completes, and one that stalls."""
     limit = timedelta(seconds=PATIENCE_S)
 
     def step(name: str, action: str, needs: Sequence[str] = ()) -> Step:
@@ -54,7 +54,7 @@ def make_app() -> App:
 
 @dataclass(frozen=True, slots=True)
 class Backstage:
-    """An orchestrator's insides, over a store that nobody else has."""
+    """The orchestrator behind a stage, over a store of its own."""
 
     app: App
     engine: Engine
@@ -62,7 +62,7 @@ class Backstage:
     settings: Settings
 
     def read(self, look: Callable[[Session], T]) -> T:
-        """What its store says."""
+        """Read the orchestrator's store."""
         return self.engine.store.read(look)
 
 
@@ -92,7 +92,7 @@ class Ear:
     heard: list[Envelope] = field(default_factory=list)
 
     def about(self, message_id: str, kind: MessageType) -> list[Envelope]:
-        """The messages of a type that answer one of its own."""
+        """The messages of a type that answer one of the requester's."""
         return [
             each
             for each in self.heard
@@ -105,7 +105,7 @@ class Stage(Protocol):
 
     Attributes:
         ear: What the requester has heard.
-        behind: The orchestrator's insides.
+        behind: The orchestrator behind the stage.
     """
 
     ear: Ear
@@ -114,15 +114,15 @@ class Stage(Protocol):
     async def say(
         self, sender: str, kind: MessageType, payloads: Sequence[Mapping[str, Any]]
     ) -> list[str]:
-        """Send messages to the orchestrator; their ids."""
+        """Send messages to the orchestrator, and return their ids."""
         ...
 
     async def cut(self) -> bool:
-        """Cut every connection with the broker; whether there was one."""
+        """Cut every connection with the broker; False if there is no broker."""
         ...
 
     async def throw(self, body: bytes) -> None:
-        """Send it what may be no message at all."""
+        """Send the orchestrator a body that may be no message at all."""
         ...
 
 
@@ -141,10 +141,10 @@ async def until(condition: Callable[[], T], what: str, within: float = PATIENCE_
 
 
 def check(value: object, what: str) -> None:
-    """Make sure of something.
+    """Check that a value is true.
 
     Raises:
-        CheckFailedError: It is not so.
+        CheckFailedError: It is not.
     """
     if not value:
         raise CheckFailedError(what)

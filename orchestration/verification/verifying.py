@@ -31,7 +31,7 @@ def simulate(found: Settings) -> Report:
 
 
 def verify(found: Settings) -> Report:
-    """Play on the broker of the settings, beside whatever works there.
+    """Play on the broker of the settings, beside any fleet that works there.
 
     Raises:
         BrokerError: There is none, it is away, or it refuses us.
