@@ -1,4 +1,4 @@
-"""What an agent answers when it is asked for its health."""
+"""The health check of an agent."""
 
 import platform
 from collections.abc import Callable, Mapping
@@ -19,12 +19,12 @@ Facts = Mapping[str, Any]
 def answering(agent: str, look: Callable[[Context], Facts]) -> Callable[[Context], Answer]:
     """Return the action `health_check` of an agent.
 
-    `look` tries what the agent lives on and returns what it found; what it raises is the agent's
-    ill health and fails the step.
+    `look` tries what the agent depends on and returns what it found; an error that it raises means
+    ill health, and fails the step.
     """
 
     def health_check(context: Context) -> Answer:
-        """Try what this agent lives on, and say what it costs."""
+        """Try what this agent depends on, and report the process's use of the machine."""
         facts = dict(look(context))
         detailed = bool(getattr(context.parameters, "detailed", False))
         metrics = {**vitals(), **(machine() if detailed else {})}
@@ -47,7 +47,7 @@ def vitals() -> dict[str, float | int]:
 
 
 def machine() -> dict[str, float | int | str]:
-    """Return what this process runs on."""
+    """Return facts about the machine of this process."""
     return {
         "pid": psutil.Process().pid,
         "host": platform.node(),

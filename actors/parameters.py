@@ -1,4 +1,4 @@
-"""What each command may be given: one model a command, its defaults those of the setup guide."""
+"""The parameters of the commands: one model each, with the defaults of the setup guide."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal, Self
@@ -40,7 +40,7 @@ def _free_of_duplicates(values: Sequence[str]) -> Sequence[str]:
 
 
 def _some(values: Sequence[str]) -> Sequence[str]:
-    # A minimal length would complain a second time of a list whose only value is wrong.
+    # A minimal length would add a second complaint about a list whose only value is wrong.
     if not values:
         raise ValueError("name at least one")
     return values

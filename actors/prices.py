@@ -1,4 +1,4 @@
-"""The prices a validation works on: the same ones in each of its steps."""
+"""The prices of a validation: the same ones in each of its steps."""
 
 from actors.parameters import ValidateAlgorithms
 from orchestration import Context, settings

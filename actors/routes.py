@@ -1,4 +1,4 @@
-"""Who else gets data that an agent sends to the orchestrator."""
+"""The agents that also get data that an agent sends to the orchestrator."""
 
 from actors.names import DISCOVERY_ALGORITHM, MANAGEMENT, MONITORING_ALERTING
 from orchestration.definitions import Route

@@ -1,4 +1,4 @@
-"""How a computation tells its progress, and hears that nobody wants it any more."""
+"""How a long computation reports progress, and ends when its attempt is cancelled."""
 
 from actors.discovery.errors import AbandonedError
 from orchestration import Context
@@ -6,9 +6,9 @@ from trading.progress import OnProgress
 
 
 def telling(context: Context) -> OnProgress:
-    """What long computations call: it tells how far they are, or ends them.
+    """Return a function for long computations to call, which reports their progress, or ends them.
 
-    It raises `AbandonedError` once the attempt is cancelled, so that a stop is one here, too.
+    It raises `AbandonedError` once the attempt is cancelled, so that the computation stops, too.
     """
 
     def tell(done: float, text: str) -> None:

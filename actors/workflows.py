@@ -27,7 +27,7 @@ from actors.parameters import (
 )
 from orchestration import Plot, Retry, Step, Workflow
 
-# The same data, parameters and services would be refused again.
+# A retry would be refused again for the same data, parameters and services.
 _HOPELESS = (
     "ParameterError",
     "PeriodError",

@@ -1,4 +1,4 @@
-"""Data from other companies' services."""
+"""The agent for data from other companies' services."""
 
 from actors.health import Facts, answering
 from actors.integration.data_source import current_source, market_of
@@ -9,7 +9,7 @@ from orchestration import Agent, Context
 
 
 def look(context: Context) -> Facts:
-    """Tell how each vendor is: its circuit, cooldown and budget, as the whole fleet sees them."""
+    """Report each vendor's circuit, cooldown and budget, which the whole fleet shares."""
     return {
         "embedded_source": configured_source().name,
         "data_source": current_source(context).as_json(),

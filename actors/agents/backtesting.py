@@ -1,4 +1,4 @@
-"""How strategies would have done."""
+"""The agent that backtests strategies."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def run_backtest(context: Context) -> dict[str, Any]:
 
     Raises:
         TradingError: The prices are not those of the first step, or the strategy is unknown.
-        AbandonedError: Nobody wants the result any more.
+        AbandonedError: The attempt is cancelled.
     """
     asked = question(context)
     dataset = checked_dataset(context)
@@ -64,7 +64,7 @@ def analyze_performance(context: Context) -> dict[str, Any]:
 
 
 def look(_context: Context) -> Facts:
-    """Compute one indicator of which the answer is known."""
+    """Compute one indicator whose value is known."""
     rising = float(cutler_rsi(np.arange(1.0, 21.0))[-1])
     return {"numpy": np.__version__, "rsi_of_a_rising_price": rising}
 

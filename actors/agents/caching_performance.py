@@ -1,4 +1,4 @@
-"""Memory and speed."""
+"""The agent for caches, queues and memory."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from orchestration import Agent, Context
 
 
 def clear_job_queue(context: Context) -> dict[str, Any]:
-    """Remove what waits for discovery's workers, and count it before and after."""
+    """Remove the jobs that wait for discovery's workers, and count them before and after."""
     return configured_controller().clear(context)
 
 

@@ -1,4 +1,4 @@
-"""Whether the prices can be relied on."""
+"""The agent that checks whether prices can be relied on."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ def prepare_validation_data(context: Context) -> dict[str, Any]:
 
 
 def look(_context: Context) -> Facts:
-    """List what the configured source has."""
+    """List the symbols that the configured source has."""
     source = configured_source()
     return {"source": source.name, "symbols": len(source.available())}
 

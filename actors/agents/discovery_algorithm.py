@@ -1,4 +1,4 @@
-"""Which symbols a strategy finds, and which parameters it should have."""
+"""The agent that finds symbols for a strategy, and parameters for it."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def optimize_parameters(context: Context) -> dict[str, Any]:
 
     Raises:
         TradingError: The prices are not those of the first step.
-        AbandonedError: Nobody wants the result any more.
+        AbandonedError: The attempt is cancelled.
     """
     asked = question(context)
     dataset = checked_dataset(context)
@@ -45,7 +45,7 @@ def optimize_parameters(context: Context) -> dict[str, Any]:
 
 
 def scan(context: Context) -> dict[str, Any]:
-    """Score the source's symbols with the active strategy, and publish what was found.
+    """Score the source's symbols with the active strategy, and publish the candidates.
 
     Raises:
         TradingError: The strategy or a symbol is unknown, or the prices are not usable.
@@ -60,16 +60,16 @@ def scan(context: Context) -> dict[str, Any]:
 
 
 def restart_discovery(context: Context) -> dict[str, Any]:
-    """Have discovery's workers started, and see that they work.
+    """Have discovery's workers started, and check that they work.
 
     Raises:
-        ServiceError: They do not.
+        ServiceError: The workers do not work.
     """
     return configured_controller().restart(context, context.results["stopping_rq_workers"])
 
 
 def look(_context: Context) -> Facts:
-    """Ask after the workers, and count what can be chosen among."""
+    """Look at discovery's workers, and count the strategies."""
     return {
         "workers": dict(configured_controller().look()),
         "strategies": {name: len(strategy.choices) for name, strategy in STRATEGIES.items()},

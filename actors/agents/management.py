@@ -1,4 +1,4 @@
-"""What is decided from the others' work, and what is switched on and off."""
+"""The agent that decides from the other agents' results, and switches things on and off."""
 
 import shutil
 from datetime import timedelta
@@ -60,10 +60,10 @@ def generate_recommendations(context: Context) -> dict[str, Any]:
 
 
 def stop_discovery(context: Context) -> dict[str, Any]:
-    """Stop discovery's workers, or leave none of them suspended.
+    """Stop discovery's workers; if that fails, leave none of them suspended.
 
     Raises:
-        WorkersBusyError: Some are still at work.
+        WorkersBusyError: Some workers are still at work.
     """
     asked = restart_of(context)
     grace = timedelta(seconds=asked.grace_seconds)

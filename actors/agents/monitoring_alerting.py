@@ -1,4 +1,4 @@
-"""How the fleet is."""
+"""The agent that reports on the fleet's health and status."""
 
 import time
 from typing import Any
@@ -17,7 +17,7 @@ GOOD = ("healthy", "ok", "running", "completed")
 
 
 def report_health(context: Context) -> dict[str, Any]:
-    """Put the agents' answers side by side; who failed or kept silent is unhealthy."""
+    """Put the agents' answers side by side; an agent that failed or kept silent is unhealthy."""
     answers = dict(zip(ALL_AGENT_NAMES, context.results["asking_agents"], strict=True))
     unhealthy = [name for name, answer in answers.items() if not is_healthy(answer)]
     return {
@@ -30,7 +30,7 @@ def report_health(context: Context) -> dict[str, Any]:
 
 
 def is_healthy(answer: Any) -> bool:
-    """Whether an answer is a good one; that of an agent outside may say as much as nothing."""
+    """Whether an answer reports good health; one of an outside agent need not say anything."""
     if not isinstance(answer, dict):
         return True
     status = answer.get("status", answer.get("health_status", "healthy"))
@@ -43,7 +43,7 @@ def report_status(context: Context) -> dict[str, Any]:
 
 
 def collect_acknowledgements(context: Context) -> dict[str, Any]:
-    """Wait until everybody who was told of the emergency stop has acknowledged it, but not long."""
+    """Wait, not for long, until every worker and agent has acknowledged the emergency stop."""
     end = time.monotonic() + LONGEST_WAIT_S
     found = context.fleet.emergency()
     while (found["silent"] or found["left"]) and time.monotonic() < end and not context.cancelled:

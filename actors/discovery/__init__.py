@@ -1,1 +1,1 @@
-"""Discovery: what finds candidates, and the control of those who run it."""
+"""Discovery: the scan for candidates, and the control of the workers that run it."""

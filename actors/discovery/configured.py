@@ -1,4 +1,4 @@
-"""Which controller the settings ask for."""
+"""The controller that the settings ask for."""
 
 from importlib import import_module
 

@@ -1,4 +1,4 @@
-"""How discovery's workers are stopped, cleared and started again, whoever they are."""
+"""How discovery's workers, of any kind, are stopped, cleared and started again."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
@@ -18,28 +18,28 @@ Found = TypeVar("Found", bound=Sequence[object])
 
 
 class Controller(Protocol):
-    """One kind of workers. Every verb may be repeated, by another process, after any crash."""
+    """Controls one kind of workers; every method may be repeated, after any crash, elsewhere."""
 
     def stop(self, context: Context, *, force: bool, grace: timedelta) -> Answer:
         """Take no new work, and return once every worker has stopped.
 
         Args:
             context: The step that asks.
-            force: Whether work that is not done after `grace` is broken off.
-            grace: How long workers may take to finish what they do.
+            force: Whether jobs that are not done after `grace` are broken off.
+            grace: How long workers may take to finish their jobs.
 
         Raises:
-            AlreadyRestartingError: Another run is at it.
-            WorkersBusyError: Some go on; new work is taken again.
+            AlreadyRestartingError: Another run restarts discovery.
+            WorkersBusyError: Some workers have not stopped; new work is taken again.
         """
         ...
 
     def resume(self, context: Context) -> Answer:
-        """Take new work again, if `stop` in this run has ended that."""
+        """Take new work again, if `stop` in this run has stopped that."""
         ...
 
     def clear(self, context: Context) -> Answer:
-        """Remove the work that waits; report what there was and what is left."""
+        """Remove the waiting work; report what there was and what is left."""
         ...
 
     def restart(self, context: Context, stopped: Answer) -> Answer:
@@ -50,15 +50,15 @@ class Controller(Protocol):
             stopped: What `stop` returned.
 
         Raises:
-            ServiceError: No worker came, or none did the work.
+            ServiceError: No worker started, or none did the work.
         """
         ...
 
     def look(self) -> Facts:
-        """Return how the workers are.
+        """Return the state of the workers.
 
         Raises:
-            ServiceError: Nobody would take work.
+            ServiceError: No worker would take work.
         """
         ...
 
@@ -66,7 +66,7 @@ class Controller(Protocol):
 def await_until(
     context: Context, look: Callable[[], Found], enough: Callable[[Found], bool], span: timedelta
 ) -> Found:
-    """Look again and again until it is enough or the time is over; what was seen last.
+    """Look until the result is enough or the time is over; return the last result.
 
     Raises:
         AbandonedError: The attempt has lost its claim.

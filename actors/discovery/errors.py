@@ -9,7 +9,7 @@ class WorkersBusyError(PermanentError):
     """Workers have not stopped in time: wait for what they do, or repeat with `force_stop`.
 
     Attributes:
-        busy: One line for each of them: who, where, and with which job.
+        busy: One line for each worker: its name, host and job.
     """
 
     def __init__(self, busy: Sequence[str], advice: str) -> None:
@@ -21,7 +21,7 @@ class AlreadyRestartingError(PermanentError):
     """Another run restarts discovery: wait for its end, or cancel it.
 
     Attributes:
-        workflow_id: That run.
+        workflow_id: The id of the other run.
     """
 
     def __init__(self, workflow_id: str) -> None:

@@ -1,4 +1,4 @@
-"""What RQ's workers of discovery do; the functions are named by jobs in Redis."""
+"""The jobs of discovery's RQ workers; jobs in Redis name these functions."""
 
 import os
 import platform
@@ -6,5 +6,5 @@ from typing import Any
 
 
 def probe() -> dict[str, Any]:
-    """Say who would work; that it is answered is what counts."""
+    """Report the worker's process; that a worker answers at all is what counts."""
     return {"host": platform.node(), "pid": os.getpid()}

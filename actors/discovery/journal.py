@@ -1,4 +1,4 @@
-"""What a restart has done already, kept in Redis beside the workers that it was done to."""
+"""The journal of a restart: what it has done already, kept in Redis beside the workers."""
 
 import json
 from collections.abc import Callable
@@ -18,7 +18,7 @@ class Journal:
     """Notes of one run: each is written once, whichever attempt or process writes it.
 
     Args:
-        redis: The server of the workers.
+        redis: The workers' Redis server.
         run_id: The run.
     """
 
@@ -28,7 +28,7 @@ class Journal:
         self._key = f"orchestration:restart:{run_id}"
 
     def once(self, name: str, value: Any, act: Callable[[Pipeline], None]) -> bool:
-        """Write a note and do what `act` queues, both or neither; False if it was written before.
+        """Write a note and do what `act` queues, both or neither; False if the note was there.
 
         A crash between the two, or a repetition of both, is impossible.
         """
@@ -47,17 +47,17 @@ class Journal:
         return fresh
 
     def note(self, name: str, value: Any) -> Any:
-        """Write a note if there is none of this name; the one that stands there."""
+        """Write a note if there is none of this name, and return the stored value."""
         self.once(name, value, lambda _: None)
         return self.read(name)
 
     def read(self, name: str) -> Any:
-        """The value of a note; None where there is none."""
+        """The value of a note; None: there is none."""
         text = self._redis.hget(self._key, name)
         return None if text is None else json.loads(text)
 
     def reserve(self, span: timedelta) -> str:
-        """Let no other run suspend the workers for so long; the run that may."""
+        """Reserve the suspension of the workers for a span; return the run that has it."""
         self._redis.set(OWNER, self._run_id, nx=True, ex=span)
         owner = as_text(self._redis.get(OWNER) or self._run_id)
         if owner == self._run_id:
@@ -80,10 +80,10 @@ class Journal:
         return mine
 
     def close(self) -> None:
-        """Keep the notes only a little longer: nothing follows but perhaps a repetition."""
+        """Keep the notes only a little longer: only a repetition of the last step may follow."""
         self._redis.expire(self._key, KEPT_WHEN_DONE)
 
     def begin_with(self, prefix: str) -> list[Any]:
-        """The values of all notes whose name begins so, by name."""
+        """The values of all notes whose names have a prefix, by name."""
         found = {as_text(key): text for key, text in self._redis.hgetall(self._key).items()}
         return [json.loads(found[name]) for name in sorted(found) if name.startswith(prefix)]

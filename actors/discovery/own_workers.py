@@ -1,4 +1,4 @@
-"""Discovery's workers where they are this fleet's own."""
+"""The control of discovery's workers if they are this fleet's own."""
 
 import os
 import platform
@@ -16,21 +16,22 @@ KEPT = "each is a step of a durable run: cancel the run where it is not wanted"
 class OwnWorkers:
     """The workers that serve the discovery agent.
 
-    Their processes also serve others and belong to a supervisor, so they are not ended: discovery
-    is paused until nothing of it runs, and restarted when a worker has taken a step of it again.
+    Their processes also serve other agents and belong to a supervisor, so they are not ended:
+    discovery is paused until none of its steps runs, and counts as restarted when a worker has
+    taken one of its steps again.
     """
 
     def stop(self, context: Context, *, force: bool, grace: timedelta) -> Answer:
-        """Pause discovery, and wait until no step of it runs.
+        """Pause discovery, and wait until none of its steps runs.
 
-        `force` cannot break off the steps of other runs: to cancel those is for their owners.
+        `force` cannot break off the steps of other runs: only their owners should cancel those.
 
         Raises:
-            WorkersBusyError: Some still run; discovery is resumed.
+            WorkersBusyError: Some steps still run; discovery is resumed.
             AbandonedError: The attempt has lost its claim.
         """
         context.fleet.pause([DISCOVERY_ALGORITHM], context.workflow_id)
-        if context.cancelled:  # it may have been long ago that this attempt began
+        if context.cancelled:  # this attempt may have begun long ago
             self.resume(context)
             raise AbandonedError("this attempt has lost its claim: discovery is not paused by it")
 
@@ -49,12 +50,12 @@ class OwnWorkers:
         return {"controller": "own", "queue": DISCOVERY_ALGORITHM, "stopped": []}
 
     def resume(self, context: Context) -> Answer:
-        """End this run's pause; discovery rests on while anybody else wants it."""
+        """End this run's pause; discovery stays paused while a person or another run pauses it."""
         context.fleet.resume([DISCOVERY_ALGORITHM], context.workflow_id)
         return {"controller": "own", "resumed": True}
 
     def clear(self, context: Context) -> Answer:
-        """Report what waits, and end the pause of this run: its own next step would not begin.
+        """Report what waits, and end this run's pause, which would hold up its own next step.
 
         Nothing is removed, since every step belongs to a run.
         """
@@ -65,12 +66,12 @@ class OwnWorkers:
         return {**answer, "cleared": [], "kept": list(jobs), "reason": KEPT}
 
     def restart(self, context: Context, stopped: Answer) -> Answer:
-        """Say which worker took this very step: it is the proof that work is taken again."""
+        """Report the worker that took this very step: the proof that work is taken again."""
         worker = {"host": platform.node(), "pid": os.getpid(), "attempt": context.attempt}
         return {"controller": "own", "queue": stopped["queue"], "workers": [worker]}
 
     def look(self) -> Facts:
-        """Who asks is such a worker itself."""
+        """Only the kind: the caller is such a worker itself."""
         return {"controller": "own"}
 
 

@@ -1,4 +1,4 @@
-"""Discovery's workers where they are RQ's."""
+"""The control of discovery's workers if they are RQ's."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ from orchestration import Context
 
 __all__ = ["RqController", "service_of"]
 
-# Suspension ends by itself if nobody is left to end it.
+# The suspension expires by itself, in case no process is left to end it.
 SUSPENDED_FOR = timedelta(minutes=15)
 COMES_WITHIN = timedelta(minutes=1)
 PROBED_WITHIN = timedelta(minutes=1)
@@ -35,12 +35,12 @@ ENDED = (JobStatus.FINISHED, JobStatus.FAILED, JobStatus.STOPPED, JobStatus.CANC
 
 
 class RqController:
-    """Real RQ workers of one queue.
+    """Controls the RQ workers of one queue.
 
     Args:
         url: The address of their Redis server.
         queue: The queue that they serve.
-        service: Who starts them.
+        service: Starts them.
     """
 
     def __init__(self, url: str, queue: str, service: Service) -> None:
@@ -51,12 +51,12 @@ class RqController:
     def stop(self, context: Context, *, force: bool, grace: timedelta) -> Answer:
         """Suspend RQ, wait until no worker has a job, and ask each once to end.
 
-        Where one is still at work after the grace, none of them has been asked. The suspension is
+        If a worker is still busy after the grace, none of them has been asked. The suspension is
         RQ's own and concerns every queue of its server.
 
         Raises:
-            AlreadyRestartingError: Another run is at it.
-            WorkersBusyError: Some are still at work; RQ is resumed.
+            AlreadyRestartingError: Another run restarts discovery.
+            WorkersBusyError: Some workers are still busy; RQ is resumed.
             AbandonedError: The attempt has lost its claim.
         """
         with self._queue() as queue:
@@ -88,7 +88,7 @@ class RqController:
             return {"controller": "rq", "resumed": journal.release(resume)}
 
     def clear(self, context: Context) -> Answer:
-        """Delete what waits and what was left in the middle; count it before and after.
+        """Delete the waiting and the abandoned jobs; count them before and after.
 
         Raises:
             AbandonedError: The attempt has lost its claim.
@@ -103,7 +103,7 @@ class RqController:
         with self._queue() as queue:
             journal = Journal(queue.connection, context.workflow_id)
             found = {"jobs": rq_jobs.count_jobs(queue), "ids": rq_jobs.name_jobs(queue)}
-            found = journal.note("found", found)  # the first attempt saw what there was
+            found = journal.note("found", found)  # as the first attempt found it
             rq_jobs.clear(queue, go_on)
             after = rq_jobs.count_jobs(queue)
             return {
@@ -122,7 +122,7 @@ class RqController:
         """Resume RQ, have workers started, and give them a job to prove themselves.
 
         Raises:
-            ServiceError: No worker came, or fewer than were stopped, or the job was not done.
+            ServiceError: No worker started, or fewer than were stopped, or the job was not done.
             AbandonedError: The attempt has lost its claim.
         """
         with self._queue() as queue:
@@ -149,7 +149,7 @@ class RqController:
         """Count the workers that would take a job.
 
         Raises:
-            ServiceError: There is none, or RQ is suspended.
+            ServiceError: There is no such worker, or RQ is suspended.
         """
         with self._queue() as queue:
             if is_suspended(queue.connection):
@@ -208,7 +208,7 @@ class RqController:
 
 
 def is_living(worker: ListedWorker) -> bool:
-    """Whether it is there to take jobs."""
+    """Whether a worker is there to take jobs."""
     return worker.alive and not worker.told
 
 

@@ -12,7 +12,7 @@ from rq.registry import BaseRegistry, StartedJobRegistry
 from rq.serializers import DefaultSerializer
 
 CLEARED = ("queued", "taken", "scheduled", "deferred", "started")
-KEPT = ("failed", "finished", "canceled")  # they start nothing, and people may want to see them
+KEPT = ("failed", "finished", "canceled")  # no worker runs these; people may want to see them
 MOST_NAMED = 100
 
 
@@ -36,7 +36,7 @@ def queue_of(name: str, redis: Redis) -> Queue:
 
 
 def count_jobs(queue: Queue) -> dict[str, int]:
-    """How many jobs there are in each place."""
+    """The number of jobs in each state."""
     found = {"queued": queue.count, "taken": len(queue.intermediate_queue.get_job_ids())}
     return found | {name: each.get_job_count(cleanup=False) for name, each in registries(queue)}
 
@@ -51,7 +51,7 @@ def name_jobs(queue: Queue) -> list[str]:
 
 
 def clear(queue: Queue, go_on: Callable[[str], None]) -> None:
-    """Remove every job that waits or was left in the middle; `go_on` hears of each place."""
+    """Remove every waiting or abandoned job; `go_on` is called with each state before it."""
     go_on("queued")
     queue.empty()
     go_on("taken")

@@ -1,9 +1,9 @@
-"""How RQ's workers are stopped: waited for, asked once, and broken off only if that is wanted.
+"""How RQ's workers are stopped: waited for, asked once, and their jobs broken off only on request.
 
-Nobody is asked to end while one of them is at work, so a stop that is refused leaves them all. A
-worker that is asked a second time breaks its job off, so what was asked stands in the journal,
-written in the same transaction as the question: no crash and no repetition asks twice. Somebody
-else may have asked as well; a worker that says so is not asked at all.
+No worker is asked to end while one of them is busy, so a stop that is refused leaves them all. A
+worker that is asked a second time breaks its job off, so the journal notes each request, in the
+same transaction that sends it: no crash and no repetition asks twice. A worker that another process
+has asked already, as its hash shows, is not asked at all.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,8 +29,8 @@ class Shutdown:
     """One stop of all workers of a queue.
 
     Args:
-        queue: Whose workers.
-        journal: What was done before, by attempts that are no more.
+        queue: The queue of the workers.
+        journal: Notes what was done, also by earlier attempts.
         context: The step that asks.
     """
 
@@ -40,12 +40,12 @@ class Shutdown:
         self._context = context
 
     def gracefully(self, grace: timedelta) -> list[ListedWorker]:
-        """Wait until nobody is at work, then ask every worker once; the living ones that are left.
+        """Wait until no worker is busy, ask each once to end, and return the live ones left.
 
-        Those that have died are taken off the list.
+        Dead workers are taken off RQ's lists.
 
         Args:
-            grace: How long they may take to finish what they do.
+            grace: How long workers may take to finish their jobs.
 
         Raises:
             AbandonedError: The attempt has lost its claim.
@@ -61,7 +61,7 @@ class Shutdown:
         return list(busy) or self._wait(self._ask, "asked to stop")
 
     def forcibly(self) -> list[ListedWorker]:
-        """Break jobs off, then whatever still keeps their workers; the living ones left.
+        """Break jobs off, then ask the remaining workers again; return the live ones left.
 
         Raises:
             AbandonedError: The attempt has lost its claim.

@@ -1,4 +1,4 @@
-"""RQ's workers as Redis lists them, and who of them is dead."""
+"""RQ's workers as Redis lists them, and which of them are dead."""
 
 from dataclasses import asdict, dataclass
 
@@ -9,7 +9,7 @@ from rq.worker import Worker
 from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 
 # Each heartbeat of RQ lets the worker's hash live for a minute longer than until the next one is
-# due, so this much less has missed one by half a minute. Redis counts it: no clock is compared.
+# due: a hash with less than this left is half a minute late. Redis counts: no clocks are compared.
 LEAST_LIFE_S = 30
 
 
@@ -21,8 +21,8 @@ class ListedWorker:
         born: When it registered, as RQ writes it: tells it from a later one of the same name.
         beaten: Its last heartbeat, as RQ writes it.
         job: The id of the job that it does; empty: none.
-        told: Whether it finishes its job and ends: it was asked to, by whomever.
-        listening: Whether anybody hears what is sent to it: the worker, or a job it left behind.
+        told: Whether it was asked, by any process, to finish its job and end.
+        listening: Whether a process hears commands to it: the worker, or a job it left behind.
         expires_in: How long it stays listed without a further heartbeat, in seconds; -1: for ever.
     """
 
@@ -45,23 +45,23 @@ class ListedWorker:
 
     @property
     def label(self) -> str:
-        """Who it is and what it does, for people."""
+        """Its name, host and process, and what it does, for people."""
         doing = f"job {self.job}" if self.job else self.state
         return f"worker {self.name} on {self.host or 'an unknown host'} (pid {self.pid}): {doing}"
 
     @property
     def alive(self) -> bool:
-        """Whether somebody listens, and has not missed a heartbeat."""
+        """Whether it is listening, and has not missed a heartbeat."""
         return self.listening and not 0 <= self.expires_in < LEAST_LIFE_S
 
     def as_json(self) -> dict[str, object]:
-        """Who it is, as it stands in results."""
+        """The worker as it stands in results."""
         found = asdict(self)
         return {key: found[key] for key in ("name", "host", "pid", "born", "beaten", "job")}
 
 
 def list_workers(queue: Queue) -> list[ListedWorker]:
-    """Every worker that is registered for a queue, by name; dead ones may be among them."""
+    """The registered workers of a queue, by name; some may be dead."""
     # RQ's own reading, `Worker.all`, would set the connection's timeout to seven minutes.
     keys = sorted(Worker.all_keys(queue=queue))
     with queue.connection.pipeline(transaction=False) as pipeline:

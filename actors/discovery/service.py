@@ -1,4 +1,4 @@
-"""Who starts discovery's workers again: the platform, a command of its operator, or we."""
+"""Services that start discovery's workers again: the platform, a command, or this process."""
 
 import subprocess
 from datetime import timedelta
@@ -21,10 +21,10 @@ LONGEST_LINE = 300
 
 
 class Service(Protocol):
-    """What starts the workers; a repeated start with the same key starts nothing more.
+    """Starts the workers; a repeated start with the same key starts nothing more.
 
     Attributes:
-        advice: Where to look when no worker comes.
+        advice: Where to look if no worker starts.
         all_return: Whether as many workers come back as were stopped; else at least one does.
     """
 
@@ -32,20 +32,20 @@ class Service(Protocol):
 
     @property
     def advice(self) -> str:
-        """Where to look when no worker comes."""
+        """Where to look if no worker starts."""
         ...
 
     def start(self, key: str, journal: Journal) -> Answer:
         """Start the workers, and return without waiting for them.
 
         Raises:
-            ServiceError: They cannot be started.
+            ServiceError: The workers cannot be started.
         """
         ...
 
 
 class Platform:
-    """A supervisor (systemd, a container platform) starts again whatever has ended."""
+    """A supervisor (systemd, a container platform) that restarts workers that have ended."""
 
     advice = "start workers, or set DISCOVERY_HOOK or DISCOVERY_COMMAND"
     all_return = True
@@ -94,7 +94,7 @@ class Hook:
 
 
 class Subprocess:
-    """A process on this machine that lives on when ours ends; it may be a pool of workers."""
+    """A process on this machine that outlives ours; it may be a pool of workers."""
 
     all_return = False
 
@@ -108,7 +108,7 @@ class Subprocess:
         return f"DISCOVERY_COMMAND wrote to {self._log}"
 
     def start(self, key: str, journal: Journal) -> Answer:  # noqa: ARG002 - the process is the note
-        """Start the process, unless an earlier attempt did and it lives."""
+        """Start the process, unless one that an earlier attempt started still lives."""
         pid = find_marked(key)
         if pid is None:
             pid = self._start(key)
@@ -129,7 +129,7 @@ class Subprocess:
 
 
 def service_of(found: Settings) -> Service:
-    """Who starts the workers, as the settings say; the platform where they say nothing."""
+    """The service that the settings name; by default the platform."""
     if found.discovery_hook:
         return Hook(found.discovery_hook)
     if found.discovery_command:
@@ -143,11 +143,11 @@ def marked(command: tuple[str, ...], key: str) -> list[str]:
 
 
 def find_marked(key: str) -> int | None:
-    """The process that was started for this restart, if it lives."""
+    """The process id of the process that was started for this restart, if it lives."""
     for process in psutil.process_iter():
         try:
             if process.environ().get(MARK) == key:
                 return process.pid
-        except psutil.Error:  # it has ended, or belongs to somebody else
+        except psutil.Error:  # it has ended, or belongs to another user
             continue
     return None

@@ -1,1 +1,1 @@
-"""Real market data: which source the fleet lives on, and how it changes over to another."""
+"""Real market data: the source of the fleet's prices, and how it switches to another."""

@@ -26,18 +26,18 @@ FETCHING = 0.3
 
 
 def thresholds_of(context: Context, strategy: str) -> Parameters:
-    """Return the parameters that a strategy works with: the configured ones, or as published."""
+    """Return the parameters that a strategy uses: the configured ones, or else the published."""
     configured: Parameters = context.configuration.get(THRESHOLDS[strategy]) or {}
     return {**strategy_named(strategy).published, **configured}
 
 
 def calibrate(context: Context) -> dict[str, Any]:
-    """Search thresholds on the new source's bars, and configure what was found.
+    """Search thresholds on the new source's bars, and configure the best ones.
 
-    Too little evidence leaves the thresholds as they are, and says so.
+    With too little evidence the thresholds stay as they are, and the result says so.
 
     Raises:
-        NoSourceError: The new source serves no longer.
+        NoSourceError: The new source no longer serves prices.
     """
     asked = integration_of(context)
     strategy = strategy_named(asked.strategy)
@@ -90,7 +90,7 @@ def learned(
 
 
 def restore_thresholds(context: Context) -> dict[str, Any]:
-    """Configure the thresholds before, unless somebody else has changed them since."""
+    """Configure the previous thresholds, unless a person or another run has set them since."""
     updated = context.results[UPDATED]
     changed = updated if updated and "after" in updated else None
     return restore(context, THRESHOLDS[integration_of(context).strategy], changed)

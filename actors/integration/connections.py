@@ -20,7 +20,7 @@ def try_sources(context: Context) -> dict[str, Any]:
     """Ask every wanted source for prices, and take the first one that has them.
 
     Raises:
-        NoSourceError: None of them has.
+        NoSourceError: None of them has prices.
     """
     asked = integration_of(context)
     names = (asked.primary_source, *asked.fallback_sources)
@@ -42,7 +42,7 @@ def chosen_source(context: Context) -> DataSource:
     """Return the source that the first step has found, as it will be configured.
 
     Raises:
-        PermanentError: That step was asked for other sources: its result was taken over.
+        PermanentError: The result is that of another run, which was asked for other sources.
     """
     asked, found = integration_of(context), context.results[VALIDATED]
     tried = [each["source"] for each in found["connections"]]

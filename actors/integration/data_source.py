@@ -1,4 +1,4 @@
-"""The source that the fleet takes its prices from, as its configuration has it."""
+"""The configured source of the fleet's prices."""
 
 from datetime import timedelta
 from typing import Any, Literal
@@ -18,7 +18,7 @@ from trading.sources.source import Source
 DATA_SOURCE = "data_source"
 UNIVERSE = ("AAPL", "GOOG", "IBM", "MSFT")
 SAMPLE = 2
-HISTORY = timedelta(days=725)  # what every plan of the vendors reaches back to
+HISTORY = timedelta(days=725)  # every vendor's plan reaches back that far
 LEAST_BARS = 60
 
 Rollout = Literal["sample", "full"]
@@ -53,12 +53,12 @@ class DataSource(BaseModel):
         return self.symbols[:SAMPLE] if self.rollout == "sample" else self.symbols
 
     def as_json(self) -> dict[str, Any]:
-        """Return what stands in the configuration."""
+        """Return the source as its configuration stores it."""
         return self.model_dump(mode="json")
 
 
 def current_source(context: Context) -> DataSource:
-    """Return what the configuration says; before anybody has set it, the embedded prices.
+    """Return the configured source; if none was ever configured, the embedded prices.
 
     Raises:
         ConfigurationError: It cannot be read; `integrate_real_data` sets it anew.
@@ -74,7 +74,7 @@ def current_source(context: Context) -> DataSource:
 
 
 def market_of(context: Context) -> Market:
-    """Return the vendors, their state that of the whole fleet."""
+    """Return the vendors, with the state that the whole fleet shares."""
     return open_market(context.shared, settings.load())
 
 
@@ -92,10 +92,10 @@ def fetch(
 
 
 def active_prices(context: Context, symbols: tuple[str, ...] | None) -> Source:
-    """Return the prices that the fleet lives on: of these symbols, or of all that are served.
+    """Return the prices of the configured source: of these symbols, or of all that it serves.
 
     Raises:
-        NoSourceError: Neither the source nor a fallback serves them; no other stands in.
+        NoSourceError: Neither the source nor a fallback serves them; no other source is asked.
         SourceError: MARKET_DATA_DIR is no directory.
     """
     source = current_source(context)

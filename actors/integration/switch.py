@@ -1,4 +1,4 @@
-"""The second step: the fleet takes its prices from the new source, or from the one before again."""
+"""The second step: the fleet takes its prices from the new source; the undo switches back."""
 
 from typing import Any
 
@@ -11,14 +11,14 @@ SWITCHED = "switching_data_sources"
 
 
 def switch_source(context: Context) -> dict[str, Any]:
-    """Configure the source that was found to work, and keep what there was before."""
+    """Configure the source that was found to work, and keep the previous one in the result."""
     before, chosen = source_before(context), chosen_source(context)
     context.configuration.set(DATA_SOURCE, chosen.as_json())
     return {"before": before.as_json(), "after": chosen.as_json()}
 
 
 def source_before(context: Context) -> DataSource:
-    """Return the source that is to be restored; one that cannot be read is none."""
+    """Return the source that an undo restores: the configured one, or if unreadable the default."""
     try:
         return current_source(context)
     except ConfigurationError as error:
@@ -27,18 +27,18 @@ def source_before(context: Context) -> DataSource:
 
 
 def switch_back(context: Context) -> dict[str, Any]:
-    """Configure the source before, unless somebody else has changed it since."""
+    """Configure the previous source, unless a person or another run has set one since."""
     switched = context.results[SWITCHED]
     return restore(context, DATA_SOURCE, switched)
 
 
 def restore(context: Context, name: str, changed: dict[str, Any] | None) -> dict[str, Any]:
-    """Set a configuration back to what it was before a change.
+    """Set a configuration back to its value before a change.
 
     Args:
         context: The attempt.
-        name: Which one.
-        changed: Its values `before` and `after`; None: the change never came about.
+        name: The name of the configuration.
+        changed: Its values `before` and `after`; None: it was not changed.
     """
     if changed is None:
         return {"restored": False, "reason": "nothing was changed"}

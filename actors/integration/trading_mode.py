@@ -17,7 +17,7 @@ def enable_real_trading(context: Context) -> dict[str, Any]:
     """Set the trading mode to live, and let the new source serve every symbol.
 
     Raises:
-        PermanentError: Somebody has configured other prices or thresholds since this run did.
+        PermanentError: A person or another run has configured prices or thresholds since.
     """
     asked, updated = integration_of(context), context.results[UPDATED]
     require_own(context, DATA_SOURCE)
@@ -39,10 +39,10 @@ def enable_real_trading(context: Context) -> dict[str, Any]:
 
 
 def require_own(context: Context, name: str) -> None:
-    """Make sure that a configuration is still what this run has made it.
+    """Make sure that a configuration is still as this run has set it.
 
     Raises:
-        PermanentError: Somebody else has set it.
+        PermanentError: A person or another run has set it since.
     """
     if context.configuration.set_by(name) != context.workflow_id:
         raise PermanentError(f"{name} {CHANGED}")

@@ -20,11 +20,11 @@ class SourcesDisagreeError(PermanentError):
 
 
 def try_data_flow(context: Context) -> dict[str, Any]:
-    """Fetch, check and scan the sample, and compare it with the source before.
+    """Fetch, check and scan the sample, and compare it with the previous source.
 
     Raises:
-        NoSourceError: The new source serves no longer.
-        SourcesDisagreeError: Its prices are not those of the source before.
+        NoSourceError: The new source no longer serves prices.
+        SourcesDisagreeError: Its prices are not those of the previous source.
     """
     asked, source = integration_of(context), chosen_source(context).alone
     fetched = fetch(market_of(context), source, source.served, context.progress)
@@ -38,10 +38,10 @@ def try_data_flow(context: Context) -> dict[str, Any]:
 
 
 def compared(context: Context, before: DataSource, new: Prices) -> dict[str, Any]:
-    """Compare new prices with those of the source before, as far as that still serves.
+    """Compare new prices with those of the previous source, if that still serves prices.
 
     Raises:
-        SourcesDisagreeError: They differ on too many days.
+        SourcesDisagreeError: The two differ on too many days.
     """
     symbols = tuple(bars.symbol for bars in new.bars)
     try:
@@ -66,10 +66,10 @@ def compared(context: Context, before: DataSource, new: Prices) -> dict[str, Any
 
 
 def prices_before(context: Context, before: DataSource, symbols: tuple[str, ...]) -> Prices:
-    """Return the bars of the source before, and of no other.
+    """Return the bars of the previous source, and of no other.
 
     Raises:
-        TradingError: It has them no longer.
+        TradingError: It no longer has them.
     """
     if before.is_external:
         return fetch(market_of(context), before.alone, symbols).prices

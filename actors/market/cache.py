@@ -32,13 +32,13 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """A directory of checksummed files; whatever is odd about one makes it as good as absent."""
+    """A directory of checksummed files; a file with any fault counts as absent."""
 
     directory: Path
     most_bytes: int = MOST_BYTES
 
     def get(self, vendor: Vendor, asked: Asked, now: datetime) -> Kept | None:
-        """Return what was fetched within the last day; None: nothing that can be relied on."""
+        """Return the bars that were fetched within the last day; None: there are no sound ones."""
         try:
             digest, head, text = self._file(vendor, asked).read_text("utf-8").split("\n", 2)
             if digest != _digest(head, text):
@@ -52,7 +52,7 @@ class Cache:
             return None
 
     def put(self, vendor: Vendor, asked: Asked, kept: Kept) -> None:
-        """Keep bars, in place of older files if it gets too much; a full disk is no failure."""
+        """Keep bars, and evict older files if there are too many; a full disk is no failure."""
         told = _head(vendor, asked) | {"fetched_at": kept.fetched_at.isoformat()}
         head, text = json.dumps(told), text_of(kept.bars)
         content = "\n".join([_digest(head, text), head, text])

@@ -1,4 +1,4 @@
-"""Whether sources can be reached and have prices: a real question to each of them."""
+"""Tests whether sources can be reached and have prices, by a real request to each."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -12,12 +12,12 @@ from trading.errors import TradingError
 from trading.sessions import last_closed_day
 from trading.vendors.vendor import Asked
 
-# Long enough to hold sessions whatever holidays there are.
+# Long enough to hold sessions even around holidays.
 STRETCH = timedelta(days=10)
 
 
 def try_connections(market: Market, names: Sequence[str], symbol: str) -> list[dict[str, Any]]:
-    """Ask each source for a few days of one symbol, never from the disk, and say what came.
+    """Ask each source, never the disk, for a few days of one symbol, and report the outcomes.
 
     Raises:
         ParameterError: A source is unknown.

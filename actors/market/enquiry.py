@@ -1,4 +1,4 @@
-"""One question to one provider: let through, asked, read, and its outcome remembered for all."""
+"""One enquiry at one provider: admitted, sent, read, and its outcome shared with all processes."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,7 +24,7 @@ from trading.vendors.vendor import Answer, Asked, Page, Request, Row, bars_of
 ATTEMPTS = 3
 FIRST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(seconds=10)
-# A token of five a minute comes back within it; one of 25 a day is not waited for.
+# Long enough for a token of a rate of five a minute; a token of 25 a day is not waited for.
 PATIENCE = timedelta(minutes=1)
 MOST_PAGES = 40
 
@@ -41,10 +41,10 @@ _retrying = stamina.RetryingCaller(
 def ask(market: Market, name: str, asked: Asked) -> Bars:
     """Return the bars that a provider has, at least one, from all of its pages.
 
-    What failed on the way or at the provider's is tried again; a refusal is not.
+    A request that failed on the way or at the provider is tried again; a refused one is not.
 
     Raises:
-        VendorError: There are none to be had; the kind says what to do.
+        VendorError: The provider serves none; the kind says what to do.
         DataError: A bar lacks a value.
     """
     from actors.market.wire import Wire  # noqa: PLC0415 - httpx is slow to import, and seldom needed
@@ -110,7 +110,7 @@ class _Enquiry:
 
         Raises:
             CircuitOpenError: The provider failed too often.
-            VendorLimitError: It wants to be left alone, or there is no token soon.
+            VendorLimitError: The provider has asked for a pause, or there is no token soon.
         """
         ticket, waited = new_id(), timedelta(0)
         while obstacle := self._obstacle(ticket):

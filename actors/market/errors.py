@@ -1,4 +1,4 @@
-"""What may keep us from asking a vendor at all."""
+"""The error for a vendor that is not asked at all."""
 
 from datetime import timedelta
 
@@ -9,7 +9,7 @@ class CircuitOpenError(VendorError):
     """The vendor failed too often of late: ask another, or again after `retry_after`.
 
     Attributes:
-        cause: What was wrong the last time; empty: that is not known.
+        cause: What was wrong the last time; empty: not known.
     """
 
     def __init__(self, source: str, retry_after: timedelta, cause: str = "") -> None:

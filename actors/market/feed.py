@@ -1,4 +1,4 @@
-"""Prices from the source that is wanted, or else from another one: never from two at once."""
+"""Prices from the requested source, or else from a fallback: never from two at once."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 class Wanted:
     """The daily bars of some symbols from the first to the last day, both included.
 
-    Fewer than `least` bars of a symbol are as good as none. `last` should be a day that is over:
+    Fewer than `least` bars of a symbol count as none. `last` should be a day that is over:
     see `trading.sessions.last_closed_day`.
     """
 
@@ -94,11 +94,11 @@ def fetch_bars(
 ) -> Fetched:
     """Return checked bars of all symbols from the first source that has them all.
 
-    Whatever is wrong with a source, a missing key included, the next one is asked for every symbol
+    After any error of a source, a missing key included, the next source is asked for every symbol
     anew. The embedded prices are no source here.
 
     Raises:
-        NoSourceError: None of the sources has them; `reasons` has why, for each.
+        NoSourceError: None of the sources has them all; `reasons` says why, for each.
         ParameterError: A source is unknown, a symbol ill-formed, or the days end before they begin.
     """
     checked_symbols(wanted.symbols)
@@ -118,7 +118,7 @@ def fetch_bars(
 
 
 def told(error: TradingError) -> str:
-    """Return what is wrong with a source in words that do not name it again."""
+    """Return the message of a source's error without the name of the source."""
     return error.problem if isinstance(error, SourceError) else str(error)
 
 
@@ -136,7 +136,7 @@ def _everything(market: Market, name: str, wanted: Wanted, on_progress: OnProgre
 
 
 def _kept(market: Market, name: str, asked: Asked, least: int) -> Kept:
-    """Return usable bars from the disk, or else from the provider; others are not kept."""
+    """Return usable bars from the disk, or else from the provider; only usable bars are kept."""
     vendor, now = market.provider(name).vendor, market.clock.now()
     found = market.cache.get(vendor, asked, now)
     kept = found or Kept(ask(market, name, asked), now)

@@ -1,7 +1,7 @@
-"""Whether a vendor may be asked now: one value a vendor, the same for all processes.
+"""Whether a vendor may be asked now: one value for each vendor, shared by all processes.
 
-Facts in, decision out: nothing here reads a clock or a store. Times are those of the day, since
-several machines share them; a time too far ahead comes from a clock that was set back, and is
+Facts in, decision out: nothing here reads a clock or a store. Times are times of day, since several
+machines share them; a time too far ahead comes from a clock that was set back since, and is
 ignored.
 """
 
@@ -20,10 +20,10 @@ LONGEST_COOLDOWN = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How a vendor is treated.
+    """When a vendor is spared.
 
     After `failures` in a row the circuit opens for a `pause`; then one request may try again, and
-    counts as lost if nothing was heard of it within `probe`.
+    counts as lost if it has no outcome within `probe`.
     """
 
     rates: tuple[Rate, ...]
@@ -33,7 +33,7 @@ class Rules:
 
 
 class Circuit(StrEnum):
-    """Whether requests pass: all of them, none, or one that tries."""
+    """Whether requests pass: all of them, none, or one as a probe."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -57,9 +57,9 @@ class Obstacle:
 
 
 class Gate(BaseModel):
-    """What is known of one vendor: `taken` are the times of requests that still count.
+    """The shared state of one vendor: `taken` are the times of requests that still count.
 
-    `cause` is what was wrong when it failed last, while it is ailing. `ticket` is the name of the
+    `cause` says, while the vendor is ailing, how it failed last. `ticket` is the name of the
     request admitted last.
     """
 
@@ -84,7 +84,7 @@ class Gate(BaseModel):
 
     @property
     def ailing(self) -> bool:
-        """Whether a success would change anything."""
+        """Whether there were failures, which a success would clear."""
         return self.failures > 0 or self.open_until is not None
 
     def circuit(self, now: datetime, rules: Rules) -> Circuit:
@@ -95,7 +95,7 @@ class Gate(BaseModel):
         return Circuit.OPEN if waiting else Circuit.HALF_OPEN
 
     def obstacle(self, now: datetime, rules: Rules) -> Obstacle | None:
-        """Return what stands in the way of a request; None: nothing."""
+        """Return what keeps a request from passing; None: nothing does."""
         waits = {
             Hindrance.COOLING: _left(self.cooldown_until, now, LONGEST_COOLDOWN),
             Hindrance.OPEN: max(
@@ -106,7 +106,7 @@ class Gate(BaseModel):
         return next((Obstacle(kind, wait) for kind, wait in waits.items() if wait > NONE), None)
 
     def admit(self, now: datetime, rules: Rules, ticket: str) -> "Gate":
-        """Let a request pass if nothing stands in its way; else nothing changes."""
+        """Let a request pass if there is no obstacle; else change nothing."""
         if self.obstacle(now, rules) is not None:
             return self
         counting = [
@@ -120,7 +120,7 @@ class Gate(BaseModel):
         return self._with(failures=0, open_until=None, probe_until=None, cause="")
 
     def fail(self, now: datetime, rules: Rules, cause: str) -> "Gate":
-        """Count a failure; open the circuit if it is one too many, or the one that tried."""
+        """Count a failure; open the circuit after too many, or if the probe failed."""
         failures = self.failures + 1
         if failures < rules.failures and self.open_until is None:
             return self._with(failures=failures, cause=cause)
@@ -128,7 +128,7 @@ class Gate(BaseModel):
         return self._with(failures=failures, cause=cause, open_until=until, probe_until=None)
 
     def cool(self, now: datetime, wait: timedelta) -> "Gate":
-        """Ask nothing for a while, as the vendor wishes; it is alive."""
+        """Send nothing for a while, as the vendor, which is alive, has asked."""
         until = now + min(wait, LONGEST_COOLDOWN)
         return self.succeed().model_copy(update={"cooldown_until": until})
 
@@ -137,7 +137,7 @@ class Gate(BaseModel):
 
 
 def _left(until: datetime | None, now: datetime, longest: timedelta) -> timedelta:
-    # Clocks of several machines differ a little, so twice the longest is still believed.
+    # Clocks of machines differ a little, so up to twice the longest is still believed.
     if until is None or not now < until <= now + 2 * longest:
         return NONE
     return until - now

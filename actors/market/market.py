@@ -1,4 +1,4 @@
-"""What it takes to ask vendors, in one value; and what is known of each of them."""
+"""Everything that is needed to ask vendors, in one value; and the state of each vendor."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ PREFIX = "market."
 
 
 class FleetClock(SystemClock):
-    """This machine's clocks, but the time of day is that of all who share the vendors' gates."""
+    """This machine's clock, but with the time of day that all processes with these gates share."""
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
@@ -55,16 +55,16 @@ class Market:
         return self.providers[name]
 
     def gate(self, name: str) -> Gate:
-        """Return what all processes know of a provider."""
+        """Return the gate of a provider, which all processes share."""
         return Gate.of(self.shared.get(PREFIX + name))
 
     def change_gate(self, name: str, change: Callable[[Gate], Gate]) -> Gate:
-        """Replace what all processes know of a provider; `change` may be called again."""
+        """Replace the gate of a provider, which all processes share; `change` may run again."""
         key = PREFIX + name
         return Gate.of(self.shared.update(key, lambda old: change(Gate.of(old)).as_json()))
 
     def state(self) -> list[dict[str, Any]]:
-        """Return what is known of each provider as JSON: circuit, cooldown, budget left."""
+        """Return the state of each provider as JSON: circuit, cooldown, budget left."""
         now = self.clock.now()
         return [self._state(provider, now) for provider in self.providers.values()]
 
@@ -92,7 +92,7 @@ class Market:
 
 
 def open_market(shared: Shared, settings: Settings) -> Market:
-    """Return the market that the settings describe, its state that of the whole fleet."""
+    """Return the market that the settings describe, with the state that the fleet shares."""
     directory = settings.market_cache_dir or settings.orchestration_home / "cache" / "market"
     providers = configured_providers(settings)
     return Market(providers, shared, Cache(directory), FleetClock(shared), time.sleep)

@@ -1,4 +1,4 @@
-"""A vendor as it is set up here: where it is, with which key, and how often it may be asked."""
+"""A vendor as it is set up here: its address, its key, and how often it may be asked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from trading.vendors.vendor import Vendor
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A vendor, its address without a slash at the end, its key, and how it is treated.
+    """A vendor, its address without a slash at the end, its key, and its rules.
 
-    `timeout` bounds each wait for it: to connect, and for the next part of an answer.
+    `timeout` bounds each wait: to connect, and for the next part of an answer.
     """
 
     vendor: Vendor
@@ -38,7 +38,7 @@ class Provider:
         return self.vendor.key_parameter is None or bool(self.key and self.key.get_secret_value())
 
     def secret_query(self) -> dict[str, str]:
-        """Return the part of each query that nobody may see.
+        """Return the secret part of each query.
 
         Raises:
             VendorKeyError: The key is not set.

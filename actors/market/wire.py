@@ -1,4 +1,4 @@
-"""The way to a vendor and back: one GET at a time, bounded in time and size, its key unseen."""
+"""The connection to a vendor: one GET at a time, bounded in time and size, with a hidden key."""
 
 import logging
 from collections.abc import Mapping
@@ -20,12 +20,12 @@ LARGEST_MIB = 32
 TIMEOUTS_AN_ANSWER = 6
 AGENT = "Mozilla/5.0 (compatible; fleet-orchestration)"
 
-# At DEBUG it shows the headers of answers, and a redirect repeats the key in one of them.
+# At DEBUG httpcore logs the headers of answers, and a redirect repeats the key in one of them.
 logging.getLogger("httpcore").setLevel(logging.WARNING)
 
 
 class KeyedTransport(httpx.HTTPTransport):
-    """Adds the key below everything that logs or raises: httpx itself never sees it."""
+    """Adds the key below everything that logs or raises errors: httpx itself never sees it."""
 
     def __init__(self, secret: Mapping[str, str], proxy: str | None) -> None:
         super().__init__(proxy=proxy)
@@ -44,11 +44,11 @@ class KeyedTransport(httpx.HTTPTransport):
 
 
 class Wire:
-    """An open way to one provider; redirects are not followed, for they would carry the key away.
+    """An open connection to one provider; follows no redirects, which would carry the key away.
 
     Args:
-        provider: Whom to ask.
-        clock: For the time that a whole answer may take.
+        provider: The provider to ask.
+        clock: Measures how long a whole answer takes.
 
     Raises:
         VendorKeyError: The provider's key is not set.
@@ -70,11 +70,11 @@ class Wire:
         self._client.close()
 
     def ask(self, request: Request) -> Answer:
-        """Send a request and return what came back, whatever its status.
+        """Send a request and return the answer, whatever its status.
 
         Raises:
             VendorDownError: There was no answer, or it took too long.
-            VendorAnswerError: The answer cannot be taken in, or the address cannot be asked.
+            VendorAnswerError: The answer cannot be read, or the address is invalid.
         """
         name, url = self._provider.name, self._provider.url + request.path
         try:
@@ -106,7 +106,7 @@ class Wire:
         return bytes(body)
 
     def _retry_after(self, text: str) -> timedelta | None:
-        """Read seconds or a date; what is neither is as good as nothing."""
+        """Read seconds or a date; None for any other text."""
         try:
             if text.isdecimal():
                 return timedelta(seconds=int(text))
@@ -118,6 +118,6 @@ class Wire:
 
 
 def _proxy(url: str) -> str | None:
-    """Return the proxy that the environment names; a transport of one's own has to look itself."""
+    """Return the proxy that the environment names: httpx does not ask for a custom transport."""
     parts = urlsplit(url)
     return None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
