@@ -1,1 +1,1 @@
-"""How fast we are, beside the same work on bare Dramatiq: `python -m benchmarks`."""
+"""How fast the product is, beside the same work on bare Dramatiq: `python -m benchmarks`."""

@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def apart_from_rounds(size: Size, rounds: int, rest_s: float) -> dict[str, Callable[..., None]]:
-    """What is measured by itself, by name."""
+    """The measurements that have no rounds with the contenders, by name."""
     return {
         BUS: partial(show_bus, rest_s),
         IDLE: partial(show_idle, rest_s),
@@ -88,7 +88,7 @@ def show_search(*, as_json: bool) -> None:
 
 
 def show_start_up(*, as_json: bool) -> None:
-    """How soon a command is there, and what a process takes."""
+    """How soon a command starts, and how much memory a process takes."""
     found = start_up.run_start_up()
     lines = [each.line() for each in found]
     print(json.dumps([asdict(each) for each in found]) if as_json else "\n".join(lines))

@@ -1,4 +1,4 @@
-"""One thread that submits, claims and completes: what engine and store cost, and no more."""
+"""One thread that submits, claims and completes runs: what engine and store alone cost."""
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +20,7 @@ MEMORY = Path("/dev/shm")  # noqa: S108 - the disk's own time is measured elsewh
 
 
 class Kept:
-    """Messages that have left, in memory."""
+    """A transport that keeps its messages in memory."""
 
     flows = True
 
@@ -28,7 +28,7 @@ class Kept:
         self.messages: list[Dispatch] = []
 
     def send(self, messages: Sequence[Dispatch]) -> None:
-        """Keep them."""
+        """Keep the messages."""
         self.messages.extend(messages)
 
 
@@ -41,16 +41,16 @@ class Alone:
         self.engine = engine
 
     def begin(self, name: str, parameters: dict[str, Any] | None = None) -> str:
-        """Start one run."""
+        """Start one run, and return its id."""
         given = parameters or {}
         return self.engine.submit(prepare(self._app, name, given, sender="b", run_hex=run_hex()))
 
     def lose_messages(self) -> None:
-        """Leave what was sent waiting for a thread."""
+        """Forget the sent messages, so that their branches wait as if for a thread."""
         self._kept.messages.clear()
 
     def finish(self, value: Callable[[Claim], Any] = lambda _: 1) -> int:
-        """Do everything that was sent, and all that follows; how many steps that were."""
+        """Complete every step that was sent, and all that follow; return their number."""
         done = 0
         while self._kept.messages:
             claim = self.engine.claim(self._kept.messages.pop())
@@ -64,7 +64,7 @@ class Alone:
 
 @contextmanager
 def alone(app: App) -> Iterator[Alone]:
-    """An engine over a new SQLite store, which is gone afterwards."""
+    """An engine over a new SQLite store, which is deleted afterwards."""
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as home:
         store = open_store(f"sqlite:///{Path(home) / 'orchestration.db'}").store
         offers = [agent.offer(action) for agent in app.agents for action in agent.actions]

@@ -1,4 +1,4 @@
-"""Bare Dramatiq: a chain of five messages with confirms, and no state that would survive."""
+"""Bare Dramatiq: a chain of five messages with confirms, and no durable state."""
 
 import os
 import tempfile
@@ -31,11 +31,11 @@ class Ends:
         os.write(self._file, f"{chain} {count} {at:20.6f}\n".encode())
 
     def count(self) -> int:
-        """How many have ended."""
+        """How many chains have ended."""
         return os.fstat(self._file).st_size // len(f"{'0' * 32} 0 {0.0:20.6f}\n")
 
     def read(self) -> list[list[str]]:
-        """Every line in words."""
+        """Every line, split into words."""
         return [line.split() for line in Path(self._path).read_text("ascii").splitlines()]
 
 
@@ -56,14 +56,14 @@ def declare(url: str, ends: Ends) -> "dramatiq.Actor[[str, int, str], None]":
 
 
 class Hops:
-    """Chains that are sent to it."""
+    """Chains of messages to the actor."""
 
     def __init__(self, url: str, ends: Ends) -> None:
         self._hop = declare(url, ends)
         self._ends = ends
 
     def begin(self) -> str:
-        """Start one chain; its id."""
+        """Start one chain, and return its id."""
         chain = new_id()
         self._hop.send(chain, 1, "")
         return chain
@@ -73,7 +73,7 @@ class Hops:
         return self._ends.count()
 
     def end_times(self) -> dict[str, float]:
-        """When each chain ended; all of them counted to the end."""
+        """When each chain ended; each has counted to the end."""
         lines = self._ends.read()
         if any(int(count) != STEPS for _, count, _ in lines):
             raise AssertionError("a chain ended before its end")

@@ -28,7 +28,7 @@ PACE_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """How much is said: beats and commands in all, workflows that are followed, seconds of rest."""
+    """How much is sent: beats and commands in all, workflows to follow, seconds of rest."""
 
     beats: int = 20_000
     commands: int = 5_000
@@ -38,7 +38,7 @@ class Amount:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What a figure must be: at least, or at most; None: it only stands beside another."""
+    """The bound of a figure: at least, or at most; None: the figure is only for comparison."""
 
     name: str
     at_least: float | None = None
@@ -67,7 +67,7 @@ GOALS = {
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What one round on the bus has shown; the last two are above an idle fleet's."""
+    """The figures of one round on the bus; the last two are above those of an idle fleet."""
 
     heartbeats_per_s: float
     commands_per_s: float
@@ -78,7 +78,7 @@ class Heard:
 
 
 def lines(heard: Heard) -> list[str]:
-    """The same for people."""
+    """The figures for people."""
     return [goal.line(getattr(heard, name)) for name, goal in GOALS.items()]
 
 
@@ -99,14 +99,14 @@ class Fleet:
 
 @dataclass(slots=True)
 class Ears:
-    """What the sender of commands has heard."""
+    """The messages that the sender of commands has received."""
 
     acknowledged: int = 0
     finals: int = 0
     completed_at: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def hear(self, message: Message) -> None:
-        """Keep what matters of a message."""
+        """Keep the parts of a message that are measured."""
         payload = message["payload"]
         if "command_received" in payload:
             self.acknowledged += 1
@@ -136,7 +136,7 @@ def run_bus(amount: Amount) -> Heard:
 def fleet(
     slots: str, module: str = MODULE, more: Mapping[str, str] | None = None
 ) -> Iterator[Fleet]:
-    """Two worker processes that listen."""
+    """Two worker processes that are ready."""
     with tempfile.TemporaryDirectory() as home, vhost() as url:
         environment = {
             "RABBITMQ_URL": url,
@@ -159,9 +159,9 @@ def fleet(
 
 
 def heartbeats_per_s(running: Fleet, count: int) -> float:
-    """Heartbeats of many agents, until the last one stands in the store."""
+    """Heartbeats of many agents a second, until the last one is in the store."""
     bodies = [beat(number % BEATING, number) for number in range(count - 1)]
-    bodies.append(beat(BEATING, count - 1))  # of one that is not known before
+    bodies.append(beat(BEATING, count - 1))  # of an agent that is new
 
     def is_written() -> bool:
         return len(running.store.read(agents.everyone)) > known + BEATING
@@ -175,7 +175,7 @@ def heartbeats_per_s(running: Fleet, count: int) -> float:
 
 
 def commands_per_s(running: Fleet, count: int) -> float:
-    """Commands of one sender, until the last one is acknowledged to it."""
+    """Commands of one sender a second, until the last one is acknowledged."""
     ears = Ears()
     with line_to(running.url, ears.hear) as line:
         bodies = [order("chain", number) for number in range(count)]
@@ -202,7 +202,7 @@ def progress_ms(running: Fleet, count: int) -> tuple[float, float]:
 
 
 def rest(running: Fleet, seconds: float, *, beating: bool) -> tuple[float, float]:
-    """The share of a core, and commits a second, of a fleet that has nothing else to do."""
+    """The share of a core, and commits a second, of a fleet without work, with or without beats."""
     with line_to(running.url) as line, Commits(running.path) as commits:
         beaten(line, BEAT_EVERY_S, beating=beating)
         before, began, count = running.cpu_s(), time.perf_counter(), commits.count()
@@ -212,7 +212,7 @@ def rest(running: Fleet, seconds: float, *, beating: bool) -> tuple[float, float
 
 
 def beaten(line: Line, seconds: float, *, beating: bool) -> None:
-    """Let time pass, with every agent beating at its own moment, or none."""
+    """Let time pass while each agent beats at its own moment, or none does."""
     began = time.perf_counter()
     turn = 0
     while (passed := time.perf_counter() - began) < seconds:

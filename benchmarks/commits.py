@@ -26,7 +26,7 @@ class Commits:
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
     def count(self) -> int:
-        """Commits since it was entered, and those in the log before."""
+        """Commits since the counter was entered, and those in the log before."""
         with self._mutex:
             self._look()
             return self._count

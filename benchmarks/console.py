@@ -100,7 +100,7 @@ def rows_of(runs: int) -> Iterator[tuple[Any, ...]]:
 
 
 def furnish(session: Session) -> None:
-    """What else a store has after a while."""
+    """Write what else a store has after a while."""
     now = SystemClock().now()
     for minute in range(MINUTES):
         at = now - timedelta(minutes=minute)
@@ -120,7 +120,7 @@ def furnish(session: Session) -> None:
 
 
 def views(store: Store) -> Mapping[str, list[str]]:
-    """The addresses of each view, several where one would always be in the cache."""
+    """The addresses of each view: several if a single one would always be in the cache."""
     some = store.read(lambda s: listings.ids(s, Filter(), 5_000))[::250]
     old = store.read(lambda s: listings.page(s, Filter(), 20, deep(s)))
     failed = store.read(lambda s: listings.ids(s, Filter(statuses=("failed",)), 400))[::20]  # type: ignore[arg-type]

@@ -51,7 +51,7 @@ class Wide(BaseModel):
 
 
 def nothing(_context: Context) -> None:
-    """Never called here: the benchmark completes by itself."""
+    """Never called: the benchmark itself completes the steps."""
 
 
 def wide_app() -> App:
@@ -68,14 +68,14 @@ def many_app(agents: int) -> App:
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Seconds of the processor: those of the disk say more about the disk."""
+    """Processor time in seconds: the time on the disk would say more about the disk."""
     began = time.process_time()
     work()
     return time.process_time() - began
 
 
 def quickest(work: Callable[[], object]) -> float:
-    """The same, the least of some tries: what else the machine does only adds to it."""
+    """The least processor time of some tries: other work of the machine only adds to it."""
     return min(timed(work) for _ in range(TRIES))
 
 
@@ -91,7 +91,7 @@ def in_order(fleet: Alone) -> float:
 
 
 def in_flight(sizes: Sequence[int]) -> list[Point]:
-    """Milliseconds a run beside so many that have begun, and wait for a thread."""
+    """Milliseconds a run beside so many other runs that wait for a thread."""
     points = []
     for size in sizes:
         with alone(chain.app) as fleet:
@@ -103,7 +103,7 @@ def in_flight(sizes: Sequence[int]) -> list[Point]:
 
 
 def in_store(sizes: Sequence[int]) -> list[Point]:
-    """Milliseconds a run where so many ended ones are kept."""
+    """Milliseconds a run in a store of so many ended runs."""
     points = []
     with alone(chain.app) as fleet:
         first = fleet.begin("chain")
@@ -118,14 +118,14 @@ def in_store(sizes: Sequence[int]) -> list[Point]:
 
 
 def fill(session: Session, first: str, have: int, size: int) -> None:
-    """Copy an ended run until there are so many."""
+    """Copy an ended run until the store has so many."""
     session.run(COPY_RUNS, have, size)
     session.run(COPY_STEPS, have, size, first)
     session.run(COPY_EVENTS, have, size, first)
 
 
 def by_agents(sizes: Sequence[int]) -> list[Point]:
-    """Milliseconds a run where a worker serves so many agents."""
+    """Milliseconds a run with a worker that serves so many agents."""
     points = []
     for size in sizes:
         with alone(many_app(size)) as fleet:
@@ -183,7 +183,7 @@ CURVES: dict[str, tuple[Callable[[Sequence[int]], list[Point]], tuple[int, ...],
 
 
 def curves(most: int, without: Sequence[str]) -> dict[str, Any]:
-    """Every curve but some, printed as it is found."""
+    """Every curve but some, each printed once it is measured."""
     found = {}
     for name, (measure, sizes, unit) in CURVES.items():
         if name not in without:
@@ -201,7 +201,7 @@ def main() -> None:
     words.add_argument("--without", nargs="*", default=[], help="curves to leave out")
     words.add_argument("--out", type=Path, help="where the JSON goes, and an SVG beside it")
     given = words.parse_args()
-    with ThreadPoolExecutor(1) as worker:  # a main thread writes by a stand-in, a worker's does not
+    with ThreadPoolExecutor(1) as worker:  # a main thread would write by a stand-in
         found = worker.submit(curves, given.most, given.without).result()
     if given.out:
         given.out.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")

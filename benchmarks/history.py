@@ -1,7 +1,7 @@
-"""Finished runs in bulk, written past the engine: a store as it looks after a long time.
+"""Ended runs in bulk, written past the engine: a store as it looks after a long time.
 
 Each run has five steps with their results, twenty events and its tallies, as the engine leaves
-them; one in a hundred has failed. They are made of a few bodies, so that writing is quick.
+them; one in a hundred has failed. All runs share a few bodies, so that writing is quick.
 """
 
 import json
@@ -62,12 +62,12 @@ def fill(
     """Write so many finished runs that ended within a span.
 
     Args:
-        store: Where.
-        runs: How many.
-        until: When the last one ended.
-        over: How long ago the first one did.
-        result_bytes: How large the results of one run are, all together.
-        seed: For another history.
+        store: The store to fill.
+        runs: How many runs.
+        until: When the last run ended.
+        over: How long before that the first run ended.
+        result_bytes: The size of all results of one run together.
+        seed: Another seed makes another history.
     """
     chance = random.Random(seed)  # noqa: S311 - the same history each time
     plans = {command: plan_of(command) for command in COMMANDS}

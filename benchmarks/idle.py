@@ -1,6 +1,6 @@
-"""What a whole fleet costs while nobody wants anything: web, worker and scheduler on RabbitMQ.
+"""What a whole fleet costs while it has no work: web, worker and scheduler on RabbitMQ.
 
-Then it is flooded, since a broker that counts unacknowledged messages counts them under load.
+Then it is flooded, since the limit of a broker on unacknowledged messages matters under load.
 """
 
 import os
@@ -48,7 +48,7 @@ GOALS = {
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """What was measured."""
+    """The figures of one measurement."""
 
     connections: float
     messages_an_hour: float
@@ -77,7 +77,7 @@ def run_idle(rest_s: float) -> Idle:
 
 
 def most_in_a_flood(url: str) -> int:
-    """The most unacknowledged messages that were seen while more came than is taken."""
+    """The most unacknowledged messages seen while more arrive than the fleet can take."""
     ending, most = threading.Event(), 0
     flooding = threading.Thread(target=flood, args=(url, ending))
     flooding.start()
@@ -90,7 +90,7 @@ def most_in_a_flood(url: str) -> int:
 
 
 def flood(url: str, ending: threading.Event) -> None:
-    """Heartbeats and commands, as many as the orchestrator's queue has room for."""
+    """Send as many heartbeats and commands as the orchestrator's queue has room for."""
     number = 0
     with line_to(url) as line:
         while not ending.is_set():
@@ -104,7 +104,7 @@ def flood(url: str, ending: threading.Event) -> None:
 
 @contextmanager
 def fleet(home: str, url: str) -> Iterator[list[psutil.Process]]:
-    """Every process of a fleet that is ready."""
+    """The processes of a fleet, once it is ready."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
@@ -122,7 +122,7 @@ def fleet(home: str, url: str) -> Iterator[list[psutil.Process]]:
 
 @contextmanager
 def running(words: tuple[str, ...], more: Mapping[str, str]) -> "Iterator[subprocess.Popen[bytes]]":
-    """One command, which has ended when the block has."""
+    """A process of one command, which has ended when the block has."""
     environment = dict(os.environ) | dict(more)  # noqa: TID251 - for the process to start
     process = subprocess.Popen(  # noqa: S603
         [sys.executable, *words],
@@ -159,12 +159,12 @@ def counting(url: str) -> Iterator["pika.adapters.blocking_connection.BlockingCh
 
 
 def published(channel: "pika.adapters.blocking_connection.BlockingChannel") -> int:
-    """How many messages were published since it counts."""
+    """How many messages were published since the queue was made."""
     return int(channel.queue_declare("counted", passive=True).method.message_count)
 
 
 def unacked(url: str) -> int:
-    """How many messages are with consumers and not acknowledged."""
+    """How many messages consumers hold unacknowledged."""
     rows = control("list_queues", "-p", url.rpartition("/")[2], "messages_unacknowledged")
     return sum(int(row) for row in rows.split() if row.isdigit())
 
@@ -176,7 +176,7 @@ def connections(url: str) -> int:
 
 
 def busy(members: list[psutil.Process]) -> float:
-    """Seconds of processor time that these processes have had."""
+    """Seconds of processor time that these processes have used."""
     return sum(sum(each.cpu_times()[:2]) for each in members)
 
 

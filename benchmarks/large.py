@@ -17,7 +17,7 @@ from orchestration.store import control
 from orchestration.store.connect import open_store
 
 RUNS = 1_000_000
-RESULT_BYTES = 500  # of a run; what old results weigh, no new run touches
+RESULT_BYTES = 500  # of a run; no new run reads old results
 OVER = timedelta(days=90)
 RATIO = Goal("with a million runs in the store, of the rate with none", at_least=0.95)
 
@@ -31,7 +31,7 @@ class Pair:
 
 
 def run_large(size: Size, rounds: int) -> list[Pair]:
-    """Fill one store, then measure on it and on a new one in turn."""
+    """Fill one store, then measure on it and on new stores in turn."""
     with tempfile.TemporaryDirectory() as home:
         fill(Path(home))
         return [Pair(run_embedded(size).rate, run_at(home, size).rate) for _ in range(rounds)]
@@ -45,7 +45,7 @@ def fill(home: Path) -> None:
 
 
 def lines(pairs: list[Pair]) -> Iterator[str]:
-    """The same for people."""
+    """The figures for people."""
     for name, rates in (
         ("none", [each.none for each in pairs]),
         (f"{RUNS}", [each.many for each in pairs]),

@@ -1,4 +1,4 @@
-"""What is said to the orchestrator while it is measured."""
+"""A connection that sends messages to the orchestrator under measurement, and hears its answers."""
 
 import json
 import time
@@ -52,7 +52,7 @@ def order(command: str, number: int) -> bytes:
 
 
 class Line:
-    """One connection that speaks, and hears what is meant for `bench`."""
+    """One connection that sends messages, and receives those for `bench`."""
 
     def __init__(self, url: str, heard: Callable[[Message], None] = lambda _: None) -> None:
         self._connection = pika.BlockingConnection(pika.URLParameters(url))
@@ -65,21 +65,21 @@ class Line:
         self._channel.basic_consume(queue, self._receive, auto_ack=True)
 
     def say(self, bodies: Sequence[bytes], key: str) -> None:
-        """Publish, no faster than it is taken: the orchestrator's queue drops its head."""
+        """Publish, no faster than messages are consumed: a full queue would drop its head."""
         for number, body in enumerate(bodies):
             if number % LOOK_EVERY == 0:
                 self._wait_for_room()
             self._channel.basic_publish(EXCHANGE, key, body)
 
     def hear(self, seconds: float) -> None:
-        """Hear what comes."""
+        """Receive messages for some seconds."""
         self._connection.process_data_events(time_limit=seconds)
 
     def wait(self, condition: Callable[[], bool]) -> None:
-        """Hear until a condition holds.
+        """Receive messages until a condition holds.
 
         Raises:
-            TimeoutError: It does not.
+            TimeoutError: It does not hold in time.
         """
         deadline = time.monotonic() + PATIENCE_S
         while not condition():
@@ -88,11 +88,11 @@ class Line:
             self.hear(0.02)
 
     def listeners(self) -> int:
-        """How many processes take what is said."""
+        """How many consumers the orchestrator's queue has."""
         return int(self._channel.queue_declare(QUEUE, passive=True).method.consumer_count)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._connection.close()
 
     def _wait_for_room(self) -> None:

@@ -48,14 +48,14 @@ WATCH_S = """
 
 
 class Pace(BaseModel):
-    """How long a run goes, and how often it tells."""
+    """How long a run lasts, and how often it reports progress."""
 
     seconds: float = 60.0
     every: float = 1.0
 
 
 def tick(context: Context) -> None:
-    """Tell the time until the time is over."""
+    """Report the time of day until the run's time is over."""
     pace = context.parameters
     if not isinstance(pace, Pace):
         raise TypeError("of this workflow only")
@@ -101,7 +101,7 @@ def child(*words: str) -> Iterator[subprocess.Popen[str]]:
 
 
 async def listen(client: httpx.AsyncClient, run_id: str, until: float, late: list[float]) -> None:
-    """Hear of one run as its page does, and note how late each report is."""
+    """Listen to one run's stream as its page does, and note how late each report is."""
     seen = set[str]()
     async with client.stream("GET", f"/orchestration/workflows/{run_id}/events") as answer:
         async for line in answer.aiter_lines():
@@ -117,7 +117,7 @@ async def listen(client: httpx.AsyncClient, run_id: str, until: float, late: lis
 
 
 async def listen_all(url: str, ids: list[str], seconds: float) -> list[float]:
-    """All clients at once; how late each report was."""
+    """Listen with all clients at once, and return how late each report was."""
     late: list[float] = []
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=url, limits=limits, timeout=PATIENCE_S) as client:
@@ -127,9 +127,9 @@ async def listen_all(url: str, ids: list[str], seconds: float) -> list[float]:
 
 
 def look(url: str, ids: list[str], seconds: float) -> list[float]:
-    """Pages of a real browser, a run each: how late each report was in their documents.
+    """Show a run in each page of a real browser, and return how late each report was there.
 
-    A browser has six connections to one place: so many pages belong to several people.
+    A browser opens six connections to one server: so many pages are those of several people.
     """
     with sync_playwright() as tools:
         browser = tools.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
@@ -147,7 +147,7 @@ def look(url: str, ids: list[str], seconds: float) -> list[float]:
 
 
 def started(every: float, seconds: float) -> list[str]:
-    """All runs, at work."""
+    """Start all runs, wait until each is at work, and return their ids."""
     with Client(app=app) as client:
         pace = {"seconds": seconds, "every": every}
         ids = [client.start("ticking", pace).workflow_id for _ in range(RUNS)]

@@ -1,4 +1,4 @@
-"""One load for every contender: some alone, then many with a fixed number in flight."""
+"""One load for every contender: some chains alone, then many with a fixed number in flight."""
 
 import threading
 import time
@@ -14,7 +14,7 @@ CALLERS = 4
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is measured: `in_flight` counts what has begun and not ended."""
+    """How much is measured: `in_flight` chains have begun and not ended at any time."""
 
     alone: int
     many: int
@@ -26,7 +26,7 @@ class Contender(Protocol):
     """Something that can do the work."""
 
     def begin(self) -> str:
-        """Start one chain; its id."""
+        """Start one chain, and return its id."""
         ...
 
     def ended(self) -> int:
@@ -37,7 +37,7 @@ class Contender(Protocol):
         """When each chain ended, in seconds since 1970.
 
         Raises:
-            AssertionError: One of them has not the right result.
+            AssertionError: A chain has a wrong result.
         """
         ...
 
@@ -47,7 +47,7 @@ class Contender(Protocol):
 
 
 def measure(contender: Contender, size: Size) -> Measured:
-    """Let a contender do the work; a figure comes out only if all of its results are right."""
+    """Let a contender do the work; there is a figure only if all of its results are right."""
     press(contender, size.warm_up, size.in_flight)
     alone = [one(contender) for _ in range(size.alone)]
     began = time.perf_counter()
@@ -60,7 +60,7 @@ def measure(contender: Contender, size: Size) -> Measured:
 
 
 def one(contender: Contender) -> float:
-    """Seconds from the call to the end as its caller sees it."""
+    """Seconds from the call to the end of one chain, as its caller sees it."""
     before = contender.ended()
     began = time.perf_counter()
     contender.begin()
@@ -69,7 +69,7 @@ def one(contender: Contender) -> float:
 
 
 def press(contender: Contender, many: int, in_flight: int) -> dict[str, float]:
-    """Begin many chains, so many at once, and wait for all; when each was called for."""
+    """Begin many chains, so many at once, wait for all, and return when each was called for."""
     before = contender.ended()
     left = threading.Semaphore(in_flight)
     begun: dict[str, float] = {}

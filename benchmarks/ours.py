@@ -1,4 +1,4 @@
-"""Ours: embedded, and on RabbitMQ with two worker processes; SQLite with synchronous=FULL."""
+"""Our contenders: embedded, and two worker processes on RabbitMQ; SQLite with synchronous=FULL."""
 
 import json
 import tempfile
@@ -42,18 +42,18 @@ class Chains:
         self._ended = 0
 
     def begin(self) -> str:
-        """Start one chain; its id."""
+        """Start one chain, and return its id."""
         return self._engine.submit(prepare(app, "chain", {}, sender="bench", run_hex=run_hex()))
 
     def ended(self) -> int:
-        """How many chains have ended so far: as many more as the events tell that are new."""
+        """How many chains have ended so far, by the events since the last call."""
         fresh = self._engine.store.read(lambda s: s.all(ENDS, self._seen))
         self._seen = max((number for number, _ in fresh), default=self._seen)
         self._ended += sum(ends for _, ends in fresh)
         return self._ended
 
     def end_times(self) -> dict[str, float]:
-        """When each chain ended; all of them counted to the end."""
+        """When each chain ended; each has counted to the end."""
         rows = self._engine.store.read(lambda s: s.all(RESULTS, self._since, f"step{STEPS}"))
         wrong = [row for row in rows if json.loads(row[2]) != [STEPS, payload()]]
         if wrong:

@@ -20,7 +20,7 @@ class Stop(BaseModel):
 
 
 def collect(context: Context) -> int:
-    """How many have acknowledged."""
+    """Return how many agents have acknowledged."""
     return len(context.fleet.emergency()["acknowledged"])
 
 
@@ -39,7 +39,7 @@ app = App(
 
 
 async def main() -> None:
-    """Let all of them run until somebody ends this process."""
+    """Run all agents until this process is ended."""
     buses = [AgentMessageBus(name) for name in OUTSIDERS]
     running = [asyncio.create_task(bus.run()) for bus in buses]
     for bus in buses:

@@ -1,4 +1,4 @@
-"""What the rounds say, as JSON values and as lines for people."""
+"""The figures of all rounds, as JSON values and as lines for people."""
 
 import platform
 import sqlite3
@@ -18,7 +18,7 @@ from benchmarks.servers import PROCESSES, THREADS, rabbitmq_version
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a figure must be: at least, or at most."""
+    """The bound of a figure: at least, or at most."""
 
     contender: str
     name: str
@@ -43,7 +43,7 @@ TARGETS = (
 
 
 def environment() -> dict[str, Any]:
-    """What it was measured on."""
+    """The machine and the versions of the measurement."""
     return {
         "python": platform.python_version(),
         "cores": psutil.cpu_count(),
@@ -76,7 +76,7 @@ def summary(rounds: Mapping[str, Sequence[Measured]], size: Size) -> dict[str, A
 
 
 def of_bare(rounds: Mapping[str, Sequence[Measured]]) -> dict[str, Any] | None:
-    """Which part of bare Dramatiq's rate ours on RabbitMQ has, of each pair of one round."""
+    """Our rate on RabbitMQ as a part of bare Dramatiq's, over the pairs of each round."""
     if OURS not in rounds or BARE not in rounds:
         return None
     pairs = [mine.rate / other.rate for mine, other in zip(rounds[OURS], rounds[BARE], strict=True)]
@@ -97,7 +97,7 @@ def of_contender(rounds: Sequence[Measured]) -> dict[str, Any]:
 
 
 def judged(target: Target, found: Mapping[str, Any]) -> dict[str, Any]:
-    """A target beside what was measured."""
+    """A target beside the measured figure."""
     figures = found[target.contender]
     if target.name == "workflows/s":
         value = figures["workflows_per_s"]["median"]
@@ -107,7 +107,7 @@ def judged(target: Target, found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def lines(found: Mapping[str, Any]) -> list[str]:
-    """The same for people."""
+    """The figures for people."""
     where, work = found["environment"], found["work"]
     about = ", ".join(f"{name} {value or 'missing'}" for name, value in where.items())
     conditions = (

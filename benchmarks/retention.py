@@ -46,7 +46,7 @@ LOAD = [
 
 
 class Timed(SqliteStore):
-    """A store that knows how long each of its writes has kept others waiting, in ms."""
+    """A store that notes how long each write has kept others waiting, in ms."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -55,7 +55,7 @@ class Timed(SqliteStore):
 
     @override
     def write(self, operation: Callable[[Session], T]) -> T:
-        """Run it, and measure it."""
+        """Run the write, and measure it."""
         before, work = time.monotonic(), time.process_time()
         try:
             return super().write(operation)
@@ -79,13 +79,13 @@ def load(store: SqliteStore, count: int, ended_at: float) -> None:
 
 
 def empty_log(path: Path) -> None:
-    """Move the log of the load into the file, which no batch that is measured has to do."""
+    """Checkpoint the log of the load, so that no measured batch has to."""
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
 
 def measure(count: int, keep: int) -> dict[str, float]:
-    """Load so many runs, and forget all but those that are kept."""
+    """Load so many runs, forget all but `keep`, and return the figures."""
     with TemporaryDirectory() as directory:
         store = Timed(Path(directory) / "store.db")
         store.write(lambda s: control.ensure(s, "bench"))

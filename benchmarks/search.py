@@ -20,7 +20,7 @@ LONGEST_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """Seconds of one core, and the trades in sample of what was chosen."""
+    """Seconds of one core, and the trades in sample of the chosen parameters."""
 
     strategy: str
     seconds: float
@@ -66,7 +66,7 @@ def run_search() -> list[Searched]:
 
 
 def lines(found: list[Searched]) -> list[str]:
-    """The same for people."""
+    """The figures for people."""
     return [
         f"{'met' if each.seconds <= LONGEST_S else 'MISSED':7}{each.strategy}: {EVALUATIONS}"
         f" parameter sets over {SYMBOLS} symbols of {DAYS} days, at most {LONGEST_S:g} s of a core:"

@@ -1,4 +1,4 @@
-"""Worker processes and a vhost for a measurement; all of it is gone afterwards."""
+"""Worker processes and a vhost for a measurement; all are gone afterwards."""
 
 import os
 import re
@@ -17,7 +17,7 @@ PATIENCE_S = 60.0
 
 
 def control(*words: str) -> str:
-    """What the server answers to a command."""
+    """Run a command of the server, and return its answer."""
     done = subprocess.run(  # noqa: S603
         ["rabbitmqctl", "-q", *words],  # noqa: S607
         check=True,
@@ -29,7 +29,7 @@ def control(*words: str) -> str:
 
 
 def rabbitmq_version() -> str | None:
-    """The version of the server here; None where there is none."""
+    """The version of the server here; None: there is none."""
     if shutil.which("rabbitmqctl") is None:
         return None
     try:
@@ -53,7 +53,7 @@ def vhost() -> Iterator[str]:
 
 @contextmanager
 def workers(module: str, settings: Mapping[str, str], processes: int = PROCESSES) -> Iterator[int]:
-    """`dramatiq` with so many processes of eight threads; its process id."""
+    """Run `dramatiq` with so many processes of eight threads; yields its process id."""
     environment = dict(os.environ) | dict(settings)  # noqa: TID251 - for the processes to start
     command = [sys.executable, "-m", "dramatiq", module]
     sizes = ["-p", str(processes), "-t", str(THREADS)]
@@ -74,7 +74,7 @@ def wait_until(condition: Callable[[], bool], poll_s: float = 0.005) -> None:
     """Return once a condition holds.
 
     Raises:
-        TimeoutError: It does not.
+        TimeoutError: It does not hold in time.
     """
     deadline = time.monotonic() + PATIENCE_S
     while not condition():

@@ -1,4 +1,4 @@
-"""How soon a command is there, and how much memory an idle process takes."""
+"""How soon a command starts, and how much memory an idle process takes."""
 
 import os
 import statistics
@@ -26,20 +26,20 @@ EMBEDDED = "embedded"
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A figure, and what it must be at most."""
+    """A figure, and its upper bound."""
 
     name: str
     at_most: float
     measured: float
 
     def line(self) -> str:
-        """Hit or missed, for people."""
+        """The figure, hit or missed, for people."""
         word = "met" if self.measured <= self.at_most else "MISSED"
         return f"{word:7}{self.name}, at most {self.at_most:g}: {self.measured:.0f}"
 
 
 def run_start_up() -> list[Bound]:
-    """Seconds by the wall, memory by what is resident."""
+    """Measure start-up in seconds of real time, and resident memory."""
     orchestrate = [sys.executable, "-m", "orchestration"]
     with tempfile.TemporaryDirectory() as home:
         environment = dict(os.environ) | {"ORCHESTRATION_HOME": home}  # noqa: TID251 - for processes
@@ -56,7 +56,7 @@ def run_start_up() -> list[Bound]:
 
 
 def median(measure: Callable[[], float]) -> float:
-    """The middle one of several rounds."""
+    """The median of several rounds."""
     return statistics.median(measure() for _ in range(ROUNDS))
 
 
@@ -68,7 +68,7 @@ def seconds(command: list[str], environment: dict[str, str]) -> float:
 
 
 def embedded_mib() -> float:
-    """What a process takes that runs the whole fleet and has nothing to do."""
+    """The memory of an idle process that runs the whole fleet."""
     done = subprocess.run(  # noqa: S603
         [sys.executable, "-m", "benchmarks.start_up", EMBEDDED],
         check=True,
@@ -80,7 +80,7 @@ def embedded_mib() -> float:
 
 
 def worker_mib() -> float:
-    """What the largest worker process of AMC-TRADER's fleet takes that has nothing to do."""
+    """The memory of the largest idle worker process of AMC-TRADER's fleet."""
     with tempfile.TemporaryDirectory() as home, vhost() as url:
         environment = {"RABBITMQ_URL": url, "ORCHESTRATION_HOME": home, "LOG_LEVEL": "WARNING"}
         store = open_store(f"sqlite:///{Path(home) / 'orchestration.db'}").store
@@ -95,7 +95,7 @@ def worker_mib() -> float:
 
 
 def rest_embedded() -> float:
-    """Run AMC-TRADER's fleet in this process for a moment; the MiB that it takes."""
+    """Run AMC-TRADER's fleet in this process for a moment, and return the MiB that it takes."""
     from actors import app  # noqa: PLC0415 - only the measured process pays for it
 
     with tempfile.TemporaryDirectory() as home:

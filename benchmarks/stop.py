@@ -29,7 +29,7 @@ GOAL = Goal("100 agents acknowledge an emergency stop, p99 s", at_most=2)
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """What one round has shown: what waited when the stop was sent, and seconds from then on."""
+    """The figures of one round: messages waiting at the stop, and seconds from then on."""
 
     waited: int
     arrived_per_s: float
@@ -38,7 +38,7 @@ class Stopped:
 
 
 def lines(rounds: list[Stopped]) -> list[str]:
-    """The same for people."""
+    """The figures for people."""
     told = [
         f"       a stop behind {each.waited} messages, {each.arrived_per_s:.0f}/s arriving:"
         f" p50 {each.p50_s:.2f} s, p99 {each.p99_s:.2f} s"
@@ -70,7 +70,7 @@ def run_stop() -> Stopped:
 
 @contextmanager
 def listening(running: Fleet) -> Iterator[None]:
-    """The agents, in a process of their own."""
+    """Run the agents in a process of their own."""
     environment = {**os.environ, "RABBITMQ_URL": running.url, "LOG_LEVEL": "WARNING"}  # noqa: TID251
     command = [sys.executable, "-m", outsiders.__name__]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
@@ -84,7 +84,7 @@ def listening(running: Fleet) -> Iterator[None]:
 
 @contextmanager
 def frozen(running: Fleet) -> Iterator[None]:
-    """Let the workers stand still, so that nothing is taken."""
+    """Stop the worker processes until the block ends, so that no message is consumed."""
     every = [running.master, *running.master.children(recursive=True)]
     for process in every:
         process.suspend()
@@ -96,7 +96,7 @@ def frozen(running: Fleet) -> Iterator[None]:
 
 
 def fill(connection: pika.BlockingConnection) -> None:
-    """Let so many messages wait."""
+    """Fill the queue with a fixed number of messages."""
     channel = connection.channel()
     for number in range(WAITING):
         channel.basic_publish(EXCHANGE, "data.orchestration", noise_of("before", number))
@@ -108,7 +108,7 @@ def waiting(connection: pika.BlockingConnection) -> int:
 
 
 def order_stop(connection: pika.BlockingConnection) -> float:
-    """Order the stop; when that was."""
+    """Order the stop, and return when that was."""
     payload = {"command_type": "emergency_stop", "parameters": {"reason": "measured"}}
     at = SystemClock().now().timestamp()
     connection.channel().basic_publish(EXCHANGE, STOP_KEY, envelope("command", "bench", 0, payload))
@@ -124,7 +124,7 @@ def answers(running: Fleet) -> list[float]:
 
 
 def noise_of(sender: str, number: int) -> bytes:
-    """A message that has to be kept."""
+    """A message that the orchestrator has to store."""
     return envelope("data", sender, number, {"data_type": "noise", "data": {"n": number}})
 
 

@@ -1,1 +1,1 @@
-"""Ours beside others that do such work, in one run: `make bench-peers`."""
+"""Our product beside others that do such work, in one run: `make bench-peers`."""

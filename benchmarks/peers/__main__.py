@@ -34,13 +34,13 @@ Run = Callable[[Size], Measured]
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Somebody who does such work.
+    """Another product that does such work.
 
     Attributes:
         store: `sqlite`, `file` or `postgres`; empty for one that has RabbitMQ.
         durability: What is on disk when, in a few words.
-        grid: Values of its settings, of which the best are taken.
-        prepare: Whether it makes tables of its own before.
+        grid: The values to try for each of its settings.
+        prepare: Whether its program first makes tables of its own.
     """
 
     name: str
@@ -85,13 +85,13 @@ OURS: Mapping[str, tuple[Run, str]] = {
 
 
 def on_postgres(size: Size) -> Measured:
-    """One round of ours with its store in a schema of its own."""
+    """One round of ours with the store in a schema of its own."""
     with schema() as url:
         return run_brokered(size, database=url)
 
 
 def run_peer(peer: Peer, python: str, chosen: Mapping[str, int], size: Size) -> Measured:
-    """One round of a peer, on servers' corners of its own."""
+    """One round of a peer, in a directory, vhost or schema of its own."""
     with corner(peer) as corners:
         environment = dict(os.environ) | corners | {"PYTHONPATH": str(ROOT)}  # noqa: TID251 - theirs
         if peer.prepare:
@@ -117,7 +117,7 @@ def run_peer(peer: Peer, python: str, chosen: Mapping[str, int], size: Size) -> 
 
 @contextmanager
 def corner(peer: Peer) -> Iterator[dict[str, str]]:
-    """What a peer needs of a directory, a vhost or a schema: all gone afterwards."""
+    """The directory, vhost or schema that a peer needs, which is gone afterwards."""
     with ExitStack() as stack:
         home = stack.enter_context(tempfile.TemporaryDirectory())
         stores = {"sqlite": f"sqlite:///{home}/bench.db", "file": f"{home}/bench.db"}
@@ -132,7 +132,7 @@ def corner(peer: Peer) -> Iterator[dict[str, str]]:
 
 
 def best(peer: Peer, python: str, size: Size) -> dict[str, int]:
-    """The settings with which a peer is fastest in one short round each."""
+    """The settings with which a peer is fastest, by one short round each."""
     grid = [dict(zip(peer.grid, values, strict=True)) for values in product(*peer.grid.values())]
     if len(grid) == 1 or not size.many:
         return grid[-1]
@@ -140,7 +140,7 @@ def best(peer: Peer, python: str, size: Size) -> dict[str, int]:
 
 
 def contenders(python: str, size: Size) -> dict[str, tuple[Run, str, Mapping[str, int]]]:
-    """Everybody with what he is measured by, what is durable, and the settings chosen for him."""
+    """Every contender's measurement, its durability, and the settings chosen for it."""
     found: dict[str, tuple[Run, str, Mapping[str, int]]] = {
         name: (run, durability, {}) for name, (run, durability) in OURS.items()
     }
@@ -195,7 +195,7 @@ def main() -> None:
 
 
 def alone_ms(measured: Measured) -> float:
-    """How long a workflow takes with nothing beside it, the middle one."""
+    """The median time of a workflow with nothing beside it."""
     ordered = sorted(measured.alone_s)
     return 1000 * ordered[len(ordered) // 2]
 

@@ -1,4 +1,4 @@
-"""What was found, as lines and as a picture."""
+"""The figures of all contenders, as lines and as a picture."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ OURS = "ours"
 
 
 def lines(found: Mapping[str, Any]) -> list[str]:
-    """Everybody in one line, with what is durable, and how many times as fast ours is."""
+    """Each contender in one line, with its durability, and how many times as fast ours is."""
     work, everybody = found["work"], found["contenders"]
     about = (
         f"five steps, payload {work['payload']} bytes, {work['pause_s']:g} s a step;"

@@ -1,4 +1,4 @@
-"""The same step for everybody: count one on, carry the payload, take the time that is asked for.
+"""The same step for every contender: add one, carry the payload, take the time that is asked for.
 
 Only the standard library is needed here: peers run in an environment of their own.
 """
@@ -15,7 +15,7 @@ LINE = len(f"{'0' * 32} {0.0:20.6f}\n")
 
 
 def payload() -> str:
-    """What every result carries."""
+    """The payload that every result carries."""
     return "x" * int(os.environ.get(PAYLOAD, "0"))  # noqa: TID251 - how the benchmark tells it
 
 
@@ -44,7 +44,7 @@ class Ends:
         os.write(self._file, f"{chain} {time.time():20.6f}\n".encode())  # noqa: TID251 - as above
 
     def count(self) -> int:
-        """How many have ended."""
+        """How many chains have ended."""
         return os.fstat(self._file).st_size // LINE
 
     def times(self) -> Mapping[str, float]:
@@ -64,7 +64,7 @@ class Chains:
         return self.ends.count()
 
     def end_times(self) -> Mapping[str, float]:
-        """When each chain has ended; all of them have the right result."""
+        """When each chain has ended; each has the right result."""
         times = self.ends.times()
         wrong = [chain for chain in times if self.result(chain) != (STEPS, payload())]
         if wrong:
@@ -72,7 +72,7 @@ class Chains:
         return times
 
     def result(self, chain: str) -> tuple[int, str]:
-        """What a chain came to, as the peer keeps it."""
+        """The result of a chain, as the peer keeps it."""
         raise NotImplementedError
 
     def now(self) -> float:

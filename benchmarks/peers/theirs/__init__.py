@@ -1,1 +1,1 @@
-"""Others, each with its own means."""
+"""The chain as each peer's own means express it."""
