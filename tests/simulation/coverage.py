@@ -1,6 +1,6 @@
 """How often each transition was taken and each failpoint reached: what was never tried is unproven.
 
-Runs move by `Run.to`; branches are counted by the rows, whoever moves them.
+Runs move by `Run.to`; branches are counted by their rows, whichever code moves them.
 """
 
 from collections import Counter
@@ -62,7 +62,7 @@ def runs_counted(counter: Counter[str]) -> Iterator[None]:
 
 
 def short_of(counter: Mapping[str, int], least: int) -> list[str]:
-    """What was tried too rarely, and how often."""
+    """The transitions and failpoints that were tried too rarely, with their counts."""
     return sorted(
         f"{name}: {counter.get(name, 0)}" for name in every() if counter.get(name, 0) < least
     )

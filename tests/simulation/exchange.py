@@ -1,7 +1,7 @@
-"""A RabbitMQ in memory, as far as the orchestrator sees one; what waits in it outlives processes.
+"""A RabbitMQ in memory, as the orchestrator sees it; its queued messages outlive processes.
 
-It delivers at least once, keeps what it has confirmed, and may be told to lose what it may lose:
-messages of the queue that is limited, and connections with all that is unconfirmed on them.
+It delivers at least once, keeps what it has confirmed, and can be told to lose what a real one may
+lose: messages of the limited queue, and connections with everything unconfirmed on them.
 """
 
 import json
@@ -21,11 +21,11 @@ Json = dict[str, Any]
 
 
 class Exchange:
-    """The queues, and what their consumers have got.
+    """The queues, and what their consumers have received.
 
     Attributes:
-        queues: What waits for the orchestrator: key and body.
-        boxes: What was delivered to everybody else, in order.
+        queues: The messages that wait for the orchestrator: key and body.
+        boxes: The messages that were delivered to each other agent, in order.
     """
 
     def __init__(self) -> None:
@@ -53,12 +53,12 @@ class Exchange:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing waits for the orchestrator."""
+        """Whether no message waits for the orchestrator."""
         return not any(self.queues.values())
 
 
 class Post:
-    """What publishes for one process: letters are under way until chance confirms them."""
+    """The publisher of one process: letters are under way until chance confirms them."""
 
     def __init__(self, exchange: Exchange, process: "Process") -> None:
         self._exchange = exchange
@@ -70,7 +70,7 @@ class Post:
         confirmed: Callable[[Sequence[Any]], None],
         refused: Callable[[Sequence[Refusal]], None],
     ) -> "Post":
-        """This, for a notifier that wants to be told what becomes of its letters."""
+        """This publisher, for a notifier that wants to be told of confirms and refusals."""
         self._confirmed, self._refused = confirmed, refused
         return self
 
@@ -89,7 +89,7 @@ class Post:
     def close(self) -> None: ...
 
     def confirm(self, count: int) -> None:
-        """Let the exchange take the oldest letters, and say so."""
+        """Let the exchange take the oldest letters, and confirm them."""
         taken, self.under_way = self.under_way[:count], self.under_way[count:]
         for letter in taken:
             self._exchange.publish(letter.routing_key, letter.body)
@@ -97,12 +97,12 @@ class Post:
         self._confirmed([letter.tag for letter in taken])
 
     def refuse(self) -> None:
-        """Let the exchange give the oldest letter back, for now."""
+        """Let the exchange refuse the oldest letter, for now."""
         letter = self.under_way.pop(0)
         self._refused([Refusal(letter, "the queue is full")])
 
     def lose(self, taken: int) -> None:
-        """Let the connection break after so many letters; who sent them is told nothing."""
+        """Let the connection break after so many letters arrived; the sender is told nothing."""
         for letter in self.under_way[:taken]:
             self._exchange.publish(letter.routing_key, letter.body)
         self.under_way.clear()
@@ -117,14 +117,14 @@ class Line:
         self.is_open = True
 
     def open(self) -> None:
-        """Be a new connection."""
+        """Reset to a new connection."""
         self._receivers, self._delivered, self._turns = {}, list[tuple[str, tuple[str, bytes]]](), 0
 
     def channel(self) -> "Line":
         return self
 
     def close(self) -> None:
-        """Give back what was not acknowledged, in its place."""
+        """Requeue unacknowledged messages at their old places."""
         for queue, message in reversed(self._delivered):
             self._exchange.queues[queue].insert(0, message)
         self._delivered = []
@@ -157,7 +157,7 @@ class Line:
 
 
 class Method:
-    """How a message came."""
+    """How a message was delivered."""
 
     def __init__(self, routing_key: str, tag: int) -> None:
         self.routing_key, self.delivery_tag = routing_key, tag

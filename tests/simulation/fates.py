@@ -13,7 +13,7 @@ from tests.simulation.stage import Stage
 
 TICK_S = 2.0
 LONG_TICKS = 8
-MOST_WORKERS = 4  # the story's; more come when all shall end
+MOST_WORKERS = 4  # while chance rules; more may start so that every run ends
 LARGE = "x" * 70_000
 
 
@@ -29,7 +29,7 @@ class Fates(Ground):
     def a_message_arrives(self) -> None:
         messages = self.messages
         if messages and self.chance(0.05):
-            messages.pop(self.random.randrange(len(messages)))  # which is lost
+            messages.pop(self.random.randrange(len(messages)))  # it is lost
         if not messages or not self.living:
             return
         message = messages[self.random.randrange(min(3, len(messages)))]
@@ -41,7 +41,7 @@ class Fates(Ground):
             process.work(message)
 
     def an_attempt_ends(self) -> None:
-        """One does; rather one whose branch somebody else works on by now."""
+        """End an attempt, preferably one whose branch another worker works on by now."""
         found = [(each, stage) for each in self.living for stage in each.claimed]
         keys = Counter(stage.key for _, stage in found)
         late = [(each, stage) for each, stage in found if keys[stage.key] > 1]
@@ -50,7 +50,7 @@ class Fates(Ground):
             process.answer(stage, self.outcome_of(stage))
 
     def outcome_of(self, stage: Stage) -> Callable[[], Any]:
-        """What an action makes of its attempt."""
+        """How an action ends its attempt: a result to return, or an error to raise."""
         context = stage.context
         assert context is not None
         if not context.step.startswith(UNDO) and self.chance(0.15):
@@ -71,7 +71,7 @@ class Fates(Ground):
             self.random.choice(self.processes).die()
 
     def a_worker_stands_still(self) -> None:
-        """It does so for a moment, or for so long that others take over from it."""
+        """Stop a worker for a moment, or for so long that other workers take over from it."""
         busy = [each for each in self.living if each.stages] or self.living
         if not busy or self.chance(0.3):
             return
@@ -93,7 +93,7 @@ class Fates(Ground):
             self.random.choice(self.living).leave()
 
     def time_goes_by(self) -> None:
-        """Some ticks in which everybody beats who can; or the machine itself stood still."""
+        """Pass some ticks in which every live process beats; or suspend the whole machine."""
         if self.chance(0.4):
             self.suspend(self.random.choice([11, 70, 700]))
         elif self.chance(0.1):
@@ -112,7 +112,7 @@ class Fates(Ground):
                 process.tick()
 
     def a_scheduler_ticks(self) -> None:
-        """Both do: what one does, the other need not know."""
+        """Let both schedulers tick; neither knows what the other does."""
         for _ in range(2):
             if self.living:
                 self.random.choice(self.living).sweep()
@@ -126,7 +126,7 @@ class Fates(Ground):
             self.random.choice(self.living).speak()
 
     def the_exchange_answers(self) -> None:
-        """It takes letters and says so, or gives one back, or breaks a connection."""
+        """Let the exchange confirm letters, refuse one, or break a connection."""
         for process in self.processes:
             if (post := process.post).under_way:
                 if self.faults.healed:
@@ -140,7 +140,7 @@ class Fates(Ground):
         self.everybody_hears()
 
     def messages_are_dropped(self) -> None:
-        """The queue that is limited loses its head; RabbitMQ is told to forget the others."""
+        """Drop the head of the limited queue; or purge the queues of workers."""
         limited = self.exchange.queues["orchestration_queue"]
         if limited and self.chance(0.3):
             limited.pop(0)

@@ -17,14 +17,14 @@ from tests.simulation import coverage
 
 T = TypeVar("T")
 
-RARE = 10  # so much more often a process dies at a failpoint that is seldom reached
+RARE = 10  # how much more often a process dies at a failpoint that is seldom reached
 WEIGHTS = {
     **dict.fromkeys([Failpoint.DECIDED, Failpoint.COMMITTING, Failpoint.COMMITTED], 1),
     Failpoint.TOLD: 1,
     **dict.fromkeys([Failpoint.CONFIRMED, Failpoint.ACCEPTED, Failpoint.TAKEN], 40),
     Failpoint.FORGETTING: 100,
 }
-RECOVERING = {  # so much more often than elsewhere a process dies in what others have left to it
+RECOVERING = {  # how much more often a process dies while it recovers what others left
     "Engine.join.<locals>.<lambda>": 15,
     "Engine.leave.<locals>.<lambda>": 15,
     "Engine.mark_silent.<locals>.<lambda>": 150,
@@ -39,14 +39,14 @@ TABLES = (
 
 
 class CrashError(BaseException):
-    """The process that does this is dead: nothing of it goes on."""
+    """The process that raises this is dead: none of its threads goes on."""
 
 
 class QuickStore(MemoryStore):
-    """A store in memory that can be emptied: what SQLite has made of its statements is kept."""
+    """A store in memory that can be emptied, so that SQLite's prepared statements are kept."""
 
     def write(self, operation: Callable[[Session], T]) -> T:
-        """Run the operation in a transaction; only one thread has its turn."""
+        """Run the operation in a transaction, without a lock: only one thread runs at a time."""
         (outcome,) = run_all(self._connection, [operation])
         if isinstance(outcome, Exception):
             raise outcome
@@ -73,7 +73,7 @@ class QuickStore(MemoryStore):
 
 @cache
 def quick_store() -> QuickStore:
-    """The one of this process, which is watched."""
+    """The one store of this process, whose branches are counted."""
     store = QuickStore()
     coverage.watch(store)
     atexit.register(store.close)
@@ -81,18 +81,18 @@ def quick_store() -> QuickStore:
 
 
 class Faults:
-    """When somebody dies, and when the store fails.
+    """Decides when a process dies, and when the store fails.
 
     Args:
-        random: Where every chance comes from.
+        random: The source of all chance.
 
     Attributes:
-        store: How often a write fails before its commit, and how often after it.
-        crash: How often a process dies at a failpoint.
-        writes: How often anybody has tried to write.
+        store: The probability that a write fails before its commit, and that it fails after it.
+        crash: The probability that a process dies at a failpoint.
+        writes: How often any process has tried to write.
         reached: How often each failpoint was reached.
-        died: How often somebody died at each.
-        died_in: How often in which operation, where that is known.
+        died: How often a process died at each failpoint.
+        died_in: How often a process died in each operation, where that is known.
     """
 
     def __init__(self, random: Random) -> None:
@@ -111,7 +111,7 @@ class Faults:
         self.healed = True
 
     def at(self, point: Failpoint, about: Any = None) -> bool:
-        """Whether a process that has come so far, perhaps in some operation, dies there."""
+        """Whether a process that reaches a failpoint, perhaps in some operation, dies there."""
         self.reached[point] += 1
         often = self.crash * WEIGHTS.get(point, RARE)
         often *= RECOVERING.get(getattr(about, "__qualname__", ""), 1)
@@ -121,13 +121,13 @@ class Faults:
 
 
 class FaultyStore:
-    """What one process sees of a store: now and then it fails, before the commit or after it.
+    """A store as one process sees it: now and then a write fails, before the commit or after it.
 
     Args:
         store: The store.
-        faults: How often.
-        is_dead: Whether the process is dead: then it does nothing any more.
-        meanwhile: Lets others do something between what this one has read and what it writes.
+        faults: Decides when it fails.
+        is_dead: Whether the process is dead: then it can do nothing any more.
+        meanwhile: Lets another process do something between a read and a write of this one.
     """
 
     def __init__(
@@ -153,7 +153,7 @@ class FaultyStore:
         return self._tried(lambda: self._store.write(operation))
 
     def write_many(self, operations: Sequence[Callable[[Session], T]]) -> list[T | Exception]:
-        """Write a batch; where nobody knows what came of it, each alone, as real stores do."""
+        """Write a batch; if it fails or is in doubt, write each alone, as real stores do."""
         try:
             return self._tried(lambda: self._store.write_many(operations))
         except StoreError:

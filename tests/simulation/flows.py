@@ -1,4 +1,4 @@
-"""What the simulated fleet can be asked for: together it takes every way that a run can take."""
+"""The workflows of the simulated fleet: together they take every way that a run can take."""
 
 from orchestration.plans import Retry, Step
 from tests.engine.fleet import HOUR, MINUTE, SECOND, app_of, step, workflow
@@ -37,7 +37,7 @@ FLOWS = [
         step("insure", "pack", agent=STRANGER, required=False, timeout=MINUTE),
         step("sign", "ship", "insure", start_within=30 * SECOND, retry=RETRY),
     ),
-    workflow(  # its parameters, and what is found, are not always what the paths hope for
+    workflow(  # its paths sometimes miss, in the parameters or in the result
         "astray",
         step("seek", undo="unseek"),
         step("beside", "seek", retry=RETRY),

@@ -1,4 +1,4 @@
-"""What everybody in a simulated fleet stands on: who lives, what is known, what was seen."""
+"""The ground of a simulated fleet: its store, clock, exchange and processes, and the witness."""
 
 import logging
 from collections import Counter
@@ -36,12 +36,12 @@ from tests.simulation.stage import Stage, act
 from tests.simulation.witness import Witness
 
 RETRIED = "SELECT generation FROM runs WHERE id = ?"
-FEW = 2  # ended runs that are kept, in some stories, and dead letters
+FEW = 2  # with some seeds, the most ended runs and dead letters that are kept
 REQUESTERS = ("mgmt", "ops")
 
 
 class Idle:
-    """A process that nobody measures."""
+    """A process without measurements."""
 
     def cpu_percent(self) -> float:
         return 0.0
@@ -50,7 +50,7 @@ class Idle:
 
 
 class Bugs(logging.Handler):
-    """Errors that the product logs with a traceback: it lives on, and the simulation does not."""
+    """Errors that the product logs with a traceback: it survives them, but the simulation fails."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -62,10 +62,10 @@ class Bugs(logging.Handler):
 
 
 class Ground:
-    """The store, the clock, the exchange and the processes of one story.
+    """The store, the clock, the exchange and the processes of one seed.
 
     Args:
-        seed: What everything is drawn from.
+        seed: The seed of all chance.
         store: An empty store; None: one in memory.
     """
 
@@ -87,7 +87,7 @@ class Ground:
         self._begin()
 
     def _begin(self) -> None:
-        """Nobody is there, and nothing has happened."""
+        """Begin without processes, messages or runs."""
         self.awake_s = 0.0
         self.locks: dict[str, str] = {}
         self.exchange = Exchange()
@@ -108,7 +108,7 @@ class Ground:
         self.client = self.start(works=False)
 
     def plan(self, session: Session) -> None:
-        """Let a run be started by the clock."""
+        """Add a schedule, which starts runs by the clock."""
         now = self.clock.now()
         row = ScheduleRow(
             "often", "single", "{}", EVERY_TWO_MINUTES, "UTC", "allow",
@@ -124,7 +124,7 @@ class Ground:
         return found
 
     def bury(self, process: Process) -> None:
-        """End what is left of a dead process: its locks are free, its messages come again."""
+        """Clean up after a dead process: free its locks, and requeue its messages."""
         for name in [name for name, owner in self.locks.items() if owner == process.name]:
             del self.locks[name]
         if process in self.processes:
@@ -147,11 +147,11 @@ class Ground:
 
     @property
     def staying(self) -> list[Process]:
-        """Who lives and is not about to go: somebody must be there to see who is dead."""
+        """The live processes that are not about to leave: some must remain to find dead ones."""
         return [each for each in self.living if not each.leaving]
 
     def reach(self, point: Failpoint, about: Any = None) -> None:
-        """A process has come so far; perhaps it dies there."""
+        """Note that the acting process has reached a failpoint; perhaps it dies there."""
         if self.actor is not None and self.faults.at(point, about):
             self.actor.dead = True
             if about is not None:
@@ -176,16 +176,16 @@ class Ground:
             self.is_meanwhile = False
 
     def insist(self, kept: bool, promise: str) -> None:  # noqa: FBT001 - it is the question
-        """See that a promise is kept, also where the product would take our complaint for its own.
+        """Check a promise, and remember a broken one, since the product may swallow the error.
 
-        The frame, for one, takes whatever is raised in an action for the end of its attempt.
+        The frame, for one, takes an error in an action for a failure of its attempt.
         """
         if not kept:
             self.broken.append(promise)
             raise AssertionError(promise)
 
     def check_silence(self, process: Process) -> None:
-        """A take-over because of silence: pauses and jumps of a clock alone cause none."""
+        """Check a take-over for silence: pauses and clock jumps alone must cause none."""
         still_s = self.awake_s - process.beaten_at
         may = process.dead or still_s >= SILENT_AFTER_S
         self.insist(may, f"taken over after {still_s} s")
@@ -196,7 +196,7 @@ class Ground:
     def tell(
         self, sender: str, kind: MessageType, payload: Json, key: str = "", about: str | None = None
     ) -> None:
-        """Publish something for the orchestrator; some of it comes twice."""
+        """Publish a message for the orchestrator; some are published twice."""
         self.asked += 1
         body = compose(
             key or f"m{self.asked}", kind, "orchestration_agent", payload,
@@ -206,14 +206,14 @@ class Ground:
             self.exchange.publish(f"{kind.value.partition('_')[0]}.orchestration", body.encode())
 
     def is_tried(self, operation: Callable[[], Any]) -> Any:
-        """Do something as a client, who may die of it or never learn what came of it."""
+        """Call an operation as a client, which may die in it, or never learn the outcome."""
         found = []
         with self.client.acting():
             found.append(operation())
         return found[0] if found else None
 
     def allowed(self, operation: Callable[[], Any]) -> None:
-        """Do what the state of a run may forbid."""
+        """Call an operation that the state of a run may forbid."""
         with suppress(StateError, NotFoundError, StoppedError, RejectedError):
             self.is_tried(operation)
 
@@ -233,7 +233,7 @@ class Ground:
         return [run_id for run_id, status in rows if not statuses or status in statuses]
 
     def action_began(self, stage: Stage) -> None:
-        """An action is called: its claim is committed, and it may be."""
+        """Check that an action may be called: its claim is committed."""
         context = stage.context
         assert context is not None
         key = stage.key
@@ -247,7 +247,7 @@ class Ground:
             self.witness.undo_began(command, key)
 
     def accepted(self, key: Key, attempt: int) -> None:
-        """A completion was accepted: it is that of the attempt that had the branch."""
+        """Check an accepted completion: it must be that of the attempt that had the branch."""
         row = self.store.read(lambda s: steps.get(s, *key))
         found = None if row is None else (row.status, row.attempt)
         self.insist(found == (StepStatus.COMPLETED, attempt), "only who has an attempt ends it")
@@ -256,16 +256,16 @@ class Ground:
             self.witness.payers.add(key[0])
 
     def is_completed(self, key: Key, attempt: int | None = None) -> bool:
-        """Whether a branch is completed, perhaps by one attempt, whoever knows."""
+        """Whether a branch is completed, perhaps by one attempt, according to its row."""
         row = self.store.read(lambda s: steps.get(s, *key))
         if row is None or row.status is not StepStatus.COMPLETED:
             return False
         return attempt in (None, row.attempt)
 
     def acting_in(self, run_id: str) -> set[Key]:
-        """Branches of a run on which somebody, silent or not, really works now.
+        """Branches of a run on which a process, silent or not, really works now.
 
-        Ghosts do too, but nobody can know: whoever resumes a run after a restore takes that on.
+        Ghosts may, too, which no process can know: a person who resumes after a restore risks it.
         """
         keys = (
             stage.key
@@ -276,7 +276,7 @@ class Ground:
         return {key for key in keys if key[0] == run_id}
 
     def everybody_hears(self) -> None:
-        """Requesters read what they were told."""
+        """Let all requesters read the messages to them."""
         for name in REQUESTERS:
             box = self.exchange.boxes[name]
             for message in box[self.heard[name] :]:

@@ -1,7 +1,7 @@
 """Ways to break the engine on purpose: the simulation is worth as much as it finds of them.
 
-Each is a fault that a hand could make in one place. It is made by a patch, for as long as a test
-looks; how many seeds it takes until the simulation sees it is the measure.
+Each is a fault that a programmer could make in one place. A patch makes it for the time of a test;
+the measure is how many seeds the simulation needs to find it.
 """
 
 import threading
@@ -40,7 +40,7 @@ MUTANTS: dict[str, Mutant] = {}
 
 
 def mutant(make: Callable[[], Iterator[None]]) -> Mutant:
-    """Keep a mutant under its name."""
+    """Register a mutant under its name."""
     found = contextmanager(make)
     MUTANTS[make.__name__.replace("_", " ")] = found
     return found
@@ -48,7 +48,7 @@ def mutant(make: Callable[[], Iterator[None]]) -> Mutant:
 
 @mutant
 def fence_dropped() -> Iterator[None]:
-    """Whoever completes an attempt is believed, whether or not he still has it."""
+    """A completion is accepted whether or not its attempt still has the claim."""
 
     def is_mine(_tx: Transaction, row: StepRow, _attempt: int) -> bool:
         return row.status is StepStatus.RUNNING
@@ -79,7 +79,7 @@ def publish_before_commit() -> Iterator[None]:
 
 @mutant
 def acknowledged_before_commit() -> Iterator[None]:
-    """The ingress lets RabbitMQ forget a batch that is not written yet."""
+    """The ingress acknowledges a batch that is not written yet."""
     commit, handle = ingress.Ingress._commit, ingress.Ingress._handle  # noqa: SLF001
     channels: list[Any] = []
 
@@ -99,7 +99,7 @@ def acknowledged_before_commit() -> Iterator[None]:
 
 @mutant
 def outbox_row_deleted_before_the_confirm() -> Iterator[None]:
-    """What is published is forgotten, whether or not RabbitMQ has it."""
+    """The outbox deletes a row once it is published, whether or not RabbitMQ has confirmed it."""
     tick = notifier.Notifier.tick
 
     def ticking(self: Any) -> None:
@@ -113,21 +113,21 @@ def outbox_row_deleted_before_the_confirm() -> Iterator[None]:
 
 @mutant
 def sweep_skipped() -> Iterator[None]:
-    """Nobody acts on timers."""
+    """No process acts on timers."""
     with patch.object(Engine, "fire_timers", lambda _self: 0):
         yield
 
 
 @mutant
 def lease_that_never_expires() -> Iterator[None]:
-    """Who is silent keeps what he holds."""
+    """A silent worker keeps its claims."""
     with patch.object(Observer, "look", lambda *_: set()):
         yield
 
 
 @mutant
 def deduplication_without_the_sender() -> Iterator[None]:
-    """A key that anybody has used is used for all."""
+    """A key that one sender has used counts as used for all senders."""
 
     def find(session: Session, _sender: str, key: str) -> commands.Seen | None:
         row = session.one("SELECT digest, run_id FROM commands WHERE key = ?", key)
@@ -139,7 +139,7 @@ def deduplication_without_the_sender() -> Iterator[None]:
 
 @mutant
 def undo_in_the_wrong_order() -> Iterator[None]:
-    """What was done first is undone first."""
+    """The step that was completed first is undone first."""
     undoable = undo.undoable
 
     def backwards(session: Session, run_id: str, names: list[str], limit: int) -> Any:
@@ -179,7 +179,7 @@ def rows_never_sent_again() -> Iterator[None]:
 
 @mutant
 def claims_not_reconciled() -> Iterator[None]:
-    """A worker beats, and does not look what it owns that it does not hold."""
+    """A worker beats, but does not look for branches that it owns and does not hold."""
     with patch.object(membership, "reconcile", lambda *_: None):
         yield
 
@@ -210,7 +210,7 @@ def wall_clock_lease() -> Iterator[None]:
 
 @mutant
 def unlocked_run_row() -> Iterator[None]:
-    """A run is read before the lock is taken: now and then somebody else has changed it since."""
+    """A run is read before the lock is taken: now and then another process has changed it since."""
     load = runs.load
     known: dict[str, Run] = {}
     turn = threading.local()
@@ -226,14 +226,14 @@ def unlocked_run_row() -> Iterator[None]:
 
 @mutant
 def restore_that_counts_on() -> Iterator[None]:
-    """Attempts after a restore have the numbers of those that it has undone."""
+    """Attempts after a restore reuse the numbers of attempts that the restore dropped."""
     with patch.object(revival, "leap", lambda *_: None):
         yield
 
 
 @mutant
 def time_of_a_schedule_not_taken() -> Iterator[None]:
-    """Whoever saw that a schedule is due starts it, also where somebody else just has."""
+    """A scheduler that saw a schedule due starts it, even if another one just has."""
     fire = schedules.fire
 
     def firing(session: Session, row: ScheduleRow, next_at: datetime | None) -> bool:
@@ -252,6 +252,6 @@ def path_that_leads_nowhere_taken_for_done() -> Iterator[None]:
 
 @mutant
 def forgotten_before_it_is_told() -> Iterator[None]:
-    """Retention asks how many runs are kept, and not whether their requesters know the end."""
+    """Retention counts the kept runs, but does not ask whether requesters were told the end."""
     with patch.object(retention, "FINAL", "nothing"):
         yield

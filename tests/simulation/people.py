@@ -1,4 +1,4 @@
-"""What people, programs and agents elsewhere do."""
+"""The actions of people, programs and outside agents."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,10 +17,10 @@ NAMES = [flow.name for flow in FLOWS]
 
 
 class People(Ground):
-    """Those who ask, answer, complain and intervene."""
+    """Requesters, outside agents, approvers and operators."""
 
     def a_command_comes(self) -> None:
-        """Somebody starts a run, by a client or over the bus; some ask twice."""
+        """Start a run, by a client or over the bus; some commands come twice."""
         number = self.random.randrange(20)
         flow = NAMES[min((number * 7 + 3) % 10, len(NAMES) - 1)]
         parameters: Json = {"items": list(range(number % 4)), "wanted": number % 3 > 0}
@@ -48,7 +48,7 @@ class People(Ground):
         self.witness.asked.add((sender, key))
 
     def a_stranger_answers(self) -> None:
-        """An agent that is not ours does, or complains, or says how far it is, or is silent."""
+        """Let the outside agent answer, send an error, report progress, or stay silent."""
         box = self.exchange.boxes[STRANGER]
         if not box:
             return
@@ -58,7 +58,7 @@ class People(Ground):
         self.reply(command)
 
     def reply(self, command: Json) -> None:
-        about = command.get("command_id")  # what was refused comes back without one
+        about = command.get("command_id")  # a refused command comes back without an id
         if about is None or command["command"] == "emergency_stop" or not self.chance(0.9):
             return
         if self.chance(0.05):
@@ -99,7 +99,7 @@ class People(Ground):
         self.allowed(lambda: change(["narrow"], By("chance")))
 
     def somebody_intervenes(self) -> None:
-        """A person does what a run allows, or now and then what it does not."""
+        """Let a person change a run as its status allows, or now and then as it does not."""
         engine = self.client.engine
         verbs: list[tuple[Callable[[str], object], Sequence[str]]] = [
             *[(engine.cancel, ("pending", "running", "waiting", "paused"))] * 2,
@@ -116,14 +116,14 @@ class People(Ground):
         self.allowed(lambda: verb(run_id))
 
     def hesitate(self, run_id: str) -> None:
-        """Pause a run, rather one at work, and let it go on at once: it has lost its slot."""
+        """Pause a run, preferably a running one, and resume it at once, without its slot."""
         at_work = sorted({stage.key[0] for each in self.living for stage in each.claimed})
         run_id = self.random.choice(at_work) if at_work and self.chance(0.8) else run_id
         self.client.engine.pause(run_id)
         self.client.engine.resume(run_id)
 
     def fork(self, run_id: str) -> None:
-        """Make another run of one that has ended, with some of its results."""
+        """Fork an ended run, with some of its results."""
         hex_ = self.hex()
         found = self.client.engine.store.read(
             lambda s: forks.propose(s, APP, run_id, forks.Edits(), sender="client", run_hex=hex_)

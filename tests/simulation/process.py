@@ -31,11 +31,11 @@ SETTINGS = Settings.model_validate({"OUTSIDE_AGENTS": STRANGER})
 
 
 class Locks:
-    """Proof of life of one process among others; its death frees what it holds.
+    """The locks of one process, as proof of its life; its death frees them.
 
     Args:
-        all_held: Who holds what.
-        me: Whose they are.
+        all_held: The holder of each lock, of all processes.
+        me: The process.
     """
 
     proof_s = 0.0
@@ -60,7 +60,7 @@ class Locks:
 
 
 class Queue:
-    """The way of dispatches to RabbitMQ; what it is given may get lost with its process."""
+    """The transport of dispatches to RabbitMQ; its messages may get lost with its process."""
 
     flows = True
 
@@ -74,11 +74,11 @@ class Queue:
 
 
 class Process:
-    """A worker, or with nothing to offer a client.
+    """A worker or, if it offers nothing, a client.
 
     Args:
-        world: Where it lives.
-        name: Its incarnation.
+        world: The simulation that it is in.
+        name: The name of this incarnation.
         works: Whether it is a worker.
     """
 
@@ -134,17 +134,17 @@ class Process:
 
     @property
     def lives(self) -> bool:
-        """Whether it can do something now."""
+        """Whether it is neither dead nor stopped."""
         return not (self.dead or self.paused)
 
     @property
     def claimed(self) -> Iterator[Stage]:
-        """Every thread whose action is at work."""
+        """The threads whose actions are running."""
         return (stage for stage in self.stages if stage.context is not None)
 
     @contextmanager
     def acting(self) -> Iterator[None]:
-        """Do something as this process; a crash is its death, and a store that is away is known."""
+        """Act as this process; a crash is its death, and an error of the store is tolerated."""
         before, self.world.actor = self.world.actor, self
         try:
             yield
@@ -158,11 +158,11 @@ class Process:
             self.world.bury(self)
 
     def meanwhile(self, often: float = SELDOM) -> None:
-        """Be about to write what was read; now and then somebody else does something first."""
+        """Before a write by what was read: now and then another process does something first."""
         self.world.meanwhile(self, often)
 
     def sweep(self) -> None:
-        """Do what a scheduler asks for."""
+        """Sweep, as a scheduler asks for."""
         with self.acting():
             self.sweeper.sweep()
             self.timetable.fire()
@@ -170,7 +170,7 @@ class Process:
                 pass
 
     def join(self) -> None:
-        """Do what a worker does first; where that fails it ends, and another one is started."""
+        """Join the fleet as a worker; if that fails it ends, and another one is started."""
         with self.acting():
             self.locks.hold(self.name)
             self.sweeper.bury()
@@ -180,7 +180,7 @@ class Process:
             self.die()
 
     def takes(self, message: Dispatch) -> bool:
-        """Whether one of its threads would take a message now, and not wait at the gate."""
+        """Whether one of its threads would take a message now, without waiting at the gate."""
         if len(self.stages) >= 4:
             return False
         alone = any(held.alone for held in self.stages.values())
@@ -206,12 +206,12 @@ class Process:
         self.world.reach_acknowledging(lambda: self.unacknowledged.remove(message))
 
     def holds(self, message: Dispatch) -> bool:
-        """Whether what a message is about goes on here already."""
+        """Whether the attempt of a message runs here already."""
         held = (message.run_id, message.step, message.branch), message.attempt
         return held in self.frame.held()
 
     def answer(self, stage: Stage, answer: Callable[[], Any]) -> None:
-        """Let the action of a thread return or raise this."""
+        """Let the action of a thread return, or raise, by calling `answer`."""
         with self.acting():
             stage.answer(answer)
         self.clean()
@@ -221,7 +221,7 @@ class Process:
         self.stages = {s: m for s, m in self.stages.items() if not s.is_over}
 
     def tick(self) -> None:
-        """What its keeper does; and go, once it is asked to and holds nothing."""
+        """Let its keeper tick; and depart, once it is asked to and holds nothing."""
         with self.acting():
             self.keeper.tick()
         if self.keeper.asked_to_end and self.lives:
@@ -230,13 +230,13 @@ class Process:
             self.depart()
 
     def leave(self) -> None:
-        """Be told to end."""
+        """Ask it to end."""
         with self.acting():
             self.frame.draining = self.leaving = True
             self.engine.drain(self.name)
 
     def depart(self) -> None:
-        """End in good order; where the store is away, as if it had died."""
+        """End in good order; if the store is away, as if it had died."""
         with self.acting():
             self.engine.depart(self.name)
             self.locks.release(self.name)
@@ -248,7 +248,7 @@ class Process:
         self.world.bury(self)
 
     def listen(self) -> None:
-        """Take in what has come from the exchange, if that is this worker's office."""
+        """Take in messages from the exchange, if this worker is the one that does."""
         with self.acting():
             if self.ingress._election.won():  # noqa: SLF001 - its thread is ours here
                 self.line.open()
@@ -256,7 +256,7 @@ class Process:
                     self.ingress._consume()  # noqa: SLF001
 
     def speak(self) -> None:
-        """Say what stands in the outbox, if that is this worker's office."""
+        """Publish the messages of the outbox, if this worker is the one that does."""
         with self.acting():
             if self.notifier._election.won():  # noqa: SLF001
                 self.notifier.tick()

@@ -1,4 +1,4 @@
-"""What must hold after everything that happens, asked of the rows."""
+"""The promises that must hold after every action, checked by the rows."""
 
 from datetime import datetime
 
@@ -16,7 +16,7 @@ def words(statuses: frozenset[RunStatus] | frozenset[StepStatus]) -> str:
     return ", ".join(f"'{each}'" for each in sorted(statuses))
 
 
-COUNTED = (  # what is sent counts as ready
+COUNTED = (  # sent branches count as ready
     "SELECT run_id, step, CASE status WHEN 'queued' THEN 'ready' ELSE status END, COUNT(*)"
     " FROM steps WHERE branch >= 0 GROUP BY 1, 2, 3"
 )
@@ -54,7 +54,7 @@ BREACH = " UNION ALL ".join(
 
 
 def check_often(session: Session, witness: Witness, slots: int, now: datetime) -> None:
-    """What each single commit could break."""
+    """Check the promises that any single commit could break."""
     assert slot_queue.slots_taken(session) <= slots, "running ≤ limit"
     assert not (found := session.all(BREACH)), found
     check_stop(session, witness)
@@ -65,7 +65,7 @@ def check_often(session: Session, witness: Witness, slots: int, now: datetime) -
 
 
 def check_stop(session: Session, witness: Witness) -> None:
-    """Since a stop, nothing has been admitted that it holds up."""
+    """Check that since a stop no run has been admitted that it holds up."""
     epoch = stops.epoch(session) if stops.is_stopped(session) else None
     running = {run_id for (run_id,) in session.all(RUNNING)}
     if epoch is not None and epoch == witness.stop:
@@ -74,7 +74,7 @@ def check_stop(session: Session, witness: Witness) -> None:
 
 
 def check_all(session: Session, witness: Witness) -> None:
-    """What needs a look at every row."""
+    """Check the promises that need a look at every row."""
     check_runs(session, witness)
     check_undone(session, witness)
     assert tallied(session) == sorted(session.all(COUNTED)), "tallies agree with branches"
@@ -107,7 +107,7 @@ def check_undone(session: Session, witness: Witness) -> None:
 
 
 def tallied(session: Session) -> list[tuple[str, str, str, int]]:
-    """How many branches of each step have which status, as their runs know it."""
+    """The number of branches of each step in each status, by the tallies of the runs."""
     return sorted(
         (run_id, step, status, count)
         for run_id, counts in session.all("SELECT id, tallies FROM runs")

@@ -1,4 +1,4 @@
-"""A backup of the store, and what had been seen by then; later it is put back."""
+"""Backups of the store, with what the witness had seen by then, and their restores."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,18 +22,18 @@ TABLES = {
     False: "SELECT table_name FROM information_schema.tables"
     " WHERE table_schema = current_schema() AND table_name <> 'schema_versions'",
 }
-COUNTERS = "sqlite_sequence"  # written last: it counts along with what is inserted
+COUNTERS = "sqlite_sequence"  # written last: inserting rows changes it
 
 
 @dataclass(frozen=True)
 class Backup:
-    """The store of a moment.
+    """The store at one moment.
 
     Attributes:
         rows: Every row of every table.
-        saved_at: When that was.
-        seen: What had been seen by then.
-        undoes: Whether something was being undone.
+        saved_at: The moment.
+        seen: What the witness had seen by then.
+        undoes: Whether a run was undoing.
     """
 
     rows: Mapping[str, Sequence[Row]]
@@ -49,7 +49,7 @@ def save(session: Session, *, sqlite: bool) -> dict[str, list[Row]]:
 
 
 def put(session: Session, backup: Backup) -> None:
-    """Let the store be as it was."""
+    """Put the rows of a backup back."""
     for name, rows in backup.rows.items():
         session.run(f"DELETE FROM {name}")
         for row in rows:
@@ -58,22 +58,22 @@ def put(session: Session, backup: Backup) -> None:
 
 
 class Restores(Ground):
-    """The store is saved, and put back later, while some who knew it live on."""
+    """Saves the store and puts it back later, while some processes of before live on."""
 
     backup: Backup | None = None
 
     def the_store_is_saved(self) -> None:
-        """Make a backup of the store at work."""
+        """Make a backup of the store while the fleet works."""
         if self.may_restore and self.chance(0.9 if self.runs("undoing") else 0.2):
             self.everybody_hears()
             rows = self.store.read(lambda s: save(s, sqlite=self.quick is not None))
             seen = self.witness.copy()
-            seen.asked -= self.exchange.commands()  # not taken yet, and perhaps soon
+            seen.asked -= self.exchange.commands()  # queued still, and may be taken later
             undoes = bool(self.runs("undoing"))
             self.backup = Backup(rows, self.clock.now(), seen, undoes)
 
     def the_store_is_put_back(self) -> None:
-        """Stop the fleet and restore; some process may only have stood still, and goes on."""
+        """Stop the fleet and restore; a process that only stood still may go on as a ghost."""
         backup = self.backup
         if backup is None or not self.chance(0.6 if backup.undoes else 0.2):
             return
@@ -92,13 +92,13 @@ class Restores(Ground):
         self.restored += 1
 
     def revive(self, replaced: Replaced) -> None:
-        """Take what was put back into use, as the command does: in a draft, where nothing fails."""
+        """Revive the restored store as the command does: in a draft, where no write fails."""
         rules = Rules(me="restore", slots=self.slots, sends=False, jitter=lambda: 0.5)
         engine = Engine(self.store, NoRelay(), rules)
         engine.revive(f"store{self.restored}", "here", By("chance"), replaced)
 
     def become_a_ghost(self, process: Process) -> None:
-        """Stand still while the store is replaced; the exchange has taken what was under way."""
+        """Let a process stand still while the store is replaced; its letters have all arrived."""
         with process.acting():
             process.post.confirm(len(process.post.under_way))
         process.paused = process.ghost = True

@@ -1,4 +1,4 @@
-"""Threads that take turns: one of them runs, and only where chance says who."""
+"""Threads that take turns: one of them runs at a time, and chance says which."""
 
 import threading
 from _thread import allocate_lock
@@ -15,12 +15,12 @@ _idle: list["Hand"] = []
 
 
 class Hand:
-    """A real thread that plays one thread after the other: to begin one takes longer than a claim.
+    """A real thread that runs one stage after another: to start a thread takes longer than a claim.
 
     Attributes:
-        wakes: Released when it is its turn.
+        wakes: Released when its turn begins.
         yields: Released when its turn is over.
-        stage: What it plays.
+        stage: The stage that it runs.
     """
 
     def __init__(self) -> None:
@@ -42,14 +42,14 @@ class Hand:
 
 
 class Stage:
-    """A thread of a worker, which stands still while its action is at work.
+    """A simulated thread of a worker, which stands still while its action runs.
 
     Args:
-        work: What it does: an errand of the frame.
-        began: Told each attempt whose action begins.
+        work: An errand of the frame, which it does.
+        began: Called when an action begins.
 
     Attributes:
-        context: What its action was called with; None: none is at work.
+        context: The context of the running action; None: none runs.
         is_over: Whether the errand has ended.
     """
 
@@ -71,12 +71,12 @@ class Stage:
         return run_id, step, int(place[1:-1]) if place else 0
 
     def start(self) -> None:
-        """Run until an action is at work, or nothing is left."""
+        """Run until an action has begun, or the errand is over."""
         self._hand.stage = self
         self._turn()
 
     def answer(self, answer: Callable[[], Any]) -> None:
-        """Let the action return or raise this, and run on until the next is at work."""
+        """Let the action end by calling `answer`, and run on until the next one has begun."""
         self._answer = answer
         self._turn()
 
@@ -89,7 +89,7 @@ class Stage:
             raise error
 
     def act(self, context: Context) -> Any:
-        """Be at work until somebody answers."""
+        """Wait in the action until its answer is given."""
         try:
             self.context = context
             self._began(self)

@@ -1,4 +1,4 @@
-"""Parts of the product that tell the simulation what they do, and end nothing that is not ours."""
+"""Parts of the product that tell the simulation what they do, and never end the test's process."""
 
 import logging
 from datetime import datetime
@@ -25,7 +25,7 @@ OFTEN = 0.3
 
 
 class WatchedEngine(Engine):
-    """The engine, which tells the simulation what it was told itself."""
+    """The engine, which passes the outcomes that it is told on to the simulation."""
 
     world: "Ground"
     process: "Process"
@@ -61,7 +61,7 @@ class WatchedEngine(Engine):
         try:
             done = super().complete(key, attempt, value, also, listener)
         except CrashError:
-            if self.world.is_completed(key, attempt):  # it died after the commit, before it knew
+            if self.world.is_completed(key, attempt):  # the process died after the commit
                 self.world.accepted(key, attempt)
             raise
         self.world.insist(known or not done, "what is from before a restore changes nothing")
@@ -91,7 +91,7 @@ class WatchedEngine(Engine):
 
 
 class WatchedTimetable(Timetable):
-    """A timetable, which tells for which time a run is; it may come to nothing."""
+    """A timetable that tells for which time a run is started, even if the start then fails."""
 
     process: "Process"
 
@@ -111,7 +111,7 @@ class WatchedTimetable(Timetable):
 
 
 class SimulatedKeeper(Keeper):
-    """A keeper whose process is not ours to end."""
+    """A keeper that does not end the process, which is the test's."""
 
     asked_to_end = False
 

@@ -1,4 +1,4 @@
-"""What has been seen from outside the store, and what may never be seen."""
+"""The witness: what was seen from outside the store, and what must never be seen."""
 
 from collections import defaultdict
 from copy import copy
@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 @dataclass
 class Witness:
-    """What has been seen.
+    """What has been seen of a fleet from outside its store.
 
     Attributes:
         keys: The run that each command was told to have started.
@@ -25,11 +25,11 @@ class Witness:
         completed: Accepted completions, in order, with their attempts.
         undone: Undos that have begun, in order.
         ended: How each generation of a run ended.
-        scheduled: For which time a run was started by the clock.
-        forgotten: Runs that there are no more: they had ended.
+        scheduled: For which time the clock started a run.
+        forgotten: Ended runs that retention has removed.
         stop: The emergency stop that held at the last look, if one did.
-        running: What it could have held up and was running then.
-        told: What a requester was told of each run, in order.
+        running: Runs that were running then and that it could hold up.
+        told: The messages to the requester of each run, in order.
     """
 
     keys: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -47,36 +47,36 @@ class Witness:
     told: dict[str, list[Json]] = field(default_factory=lambda: defaultdict(list))
 
     def copy(self) -> "Witness":
-        """What has been seen by now."""
+        """A copy of what has been seen by now."""
         found = replace(self, **{name: copy(known) for name, known in vars(self).items()})
         found.told = defaultdict(list, {run: list(told) for run, told in self.told.items()})
         return found
 
     def put_back(self, saved: "Witness", still_asked: set[tuple[str, str]]) -> None:
-        """Know what a backup knows, but for the attempts: no number is ever given twice."""
+        """Go back to what was seen at a backup, but keep the attempts: numbers are never reused."""
         kept = self.started
         vars(self).update(vars(saved.copy()))
         self.started = kept
         self.asked |= still_asked
 
     def known(self, sender: str, key: str, run_id: str) -> None:
-        """A command was told which run it has started."""
+        """Check and note the run that a command was told to have started."""
         assert self.keys.setdefault((sender, key), run_id) == run_id, "one run a command, ever"
         owners = [each for each, run in self.keys.items() if run == run_id]
         assert owners == [(sender, key)], "one command a run, ever"
 
     def began(self, key: Key, attempt: int) -> None:
-        """An action has begun."""
+        """Check and note that an attempt's action has begun."""
         assert (key, attempt) not in self.started, "no attempt number is used twice"
         assert key not in self.completed, "a finished step never runs again"
         self.started.add((key, attempt))
 
     def accepts(self, key: Key, attempt: int) -> bool:
-        """A completion was accepted; whether it is the only one of its branch."""
+        """Note an accepted completion; return whether it is the only one of its branch."""
         return self.completed.setdefault(key, attempt) == attempt
 
     def undo_began(self, command: str, key: Key) -> None:
-        """The undo of a branch has begun: all that was completed later must be undone."""
+        """Check an undo that has begun: every branch completed later must be undone already."""
         if key not in self.undone:
             self.undone.append(key)
         run_id, step, branch = key
@@ -89,7 +89,7 @@ class Witness:
                 assert undone in self.completed, "undone in reverse"
 
     def hear(self, message: Json, *, retried: bool) -> None:
-        """A requester was told something of a run."""
+        """Check and note a message to the requester of a run."""
         payload = message["payload"]
         update = payload.get("progress_update")
         run_id = (update or payload)["workflow_id"]

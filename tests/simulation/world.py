@@ -1,6 +1,6 @@
-"""The real engine, its frame, ingress and notifier among processes that die, and what gets lost.
+"""The real engine, frame, ingress and notifier, among dying processes and lost messages.
 
-Everything is drawn from one seed. What must hold is checked against a witness outside the store.
+All chance comes from one seed. What must hold is checked against a witness outside the store.
 """
 
 import logging
@@ -36,10 +36,10 @@ RESTING = "SELECT 1 FROM agents WHERE paused = 1"
 
 
 class Simulation(People, Fates, Restores):
-    """One seed."""
+    """The simulation of one seed."""
 
     def check(self, *, fully: bool = False) -> None:
-        """See that every promise is kept."""
+        """Check that every promise is kept."""
         assert not self.broken, self.broken[0]
         changes = self.quick.changes if self.quick else self.faults.writes
         if changes == self._seen and not fully:
@@ -54,7 +54,7 @@ class Simulation(People, Fates, Restores):
         assert not self.bugs.found, BUG + self.bugs.found[0]
 
     def run(self, actions: int) -> None:
-        """Let chance have its way for a while, then let everything end."""
+        """Take random actions for a while, then let every run end."""
         with self.at_work():
             self.play(actions)
             self.heal()
@@ -63,7 +63,7 @@ class Simulation(People, Fates, Restores):
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        """No real time goes by, and all that is random comes from the seed."""
+        """Until the block ends, no real time passes, and all chance comes from the seed."""
         with ExitStack() as stack:
             stack.enter_context(patch.object(frame, "STORE_PAUSE_S", 0.0))
             stack.enter_context(patch.object(ingress, "LINGER_S", 0.0))
@@ -102,7 +102,7 @@ class Simulation(People, Fates, Restores):
             self.check()
 
     def heal(self) -> None:
-        """No more faults, and people who answer: every run must end, and soon."""
+        """Stop the faults, and let people answer: every run must end, and soon."""
         self.faults.heal()
         self.store.write(lambda s: schedules.pause(s, "often", paused=True, next_at=None))
         while len(self.staying) < 2:
@@ -124,7 +124,7 @@ class Simulation(People, Fates, Restores):
         raise AssertionError(f"some never end: {self.open_runs()}")
 
     def not_taken_over(self) -> str | None:
-        """What somebody has who is dead, or silent for long enough; None: nothing."""
+        """A branch that no worker took over from a dead or silent one; None: there is none."""
         idle = {each.name for each in self.processes if each.lives}
         for owner, run_id, step in self.store.read(lambda s: s.all(OWNED)):
             if owner not in idle and not owner.startswith(steps.OUTSIDE):
@@ -144,7 +144,7 @@ class Simulation(People, Fates, Restores):
         return self.by_name[name].dead
 
     def help(self) -> None:
-        """Everybody does what he can, until he has to wait."""
+        """Let every process and person do what they can, until all have to wait."""
         self.somebody_releases_it()
         if self.store.read(lambda s: s.one(RESTING)):
             self.allowed(lambda: self.client.engine.resume_agents(["narrow"], By("chance")))
@@ -159,7 +159,7 @@ class Simulation(People, Fates, Restores):
                 break
 
     def something_moves(self) -> bool:
-        """Whether there was something to do at once, for anybody."""
+        """Let everything happen that can happen at once; return whether there was anything."""
         self.somebody_answers()
         moves = bool(self.messages) or not self.exchange.is_empty
         for _ in range(len(self.messages)):
