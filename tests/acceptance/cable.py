@@ -10,11 +10,11 @@ from tests.rabbitmq import HOST, PORT
 
 
 class Cable(ExitStack):
-    """Stands before the real broker, or another server.
+    """A proxy before the real broker, or another server.
 
     Args:
-        url: The address of a vhost there, or of a database.
-        port: The server's.
+        url: The address of a vhost or a database on that server.
+        port: The server's default port.
     """
 
     def __init__(self, url: str, port: int = PORT) -> None:

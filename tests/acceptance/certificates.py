@@ -1,4 +1,4 @@
-"""An authority of the test's own, and the files of those whom it knows."""
+"""A certificate authority of the test's own, and the files of the parties that it has signed."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ class Certificates:
 
     @property
     def server_lines(self) -> str:
-        """How a RabbitMQ node is configured with them."""
+        """The lines of a RabbitMQ node's configuration that use them."""
         return "".join(
             f"ssl_options.{name} = {value}\n"
             for name, value in {
@@ -37,7 +37,7 @@ class Certificates:
         )
 
     def settings(self, **other: str) -> dict[str, str]:
-        """The settings of one who has all that is needed."""
+        """The settings of a client with every needed file."""
         return {
             "RABBITMQ_CA_FILE": str(self.path("ca.pem")),
             "RABBITMQ_CERT_FILE": str(self.path("client.pem")),
@@ -46,7 +46,7 @@ class Certificates:
 
 
 def make_certificates(directory: Path) -> Certificates:
-    """New ones in a directory."""
+    """Make new certificates in a directory."""
     found = Certificates(directory)
     ours, stranger = trustme.CA(), trustme.CA()
     ours.cert_pem.write_to_path(found.path("ca.pem"))

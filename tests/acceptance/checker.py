@@ -1,19 +1,19 @@
-"""The checker: what a witness file and the clients' answers say against us.
+"""The checker: broken promises by the evidence of a witness file and the clients' answers.
 
 It knows nothing of the store. Its rules:
 
-* Every accepted command ends, and as its parameters mean it to.
-* What a client was told is completed has ended every branch of every step; what was told failed
-  has undone every branch that ended and has an undo.
-* No step starts after one that needs it has started (an undo is needed by those of earlier
-  steps, and by nothing else), and nothing of a run starts after its client was told the end.
+* Every accepted command ends, in the way that its parameters ask for.
+* A run that its client was told is completed has ended every branch of every step; one that was
+  told failed has undone every ended branch with an undo.
+* No step starts after a step that needs it has started (an undo is needed by the undos of earlier
+  steps, and by nothing else), and no step of a run starts after its client was told the end.
 * An attempt that ended is never followed by another one, unless its process was killed after it
-  began: then nobody can have known. Once a step's successor has started, or the client was told,
-  not even then (that is the rule before this one).
+  began: then its end may not have been recorded. Once a step's successor has started, or the client
+  was told, not even then (that is the rule before this one).
 * Two attempts of one branch never act at the same time, and no attempt number is used twice.
-* A process that was stopped or cut off, and goes on once others have taken over, cannot know that
-  before it looks: what it still does for an attempt that another one has followed is its own
-  affair. If any of that counted, a later step would have started twice.
+* A process that was stopped or cut off, and goes on after others have taken over, cannot know that
+  before it looks: its further actions for an attempt that another one has followed are ignored.
+  If any of them had counted, a later step would have started twice.
 """
 
 from collections import defaultdict
@@ -31,10 +31,10 @@ class Promise:
     """What an accepted run must do.
 
     Attributes:
-        outcome: The status that its client must be told.
-        needs: For each step those that must have ended before; branches by step default to 1.
-        undone: Steps that are undone if it fails.
-        never: Steps that cannot end in it.
+        outcome: The status that the client must be told.
+        needs: For each step the steps that must end before it; branches by step default to 1.
+        undone: Steps that are undone if the run fails.
+        never: Steps that cannot end in the run.
     """
 
     outcome: str
@@ -44,7 +44,7 @@ class Promise:
     never: frozenset[str] = frozenset()
 
     def all_branches(self) -> Iterator[tuple[str, int]]:
-        """Every branch that must end before the run is told."""
+        """Every branch that must end before the client is told the run's end."""
         for step in self.needs:
             if step not in self.never:
                 yield from ((step, branch) for branch in range(self.branches.get(step, 1)))
@@ -55,7 +55,7 @@ class Promise:
             yield from ((need, branch) for branch in range(self.branches.get(need, 1)))
 
     def needed_by(self, step: str) -> set[str]:
-        """All that must have ended before a step starts, however far back."""
+        """All steps that must have ended before a step starts, directly or not."""
         if step.startswith(UNDO):
             done = step.removeprefix(UNDO)
             later = {each for each in self.undone if done in self.needed_by(each)}
@@ -65,10 +65,10 @@ class Promise:
 
 
 def complaints(lines: Sequence[Line], promises: Mapping[str, Promise]) -> list[str]:
-    """Everything that is wrong; nothing if all rules hold."""
+    """Every broken rule; empty if all hold."""
     lines = list(without_afterlife(lines))
     runs: dict[str, list[Line]] = defaultdict(list)
-    killed: dict[int, list[int]] = defaultdict(list)  # in a long story a number is used again
+    killed: dict[int, list[int]] = defaultdict(list)  # process ids are used again in a long run
     for at, line in enumerate(lines):
         if line.what == KILLED:
             killed[line.pid].append(at)
@@ -86,7 +86,7 @@ def complaints(lines: Sequence[Line], promises: Mapping[str, Promise]) -> list[s
 
 
 def without_afterlife(lines: Sequence[Line]) -> Iterator[Line]:
-    """The lines without what stopped or cut off processes did for attempts that were followed."""
+    """The lines without those of stopped or cut off processes for attempts since superseded."""
     newest: dict[tuple[str, str, int], int] = {}
     gone: set[int] = set()
     for line in lines:
@@ -100,7 +100,7 @@ def without_afterlife(lines: Sequence[Line]) -> Iterator[Line]:
 
 
 def ending(run: str, story: Sequence[Line], promise: Promise) -> Iterator[str]:
-    """Whether the client was told what it should be, once, and the work was really done."""
+    """Check that the client was told the right outcome, once, and that the work was done."""
     told = [line.step for line in story if line.what == TOLD]
     if told != [promise.outcome]:
         yield f"{run}: its client was told {told or 'nothing'}, not {promise.outcome}"
@@ -113,7 +113,7 @@ def ending(run: str, story: Sequence[Line], promise: Promise) -> Iterator[str]:
 
 
 def order(story: Sequence[Line], promise: Promise) -> Iterator[str]:
-    """Whether anything started after what needs it, or before what it needs had ended."""
+    """Check that no step started after one that needs it, or before one that it needs had ended."""
     started: set[str] = set()
     ended: set[tuple[str, int]] = set()
     told = False
@@ -136,7 +136,7 @@ def order(story: Sequence[Line], promise: Promise) -> Iterator[str]:
 def repetition(
     story: Sequence[Line], killed: Mapping[int, Sequence[int]], places: Mapping[int, int]
 ) -> Iterator[str]:
-    """Whether any branch was done twice without need, or twice at once."""
+    """Check that no branch was done twice without need, or twice at once."""
     last: dict[tuple[str, str, int], Line] = {}
     attempts: dict[tuple[str, str, int], int] = {}
     began: dict[tuple[str, str, int], int] = {}
@@ -166,9 +166,9 @@ class Comeback:
     """An attempt that a kill cut off, and its branch's next start.
 
     Attributes:
-        kind: How it was killed.
-        killed_at: When, in seconds of the machine's monotonic clock.
-        after_s: How long after that the next attempt began.
+        kind: How the process was killed.
+        killed_at: When it was killed, in seconds of the machine's monotonic clock.
+        after_s: How many seconds later the next attempt began.
     """
 
     kind: str

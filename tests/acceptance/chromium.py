@@ -1,4 +1,4 @@
-"""Debian's chromium, or whichever is installed, that speaks with this machine alone."""
+"""Debian's chromium, or another installed one, which connects to this machine alone."""
 
 import shutil
 
@@ -17,5 +17,5 @@ ARGUMENTS = [
 
 
 def chromium() -> str | None:
-    """Where it is; None: there is none."""
+    """The path of the program; None: there is none."""
     return next((found for name in NAMES if (found := shutil.which(name))), None)

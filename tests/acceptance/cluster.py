@@ -1,4 +1,4 @@
-"""A PostgreSQL cluster of the test's own: nobody else's sessions end with it."""
+"""A PostgreSQL cluster of the test's own, so that no sessions of other tests end with it."""
 
 import os
 import pwd
@@ -35,7 +35,7 @@ class Cluster:
     """A server with its own port and data below one directory; root runs it as `postgres`.
 
     Args:
-        directory: Where its data will be; its owner is changed.
+        directory: The directory of its data, whose owner is changed.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -90,7 +90,7 @@ class Cluster:
         return False
 
     def tell(self, sql: str, database: str = USER) -> list[tuple[object, ...]]:
-        """What it answers to a statement."""
+        """The rows that the server answers to a statement."""
         with psycopg.connect(self.url(database), autocommit=True, connect_timeout=3) as connection:
             found = connection.execute(sql.encode())
             return found.fetchall() if found.description else []
@@ -106,7 +106,7 @@ def program(name: str) -> str:
 
 
 def as_nobody_special(place: Path, command: list[str]) -> list[str]:
-    """The command, for a server that refuses to be run by root; the place is its user's then."""
+    """The command, if we are root as a user who gets the place: the server refuses root."""
     if os.geteuid() != 0:
         return command
     user = pwd.getpwnam(USER)
@@ -120,7 +120,7 @@ def cluster(megabytes: int | None = None) -> Iterator[Cluster]:
     """A started cluster, gone when the block has ended.
 
     Args:
-        megabytes: How large a disk of its own is, if it gets one.
+        megabytes: The size of a disk of its own; None: it gets none.
     """
     program("initdb")
     with ExitStack() as stack:

@@ -2,8 +2,8 @@
 
     python -m tests.acceptance.crashing [POINT [OPERATION]]
 
-The file that `CRASH_ARMED` names tells it to begin. It dies as by a power cut: nothing is said,
-flushed or closed.
+It begins once the file that `CRASH_ARMED` names is there. It dies as by a power cut: nothing is
+logged, flushed or closed.
 """
 
 import os
@@ -23,7 +23,7 @@ ARMED = "CRASH_ARMED"
 
 
 def die_at(point: Failpoint, operation: str | None) -> None:
-    """Let this process die there."""
+    """Let this process die at a failpoint."""
     armed = Path(os.environ[ARMED])
 
     def listener(reached: Failpoint, about: Any = None) -> None:

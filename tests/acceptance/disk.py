@@ -9,7 +9,7 @@ from pathlib import Path
 
 @contextmanager
 def small_disk(path: Path, megabytes: int) -> Iterator[None]:
-    """A file system of its own, where this user may mount one; else a directory like others."""
+    """A file system of its own if this user may mount one, else an ordinary directory."""
     path.mkdir(parents=True, exist_ok=True)
     words = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(path)]
     mounted = os.geteuid() == 0 and subprocess.run(words, check=False, timeout=10).returncode == 0

@@ -1,4 +1,4 @@
-"""A RabbitMQ node of the test's own: nobody else's connections end with it."""
+"""A RabbitMQ node of the test's own, so that no connections of other tests end with it."""
 
 import secrets
 import shlex
@@ -22,7 +22,7 @@ CONSUMER_TIMEOUT = "consumer_timeout = 60000\n"  # a line of its configuration
 
 
 def free_port() -> int:
-    """A port that nobody listens on, below those that outgoing connections get."""
+    """A port without a listener, below those that outgoing connections get."""
     while True:
         port = PORTS.start + secrets.randbelow(len(PORTS))
         with suppress(OSError), socket.socket() as probe:
@@ -34,9 +34,9 @@ class Node:
     """A node with its own name, ports, data and logs below one directory.
 
     Args:
-        directory: To be made.
+        directory: The directory to make.
         more: Further lines of its configuration.
-        plugins: What is enabled, by name.
+        plugins: The names of the plugins to enable.
     """
 
     def __init__(self, directory: Path, more: str = "", plugins: Sequence[str] = ()) -> None:
@@ -56,11 +56,11 @@ class Node:
 
     @property
     def log(self) -> str:
-        """What it has noted so far."""
+        """The node's log so far."""
         return "".join(each.read_text("utf-8") for each in self._logs.glob("*.log"))
 
     def control(self, *words: str) -> str:
-        """Tell it something, with its own cookie; what it answers."""
+        """Run a `rabbitmqctl` command on the node, with its own cookie; return the output."""
         program = shutil.which("rabbitmqctl", path=PROGRAMS) or "rabbitmqctl"
         place = Workplace(self._directory, more=self._environment(), measured=False)
         return subprocess.run(
@@ -69,30 +69,30 @@ class Node:
         ).stdout  # fmt: skip
 
     def write_tool(self, path: Path) -> None:
-        """Make a `rabbitmqctl` that speaks with this node wherever it is called."""
+        """Write a `rabbitmqctl` that always controls this node."""
         program = shutil.which("rabbitmqctl", path=PROGRAMS) or shutil.which("rabbitmqctl")
         words = [f"{name}={value}" for name, value in self._environment().items()]
         path.write_text(f'#!/bin/sh\nexec env {shlex.join(words)} {program} "$@"\n')
         path.chmod(0o700)
 
     def run_script(self, lines: str) -> None:
-        """Run shell lines whose `rabbitmqctl` speaks with this node."""
+        """Run shell lines whose `rabbitmqctl` controls this node."""
         place = Workplace(self._directory, more=self._environment(), measured=False)
         path = f"{PROGRAMS}:{place.environment['PATH']}"
         environment = place.environment | {"PATH": path}
         subprocess.run(["sh", "-euc", lines], check=True, timeout=120, env=environment)
 
     def start(self) -> None:
-        """Start it, and return at once."""
+        """Start the node, and return at once."""
         workplace = Workplace(self._directory, more=self._environment(), measured=False)
         self._process = Process([self._program], workplace, self._directory / "out.log")
 
     def wait(self) -> None:
-        """Return once it greets."""
+        """Return once the node greets a connection."""
         eventually(self._greets, within=BOOT_S, what=f"a RabbitMQ node on port {self.port}")
 
     def kill(self) -> None:
-        """End it as a power cut would."""
+        """Kill the node, as a power cut would."""
         if self._process is not None:
             self._process.tell(signal.SIGKILL)
             self._process.wait(within=10)
@@ -100,7 +100,7 @@ class Node:
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """Let it stand still until the block has ended."""
+        """Stop the node's process until the block has ended."""
         assert self._process is not None
         self._process.tell_group(signal.SIGSTOP)
         try:

@@ -1,9 +1,9 @@
-"""An agent of AMC-TRADER's fleet as a program of its own: it has the bus, and nothing of Dramatiq.
+"""An agent of AMC-TRADER's fleet as a program of its own, which uses the bus and not Dramatiq.
 
     python -m tests.acceptance.outside_program AGENT
 
-It calls the functions that the agent's actors call. What they ask about the fleet, and the values
-that all processes share, it reads in the fleet's store.
+It calls the functions that the agent's actors call. It reads the state of the fleet, and the values
+that all processes share, in the fleet's store.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""A program by the setup guide alone: json and pika, and nothing of ours. Run it with an address.
+"""A program by the setup guide alone: json and pika, and no module of ours. Run it with an address.
 
 It sends a command twice, beats, and answers one command without any correlation, as the guide's
 `MyAgent` does; every message that it hears is a line of its output.

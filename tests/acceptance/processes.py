@@ -1,4 +1,4 @@
-"""Processes that a test starts, and of which none outlives it."""
+"""Processes that a test starts, and that never outlive it."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ MEASURED = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG", "COVERAGE_FILE"
 
 @dataclass(frozen=True)
 class Workplace:
-    """Where a fleet of processes works: a directory, perhaps a broker, and further settings."""
+    """The place of a fleet of processes: a directory, perhaps a broker, and further settings."""
 
     home: Path
     url: str | None = None
@@ -32,14 +32,14 @@ class Workplace:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The whole environment of its processes: nothing of ours leaks in."""
+        """The whole environment of its processes, without variables of the test's own."""
         names = KEPT + MEASURED if self.measured else KEPT
         found = {name: os.environ[name] for name in names if name in os.environ}
         return found | {"PYTHONPATH": str(ROOT)} | self.settings
 
     @property
     def settings(self) -> dict[str, str]:
-        """What the environment says to ours."""
+        """The part of the environment that our settings read."""
         found = {"ORCHESTRATION_HOME": str(self.home)}
         if self.url is not None:
             found["RABBITMQ_URL"] = self.url
@@ -88,7 +88,7 @@ class Process:
         self._popen.send_signal(number)
 
     def tell_group(self, number: signal.Signals) -> None:
-        """Signal everything in its group, as platforms do."""
+        """Signal every process in the group, as platforms do."""
         for member in self.members():
             with suppress(psutil.NoSuchProcess):
                 member.send_signal(number)
@@ -174,7 +174,7 @@ def group_of(process: psutil.Process) -> int | None:
 
 
 def is_gone(process: psutil.Process) -> bool:
-    """Whether a process has ended, or waits for nothing but its parent's question."""
+    """Whether a process has ended, or is a zombie that its parent has not waited for."""
     try:
         return process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -182,7 +182,7 @@ def is_gone(process: psutil.Process) -> bool:
 
 
 def freeze(process: psutil.Process) -> None:
-    """Stop a process, and return once it stands still, which is at once but under great load.
+    """Stop a process, and return once it is stopped: at once, except under great load.
 
     Raises:
         psutil.NoSuchProcess: It has ended meanwhile.

@@ -1,4 +1,4 @@
-"""What the commands of these tests promise, written down apart from the code that keeps it."""
+"""The promises of the commands of these tests, written down apart from the code."""
 
 from tests.acceptance.checker import Promise
 

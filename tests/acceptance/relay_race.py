@@ -1,4 +1,4 @@
-"""A small witnessed fleet that imports no more than every release has."""
+"""A small witnessed fleet that imports only what every release has."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""Bodies that are no messages: twenty kinds, each with the reason why it is refused."""
+"""Twenty kinds of malformed bodies, each with the reason why it is refused."""
 
 import json
 import random
@@ -10,7 +10,7 @@ LARGEST = 2**20
 
 
 def fields(number: int, **changed: Any) -> dict[str, Any]:
-    """An envelope that would be a good one but for what is changed."""
+    """The fields of a good envelope, some of them changed."""
     return {
         "id": f"bad-{number}",
         "message_type": "data",

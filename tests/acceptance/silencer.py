@@ -1,4 +1,4 @@
-"""A broker that answers its first connection, and accepts all others without a word."""
+"""A broker that serves its first connection, and accepts all others without an answer."""
 
 import socket
 import threading
@@ -11,10 +11,10 @@ CHUNK = 65_536
 
 
 class Silencer(ExitStack):
-    """Stands before the real broker.
+    """A proxy before the real broker.
 
     Args:
-        url: The address of a vhost there.
+        url: The address of a vhost on that broker.
     """
 
     def __init__(self, url: str) -> None:
@@ -44,7 +44,7 @@ class Silencer(ExitStack):
 
 
 def pass_on(source: socket.socket, target: socket.socket) -> None:
-    """Pass on what one says, until it says nothing any more."""
+    """Pass on what one side sends, until it sends nothing any more."""
     with suppress(OSError):
         while data := source.recv(CHUNK):
             target.sendall(data)

@@ -14,7 +14,7 @@ class Gate(BaseModel):
 
 
 def wait(context: Context) -> str:
-    """Work until the file is there, or nobody wants the result any more."""
+    """Work until the file is there, or the attempt is cancelled."""
     context.progress(0.25, "waiting for the file")
     while not (context.cancelled or is_open(context)):
         time.sleep(0.01)
@@ -22,7 +22,7 @@ def wait(context: Context) -> str:
 
 
 def cling(context: Context) -> None:
-    """Work until the file is there, whatever anybody wants."""
+    """Work until the file is there, even if the attempt is cancelled."""
     context.progress(0.25, "waiting for the file")
     while not is_open(context):
         time.sleep(0.01)

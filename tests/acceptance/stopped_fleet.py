@@ -1,4 +1,4 @@
-"""A fleet for emergency stops, with agents that are not ours, and work that takes long."""
+"""A fleet for emergency stops, with outside agents, and work that takes long."""
 
 import time
 
@@ -23,7 +23,7 @@ def prepare(_context: Context) -> None:
 
 
 def hold(context: Context) -> None:
-    """Work until nobody wants that any more."""
+    """Work until the attempt is cancelled."""
     end = time.monotonic() + LONGEST_S
     while not context.cancelled and time.monotonic() < end:
         time.sleep(0.02)

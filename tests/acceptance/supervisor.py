@@ -1,4 +1,4 @@
-"""What every platform has: somebody who starts again what has ended."""
+"""A supervisor, as every platform has one: it restarts processes that have ended."""
 
 import threading
 from collections.abc import Callable

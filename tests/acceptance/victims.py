@@ -1,4 +1,4 @@
-"""Who may be killed so that it hurts: looked up while the victim stands still."""
+"""Finds victims whose death would hurt: each is examined while it is stopped."""
 
 import fcntl
 import os
@@ -30,11 +30,11 @@ ROWS = Path("/proc/net/tcp")
 
 @dataclass(frozen=True)
 class Place:
-    """Where a fleet's store is.
+    """The place of a fleet's store.
 
     Attributes:
-        home: The directory of its file, if it is one.
-        cluster: The server that has it, if it is one.
+        home: The directory of the SQLite file, if it is one.
+        cluster: The PostgreSQL server of the store, if it has one.
     """
 
     store: Store
@@ -55,7 +55,7 @@ class Place:
 
 
 def ports_of(pid: int, server: int) -> set[int]:
-    """This end of each connection of a process to a server of this machine."""
+    """The local port of each connection of a process to a server of this machine."""
     with suppress(psutil.NoSuchProcess):
         found = psutil.Process(pid).net_connections(kind="tcp")
         return {each.laddr.port for each in found if tuple(each.raddr)[1:] == (server,)}
@@ -63,7 +63,7 @@ def ports_of(pid: int, server: int) -> set[int]:
 
 
 def unread(server: int) -> dict[int, int]:
-    """For each connection to a server, by the client's port: bytes that it has not read yet."""
+    """The bytes that a server has not read yet, by the client's port of each connection."""
     found = {}
     for row in ROWS.read_text().splitlines()[1:]:
         words = row.split()
@@ -74,7 +74,7 @@ def unread(server: int) -> dict[int, int]:
 
 
 def claims(store: Store, pid: int) -> tuple[int, int]:
-    """How many attempts a worker process holds, and how often the unluckiest step was lost."""
+    """How many attempts a worker process holds, and the most losses of a step among them."""
 
     def look(session: Session) -> tuple[int, int]:
         count, losses = session.one(CLAIMS, pid) or (0, 0)
@@ -84,12 +84,12 @@ def claims(store: Store, pid: int) -> tuple[int, int]:
 
 
 def workers_of(store: Store) -> set[int]:
-    """The process ids of the workers that are not known to be gone, nor about to go."""
+    """The process ids of the workers that are neither known to be gone, nor draining."""
     return {row[0] for row in store.read(lambda s: s.all(WORKERS))}
 
 
 def workers(home: Path) -> set[int]:
-    """The same of the store in a home, which this process does not open."""
+    """The same for the store in a home, read without opening it as a store."""
     with reading(home) as store:
         return {row[0] for row in store.execute(WORKERS)}
 
@@ -114,10 +114,10 @@ def has_lock(home: Path, pid: int) -> bool:
 
 
 def hold_of(place: Place, victim: psutil.Process) -> str | None:
-    """What a worker that was just stopped holds, if its death would hurt; else it goes on.
+    """What a just stopped worker holds, if its death would hurt; if not, it is let go on.
 
-    It is also spared if the kill would be the third loss of a step: that fails its run, as it
-    should, and a run that is meant to complete could not.
+    A worker is also spared if its death would be the third loss of a step: that rightly fails the
+    run, and a run that is meant to complete could not.
     """
     freeze(victim)
     try:

@@ -1,7 +1,7 @@
-"""The way from several machines to one server: for each of them it can be cut, and healed.
+"""A proxy between several machines and one server: the link of each can be cut, and healed.
 
-A machine is the process group of who connects. While its way is cut nothing passes and nobody is
-told, as where a switch has failed: what was sent waits, and new connections are never answered.
+A machine is the process group of a client. While its link is cut nothing passes and neither side is
+told, as if a switch had failed: sent data wait, and new connections are never answered.
 """
 
 import os
@@ -19,13 +19,13 @@ CHUNK = 65_536
 
 
 class Wire(ExitStack):
-    """Stands before a server of this machine.
+    """A proxy before a server of this machine.
 
     Args:
-        port: The server's.
+        port: The server's port.
 
     Attributes:
-        port: Where to connect instead.
+        port: The port to connect to instead.
         delay_s: How long each piece is under way to and from every machine, in seconds.
     """
 
@@ -45,11 +45,11 @@ class Wire(ExitStack):
         return self
 
     def cut(self, machine: int) -> None:
-        """Let nothing pass from and to a machine."""
+        """Let nothing pass to or from a machine."""
         self._ways[machine].clear()
 
     def heal(self, machine: int) -> None:
-        """Let pass what has waited, and all that comes."""
+        """Let waiting and further data pass again."""
         self._ways[machine].set()
 
     def _end(self) -> None:
@@ -72,7 +72,7 @@ class Wire(ExitStack):
                 threading.Thread(target=self._pass, args=(*pair, way), daemon=True).start()
 
     def _pass(self, source: socket.socket, target: socket.socket, way: threading.Event) -> None:
-        """Pass on what one says while the way is whole, until it says nothing any more."""
+        """Pass on what one side sends while the link is whole, until it sends nothing any more."""
         with suppress(OSError):
             while data := source.recv(CHUNK):
                 self._ending.wait(self.delay_s)
@@ -83,14 +83,14 @@ class Wire(ExitStack):
 
 
 def whole() -> threading.Event:
-    """A way that is not cut."""
+    """A link that is not cut."""
     event = threading.Event()
     event.set()
     return event
 
 
 def group_at(port: int, to: int) -> int:
-    """The process group of who connects from one port to another; 0 where nobody does any more."""
+    """The process group of the client at a port connected to another; 0: there is none any more."""
     for each in psutil.net_connections(kind="tcp"):
         if each.pid is not None and (*each.laddr[1:], *each.raddr[1:]) == (port, to):
             with suppress(ProcessLookupError):

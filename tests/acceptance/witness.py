@@ -1,7 +1,7 @@
-"""The witness: a file outside the store in which everybody writes what they did, in order.
+"""The witness: a file outside the store in which every process writes its actions, in order.
 
-One line a write, appended and synced: the order of the lines is the order of what happened, for
-every process of this machine.
+Each write appends one line, and syncs it: the order of the lines is the order of events, for every
+process of this machine.
 """
 
 import os
@@ -17,12 +17,12 @@ TOLD, KILLED, RESUMED = "told", "killed", "resumed"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing that happened.
+    """One event.
 
-    `start`, `end` and `fail` are an attempt's, written by its handler; `told` is what a client
-    learnt of its run's end (`step` holds the status); `killed` is a process (`pid`) that was
-    killed on purpose, or stopped, and does nothing from then on (`step` may hold how); `resumed`
-    is one that was stopped and goes on.
+    `start`, `end` and `fail` are events of an attempt, written by its handler; `told`: a client
+    learnt the end of its run (`step` holds the status); `killed`: a process (`pid`) was killed on
+    purpose, or stopped, and does nothing from then on (`step` may hold how); `resumed`: a stopped
+    process goes on.
     """
 
     what: str

@@ -90,7 +90,7 @@ def watched(action: Action) -> Callable[[Context], Any]:
         branch = int(found.group(1)) if found else 0
         about = (context.workflow_id, context.step, branch, context.attempt, os.getpid())
         witness.write(Line(START, *about))
-        while context.step == environment.get(HOLD):  # until somebody kills this process
+        while context.step == environment.get(HOLD):  # until the test kills this process
             time.sleep(0.1)
         time.sleep(float(environment.get(DWELL, "0")))
         try:

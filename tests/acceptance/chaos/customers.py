@@ -1,4 +1,4 @@
-"""Clients that start commands at the store or over HTTP, and write down what they are told."""
+"""Clients that start commands at the store or over HTTP, and write down the answers."""
 
 import threading
 import time
@@ -25,7 +25,7 @@ class Customers:
     """Clients that start commands, and wait for each to end.
 
     Attributes:
-        places: Where each of them orders; None: at the store itself.
+        places: The server where each client orders; None: at the store itself.
     """
 
     witness: Witness
@@ -40,14 +40,14 @@ class Customers:
     _threads: list[threading.Thread] = field(default_factory=list)
 
     def begin(self) -> None:
-        """Let them come, from now on until it is enough."""
+        """Let clients come from now on, until `finish`."""
         self._began_at = time.monotonic()
         self._threads = [threading.Thread(target=self._come, args=[each]) for each in self.places]
         for thread in self._threads:
             thread.start()
 
     def finish(self) -> None:
-        """Let nobody come beyond what is planned, and wait for what was promised."""
+        """Let no further clients come, and wait for the runs that were accepted."""
         self.enough.set()
         for thread in self._threads:
             thread.join(2 * PATIENCE_S + self.plan.workflows)
@@ -74,7 +74,7 @@ class Customers:
             self._collect(order)
 
     def _start(self, client: Client, number: int) -> Handle:
-        """Order, under a key: whoever was not told repeats it, and gets the same run."""
+        """Order under a key: a client that got no answer orders again, and gets the same run."""
         self.attempted += 1
         key = f"n{number}"
         if number % 8 == 0:
@@ -101,7 +101,7 @@ class Customers:
 
 
 def insisting(ask: Callable[[], Any]) -> Any:
-    """What comes of a question, asked again while the store or the server is away."""
+    """The answer to a request, which is repeated while the store or the server is away."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
         try:

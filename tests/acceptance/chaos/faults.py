@@ -1,7 +1,7 @@
-"""What is done to a fleet: each function breaks one thing, and says whether that hurt.
+"""The faults of a fleet: each function breaks one thing, and counts whether that hurt.
 
-A victim is looked at while it stands still. It is killed where it holds a claim, an open
-transaction or a message whose confirm it has not got, and goes on otherwise.
+A victim is examined while it is stopped. It is killed if it holds a claim, an open transaction or a
+message that is not confirmed yet, and goes on otherwise.
 """
 
 import fcntl
@@ -33,7 +33,7 @@ LOCKED_S = 3.0
 FULL_S = 3.0
 SILENT_S = 20.0
 HUNT_S = 1.5
-FILLING = (2**24, 2**20, 2**16, 2**12)  # pieces, of which ever smaller ones still fit
+FILLING = (2**24, 2**20, 2**16, 2**12)  # ever smaller pieces, until none fits any more
 QUEUES = ("courier", "backtesting_agent", "data_validation_agent", "orchestrator")
 LOCK: LiteralString = (
     f"SELECT pg_advisory_lock({WRITERS}, hashtext(current_schema())), pg_sleep(%s)"
@@ -42,10 +42,10 @@ LOCK: LiteralString = (
 
 @dataclass
 class Killer:
-    """Breaks things.
+    """Breaks things in a fleet.
 
     Attributes:
-        timers: What goes on in time with those that were stopped.
+        timers: Threads that later kill stopped processes, or let them go on.
     """
 
     fleet: Fleet
@@ -54,7 +54,7 @@ class Killer:
     timers: list[threading.Timer]
 
     def settle(self) -> None:
-        """Wait until those that were stopped are gone or at work."""
+        """Wait until the stopped processes are killed or at work again."""
         for timer in self.timers:
             timer.join()
 
@@ -81,7 +81,7 @@ class Killer:
                 return
 
     def stop_worker(self) -> None:
-        """Stop one for longer than anybody waits for it; then it is killed, or goes on."""
+        """Stop a worker until others have taken over from it; then kill it, or let it go on."""
         for pid, _ in self._shuffled(spare=1):
             victim = psutil.Process(pid)
             held = victims.hold_of(self.fleet.place, victim)
@@ -120,7 +120,7 @@ class Killer:
                 yield name, forks
 
     def _shuffled(self, spare: int) -> list[tuple[int, str]]:
-        """The workers that may be harmed, in any order; none where too few would be left."""
+        """The workers that may be harmed, in any order; empty if too few would be left."""
         found = list(self.fleet.workers().items())
         if len(found) - spare < ENOUGH - 1:
             return []
@@ -128,7 +128,7 @@ class Killer:
         return [(pid, name) for pid, name in found if name not in self.fleet.spared]
 
     def _kill(self, pids: list[int], kind: str) -> int:
-        """Kill those of some workers that hold something, all at once; how many that was."""
+        """Kill, all at once, the workers among these that hold something; return their number."""
         held: dict[int, str] = {}
         for pid in pids:
             with suppress(psutil.NoSuchProcess):
@@ -143,7 +143,7 @@ class Killer:
         return len(held)
 
     def kill_clock(self) -> None:
-        """Kill a scheduler whose tick RabbitMQ has not confirmed, since it stands still."""
+        """Kill a scheduler whose tick is unconfirmed, since RabbitMQ is stopped."""
         port = self.fleet.node.port
         with self._outage("RabbitMQ stopped"), self.fleet.node.stopped():
             name = self.chance.choice(CLOCKS)
@@ -189,7 +189,7 @@ class Killer:
             self.ledger.hit("PostgreSQL", "an open transaction")
 
     def wipe_queues(self) -> None:
-        """Let the broker forget every message to a worker."""
+        """Purge every queue of workers."""
         with suppress(pika.exceptions.AMQPError):
             connection = pika.BlockingConnection(pika.URLParameters(self.fleet.node.url))
             for queue in QUEUES:
@@ -199,7 +199,7 @@ class Killer:
         self.ledger.others["queues wiped"] += 1
 
     def lock_store(self) -> None:
-        """Keep everybody from writing for seconds."""
+        """Hold the store's lock for seconds, so that no process can write."""
         with self._outage("store locked"):
             if self.fleet.cluster is not None:
                 url = self.fleet.cluster.url("postgres")
@@ -212,7 +212,7 @@ class Killer:
         self.ledger.others["store locked for 3 s"] += 1
 
     def fill_disk(self) -> None:
-        """Leave no room where the store is, for seconds; only where that is a disk of its own."""
+        """Fill the store's disk for seconds, if the store has a disk of its own."""
         if self.fleet.disk is None or not self.fleet.has_disk():
             return
         with self._outage("disk full"):
@@ -232,7 +232,7 @@ class Killer:
 
     @property
     def kinds(self) -> dict[Callable[[], None], int]:
-        """Every fault but the rare ones, and how often it comes among the others."""
+        """Every fault but the rare ones, with its weight."""
         workers = {self.kill_worker: 16, self.kill_container: 18, self.kill_master: 3}
         return {
             **workers,
@@ -245,7 +245,7 @@ class Killer:
         }
 
     def strike(self) -> None:
-        """Break one thing, whichever comes."""
+        """Break one thing at random."""
         kinds = self.kinds
         (fault,) = self.chance.choices([*kinds], [*kinds.values()])
         with suppress(StoreError, psutil.NoSuchProcess, psycopg.OperationalError):
@@ -280,6 +280,6 @@ def full(disk: Path) -> Iterator[None]:
 
 
 def waiting(pid: int, server: int) -> list[int]:
-    """For each connection of a process to a server, the bytes that the server has not read."""
+    """The bytes that a server has not read yet, for each connection of a process to it."""
     found = victims.unread(server)
     return [found.get(port, 0) for port in victims.ports_of(pid, server)]

@@ -1,4 +1,4 @@
-"""The Procfile's processes at one workplace, kept running, and who of them is there."""
+"""The Procfile's processes at one workplace, kept running, and which of them are there."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -32,9 +32,9 @@ class Fleet:
     """Containers of workers, two schedulers and a web server.
 
     Attributes:
-        disk: The file system that is filled; None: nobody could make one.
+        disk: The file system that is filled; None: none could be made.
         still: Workers that were stopped.
-        spared: Containers that nobody harms.
+        spared: Containers that no fault may harm.
     """
 
     workplace: Workplace
@@ -49,12 +49,12 @@ class Fleet:
 
     @property
     def web(self) -> str:
-        """Where its web server is."""
+        """The address of its web server."""
         return f"http://127.0.0.1:{self.workplace.more['PORT']}"
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """All of it started, and whatever ends started again, until the block has ended."""
+        """Run all its processes until the block ends; a process that ends is started again."""
         home = None if self.cluster else self.workplace.home
         self.place = Place(open_store(self.store_url).store, home, self.cluster)
         starters: dict[str, Callable[[], Process]] = {
@@ -79,7 +79,7 @@ class Fleet:
         return len(self.workers()) >= sum(CONTAINERS.values())
 
     def workers(self) -> dict[int, str]:
-        """By process id, the container of each worker that is at work as far as one can know."""
+        """The container of each worker that should be at work, by process id."""
         listed = victims.workers_of(self.place.store) - self.still
         forks = {pid: name for name in CONTAINERS for pid in self.forks_of(name)}
         return {pid: forks[pid] for pid in sorted(listed & forks.keys())}

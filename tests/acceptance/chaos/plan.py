@@ -1,4 +1,4 @@
-"""How large a run of chaos is, and what is written down while it goes on."""
+"""The size of a chaos run, and the ledger of its faults."""
 
 import math
 from collections import Counter
@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Plan:
-    """How large a run is.
+    """The size of a chaos run.
 
     Attributes:
-        kills: How many faults must have hit somebody who held something.
+        kills: How many faults must have hit a process that held something.
         gap_s: Shortest and longest pause between two strikes, in seconds.
-        order_s: Shortest time between two orders, in seconds, so that what is measured is not how
-            long one waits in a crowd.
+        order_s: Shortest time between two orders, in seconds, so that times are not those of an
+            overloaded fleet.
         most_s: After so long nothing more is broken, however few faults have hit.
         outages: How often RabbitMQ, and PostgreSQL, is killed on the way.
     """
@@ -29,13 +29,13 @@ class Plan:
 
 @dataclass
 class Ledger:
-    """What was done to whom.
+    """The faults of a chaos run.
 
     Attributes:
-        hits: Faults that hit somebody who held something, by kind.
-        held: What the victims held, by what it was.
+        hits: Faults that hit a process which held something, by kind.
+        held: How often victims held each kind of thing.
         others: Faults that are no kills, by kind.
-        outages: From when to when something was away that everybody stands on, and what.
+        outages: Begin and end of each outage of the broker or the store, and of which.
     """
 
     hits: Counter[str] = field(default_factory=Counter)
@@ -53,5 +53,5 @@ class Ledger:
         self.held[held] += 1
 
     def was_out(self, begin: float, end: float) -> bool:
-        """Whether something was away in a stretch of time."""
+        """Whether the broker or the store was away at any time between two moments."""
         return any(begin < up and down < end for down, up, _ in self.outages)

@@ -1,4 +1,4 @@
-"""What the witness and the clients say of a run of chaos, in figures."""
+"""The report of a chaos run: what witness and clients say of it, in figures."""
 
 import json
 import math
@@ -14,7 +14,7 @@ from tests.acceptance.witness import START, TOLD, Line, Witness
 
 
 def verdict(witness: Witness, ledger: Ledger, customers: Customers, plan: Plan) -> dict[str, Any]:
-    """How many were attempted, acknowledged, told, lost and doubled; and how soon all went on."""
+    """How many orders were tried, accepted, told, lost and doubled; how soon work went on."""
     lines = witness.lines()
     told = Counter(line.run for line in lines if line.what == TOLD)
     return {
@@ -37,9 +37,9 @@ def verdict(witness: Witness, ledger: Ledger, customers: Customers, plan: Plan) 
 
 
 def take_over(lines: Sequence[Line], ledger: Ledger) -> dict[str, dict[str, float]]:
-    """From a fault to the next start of each branch that it cut off, by kind.
+    """The time from a fault to the next start of each branch that it cut off, by kind.
 
-    What was cut off while a server or the store was away as well is apart.
+    Branches that were cut off while a server or the store was away, too, are counted apart.
     """
     kinds: dict[str, list[float]] = defaultdict(list)
     for each in comebacks(lines):
@@ -51,12 +51,12 @@ def take_over(lines: Sequence[Line], ledger: Ledger) -> dict[str, dict[str, floa
 
 
 def is_sudden(comeback: Comeback) -> bool:
-    """Whether its process was killed, and not stopped."""
+    """Whether the process of an attempt was killed, and not stopped."""
     return "stopped" not in comeback.kind
 
 
 def up_to_work(lines: Sequence[Line], ledger: Ledger) -> dict[str, dict[str, float]]:
-    """From the end of an outage to the next start of anything, by kind of outage."""
+    """The time from the end of an outage to the next start of an attempt, by kind of outage."""
     starts = [line.at for line in lines if line.what == START]
     kinds: dict[str, list[float]] = defaultdict(list)
     for _, up, what in ledger.outages:
@@ -66,7 +66,7 @@ def up_to_work(lines: Sequence[Line], ledger: Ledger) -> dict[str, dict[str, flo
 
 
 def spread(seconds: Iterable[float]) -> dict[str, float]:
-    """How many, median, 95th percentile and worst."""
+    """Count, median, 95th percentile and maximum."""
     found = sorted(seconds)
     at = {"p50": 0.5, "p95": 0.95, "max": 1.0}
     ranks = {name: max(math.ceil(share * len(found)), 1) - 1 for name, share in at.items()}
