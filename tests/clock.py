@@ -25,7 +25,7 @@ class FakeClock:
         return self._now.timestamp() - self._monotonic
 
     def is_due(self) -> bool:
-        """Whether a server has to be asked, as its clock is: never."""
+        """Whether a server must be asked for the time, as a server's clock does: never."""
         return False
 
     def advance(self, span: timedelta) -> None:
@@ -39,5 +39,5 @@ class FakeClock:
 
 
 def go_by(store: Store, clock: Clock) -> None:
-    """Let everybody who uses a store go by a test's clock, whatever kind the store's own is of."""
+    """Give a store a test's clock, whatever kind its own clock is."""
     cast(Any, store).clock = clock

@@ -10,10 +10,10 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 
 class Collector:
-    """What has been told so far.
+    """The spans received so far.
 
     Attributes:
-        url: Where to tell it.
+        url: Where to send spans.
     """
 
     def __init__(self, url: str) -> None:

@@ -1,4 +1,4 @@
-"""What all tests share: servers and stores of their own, and a word about what was left out."""
+"""Fixtures of all tests: servers and stores of their own, and a report of what was skipped."""
 
 import faulthandler
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ def empty_schema() -> Iterator[str]:
 
 @pytest.fixture
 def quick_path(tmp_path: Path) -> Iterator[Path]:
-    """A directory in memory where there is one: most tests of a store are not about the disk."""
+    """A directory in memory, if there is one: most tests of a store are not about the disk."""
     with TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else tmp_path) as directory:
         yield Path(directory)
 
@@ -73,7 +73,7 @@ def store(request: pytest.FixtureRequest, quick_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def memory() -> Iterator[MemoryStore]:
-    """A store in memory, where no other kind will do."""
+    """A store in memory, for tests that no other kind would do for."""
     with closing(MemoryStore()) as opened:
         yield opened
 
@@ -84,23 +84,23 @@ def clock() -> FakeClock:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Open what `pytest_timeout_set_timer` writes to."""
+    """Open the file that `pytest_timeout_set_timer` writes to."""
     config.stash[NOTE] = note = HUNG.open("a")
     config.add_cleanup(note.close)
 
 
 def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> None:
-    """Note where every thread stands shortly before a test that hangs is ended with its process."""
+    """Write every thread's stack shortly before a hanging test is ended with its process."""
     faulthandler.dump_traceback_later(settings.timeout * 0.95, file=item.config.stash[NOTE])
 
 
 def pytest_timeout_cancel_timer() -> None:
-    """It has ended by itself."""
+    """Cancel that: the test has ended by itself."""
     faulthandler.cancel_dump_traceback_later()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say where tests hung, and loudly which ones a missing server has cost, for `make test`."""
+    """Show where tests hung, and loudly which tests a missing server has cost, for `make test`."""
     if HUNG.is_file() and (stacks := HUNG.read_text("utf-8")):
         terminalreporter.section("where tests hung")
         terminalreporter.write(stacks)

@@ -1,4 +1,4 @@
-"""A PostgreSQL schema of one's own, for as long as a test needs it."""
+"""A PostgreSQL schema of a test's own."""
 
 import os
 import secrets
@@ -35,7 +35,7 @@ def schema() -> Iterator[str]:
 
 
 def drop(connection: psycopg.Connection[Any], name: str) -> None:
-    """Drop a schema; sessions of processes that were killed may still read in it for a moment."""
+    """Drop a schema; sessions of killed processes may still read from it for a moment."""
     for attempts_left in reversed(range(10)):
         try:
             connection.execute(f"DROP SCHEMA {name} CASCADE")
@@ -47,7 +47,7 @@ def drop(connection: psycopg.Connection[Any], name: str) -> None:
 
 
 def emptied(store: PostgresStore) -> PostgresStore:
-    """A store without any row, whose numbers are as of old: quicker than a new one each."""
+    """The store without its rows, and with all numbers reset: quicker than a new one for each."""
     tables = store.read(
         lambda s: s.all(
             "SELECT table_name FROM information_schema.tables"

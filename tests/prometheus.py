@@ -28,7 +28,7 @@ scrape_configs:
 
 
 def program(name: str) -> str:
-    """Where a program of Prometheus is; without it the test is skipped loudly, or fails in CI."""
+    """The path of a program of Prometheus; without it the test is skipped, or fails in CI."""
     found = shutil.which(name)
     if found is None:
         missing = f"no {name} on this machine: what needs it was left out"

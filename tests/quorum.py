@@ -1,7 +1,7 @@
 """`python -m tests.quorum`: every test that uses RabbitMQ, with quorum queues.
 
-On a node of its own that ends each channel which holds a message for a minute. What follows goes
-to pytest; a further `-m` takes the place of ours.
+They use a node of their own, which ends each channel that holds a message for a minute. Further
+words go to pytest; a further `-m` replaces the default one.
 """
 
 import os
@@ -23,7 +23,7 @@ TOO_LONG = "has timed out waiting"
 
 
 def main(words: list[str]) -> int:
-    """Run the tests, and say what the node has seen of them; pytest's exit code."""
+    """Run the tests, and print what the node has seen of them; return pytest's exit code."""
     with TemporaryDirectory() as directory:
         place = Path(directory)
         with node_in(place / "node", CONSUMER_TIMEOUT) as node:
@@ -42,7 +42,7 @@ def main(words: list[str]) -> int:
 
 
 def seen_by(node: Node) -> str:
-    """How many messages came from which queues, and how many channels held one for too long."""
+    """How many messages each queue delivered, and how many channels held one for too long."""
     quorum, classic = (node.control("eval", DELIVERED % kind).strip() for kind in KINDS)
     return (
         f"messages from quorum queues: {quorum}, from classic ones: {classic},"

@@ -1,6 +1,7 @@
 """A RabbitMQ vhost of its own for a test, on the server of this machine.
 
-`RABBITMQ_PORT` and `RABBITMQ_QUEUE_TYPE` say which server and which queues, as they say it to ours.
+`RABBITMQ_PORT` and `RABBITMQ_QUEUE_TYPE` choose the server and the type of queues, as in our
+settings.
 """
 
 import os
@@ -31,7 +32,7 @@ def is_there() -> bool:
 
 
 def need_rabbitmq() -> None:
-    """Skip loudly where there is no server; where CI=true that is a failure."""
+    """Skip the test loudly if there is no server; if CI=true, fail it."""
     if is_there():
         return
     if os.environ.get("CI") == "true":
@@ -40,7 +41,7 @@ def need_rabbitmq() -> None:
 
 
 def control(*words: str) -> str:
-    """Tell the server something; what it answers."""
+    """Run a `rabbitmqctl` command, and return its output."""
     command = ["rabbitmqctl", "-q", *words]
     return subprocess.run(command, check=True, capture_output=True, timeout=30, text=True).stdout
 

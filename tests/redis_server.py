@@ -22,7 +22,7 @@ MISSING = "no redis-server on this machine: everything that needs it was left ou
 def redis_in(directory: Path) -> Iterator[str]:
     """The address of a started server, which has ended when the block has.
 
-    Without the program the test is skipped loudly; where CI=true that is a failure.
+    Without the program the test is skipped loudly; if CI=true, it fails.
     """
     program = shutil.which("redis-server")
     if program is None:

@@ -1,4 +1,4 @@
-"""What README.md and docs/ show, and a way to run it as it stands there."""
+"""The code blocks of README.md and docs/, and a way to run them as they are."""
 
 import os
 import re
@@ -23,18 +23,18 @@ def text_of(page: str) -> str:
 
 
 def blocks(page: str) -> list[tuple[str, str]]:
-    """Language and text of each block of a page that can be run."""
+    """Language and text of each runnable block of a page."""
     return BLOCK.findall(text_of(page))
 
 
 def block(page: str, kind: str, word: str) -> str:
-    """The one block of a page and a kind in which a word occurs."""
+    """The one block of a kind in a page that contains a word."""
     (found,) = [text for language, text in blocks(page) if language == kind and word in text]
     return found
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """This machine's, without the settings of whoever runs the tests."""
+    """This process's environment, without settings of the person who runs the tests."""
     ours = {name.upper() for name in Settings.model_fields} | {"ARGS", "JOBS", "MAKELEVEL"}
     kept = {name: value for name, value in os.environ.items() if name not in ours}
     kept["RABBITMQ_QUEUE_TYPE"] = QUEUE_TYPE
@@ -45,7 +45,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 @contextmanager
 def started(*words: str, cwd: Path, env: Mapping[str, str]) -> Iterator["subprocess.Popen[str]"]:
-    """A command in a process group of its own, of which nothing is left afterwards."""
+    """A command in a process group of its own, which is ended with the block."""
     process = subprocess.Popen(
         words,
         cwd=cwd,
@@ -65,7 +65,7 @@ def started(*words: str, cwd: Path, env: Mapping[str, str]) -> Iterator["subproc
 
 
 def shell(text: str, cwd: Path, env: Mapping[str, str], within: float = 110) -> str:
-    """What a block prints, once everything that it started has ended."""
+    """The output of a block, once every process that it started has ended."""
     with started("bash", "-euo", "pipefail", "-c", f"{text}\nwait", cwd=cwd, env=env) as process:
         printed, _ = process.communicate(timeout=within)
         assert process.returncode == 0, printed

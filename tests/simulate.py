@@ -23,17 +23,17 @@ from tests.simulation.world import Simulation
 
 ACTIONS = 150
 AT_ONCE = 20
-LEAST = {10_000: 100, 500: 1}  # by how many seeds how often everything must be tried
+LEAST = {10_000: 100, 500: 1}  # number of seeds: how often everything must be tried
 AGAIN = "make simulate SEEDS=1 FIRST={}"
 AGAIN_ON_POSTGRES = "python -m tests.simulate --postgres --seeds 1 --first {}"
 
 
 class Found(NamedTuple):
-    """What one seed has shown.
+    """The outcome of one seed.
 
     Attributes:
-        trace: The traceback of what broke; None: nothing.
-        actions: The fewest that are known to be enough for that.
+        trace: The traceback of the failure; None: there is none.
+        actions: The fewest actions that are known to be enough for it.
         covered: How often each transition was taken and each failpoint reached.
     """
 
@@ -85,13 +85,13 @@ def on_postgres(seeds: range) -> list[Found]:
 
 
 def calm() -> None:
-    """Be quiet, and quick, for the whole life of this process."""
+    """Mute warnings, and exempt present objects from garbage collection, in this process."""
     logging.disable(logging.WARNING)
     gc.freeze()
 
 
 def main() -> int:
-    """Run them all; 0 if every promise was kept."""
+    """Run all seeds; return 0 if every promise was kept."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=1_000)
     parser.add_argument("--first", type=int, default=0)
@@ -115,7 +115,7 @@ def main() -> int:
 
 
 def tallied(results: Iterator[Found], repeat: str) -> tuple[int, Counter[str]]:
-    """Say of each failure what it was; how many there were, and what all have covered."""
+    """Print each failure; return their number, and what all seeds have covered."""
     failures, covered = 0, Counter[str]()
     for found in results:
         covered += found.covered
@@ -127,7 +127,7 @@ def tallied(results: Iterator[Found], repeat: str) -> tuple[int, Counter[str]]:
 
 
 def report(covered: Counter[str], seeds: int) -> bool:
-    """Say how often everything was tried; whether anything was too rarely, or cannot be."""
+    """Print how often everything was tried; return whether anything was too rarely or illegal."""
     least = next((times for many, times in LEAST.items() if seeds >= many), 0)
     for name in sorted(coverage.every(), key=lambda each: (covered[each], each)):
         print(f"{covered[name]:>10}  {name}")

@@ -37,15 +37,15 @@ BETWEEN_ORDERS_S = 0.5
 RETENTION = {"RETENTION_RUNS": "1000", "MAX_CONCURRENT_WORKFLOWS": "16"}
 MOST_GROWTH = 0.1
 ROOM = {"memory": 8.0, "files": 4.0, "threads": 3.0, "connections": 8.0, "store": 8.0}
-FIRST, LAST = (0.3, 0.5), (0.8, 1.0)  # shares of the time: warm by then, and the end
+FIRST, LAST = (0.3, 0.5), (0.8, 1.0)  # shares of the time: after the warm-up, and at the end
 
 
 @dataclass
 class Watch:
-    """What was seen, by what it is of.
+    """The measurements, by what was measured.
 
     Attributes:
-        seen: Each with when it was seen, in seconds since the start.
+        seen: Each value with the time of its measurement, in seconds since the start.
     """
 
     fleet: Fleet
@@ -53,7 +53,7 @@ class Watch:
     seen: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
 
     def look(self) -> None:
-        """Note how large everything is now."""
+        """Measure everything once."""
         at = time.monotonic() - self.began_at
         for name, value in (self._processes() | self._shared()).items():
             self.seen.setdefault(name, []).append((at, value))
@@ -71,7 +71,7 @@ class Watch:
         return found
 
     def _shared(self) -> dict[str, float]:
-        """Everybody's connections, and what the store takes; most of both come and go."""
+        """The connections of all processes, and the size of the store; most of both come and go."""
         at = self.fleet.node.port
         found = [each for each in psutil.net_connections("tcp") if tuple(each.raddr)[1:] == (at,)]
         use = self.fleet.place.store.disk_use()
@@ -83,7 +83,7 @@ class Watch:
 
 
 def growth(seen: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """The median of what was seen once all was warm, and at the end."""
+    """The medians of the values after the warm-up, and at the end."""
     whole = seen[-1][0]
     spans = ((whole * first, whole * last) for first, last in (FIRST, LAST))
     early, late = (
@@ -93,7 +93,7 @@ def growth(seen: Sequence[tuple[float, float]]) -> tuple[float, float]:
 
 
 def judged(seen: Mapping[str, Sequence[tuple[float, float]]]) -> dict[str, dict[str, float | bool]]:
-    """For each thing that was looked at, early and late, and whether it is flat."""
+    """The early and the late value of each measurement, and whether it is flat."""
     found: dict[str, dict[str, float | bool]] = {}
     for name, values in seen.items():
         early, late = growth(values)
@@ -104,7 +104,7 @@ def judged(seen: Mapping[str, Sequence[tuple[float, float]]]) -> dict[str, dict[
 
 
 def soak(minutes: float, seed: int) -> dict[str, object]:
-    """Work, break things and look for so long; what was seen, and whether all is well."""
+    """Work, break things and measure for so long; return the measurements and the verdict."""
     with TemporaryDirectory() as name, processes_in(Path(name) / "logs") as processes:
         witness = Witness(Path(name) / "witness.txt")
         with fleet_in(Path(name), "sqlite", processes, witness, RETENTION) as fleet:
@@ -115,7 +115,7 @@ def soak(minutes: float, seed: int) -> dict[str, object]:
 
 
 def attend(fleet: Fleet, witness: Witness, plan: Plan, minutes: float) -> dict[str, object]:
-    """See a fleet through its time."""
+    """Run faults and measurements on a fleet for its time."""
     eventually(lambda: fleet.is_ready, within=120)
     customers = Customers(witness, plan, (None, fleet.web))
     killer = Killer(fleet, Ledger(), random.Random(plan.seed), [])

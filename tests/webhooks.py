@@ -1,6 +1,6 @@
 """A receiver of webhooks that works, fails, hangs, dribbles or redirects, as its path says.
 
-Of alerts about `poison` it refuses each one (`picky`), or fails with it (`chokes`).
+Alerts about `poison` it always refuses (`picky`), or fails on (`chokes`).
 """
 
 import json

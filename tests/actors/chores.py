@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def hold(name: str) -> str:
-    """Say that it has begun, and take until it is told to end."""
+    """Write that it has begun, and run until it is told to end."""
     path = Path(name)
     path.with_suffix(".begun").touch()
     while not path.exists():

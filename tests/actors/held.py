@@ -1,4 +1,4 @@
-"""AMC-TRADER's fleet, one step of which has done its work and does not get to say so."""
+"""AMC-TRADER's fleet, one step of which does its work, and never returns."""
 
 import os
 import time
@@ -16,7 +16,7 @@ HOLD, REACHED = "HELD_STEP", "HELD_FILE"
 
 
 def holding(action: Action) -> Callable[[Context], Any]:
-    """The action; after that of the held step nothing more, until somebody kills the process."""
+    """The action; for the held step it then hangs, until the test kills the process."""
 
     def held(context: Context) -> Any:
         value = call(action, context)

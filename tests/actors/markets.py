@@ -70,6 +70,6 @@ def make_market(
 
 @contextmanager
 def unhurried() -> Iterator[None]:
-    """Retries as often as in earnest, without the pauses between them."""
+    """Retries as often as in production, but without the pauses between them."""
     with stamina.set_testing(True, attempts=100, cap=True):
         yield

@@ -71,7 +71,7 @@ class Settable:
 
 
 class Unshared:
-    """Nothing is shared."""
+    """Shared values that are never kept."""
 
     def get(self, _key: str) -> Any:
         return None
@@ -88,7 +88,7 @@ class Unshared:
 
 @dataclass
 class Heard:
-    """What a step said."""
+    """What a step reported, emitted and configured."""
 
     progress: list[tuple[float, str]] = field(default_factory=list)
     emitted: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
@@ -154,7 +154,7 @@ class RqFleet:
         return found is not None and found.state == "idle" and found.listening
 
     def busy(self, name: str) -> tuple[Job, Path]:
-        """Keep a worker, the only idle one, busy; its job, and the file that ends it."""
+        """Keep the only idle worker busy; return its job, and the file that ends the job."""
         end = self.home / f"{name}.end"
         job = self.queue.enqueue(chores.hold, str(end), job_id=f"job-of-{name}")
         eventually(end.with_suffix(".begun").exists, within=WITHIN)

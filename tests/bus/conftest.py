@@ -26,6 +26,6 @@ def band(bus_vhost: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[O
 
 @pytest.fixture
 def orchestra(band: Orchestra) -> Iterator[Orchestra]:
-    """The same, without anybody of an earlier test."""
+    """The same orchestrator, without the peers of an earlier test."""
     yield band
     band.dismiss()

@@ -1,4 +1,4 @@
-"""One workflow over an agent from outside, whose user may do as little as possible."""
+"""One workflow over an outside agent, whose user has as few permissions as possible."""
 
 from orchestration import Agent, App, Context, Retry, Step, Workflow
 
@@ -6,7 +6,7 @@ WORKER = "backtesting_agent"
 
 
 def never(_context: Context) -> None:
-    """The agent is outside."""
+    """Never called: the agent is outside."""
 
 
 app = App(

@@ -1,4 +1,4 @@
-"""An agent that keeps what it hears, and a scenario that must not last for ever."""
+"""An agent that keeps the messages it receives, and scenarios with a time limit."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -19,7 +19,7 @@ def play(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 class Hearing:
-    """A running agent that keeps what it hears."""
+    """A running agent that keeps the messages it receives."""
 
     def __init__(self, name: str) -> None:
         self.bus = AgentMessageBus(name)

@@ -1,4 +1,4 @@
-"""An orchestrator on a vhost and a store of its own, and what can be seen of it."""
+"""An orchestrator on a vhost and a store of its own, as tests see it."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class Orchestra:
-    """A running orchestrator and those who speak with it."""
+    """A running orchestrator and its peers."""
 
     def __init__(self, url: str, store: Store, agent: RabbitMQOrchestrationAgent) -> None:
         self.url = url
@@ -59,13 +59,13 @@ class Orchestra:
                 self._peers.pop().listen(0)
 
     def dismiss(self) -> None:
-        """Let every peer go, and forget what was meant for them."""
+        """Disconnect every peer, and forget the messages for them."""
         while self._peers:
             self._peers.pop().close()
 
 
 def environment(monkeypatch: pytest.MonkeyPatch, url: str, home: Path) -> None:
-    """Let the settings say where everything is."""
+    """Set the environment for an orchestrator: its broker and its store."""
     for name, value in {
         "RABBITMQ_URL": url,
         "ORCHESTRATION_HOME": str(home),
@@ -79,7 +79,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, url: str, home: Path) -> None:
 
 @contextmanager
 def playing(url: str, **config: Any) -> Iterator[Orchestra]:
-    """An orchestrator that runs until the block ends; the settings say where."""
+    """An orchestrator that runs until the block ends, on the broker and store of the settings."""
     agent = RabbitMQOrchestrationAgent(config)
     asyncio.run(agent.start())
     store = open_store(settings.load().store_url).store

@@ -1,4 +1,4 @@
-"""One workflow whose only step waits for a person."""
+"""One workflow whose only step needs an approval."""
 
 from datetime import timedelta
 

@@ -19,7 +19,7 @@ class Peer:
     """An agent in plain pika.
 
     Attributes:
-        heard: Every message for it so far, in the order in which they came.
+        heard: Every message for it so far, in order of arrival.
     """
 
     def __init__(self, url: str, name: str) -> None:
@@ -61,7 +61,7 @@ class Peer:
         return self.say("command", payload, **fields)
 
     def wait(self, fits: Callable[[Message], object], within: float = 20) -> Message:
-        """The first message, heard or to come, that fits."""
+        """The first message, received already or later, that fits."""
         deadline = time.monotonic() + within
         seen = 0
         while True:
@@ -74,7 +74,7 @@ class Peer:
             self.connection.process_data_events(time_limit=min(left, 0.1))
 
     def listen(self, seconds: float) -> None:
-        """Hear what comes in a stretch of time, where it matters that nothing does."""
+        """Receive messages for some seconds, to see that none comes."""
         self.connection.process_data_events(time_limit=seconds)
 
     def answers_to(self, message_id: str, kind: str = "response") -> list[Message]:

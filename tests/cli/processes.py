@@ -1,4 +1,4 @@
-"""The command line in processes of its own."""
+"""The command line in separate processes."""
 
 import os
 import signal
@@ -74,7 +74,7 @@ class Processes(ExitStack):
 
 
 def end(process: "subprocess.Popen[str]", *signals: signal.Signals) -> tuple[int, str]:
-    """Send signals to a process, and wait; its exit code, and what it said on standard error."""
+    """Send signals to a process, and wait; return its exit code and its standard error."""
     for number in signals:
         process.send_signal(number)
     _, errors = process.communicate(timeout=PATIENCE_S)

@@ -1,4 +1,4 @@
-"""A run and a fact, and what follows: what the examples are made of."""
+"""The examples of decisions: a run, a fact, and what follows from them."""
 
 from dataclasses import dataclass
 from datetime import timedelta

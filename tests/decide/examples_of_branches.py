@@ -1,4 +1,4 @@
-"""What follows from what is found out about a step, or becomes of its branches."""
+"""What follows from facts about a step, or about its branches."""
 
 from orchestration.decide import facts
 from orchestration.decide.effects import Move, MoveAll, Open, Resolve

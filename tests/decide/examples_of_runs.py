@@ -1,4 +1,4 @@
-"""What follows for a whole run: let go, answered by a person, paused, or brought to its end."""
+"""What follows for a whole run when it is admitted, answered by a person, paused, or ended."""
 
 from orchestration.decide import facts
 from orchestration.decide.effects import Move, MoveAll, Resolve

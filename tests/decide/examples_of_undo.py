@@ -1,4 +1,4 @@
-"""What follows on the way back: from what has an undo, and from the undos themselves."""
+"""What follows while a run is undoing: from steps with an undo, and from the undos themselves."""
 
 from datetime import timedelta
 

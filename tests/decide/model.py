@@ -1,4 +1,4 @@
-"""The engine's effects in memory: what decisions do to branches, and the fence at the door."""
+"""The engine in memory: the effects of decisions on branches, and the fence at its door."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ S = StepStatus
 
 
 def decided(status: StepStatus) -> StepStatus:
-    """A status as decisions see it: what is sent counts as ready."""
+    """A status as decisions see it: a sent branch counts as ready."""
     return S.READY if status is S.QUEUED else status
 
 
@@ -127,7 +127,7 @@ class Model:
         wanted = statuses or tuple(status for status in S if status.open)
         return [place for place, row in self.branches.items() if row.status in wanted]
 
-    # What the engine checks at its door, before a fact is one.
+    # The checks of the engine before it makes a report a fact.
 
     def send(self, place: Place) -> None:
         self.branches[place].status = S.QUEUED

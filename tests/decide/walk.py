@@ -1,4 +1,4 @@
-"""All that can happen to a run, as actions that may be taken in any order."""
+"""Everything that can happen to a run, as actions that may be taken in any order."""
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -13,7 +13,7 @@ from tests.decide.model import Answer, Model, Place
 R, S = RunStatus, StepStatus
 Attempt = tuple[str, int, int]
 
-WISHES: Mapping[Callable[[], Fact], set[RunStatus]] = {  # and when the engine lets them in
+WISHES: Mapping[Callable[[], Fact], set[RunStatus]] = {  # the statuses that the engine demands
     facts.Admitted: {R.PENDING},
     facts.CancelRequested: set(R) - ENDED,
     facts.DeadlineReached: {R.RUNNING},
@@ -24,7 +24,7 @@ WISHES: Mapping[Callable[[], Fact], set[RunStatus]] = {  # and when the engine l
 
 
 def flow(random: Random) -> tuple[Plan, dict[str, Answer]]:
-    """A plan of one to five steps, and what its paths will say when they are looked up."""
+    """A plan of one to five steps, and the values that its paths will have."""
     steps: list[Step] = []
     answers: dict[str, Answer] = {}
     for name in ["a", "b", "c", "d", "e"][: random.randint(1, 5)]:
@@ -46,7 +46,7 @@ def flow(random: Random) -> tuple[Plan, dict[str, Answer]]:
 
 
 class Walk:
-    """A run in the model, every attempt there ever was in it, and what may happen next."""
+    """A run in the model, all its attempts so far, and what may happen next."""
 
     def __init__(self, plan: Plan, answers: dict[str, Answer]) -> None:
         self.model = Model(plan, answers)
@@ -60,7 +60,7 @@ class Walk:
         return places[pick % len(places)] if places else None
 
     def attempt(self, pick: int) -> Attempt | None:
-        """Mostly one that is running; else any there ever was, so late or for the second time."""
+        """Mostly a running attempt; else any attempt so far, to end it late or a second time."""
         running = [attempt for attempt in self.attempts if self.model.owns(attempt)]
         known = self.attempts if pick % 4 == 0 else running or self.attempts
         return known[pick % len(known)] if known else None
@@ -126,7 +126,7 @@ class Walk:
 
     @property
     def actions(self) -> list[Callable[[int], None]]:
-        """Everything above; what brings a run on comes more often."""
+        """All actions above; those that advance a run are more frequent."""
         on = [self.a_message_is_sent, self.a_worker_claims, self.the_run_gets_a_slot]
         back = [self.an_attempt_fails, self.an_attempt_runs_out_of_time, self.a_worker_dies]
         back += [self.a_worker_falls_silent, self.a_worker_goes_in_good_order]
@@ -135,7 +135,7 @@ class Walk:
         return [*on, *on, *on, self.an_attempt_completes, *back, *late, *people]
 
     def check(self) -> None:
-        """What holds after every fact."""
+        """Check what must hold after every fact."""
         model, opened = self.model, self.model.open_branches
         assert model.run.tallies == model.tallies(), "tallies agree with branches"
         if opened(S.HELD):
@@ -156,7 +156,7 @@ class Walk:
                 pass
 
     def finish(self) -> None:
-        """Whatever happened: with slots, workers and patient people the run ends."""
+        """Check that, whatever happened, the run ends with slots, workers and patient people."""
         for _ in range(100):
             if self.model.run.status.ended:
                 return

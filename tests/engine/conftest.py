@@ -14,7 +14,7 @@ MakeFleet = Callable[..., Fleet]
 
 @pytest.fixture
 def fleet_of(store: Store, clock: FakeClock) -> MakeFleet:
-    """Makes a fleet of some workflows; numbers are limits of agents."""
+    """Makes a fleet of some workflows; keyword arguments are the limits of agents."""
 
     def make(*workflows: Workflow, **limits: int) -> Fleet:
         return Fleet(store, clock, app_of(*workflows, limits=limits))

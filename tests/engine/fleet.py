@@ -40,7 +40,7 @@ def workflow(name: str, *steps_: Step, **more: Any) -> Workflow:
 
 
 def step(name: str, *needs: str, agent: str | Sequence[str] = "warehouse", **more: Any) -> Step:
-    """A step of the warehouse, if nobody else is named; its action is its own name."""
+    """A step of the warehouse, unless another agent is named; its action has the step's name."""
     return Step(name, agent, name, needs=needs, **more)
 
 
@@ -71,7 +71,7 @@ def app_of(
 
 
 class ListTransport:
-    """Messages that have left, until somebody takes them."""
+    """A transport that lists its messages until a test takes them."""
 
     def __init__(self) -> None:
         self.flows = True
@@ -81,7 +81,7 @@ class ListTransport:
         self.messages.extend(messages)
 
     def take(self) -> list[Dispatch]:
-        """Everything that has left since the last time."""
+        """The messages since the last call."""
         taken, self.messages = self.messages, []
         return taken
 
@@ -118,7 +118,7 @@ class Worker:
         return claim
 
     def take(self) -> Claim:
-        """Claim the first that is still to be had."""
+        """Claim the first sent attempt that is still queued."""
         while True:
             if claim := self.claim(self.fleet.transport.messages.pop(0)):
                 return claim
@@ -132,14 +132,14 @@ class Worker:
         return self.engine.complete(claim.key, claim.attempt, value, also, take_on)
 
     def take_on(self, claim: Claim | None) -> None:
-        """Hold in memory what is claimed with a completion, before that is committed."""
+        """Hold in memory the claim that a completion makes, before that is committed."""
         self.follow(done=False)
         self.next = claim
         if claim is not None:
             self.held[claim.key, claim.attempt] = claim
 
     def follow(self, *, done: bool) -> Claim | None:
-        """Begin what was claimed with a completion, if that was done; else forget it."""
+        """Begin the attempt claimed with a completion, if that was committed; else forget it."""
         follower, self.next = self.next, None
         if follower is not None and not done:
             del self.held[follower.key, follower.attempt]
@@ -156,7 +156,7 @@ class Worker:
 
     @property
     def seen(self) -> WorkerRow:
-        """The worker as others see it."""
+        """The worker's row, as other processes see it."""
         found = self.fleet.store.read(lambda s: workers.get(s, self.row.id))
         assert found is not None
         return found
@@ -171,7 +171,7 @@ class Worker:
 
 
 class Fleet:
-    """An app, its store, a clock, and all messages that are on their way."""
+    """An app, its store, a clock, and all messages under way."""
 
     def __init__(self, store: Store, clock: FakeClock, app: App) -> None:
         self.store = store
@@ -214,7 +214,7 @@ class Fleet:
         return self.client.submit(self.command(name, parameters, **more))
 
     def work_off(self, worker: Worker, value: Callable[[Claim], Any] = lambda _: None) -> list[str]:
-        """Do whatever is sent until nothing is left; what was done, in order."""
+        """Complete every sent step until none is left; return the steps, in order."""
         done = []
         while self.transport.messages:
             if claim := worker.claim(self.transport.messages.pop(0)):
@@ -223,7 +223,7 @@ class Fleet:
         return done
 
     def advance(self, span: timedelta) -> int:
-        """Let time go by, and act on the wake-ups that have come."""
+        """Let time go by, and act on the timers that are due."""
         self.clock.advance(span)
         return self.client.fire_timers()
 
@@ -254,7 +254,7 @@ class Fleet:
         return found
 
     def steps(self, run_id: str) -> dict[str, StepStatus]:
-        """The status of every branch by name; the number is left out of the first."""
+        """The status of every branch by name; the first branch of a step has no number."""
         rows: list[StepRow] = self.read(lambda s: steps.of_run(s, run_id))
         return {f"{row.step}[{row.branch}]" if row.branch else row.step: row.status for row in rows}
 

@@ -1,4 +1,4 @@
-"""Alerts that a test sounds, and what became of them."""
+"""Alerts that a test raises, and whether they were delivered."""
 
 from datetime import timedelta
 

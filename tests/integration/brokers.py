@@ -1,4 +1,4 @@
-"""One queue on a hardened broker: a message for it, who takes it, and a connection that is cut."""
+"""One queue on a hardened broker: a message, its consumer, and a connection that is cut."""
 
 import socket
 from typing import Any

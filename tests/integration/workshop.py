@@ -1,4 +1,4 @@
-"""One worker process's parts over a store in memory, with a clock and locks that tests move."""
+"""The parts of one worker process over a store in memory, with a clock and locks of the test's."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +33,7 @@ class Order(BaseModel):
 
 
 class Anvil:
-    """An action that stays where it is until the test lets it go on."""
+    """An action that blocks until the test lets it go on."""
 
     def __init__(self) -> None:
         self.busy = threading.Semaphore(0)
@@ -49,7 +49,7 @@ class Anvil:
         return int(context.item or 0)
 
     def wait(self) -> Context:
-        """The call that has begun."""
+        """Wait until a call has begun, and return its context."""
         assert self.busy.acquire(timeout=5)
         return self.calls[-1]
 
@@ -78,7 +78,7 @@ class Anvil:
 
 
 class Shelf:
-    """A transport that keeps everything."""
+    """A transport that keeps every message."""
 
     flows = True
 
@@ -90,7 +90,7 @@ class Shelf:
 
 
 class Workshop:
-    """What `Running` puts together, for one worker of a test."""
+    """The parts that `Running` puts together, for one worker of a test."""
 
     def __init__(
         self,
@@ -130,7 +130,7 @@ class Workshop:
         return Workshop(self.app, self.clock, self.store, self.locks)
 
     def start(self, parameters: Mapping[str, Any] | None = None) -> str:
-        """Start a run; its messages lie on the shelf."""
+        """Start a run; its messages are on the shelf."""
         command = prepare(self.app, "order", parameters or {}, sender="test", run_hex=run_hex())
         return self.engine.submit(command)
 
@@ -142,7 +142,7 @@ class Workshop:
         return work
 
     def tick(self, span: timedelta) -> None:
-        """Let the keeper do its work while time goes by, twice a second."""
+        """Let time go by, and the keeper do its work twice a second."""
         end = self.clock.now() + span
         while self.clock.now() < end:
             self.clock.advance(timedelta(seconds=0.5))

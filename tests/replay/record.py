@@ -1,8 +1,8 @@
 """Saves runs in every status as this release writes them: `python -m tests.replay.record VERSION`.
 
-Done once a release; `tests/test_replay.py` lets later releases finish them. `VERSION.tar.xz` beside
-it holds the packages of that release's wheel, without `actors` and `trading`: what the newest one
-is replaced by, process by process, in `tests/acceptance/test_upgrade.py`.
+Done once a release; `tests/test_replay.py` lets later releases finish the runs. `VERSION.tar.xz`
+beside the store holds the packages of that release's wheel, without `actors` and `trading`:
+`tests/acceptance/test_upgrade.py` has processes of that release beside those of the newest one.
 """
 
 import gzip

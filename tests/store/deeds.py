@@ -1,4 +1,4 @@
-"""What tests do to a store: names that are added and read, alone or many in a batch."""
+"""Operations of tests on a store: names are added and read, alone or many in a batch."""
 
 import sqlite3
 import threading
@@ -11,7 +11,7 @@ from orchestration.errors import StoreError
 from orchestration.ports import Session, Store
 from orchestration.store.postgres import PostgresStore
 
-WRONG = (sqlite3.Error, psycopg.Error, StoreError)  # who wrote the statement is to blame
+WRONG = (sqlite3.Error, psycopg.Error, StoreError)  # the errors of a wrong statement
 ADD = "INSERT INTO audit (at, actor, action, subject) VALUES (0, ?, 'test', '')"
 NAMES = "SELECT actor FROM audit ORDER BY actor"
 ME = "SELECT pg_backend_pid()"
@@ -35,7 +35,7 @@ def names(store: Store) -> list[str]:
 
 
 class Held:
-    """Keeps the writer of a store busy until it is let go; what comes meanwhile is one batch."""
+    """Keeps a store's writer busy until it is let go; operations of the meantime are one batch."""
 
     def __init__(self, store: PostgresStore) -> None:
         self._begun, self._go = threading.Event(), threading.Event()
@@ -55,7 +55,7 @@ class Held:
 def together(
     store: PostgresStore, *operations: Callable[[Session], object]
 ) -> list[object | Exception]:
-    """What became of operations that were written in one batch."""
+    """The outcomes of operations that are written in one batch."""
     held = Held(store)
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(store.write_many, operations)

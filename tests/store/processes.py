@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def process(script: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """A Python process that is told to go by a line, and is gone at the end."""
+    """A Python process that goes on when it gets a line, and that has ended with the block."""
     child = subprocess.Popen(
         [sys.executable, "-c", script, *map(str, arguments)],
         stdin=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""Rows to begin with."""
+"""Rows for tests of the store."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -84,7 +84,7 @@ def add_step(
 
 
 def taken(sent: StepRow, owner: str = "w1", due_at: datetime = NOW + MINUTE) -> StepRow:
-    """A branch as it is once somebody has claimed its next attempt."""
+    """A branch as it is once a worker has claimed its next attempt."""
     return sent._replace(
         status=StepStatus.RUNNING,
         owner=owner,
@@ -97,7 +97,7 @@ def taken(sent: StepRow, owner: str = "w1", due_at: datetime = NOW + MINUTE) -> 
 
 
 def counted(session: Session, run_id: str) -> dict[str, dict[StepStatus, int]]:
-    """What the tallies of a run should say, counted anew; what is sent counts as ready."""
+    """The tallies that a run should have, counted anew; sent branches count as ready."""
     found: dict[str, dict[StepStatus, int]] = {}
     sql = "SELECT step, branch < 0, status, COUNT(*) FROM steps WHERE run_id = ? GROUP BY 1, 2, 3"
     for step, empty, status, count in session.all(sql, run_id):

@@ -10,7 +10,7 @@ from trading.sessions import sessions
 
 
 def make_bars(closes: Sequence[float], symbol: str = "TEST", first: str = "2010-01-04") -> Bars:
-    """Each bar opens at the close before, with a range of 1 % around both."""
+    """Bars that open at the close before, with a range of 1 % around both."""
     close = np.array(closes, dtype=np.float64)
     days = sessions(
         np.datetime64(first), np.datetime64(first) + np.timedelta64(2 * len(close) + 10, "D")

@@ -1,4 +1,4 @@
-"""A run at a standstill, and all around it, as facts: made in memory, each part to be replaced."""
+"""The facts of a run at a standstill, made in memory; tests replace single ones."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

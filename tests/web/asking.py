@@ -1,4 +1,4 @@
-"""What programs ask for over HTTP, as the tests of it say it."""
+"""HTTP requests of programs, for tests."""
 
 from typing import Any
 
@@ -20,6 +20,6 @@ def start(http: Browser, command: str = "job", **more: Any) -> str:
 
 
 def bearer(console: Console, name: str, role: Role) -> dict[str, Any]:
-    """What a request of somebody with a token of his own carries."""
+    """The headers of a request with a new token of a role."""
     token = tokens.add(console.engine, name, role, By("admin"))
     return {"headers": {"Authorization": f"Bearer {token}"}}

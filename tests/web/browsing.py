@@ -17,8 +17,8 @@ class Browser:
     """Asks the application, and keeps its cookies.
 
     Args:
-        portal: Where the application runs.
-        client: The one that asks it.
+        portal: The event loop in which the application runs.
+        client: The HTTP client.
     """
 
     def __init__(self, portal: BlockingPortal, client: httpx.AsyncClient) -> None:

@@ -31,7 +31,7 @@ Values = Callable[..., Any]
 
 @pytest.fixture
 def environ(quick_path: Path) -> dict[str, str]:
-    """What the settings are read from."""
+    """The environment that the settings are read from."""
     return {"ORCHESTRATION_HOME": str(quick_path), "ORCHESTRATION_APP": "tests.cli.sample"}
 
 
@@ -43,7 +43,7 @@ def console(environ: dict[str, str]) -> Iterator[Console]:
 
 @pytest.fixture
 def browse(console: Console) -> Iterator[Browse]:
-    """Makes clients of the application: of this machine, without a token, where nothing is said."""
+    """Makes clients of the application, by default of this machine and without a token."""
     with ExitStack() as stack:
 
         def make(
@@ -86,7 +86,7 @@ def pages(browse: Browse, stock: Stock) -> Browser:
 
 @pytest.fixture(scope="module")
 def served_console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
-    """What a server with workers behind it works on."""
+    """The console of a server with workers behind it."""
     home: Path = tmp_path_factory.mktemp("served")
     found = settings.load({"ORCHESTRATION_HOME": str(home)})
     with serving(sample, found) as host:
@@ -96,7 +96,7 @@ def served_console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console
 
 @pytest.fixture(scope="module")
 def place(served_console: Console) -> Iterator[str]:
-    """A server with workers behind it."""
+    """The address of a server with workers behind it."""
     with served(served_console) as url:
         yield url
 
@@ -149,5 +149,5 @@ def here(cli: Cli, served_console: Console, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def fields(console: Console) -> dict[str, Any]:
-    """What a console is made of."""
+    """The fields of a console."""
     return {name: getattr(console, name) for name in ("settings", "app", "opened", "engine")}

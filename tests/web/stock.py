@@ -1,4 +1,4 @@
-"""A store with something of everything, also of what a message or an agent may say to do harm."""
+"""A store with something of everything, hostile words of messages and agents included."""
 
 from typing import Any
 
@@ -57,13 +57,13 @@ app = App(
 
 
 class Stock:
-    """Runs of every kind in a store, each with hostile words wherever somebody may put words.
+    """Runs of every kind in a store, with hostile words wherever a person or agent may put words.
 
     Attributes:
-        done: A run that is completed, with curves.
-        failed: One that failed.
-        waiting: One that waits for a person.
-        running: One at work.
+        done: A completed run, with curves.
+        failed: A failed run.
+        waiting: A run that waits for approval.
+        running: A running run.
         letter: A dead letter that could be replayed.
     """
 
@@ -91,7 +91,7 @@ class Stock:
         self.letter = store.read(dead_letters.last_id)
 
     def tell(self, fraction: float, message: str) -> None:
-        """Let the run at work report progress."""
+        """Let the running run report progress."""
         key, attempt = self.claim.key, self.claim.attempt
         self.worker.engine.report([Report(key, attempt, fraction, message, None)])
 

@@ -1,4 +1,4 @@
-"""A client of server-sent events, and a server of this process that it can reach."""
+"""A client of server-sent events, and a server in this process that it can reach."""
 
 import asyncio
 import json
@@ -46,7 +46,7 @@ async def lines(answer: httpx.Response) -> AsyncIterator[Event]:
 
 
 def never(_event: Event) -> bool:
-    """No event is the one that is waited for."""
+    """Never: no event ends the waiting."""
     return False
 
 
@@ -58,7 +58,7 @@ async def heard(
     most: int = 10**9,
     until: Callable[[Event], bool] = never,
 ) -> list[Event]:
-    """The events of a stream until it ends, one is waited for, or so many have a number."""
+    """The events of a stream, until it ends, until one fits, or until so many have a number."""
     headers = {} if last is None else {"Last-Event-ID": str(last)}
     found: list[Event] = []
     async with asyncio.timeout(LONGEST_S), client.stream("GET", path, headers=headers) as answer:
