@@ -48,7 +48,7 @@ class Metric:
     buckets: tuple[float, ...] = ()
 
     def bucket(self, value: float) -> str:
-        """The part of a histogram that counts a value: the lowest bound that is not below it."""
+        """The bucket of a histogram that counts a value: the lowest bound that is not below it."""
         place = bisect_left(self.buckets, value)
         return f"{self.buckets[place]:g}" if place < len(self.buckets) else INFINITE
 

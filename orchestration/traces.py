@@ -73,7 +73,7 @@ class Ended:
     """A run that ended.
 
     Attributes:
-        again: Whether it had ended before, and was retried.
+        again: Whether the run had ended before, and was retried.
     """
 
     id: str
@@ -91,7 +91,7 @@ class Untraced:
 
     @contextmanager
     def within(self, traceparent: str | None) -> Iterator[None]:  # noqa: ARG002
-        """Do the block."""
+        """Run the block."""
         yield
 
     def send(self, command: str, run_id: str) -> None:
@@ -99,7 +99,7 @@ class Untraced:
 
     @contextmanager
     def attempt(self, trace: Trace | None, name: str, about: Attributes) -> Iterator[None]:  # noqa: ARG002
-        """Do the block."""
+        """Run the block."""
         yield
 
     def failed(self, error: BaseException) -> None:
@@ -121,7 +121,7 @@ def tracer() -> Tracer:
 
 
 def begin(settings: Settings) -> None:
-    """Trace in this process from now on, if the settings say where to; once.
+    """Export this process's spans from now on, if the settings name an endpoint; acts once.
 
     Raises:
         ConfigurationError: The settings say so, but OpenTelemetry is not installed.
