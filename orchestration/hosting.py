@@ -81,7 +81,7 @@ def module_meant(name: str) -> str:
 
 
 def cure_of(name: str, error: ImportError) -> str:
-    """What to do about an app whose module, or one that it needs, cannot be imported."""
+    """What to do about an app if its module, or one that it imports, cannot be imported."""
     place = place_of(error)
     if place is None:
         return f"no module named {error.name or name} is here: {CD}; or {NAME_ANOTHER}"

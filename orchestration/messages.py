@@ -143,7 +143,7 @@ def parse(body: bytes, largest: int = LARGEST_BODY) -> Envelope:
 
 
 def decoded(body: bytes, largest: int = LARGEST_BODY) -> dict[str, Any]:
-    """The JSON object in a body, as yet unchecked.
+    """The JSON object in a body, not validated yet.
 
     Raises:
         MalformedMessageError: The body is too large, or no JSON object.
@@ -163,7 +163,7 @@ def decoded(body: bytes, largest: int = LARGEST_BODY) -> dict[str, Any]:
 
 
 def checked(value: dict[str, Any], body: bytes) -> Envelope:
-    """A message, checked.
+    """A validated message.
 
     Args:
         value: The JSON object.
