@@ -30,7 +30,7 @@ class SystemClock:
 
     @property
     def offset(self) -> float:
-        """Seconds by which the time of day is ahead of `monotonic`; it jumps when that is set."""
+        """Seconds from `monotonic` to the time of day; it jumps when the time of day is set."""
         return time.time() - time.monotonic()
 
 

@@ -52,7 +52,7 @@ Listener = Callable[..., None]
 
 
 def nobody(_point: Failpoint, _about: Any = None) -> None:
-    """Listen to nothing."""
+    """Do nothing: the listener of production."""
 
 
 reach: Listener = nobody

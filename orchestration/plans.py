@@ -213,7 +213,7 @@ class Plan:
 
     @cached_property
     def fans_out(self) -> Mapping[str, bool]:
-        """For each step whether its result is a list."""
+        """Whether the result of each step is a list."""
         return {step.name: step.fans_out for step in self.steps}
 
     @cached_property

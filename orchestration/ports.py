@@ -85,7 +85,7 @@ class Store(Protocol):
         """Run each operation as `write` would, in as few commits as can be.
 
         Returns:
-            For each operation what it returned, or what it raised.
+            The result or the error of each operation.
         """
         ...
 

@@ -28,7 +28,7 @@ class RunStatus(StrEnum):
 
 
 class StepStatus(StrEnum):
-    """Where one branch of a step is."""
+    """The status of one branch of a step."""
 
     WAITING = "waiting"
     HELD = "held"

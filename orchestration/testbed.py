@@ -146,7 +146,7 @@ class Fleet:
         return True
 
     def send(self, messages: Sequence[Dispatch]) -> None:
-        """Take what the engine sends: the fleet is its own transport."""
+        """Take the engine's messages: the fleet is its own transport."""
         self._messages.extend(messages)
 
     def close(self) -> None:
