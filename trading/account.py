@@ -1,4 +1,4 @@
-"""What is at stake in a backtest, and what trading costs."""
+"""The account of a backtest: its capital, its risk and its costs."""
 
 import math
 from dataclasses import dataclass

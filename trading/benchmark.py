@@ -1,4 +1,4 @@
-"""What holding would have brought, to compare a strategy with."""
+"""The benchmark of a strategy: the return of buying and holding."""
 
 from dataclasses import asdict, dataclass
 
@@ -31,8 +31,8 @@ class Benchmark:
 def hold(dataset: Dataset, window: Window) -> Benchmark:
     """Return what holding the benchmark over the window would have brought.
 
-    Where the source lacks the benchmark, the same sum is put into each symbol of the universe. A
-    symbol that has no bar yet on the eve is held from its first bar on.
+    If the source lacks the benchmark, the same sum is put into each symbol of the universe. A
+    symbol without a bar on the eve is held from its first bar on.
     """
     requested = dataset.benchmark_symbol
     if dataset.benchmark is not None and np.isfinite(dataset.benchmark[window.eve]):

@@ -1,7 +1,7 @@
 """The rules that daily bars must keep, and those they should.
 
-What would make every later figure wrong stops the work; what may have a good reason travels as a
-warning in the result.
+A fault that would make every later figure wrong stops the work; an oddity that may have a good
+reason becomes a warning in the result.
 """
 
 from collections.abc import Callable, Iterable
@@ -87,7 +87,7 @@ def require_usable(bars: Bars) -> None:
     """Make sure that no stopping rule is broken.
 
     Raises:
-        DataError: One is; `findings` has every broken bar.
+        DataError: A stopping rule is broken; `findings` has every broken bar.
     """
     broken = [finding for rule in _STOPPING for finding in _apply(rule, bars)]
     if broken:
@@ -106,13 +106,13 @@ def require_length(bars: Bars, needed: int, purpose: str) -> None:
 
 
 def warnings_about(bars: Bars, last: np.datetime64) -> list[Finding]:
-    """Return what is odd about usable bars; `last` is the last day of all the data."""
+    """Return the warnings about usable bars; `last` is the last day of all the data."""
     found = [finding for rule in _WARNING for finding in _apply(rule, bars)]
     return [*_missing_sessions(bars), *found, *_stale(bars, last)]
 
 
 def late_start(bars: Bars, first: np.datetime64) -> list[Finding]:
-    """Return what is to be said if the bars begin well after the first day asked for."""
+    """Return a warning if the bars begin well after the first day asked for."""
     missed = len(sessions(first, bars.dates[0])) - 1
     if missed <= STALE_AFTER_SESSIONS:
         return []

@@ -1,4 +1,4 @@
-"""Whether two sources tell the same story of a symbol, where both have it."""
+"""Whether two sources agree on the prices of a symbol that both have."""
 
 from dataclasses import asdict, dataclass
 
@@ -35,7 +35,7 @@ class Comparison:
 
     @property
     def agrees(self) -> bool:
-        """Whether so few days differ that both may be right; where nothing can be said it does."""
+        """Whether so few days differ that both may be right; True if too few can be compared."""
         return not self.comparable or self.differing <= MOST_DIFFERING * (self.common_bars - 1)
 
     def as_json(self) -> dict[str, object]:

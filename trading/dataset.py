@@ -1,4 +1,4 @@
-"""Checked prices for one question, with their origin and what is odd about them."""
+"""Checked prices for one question, with their origin and the warnings about them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -59,8 +59,8 @@ def prepare(
 ) -> Dataset:
     """Load and check the prices for a validation over the period.
 
-    The period ends with the last bar of the symbols. Before it stay four times its length, to
-    search parameters on, and the bars on which indicators warm up.
+    The period ends with the last bar of the symbols. The data also keep four times its length
+    before it, to search parameters on, and the bars on which indicators warm up.
 
     Raises:
         ParameterError: There is no symbol, or one twice, or an ill-formed one.

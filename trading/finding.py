@@ -1,4 +1,4 @@
-"""What a check of the data found."""
+"""The findings of checks of the data."""
 
 from dataclasses import dataclass
 from enum import StrEnum

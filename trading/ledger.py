@@ -1,4 +1,4 @@
-"""What a backtest leaves behind, complete enough to compute every metric again."""
+"""The ledger of a backtest, complete enough to compute every metric again."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass

@@ -7,4 +7,4 @@ OnProgress = Callable[[float, str], None]
 
 
 def unheard(_fraction: float, _message: str) -> None:
-    """Serve as the listener where nobody listens."""
+    """Ignore the progress: the default listener."""

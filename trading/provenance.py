@@ -11,8 +11,8 @@ from trading.errors import ProvenanceError
 class Provenance:
     """The source of prices, what was done to them, and the digest of the bytes they were read from.
 
-    Of one file the digest is that file's; of several it is that of the listing `sha256sum` prints
-    for them, sorted by name.
+    The digest of one file is its own; that of several files is the digest of the listing that
+    `sha256sum` prints for them, sorted by name.
     """
 
     source: str
@@ -20,10 +20,10 @@ class Provenance:
     sha256: str
 
     def require(self, expected: str) -> None:
-        """Make sure that the prices are those of the digest.
+        """Make sure that the prices have the expected digest.
 
         Raises:
-            ProvenanceError: They are others.
+            ProvenanceError: They have another one.
         """
         if self.sha256 != expected:
             raise ProvenanceError(self.source, expected, self.sha256)

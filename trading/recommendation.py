@@ -1,8 +1,8 @@
 """Whether a strategy may be relied on, and why.
 
-Only days that took no part in the search count. A strategy is approved if it made enough trades
-there, earned more than holding did, kept its drawdown small, and was not much better where it was
-fitted.
+Only days that took no part in the search count. A strategy is approved if on them it made enough
+trades, earned more than holding, and kept its drawdown small, and if it was not much better on the
+days that it was fitted to.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known of a strategy; `held` is the benchmark's return on the held-out days."""
+    """The figures of a strategy; `held` is the benchmark's return on the held-out days."""
 
     strategy: Strategy
     published: Metrics

@@ -1,4 +1,4 @@
-"""Which days are traded, and which days judge what was learned on others."""
+"""The days that are traded, and those that judge parameters learned on earlier days."""
 
 from dataclasses import dataclass
 

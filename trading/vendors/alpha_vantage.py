@@ -76,7 +76,7 @@ class AlphaVantage:
         """Return the rows, oldest first.
 
         Raises:
-            VendorError: It is a refusal, however it is dressed, or no answer to the question.
+            VendorError: The answer is a refusal, in whatever form, or does not fit the request.
         """
         if error := refusal(self.name, answer, _CURE):
             raise error
@@ -105,7 +105,7 @@ def _too_far(asked: Asked) -> str:
 
 
 def _refused(source: str, asked: Asked, found: _Series) -> VendorError:
-    """Read the sentence that came with the status 200; it is not repeated, it may hold the key."""
+    """Read a refusal sent with status 200; the error does not repeat it: it may hold the key."""
     if found.error is not None:
         if "apikey" in found.error:
             return VendorKeyError(source, f"it refuses the key: {_CURE}")

@@ -1,4 +1,4 @@
-"""What the answers of all vendors have in common: the status, and JSON of an agreed shape."""
+"""The common parts of all vendors' answers: the status, and JSON of an agreed shape."""
 
 from datetime import timedelta
 from typing import TypeVar
@@ -46,7 +46,7 @@ def decoded(source: str, shape: type[Shape], answer: Answer) -> Shape:
     """Return the body as the shape.
 
     Raises:
-        VendorAnswerError: It is a page for people, no JSON, or JSON of another shape.
+        VendorAnswerError: The body is a page for people, no JSON, or JSON of another shape.
     """
     if "html" in answer.content_type.lower() or answer.body.lstrip()[:1] == b"<":
         problem = "it answered with a page for people instead of JSON, as it does to robots"

@@ -69,7 +69,7 @@ class Polygon:
         """Return a page; `results` is absent where there is nothing.
 
         Raises:
-            VendorError: It is a refusal, or no answer to the question.
+            VendorError: The answer is a refusal, or does not fit the request.
         """
         if error := refusal(self.name, answer, _CURE):
             raise error
@@ -91,7 +91,7 @@ def _row(bar: _Aggregate) -> Row:
 
 
 def _further(source: str, url: str) -> Request:
-    """Keep path and query: the host is another one than ours, and no key goes there."""
+    """Keep only path and query: the next page's host may differ, and must not get the key."""
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -84,7 +84,7 @@ class Vendor(Protocol):
         """Return the bars of an answer.
 
         Raises:
-            VendorError: It is a refusal, or no answer to the question; the kind says which.
+            VendorError: The answer is a refusal, or does not fit the request; the kind says which.
             DataError: A bar lacks a value.
         """
         ...

@@ -96,7 +96,7 @@ class Yahoo:
         """Return the quotes; a day on which every value is null had none.
 
         Raises:
-            VendorError: It is a refusal, or no answer to the question.
+            VendorError: The answer is a refusal, or does not fit the request.
             DataError: A bar lacks a value.
         """
         if answer.status == _NOT_FOUND:
