@@ -8,7 +8,8 @@ from pydantic import BaseModel
 
 from orchestration.clock import run_hex
 from orchestration.definitions import App
-from orchestration.engine.submit import LONGEST_KEY, Command, as_given, chosen, dumped, prepare
+from orchestration.engine.fingerprint import as_given, chosen, dumped
+from orchestration.engine.submit import LONGEST_KEY, Command, prepare
 from orchestration.errors import RejectedError
 
 

@@ -1,19 +1,17 @@
 """How a command becomes a run: validated, deduplicated by its key, and started in a free slot."""
 
-import hashlib
 import json
 import traceback
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
-from pydantic import BaseModel, RootModel, ValidationError
-from pydantic_core import to_jsonable_python
+from pydantic import ValidationError
 
 from orchestration.definitions import App, Workflow
 from orchestration.engine import emergency
 from orchestration.engine.by import By
+from orchestration.engine.fingerprint import as_given, digest_of, in_order
 from orchestration.engine.strays import ignored, unknown, unread
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import (
@@ -153,65 +151,6 @@ def validated(workflow: Workflow, parameters: Mapping[str, Any]) -> str:
     except Exception as error:  # noqa: BLE001 - outermost frame of somebody's model
         problem = traceback.format_exception_only(error)[-1].strip()
         raise RejectedError(f"{workflow.name}: its parameters are of no use: {problem}") from None
-
-
-def digest_of(name: str, parameters: str) -> str:
-    """A digest of a command, in 64 hex digits."""
-    return hashlib.sha256(f"{name}\n{parameters}".encode()).hexdigest()
-
-
-def as_given(name: str, parameters: Mapping[str, Any]) -> str | None:
-    """A digest of a command as its caller gave it; None: it cannot be written as JSON."""
-    try:
-        return digest_of(name, json.dumps(parameters, sort_keys=True, default=as_json))
-    except (TypeError, ValueError, RecursionError):
-        return None
-
-
-def as_json(value: Any) -> Any:
-    """A value that JSON does not know, as one that it does.
-
-    Raises:
-        TypeError: The value is an iterator, which can be read only once.
-        ValueError: Pydantic cannot turn it into JSON, either.
-    """
-    if isinstance(value, Iterator):
-        raise TypeError(type(value).__name__)
-    return in_order(value, to_jsonable_python(value, by_alias=True))
-
-
-def dumped(parameters: Mapping[str, Any] | BaseModel | None) -> Mapping[str, Any]:
-    """The parameters that a caller gave, under the names that the workflow's model reads."""
-    if isinstance(parameters, BaseModel):
-        return parameters.model_dump(by_alias=True)
-    return parameters or {}
-
-
-def chosen(model: BaseModel) -> Mapping[str, Any]:
-    """The fields that a caller set in a model, without those left at their defaults."""
-    if isinstance(model, RootModel):
-        return dumped(model)
-    return model.model_dump(by_alias=True, include=model.model_fields_set)
-
-
-def in_order(value: Any, json_value: Any) -> Any:
-    """What pydantic dumped of a value, with sets sorted: their order differs between processes."""
-    match value, json_value:
-        case RootModel(root=root), _:
-            return in_order(root, json_value)
-        case BaseModel(), dict():
-            fields = type(value).model_fields
-            known = {fields[n].serialization_alias or n: v for n, v in value if n in fields}
-            return {name: in_order(known.get(name), each) for name, each in json_value.items()}
-        case (dict(), dict()) if len(value) == len(json_value):
-            pairs = zip(value.values(), json_value.items(), strict=True)
-            return {name: in_order(inner, each) for inner, (name, each) in pairs}
-        case ((list() | tuple() | set() | frozenset()), list()) if len(value) == len(json_value):
-            each_in_order = map(in_order, value, json_value)
-            if isinstance(value, set | frozenset):
-                return sorted(each_in_order, key=partial(json.dumps, sort_keys=True))
-            return list(each_in_order)
-    return json_value
 
 
 def refuse(name: str, faults: Sequence[Fault]) -> None:

@@ -16,7 +16,8 @@ from orchestration.bus import topology
 from orchestration.definitions import App, Workflow
 from orchestration.desk.starting import command_of
 from orchestration.engine.allowance import MOST_SENDERS, Allowance
-from orchestration.engine.submit import dumped, following, prepare, validated, workflow_of
+from orchestration.engine.fingerprint import dumped
+from orchestration.engine.submit import following, prepare, validated, workflow_of
 from orchestration.errors import (
     DuplicateCommandError,
     OverloadedError,
