@@ -3,7 +3,7 @@ from datetime import UTC, timedelta
 
 import pytest
 
-from orchestration.clock import SystemClock, jitter, new_id, run_hex
+from orchestration.clock import BOOT_ID, SystemClock, boot_id, jitter, new_id, run_hex
 from orchestration.ports import Clock
 from tests.clock import FakeClock
 
@@ -47,3 +47,8 @@ def test_digits_of_runs_begin_with_the_second() -> None:
 
 def test_jitter_is_a_number_from_nothing_to_less_than_one() -> None:
     assert all(0 <= jitter() < 1 for _ in range(100))
+
+
+def test_a_machine_without_a_boot_id_has_its_boot_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestration.clock.BOOT_ID", BOOT_ID / "missing")
+    assert float(boot_id.__wrapped__()) > 0

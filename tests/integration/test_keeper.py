@@ -1,4 +1,4 @@
-"""The keeper, the sweeper and the monitor of one worker, moment by moment."""
+"""The keeper of one worker, moment by moment: it beats, and it tells the worker when to end."""
 
 import logging
 import os
@@ -8,21 +8,17 @@ from typing import Any
 
 import pytest
 
-from orchestration.clock import BOOT_ID, boot_id
 from orchestration.desk import workers as desk
-from orchestration.engine import Engine
 from orchestration.engine.by import By
 from orchestration.errors import StoreError
 from orchestration.runtime import keeper as keepers
-from orchestration.runtime.monitor import Monitor
-from orchestration.state import RunStatus, StepStatus
-from orchestration.store import agents, alerts, workers
+from orchestration.store import workers
 from orchestration.store.sqlite import MemoryStore
 from tests.clock import FakeClock
 from tests.eventually import eventually
-from tests.integration.workshop import AGENT, Anvil, MoodyStore, Workshop
+from tests.integration.workshop import Anvil, MoodyStore, Workshop
 
-SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
@@ -184,165 +180,6 @@ def test_a_worker_leaves_a_store_that_a_newer_release_migrated(
     )
     workshop.tick(2 * SECOND)
     assert signals == [signal.SIGTERM]
-
-
-def test_a_dead_worker_is_buried_at_once_and_its_attempt_goes_elsewhere(
-    workshop: Workshop, anvil: Anvil
-) -> None:
-    run = workshop.start()
-    working = workshop.work()
-    anvil.wait()
-    heir = workshop.beside()
-    workshop.locks.release(workshop.me)
-    heir.tick(2 * SECOND)
-    row = workshop.branch(run)
-    assert (row.status, row.losses) == (StepStatus.QUEUED, 1)
-    assert heir.shelf.sent[-1].alone
-    anvil.free.set()
-    working.join()
-    assert workshop.branch(run).status is StepStatus.QUEUED
-    heir.work().join()
-    assert workshop.status(run) is RunStatus.COMPLETED
-
-
-def test_a_silent_worker_loses_its_steps_after_twelve_seconds_and_is_told(
-    workshop: Workshop, anvil: Anvil
-) -> None:
-    run = workshop.start()
-    working = workshop.work()
-    context = anvil.wait()
-    heir = workshop.beside()
-    heir.tick(11 * SECOND)
-    assert workshop.branch(run).status is StepStatus.RUNNING
-    heir.tick(4 * SECOND)
-    assert workshop.branch(run).losses == 1
-    workshop.keeper.tick()
-    assert context.cancelled
-    working.join(5)
-    anvil.free.set()
-    heir.work().join(5)
-    assert workshop.status(run) is RunStatus.COMPLETED
-
-
-def test_a_pause_of_the_whole_machine_costs_nobody_anything(
-    workshop: Workshop, anvil: Anvil
-) -> None:
-    run = workshop.start()
-    working = workshop.work()
-    anvil.wait()
-    heir = workshop.beside()
-    heir.tick(4 * SECOND)
-    workshop.clock.advance(HOUR)
-    for _ in range(4):
-        heir.tick(2 * SECOND)
-        workshop.keeper.tick()
-    assert workshop.branch(run).losses == 0
-    anvil.free.set()
-    working.join()
-
-
-def test_a_clock_that_is_set_moves_every_timer(
-    workshop: Workshop, anvil: Anvil, caplog: pytest.LogCaptureFixture
-) -> None:
-    run = workshop.start()
-    working = workshop.work()
-    anvil.wait()
-    workshop.tick(2 * SECOND)
-    before = workshop.branch(run).due_at
-    workshop.clock.jump(HOUR)
-    workshop.tick(2 * SECOND)
-    after = workshop.branch(run).due_at
-    assert before is not None
-    assert after is not None
-    assert after - before == HOUR
-    assert workshop.branch(run).status is StepStatus.RUNNING
-    assert "clock was set" in caplog.text
-    anvil.free.set()
-    working.join()
-
-
-def test_nobody_sweeps_twice_within_the_period(workshop: Workshop) -> None:
-    workshop.sweeper.sweep()
-    assert not workshop.sweeper.is_due(2 * SECOND)
-    workshop.clock.advance(2 * SECOND)
-    assert workshop.sweeper.is_due(2 * SECOND)
-
-
-def test_a_machine_without_a_boot_id_has_its_boot_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestration.clock.BOOT_ID", BOOT_ID / "missing")
-    assert float(boot_id.__wrapped__()) > 0
-
-
-def status_of(engine: Engine) -> str:
-    found: str = engine.store.read(agents.everyone)[0].status
-    return found
-
-
-def test_an_agent_without_heartbeats_is_silent_until_it_beats_again(
-    workshop: Workshop,
-) -> None:
-    monitor = Monitor(workshop.engine, 30 * SECOND)
-    workshop.clock.advance(30 * SECOND)
-    monitor.look()
-    assert status_of(workshop.engine) == "running"
-    workshop.clock.advance(SECOND)
-    monitor.look()
-    monitor.look()
-    assert status_of(workshop.engine) == "silent"
-    assert kinds(workshop) == ["agent_silent"]
-    workshop.keeper.tick()
-    assert status_of(workshop.engine) == "running"
-    monitor.look()
-    monitor.look()
-    assert kinds(workshop) == ["agent_silent", "agent_recovered"]
-    (agent,) = workshop.store.read(agents.everyone)
-    assert agent.silent_since is None
-
-
-def kinds(workshop: Workshop) -> list[str]:
-    return [alert.kind for alert in reversed(workshop.store.read(lambda s: alerts.newest(s, 9)))]
-
-
-def test_an_agent_whose_last_worker_died_is_silent_in_time(workshop: Workshop) -> None:
-    monitor = Monitor(workshop.engine, 30 * SECOND)
-    workshop.locks.release(workshop.me)
-    other = workshop.beside()
-    other.engine.drain(other.me)
-    other.engine.depart(other.me)
-    other.sweeper.bury()
-    assert status_of(workshop.engine) == "stopped"
-    workshop.clock.advance(30 * SECOND)
-    monitor.look()
-    assert status_of(workshop.engine) == "stopped"
-    workshop.clock.advance(SECOND)
-    monitor.look()
-    assert status_of(workshop.engine) == "silent"
-    (alert,) = workshop.store.read(lambda s: alerts.newest(s, 9))
-    assert "no worker serves it since its last one died" in alert.message
-    workshop.beside()
-    monitor.look()
-    assert kinds(workshop) == ["agent_silent", "agent_recovered"]
-
-
-def test_an_agent_that_was_stopped_in_good_order_is_not_missed(workshop: Workshop) -> None:
-    monitor = Monitor(workshop.engine, 30 * SECOND)
-    workshop.engine.drain(workshop.me)
-    workshop.engine.depart(workshop.me)
-    workshop.clock.advance(HOUR)
-    monitor.look()
-    assert (status_of(workshop.engine), kinds(workshop)) == ("stopped", [])
-
-
-def test_an_agent_with_a_status_of_its_own_falls_silent_too(workshop: Workshop) -> None:
-    monitor = Monitor(workshop.engine, 30 * SECOND)
-    now = workshop.clock.now()
-    workshop.store.write(lambda s: agents.beat(s, "a_guest", "busy", None, now))
-    workshop.store.write(lambda s: agents.register(s, "a_stranger", [], []))
-    workshop.clock.advance(MINUTE)
-    workshop.keeper.tick()
-    monitor.look()
-    found = {agent.name: agent.status for agent in workshop.store.read(agents.everyone)}
-    assert found == {"a_guest": "silent", "a_stranger": "unknown", AGENT: "running"}
 
 
 def test_a_worker_that_ends_beats_on_while_its_steps_finish(
