@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from orchestration import Client, settings
 from orchestration.cli.root import root
+from orchestration.desk.starting import command_of
 from orchestration.engine import Engine
 from orchestration.runtime.serving import serving
 from orchestration.web.application import create_app
@@ -39,6 +40,12 @@ def environ(quick_path: Path) -> dict[str, str]:
 def console(environ: dict[str, str]) -> Iterator[Console]:
     with opened_console(sample, settings.load(environ)) as opened:
         yield opened
+
+
+@pytest.fixture
+def run_id(console: Console) -> str:
+    """A run that waits."""
+    return console.engine.submit(command_of(console.app, "job", {}, "test"))
 
 
 @pytest.fixture

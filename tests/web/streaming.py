@@ -1,4 +1,4 @@
-"""A client of server-sent events, and a server in this process that it can reach."""
+"""A client of server-sent events, a server in this process to reach, and events to hear of."""
 
 import asyncio
 import json
@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 
 import httpx
 
+from orchestration.store import events
 from orchestration.web.console import Console
 from orchestration.web.serving import bound, listening
 
 LONGEST_S = 120.0
+PATIENCE_S = 20.0
 
 
 class Event(NamedTuple):
@@ -72,3 +74,16 @@ async def heard(
 def numbers(found: list[Event]) -> list[int]:
     """The numbers of events, in order."""
     return [event.id for event in found if event.id is not None]
+
+
+def happen(console: Console, run_id: str, count: int = 1) -> None:
+    """Let something happen to a run."""
+    for number in range(count):
+        console.opened.store.write(
+            lambda s, n=number: events.add(s, run_id, console.clock.now(), "test", detail=str(n))  # type: ignore[misc]
+        )
+
+
+def all_of(console: Console, run_id: str) -> list[int]:
+    """The numbers of a run's events in the store."""
+    return [row.id for row in console.read(lambda s: events.after(s, 0, 100_000, run_id))]
