@@ -21,6 +21,8 @@ from orchestration.store import runs
 
 T = TypeVar("T")
 
+AWAKE_S = 0.25  # between two commits: too short for a clock to be set twice
+
 
 class Seam:
     """Commits operations over one store.
@@ -36,7 +38,7 @@ class Seam:
         self.rules = rules
         self._transport = transport
         self._allowance, self._strangers = Allowance(), Strangers()
-        self._offset = math.inf
+        self._offset, self._committed_at = math.inf, -math.inf
 
     @property
     def clock(self) -> Clock:
@@ -51,6 +53,7 @@ class Seam:
             InDoubtError: It is not known whether it was written.
         """
         value, outgoing, self._offset = self.store.write(self._attempt(operation))
+        self._committed_at = self.clock.monotonic()
         failpoints.reach(Failpoint.TOLD, operation)
         if outgoing:
             self._transport.send(outgoing)
@@ -108,6 +111,7 @@ class Seam:
         good = [outcome for outcome in outcomes if not isinstance(outcome, Exception)]
         if good:
             *_, self._offset = good[-1]
+            self._committed_at = self.clock.monotonic()
         if outgoing := [each for _, dispatches, _ in good for each in dispatches]:
             self._transport.send(outgoing)
             failpoints.reach(Failpoint.SENT, self.commit_many)
@@ -130,8 +134,12 @@ class Seam:
         return attempt
 
     def _keep_up(self, tx: Transaction) -> float:
-        """Shift the existing timers before one is written by a clock that was just set."""
-        offset = self.clock.offset
-        if sweep.is_jump(self._offset, offset):
+        """Shift the existing timers before one is written by a clock that was just set.
+
+        A clock may have been set and set back while this process slept, and another have shifted
+        the timers in between: so after a pause it asks the store.
+        """
+        offset, slept = self.clock.offset, self.clock.monotonic() - self._committed_at
+        if slept >= AWAKE_S or sweep.is_jump(self._offset, offset):
             return sweep.follow_clock(tx, self.clock.boot, offset)
         return self._offset

@@ -116,6 +116,21 @@ class TestClock:
         assert fleet.advance(1 * MINUTE) == 1
         assert fleet.outcomes(run_id) == ["timed_out"]
 
+    def test_who_slept_while_the_clock_was_set_and_set_again_writes_timers_that_stay(
+        self, fleet: Fleet
+    ) -> None:
+        sleeper = fleet.worker()
+        run_id = fleet.start("chain")
+        fleet.clock.jump(-5 * HOUR)
+        assert fleet.client.follow_clock()
+        fleet.clock.advance(SECOND)
+        fleet.clock.jump(5 * HOUR)
+        sleeper.take()
+        fleet.client.follow_clock()
+        assert fleet.advance(9 * MINUTE) == 0
+        assert fleet.advance(1 * MINUTE) == 1
+        assert fleet.outcomes(run_id) == ["timed_out"]
+
     def test_a_small_correction_is_no_jump(self, fleet: Fleet) -> None:
         fleet.client.follow_clock()
         fleet.clock.jump(4 * SECOND)

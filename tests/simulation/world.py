@@ -12,6 +12,7 @@ from unittest.mock import patch
 import psutil
 
 from orchestration import failpoints
+from orchestration.engine import seam
 from orchestration.engine.by import By
 from orchestration.runtime import door, frame, ingress, schedule
 from orchestration.state import RunStatus, StepStatus
@@ -66,6 +67,7 @@ class Simulation(People, Fates, Restores):
         """Until the block ends, no real time passes, and all chance comes from the seed."""
         with ExitStack() as stack:
             stack.enter_context(patch.object(frame, "STORE_PAUSE_S", 0.0))
+            stack.enter_context(patch.object(seam, "AWAKE_S", 0.0))  # clocks are set in no time
             stack.enter_context(patch.object(ingress, "LINGER_S", 0.0))
             stack.enter_context(patch.object(door, "run_hex", self.hex))
             stack.enter_context(patch.object(schedule, "run_hex", self.hex))
