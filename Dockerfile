@@ -18,4 +18,4 @@ USER fleet
 WORKDIR /fleet
 # Workers finish what they have, or hand it over, within 12 s: leave them 30.
 STOPSIGNAL SIGTERM
-CMD ["dramatiq", "actors", "-p", "2", "-t", "8", "--worker-shutdown-timeout", "12000"]
+CMD ["dramatiq", "actors", "-p", "2", "-t", "16", "--worker-shutdown-timeout", "12000"]

@@ -34,7 +34,7 @@ TRACE, COUNTED = "amq.rabbitmq.trace", "publish.#"
 HOUR_S = 3_600.0
 COMMANDS = (
     ("-m", "orchestration", "web"),
-    ("-m", "dramatiq", "actors", "-p", str(PROCESSES), "-t", "8"),
+    ("-m", "dramatiq", "actors", "-p", str(PROCESSES), "-t", "16"),
     ("scheduler.py",),
 )
 GOALS = {

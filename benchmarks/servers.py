@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 ADDRESS = "amqp://guest:guest@127.0.0.1:5672/"
-PROCESSES, THREADS = 2, 8
+PROCESSES, THREADS = 2, 16
 PATIENCE_S = 60.0
 
 
@@ -53,7 +53,7 @@ def vhost() -> Iterator[str]:
 
 @contextmanager
 def workers(module: str, settings: Mapping[str, str], processes: int = PROCESSES) -> Iterator[int]:
-    """Run `dramatiq` with so many processes of eight threads; yields its process id."""
+    """Run `dramatiq` with so many processes of 16 threads; yields its process id."""
     environment = dict(os.environ) | dict(settings)  # noqa: TID251 - for the processes to start
     command = [sys.executable, "-m", "dramatiq", module]
     sizes = ["-p", str(processes), "-t", str(THREADS)]

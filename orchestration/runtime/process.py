@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 EXIT_USAGE = 2
 EXIT_UNREACHABLE = 3
+MOST_PREFETCHED = 6  # of a queue: a claim acknowledges soon, and others may have the next
 
 
 def host(app: App) -> None:
@@ -91,7 +92,7 @@ class Lifecycle(Middleware):
 
     @override
     def before_worker_boot(self, broker: dramatiq.Broker, worker: Worker) -> None:
-        worker.queue_prefetch = worker.worker_threads
+        worker.queue_prefetch = min(worker.worker_threads, MOST_PREFETCHED)
         known = broker.get_declared_queues()
         wanted = worker.consumer_whitelist or known
         if unknown := sorted(set(wanted) - set(known)):

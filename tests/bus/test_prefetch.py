@@ -3,6 +3,7 @@
 from actors import app
 from orchestration.bus import topology
 from orchestration.runtime.ingress import MOST_UNACKNOWLEDGED, PREFETCH
+from orchestration.runtime.process import MOST_PREFETCHED
 from tests.test_deploy import procfile
 
 MOST = 1_000
@@ -13,7 +14,8 @@ def test_the_fleet_of_the_procfile_never_holds_more_than_a_broker_allows() -> No
     words = procfile()["worker"].split()
     processes, threads = (int(words[words.index(each) + 1]) for each in ("-p", "-t"))
     queues = len(app.agents) + 2  # the orchestrator's and the monitor's
-    held = processes * threads * queues + OFFICES * sum(PREFETCH.values())
+    prefetched = min(threads, MOST_PREFETCHED)
+    held = processes * prefetched * queues + OFFICES * sum(PREFETCH.values())
     assert held <= MOST
 
 
