@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from orchestration import definitions
 from orchestration.errors import ConfigurationError
-from orchestration.text import extra
+from orchestration.text import adding
 
 OWN_FLEET = "actors"
 LIKE = 0.8
@@ -90,7 +90,7 @@ def cure_of(name: str, error: ImportError) -> str:
     if name == OWN_FLEET:
         return (
             f"the fleet on board needs {error.name}: where you mean an app of your own, set"
-            f" ORCHESTRATION_APP to its module; else {extra('trading')}"
+            f" ORCHESTRATION_APP to its module; else {adding('trading')}"
         )
     cure = cure_of_missing(error.name, Path(place.filename).parent)
     return f"{place.filename}, line {place.lineno}: no module named {error.name} is here{cure}"

@@ -22,6 +22,11 @@ class Clock(Protocol):
         """`now` minus `monotonic` in seconds, or a constant: when it jumps, timers are shifted."""
         ...
 
+    @property
+    def may_be_set(self) -> bool:
+        """Whether `offset` may jump."""
+        ...
+
     def now(self) -> datetime:
         """The time of day, UTC."""
         ...

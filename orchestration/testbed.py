@@ -36,6 +36,7 @@ class VirtualClock:
     at: datetime = BEGINNING
     boot: str = "virtual"
     offset: float = BEGINNING.timestamp()
+    may_be_set: bool = False
 
     def now(self) -> datetime:
         """The time of day, UTC."""

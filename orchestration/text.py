@@ -8,8 +8,8 @@ STEERING = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\
 SHOWN_AS = "\N{REPLACEMENT CHARACTER}"
 
 
-def extra(name: str) -> str:
-    """What installs an extra: the package is on no index, so its wheel is named."""
+def adding(name: str) -> str:
+    """How an extra is added: the package is on no index, so its wheel is named."""
     return f"install the extra {name}: pip install 'WHEEL[{name}]', in a clone '.[{name}]'"
 
 

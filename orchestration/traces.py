@@ -13,9 +13,9 @@ from typing import Protocol
 
 from orchestration.errors import ConfigurationError
 from orchestration.settings import Settings
-from orchestration.text import extra
+from orchestration.text import adding
 
-EXTRA = f"OTEL_EXPORTER_OTLP_ENDPOINT needs OpenTelemetry: {extra('otel')}"
+EXTRA = f"OTEL_EXPORTER_OTLP_ENDPOINT needs OpenTelemetry: {adding('otel')}"
 HEADER = "traceparent"
 Attributes = Mapping[str, str | int]
 

@@ -9,6 +9,8 @@ from orchestration.ports import Clock, Store
 class FakeClock:
     """Both clocks of the port `Clock`, moved by hand."""
 
+    may_be_set = True
+
     def __init__(self) -> None:
         self.boot = "this boot"
         self._now = datetime(2025, 9, 12, 12, 0, tzinfo=UTC)

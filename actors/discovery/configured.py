@@ -6,7 +6,7 @@ from actors.discovery.controller import Controller
 from actors.discovery.own_workers import OwnWorkers
 from orchestration import settings
 from orchestration.errors import ConfigurationError
-from orchestration.text import extra
+from orchestration.text import adding
 
 
 def configured_controller() -> Controller:
@@ -21,7 +21,7 @@ def configured_controller() -> Controller:
     try:
         rq = import_module("actors.discovery.rq_controller")
     except ModuleNotFoundError:
-        raise ConfigurationError(f"REDIS_URL is set, and RQ is missing: {extra('rq')}") from None
+        raise ConfigurationError(f"REDIS_URL is set, and RQ is missing: {adding('rq')}") from None
     url = found.redis_url.get_secret_value()
     controller: Controller = rq.RqController(url, found.discovery_queue, rq.service_of(found))
     return controller

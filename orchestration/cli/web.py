@@ -14,7 +14,7 @@ from orchestration.definitions import App
 from orchestration.errors import ConfigurationError
 from orchestration.runtime.host import Host
 from orchestration.settings import Settings
-from orchestration.text import extra
+from orchestration.text import adding
 
 WITHOUT = "works on without a console, as another worker where one serves the store already"
 
@@ -96,4 +96,4 @@ def part(name: str) -> Any:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("orchestration"):
             raise
-        raise ConfigurationError(f"the HTTP part needs {error.name}: {extra('web')}") from None
+        raise ConfigurationError(f"the HTTP part needs {error.name}: {adding('web')}") from None

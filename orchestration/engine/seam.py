@@ -7,7 +7,7 @@ A crash before the commit changes nothing; a crash after it leaves rows that are
 import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from orchestration import failpoints
 from orchestration.engine import dispatch, sweep
@@ -24,6 +24,18 @@ T = TypeVar("T")
 AWAKE_S = 0.25  # between two commits: too short for a clock to be set twice
 
 
+class Agreed(NamedTuple):
+    """Wall clock minus monotonic clock, as a commit has found or set it in the store.
+
+    Attributes:
+        offset: The offset, in seconds.
+        at: When that was, by the monotonic clock.
+    """
+
+    offset: float
+    at: float
+
+
 class Seam:
     """Commits operations over one store.
 
@@ -38,7 +50,7 @@ class Seam:
         self.rules = rules
         self._transport = transport
         self._allowance, self._strangers = Allowance(), Strangers()
-        self._offset, self._committed_at = math.inf, -math.inf
+        self._agreed = Agreed(math.inf, -math.inf)
 
     @property
     def clock(self) -> Clock:
@@ -52,8 +64,7 @@ class Seam:
             StoreError: Nothing was written.
             InDoubtError: It is not known whether it was written.
         """
-        value, outgoing, self._offset = self.store.write(self._attempt(operation))
-        self._committed_at = self.clock.monotonic()
+        value, outgoing, self._agreed = self.store.write(self._attempt(operation))
         failpoints.reach(Failpoint.TOLD, operation)
         if outgoing:
             self._transport.send(outgoing)
@@ -100,9 +111,9 @@ class Seam:
         Returns:
             Whether the clock was set.
         """
-        before = self._offset
+        before = self._agreed.offset
         self.commit(lambda _: None)
-        return before < math.inf and sweep.is_jump(before, self._offset)
+        return before < math.inf and sweep.is_jump(before, self._agreed.offset)
 
     def commit_many(self, operations: Sequence[Callable[[Transaction], T]]) -> list[T | Exception]:
         """Run each operation as `commit` would, in as few commits as can be."""
@@ -110,8 +121,7 @@ class Seam:
         failpoints.reach(Failpoint.TOLD, self.commit_many)
         good = [outcome for outcome in outcomes if not isinstance(outcome, Exception)]
         if good:
-            *_, self._offset = good[-1]
-            self._committed_at = self.clock.monotonic()
+            *_, self._agreed = good[-1]
         if outgoing := [each for _, dispatches, _ in good for each in dispatches]:
             self._transport.send(outgoing)
             failpoints.reach(Failpoint.SENT, self.commit_many)
@@ -119,27 +129,29 @@ class Seam:
 
     def _attempt(
         self, operation: Callable[[Transaction], T]
-    ) -> Callable[[Session], tuple[T, list[Dispatch], float]]:
+    ) -> Callable[[Session], tuple[T, list[Dispatch], Agreed]]:
         """The operation as a transaction: value, messages to send, and the clock's offset."""
 
-        def attempt(session: Session) -> tuple[T, list[Dispatch], float]:
+        def attempt(session: Session) -> tuple[T, list[Dispatch], Agreed]:
             kept = self._allowance, self._strangers
             tx = Transaction(session, self.clock.now(), self.rules.by(self._transport), *kept)
-            offset = self._keep_up(tx)
+            agreed = self._keep_up(tx)
             value = operation(tx)
             dispatch.settle_queues(tx)
             failpoints.reach(Failpoint.DECIDED, operation)
-            return value, tx.outgoing, offset
+            return value, tx.outgoing, agreed
 
         return attempt
 
-    def _keep_up(self, tx: Transaction) -> float:
+    def _keep_up(self, tx: Transaction) -> Agreed:
         """Shift the existing timers before one is written by a clock that was just set.
 
         A clock may have been set and set back while this process slept, and another have shifted
-        the timers in between: so after a pause it asks the store.
+        the timers in between: so after a pause it asks the store. A server's clock is never set.
         """
-        offset, slept = self.clock.offset, self.clock.monotonic() - self._committed_at
-        if slept >= AWAKE_S or sweep.is_jump(self._offset, offset):
-            return sweep.follow_clock(tx, self.clock.boot, offset)
-        return self._offset
+        clock, known = self.clock, self._agreed
+        offset, now = clock.offset, clock.monotonic()
+        slept = clock.may_be_set and now - known.at >= AWAKE_S
+        if slept or sweep.is_jump(known.offset, offset):
+            return Agreed(sweep.follow_clock(tx, clock.boot, offset), now)
+        return Agreed(known.offset, now)

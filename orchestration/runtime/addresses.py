@@ -17,7 +17,7 @@ import httpx
 
 from orchestration.errors import ConfigurationError
 from orchestration.store.alerts import AlertRow
-from orchestration.text import extra
+from orchestration.text import adding
 
 TRY_S = 5.0
 ROUND_S = 10.0
@@ -153,7 +153,7 @@ def target_of(url: str, number: int) -> Target:
         services = import_module("orchestration.runtime.services")
     except ModuleNotFoundError:
         raise ConfigurationError(
-            f"ALERT_URLS: {scheme}:// needs Apprise: {extra('alerts')}"
+            f"ALERT_URLS: {scheme}:// needs Apprise: {adding('alerts')}"
         ) from None
     if (target := services.service_of(url, name_of(url))) is None:
         raise ConfigurationError(

@@ -17,7 +17,7 @@ from orchestration.store import backup, control, migrate, restoration, revival, 
 from orchestration.store.presence import FileLocks
 from orchestration.store.revival import Replaced
 from orchestration.store.sqlite import SqliteStore
-from orchestration.text import extra
+from orchestration.text import adding
 
 if TYPE_CHECKING:
     from orchestration.store.postgres import PostgresStore
@@ -262,4 +262,4 @@ def _driven(module: str) -> ModuleType:
     try:
         return import_module(module)
     except ModuleNotFoundError:
-        raise ConfigurationError(f"PostgreSQL needs its driver: {extra('postgres')}") from None
+        raise ConfigurationError(f"PostgreSQL needs its driver: {adding('postgres')}") from None

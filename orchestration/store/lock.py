@@ -5,6 +5,7 @@ queues its waiters. A holder that was stopped (SIGSTOP) would block every writer
 identified by its process id and start time, and killed if it stays stopped.
 """
 
+import errno
 import fcntl
 import os
 import time
@@ -18,6 +19,7 @@ PATIENCE_S = 5.0
 SIZE = 80
 NOBODY = b"\n".rjust(SIZE)
 CLOSED = -1
+AFTER_A_FORK = "it was opened before this process was forked: open it anew here"
 
 _mine: WeakSet["WriteLock"] = WeakSet()  # the locks of this process
 
@@ -46,6 +48,8 @@ class WriteLock:
         Raises:
             OSError: The lock cannot be taken or signed; it is not held.
         """
+        if self._file == CLOSED:
+            raise OSError(errno.EBADF, AFTER_A_FORK)
         self.is_awaited = True
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX)
@@ -75,6 +79,7 @@ class WriteLock:
 
     def close(self) -> None:
         """Close the descriptor; that frees a held lock."""
+        _mine.discard(self)
         os.close(self._file)
         self._file = CLOSED
 

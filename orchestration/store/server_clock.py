@@ -41,6 +41,7 @@ class ServerClock:
 
     boot = "server"
     offset = 0.0
+    may_be_set = False
 
     def __init__(self, machine: Clock | None = None) -> None:
         self._machine = machine or SystemClock()

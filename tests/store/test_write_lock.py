@@ -80,6 +80,7 @@ def test_a_full_disk_keeps_nobody_waiting(tmp_path: Path) -> None:
 
 
 def die_with_a_child(path: Path) -> None:
+    WriteLock(path).close()
     lock = WriteLock(path)
     lock.acquire()
     child = os.fork()
