@@ -2,12 +2,15 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from pydantic import BaseModel, RootModel
 from pydantic_core import to_jsonable_python
+
+CLOCK_MOVES_S = 0.001  # a default that reads the clock is another one after it
 
 
 def digest_of(name: str, parameters: str) -> str:
@@ -43,10 +46,41 @@ def dumped(parameters: Mapping[str, Any] | BaseModel | None) -> Mapping[str, Any
 
 
 def chosen(model: BaseModel) -> Mapping[str, Any]:
-    """The fields that a caller set in a model, without those left at their defaults."""
+    """The fields that a caller set or changed in a model, without those left at their defaults."""
     if isinstance(model, RootModel):
         return dumped(model)
-    return model.model_dump(by_alias=True, include=model.model_fields_set)
+    unset = type(model).model_fields.keys() - model.model_fields_set
+    changed = {name for name in unset if is_changed(model, name)}
+    return model.model_dump(by_alias=True, include=model.model_fields_set | changed)
+
+
+def is_changed(model: BaseModel, name: str) -> bool:
+    """Whether the value of a field that nobody set was changed in place, as a list can be.
+
+    Of a default that is another one each time, or cannot be made again, nobody can tell: no.
+    """
+    field, value = type(model).model_fields[name], getattr(model, name, None)
+    if is_hashable(value):
+        return False
+    make: Any = field.default_factory
+    try:
+        if make is None:
+            return bool(value != field.default)
+        if value == (default := make()):
+            return False
+        time.sleep(CLOCK_MOVES_S)
+        return bool(default == make())
+    except Exception:  # noqa: BLE001 - an application's own default, or its comparison
+        return False
+
+
+def is_hashable(value: Any) -> bool:
+    """Whether a value has a hash; pydantic shares such defaults, since they do not change."""
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
 
 
 def in_order(value: Any, json_value: Any) -> Any:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -13,6 +14,7 @@ from orchestration import settings
 from orchestration.bus import topology
 from orchestration.definitions import App, Workflow
 from orchestration.desk.starting import command_of
+from orchestration.engine.fingerprint import chosen
 from orchestration.errors import DuplicateCommandError
 from orchestration.runtime.door import Delivery, Door
 from orchestration.store import commands
@@ -21,12 +23,25 @@ from tests.engine.conftest import MakeFleet
 from tests.engine.fleet import Fleet, step
 
 
+class Window(BaseModel):
+    begin: datetime = Field(default_factory=partial(datetime.now, UTC))
+    days: list[int] = []
+
+
+class Restock(BaseModel):
+    skus: list[str] = Field(default_factory=list)
+    shelves: dict[str, int] = {}
+    at: datetime = Field(default_factory=partial(datetime.now, UTC))
+    window: Window = Field(default_factory=Window)
+
+
 class Stamped(BaseModel):
     amount: float = 1
     tags: set[str] = set()
     number: int = Field(default_factory=count().__next__)
 
 
+RESTOCK = Workflow("restock", parameters=Restock, steps=[step("first")])
 STAMP = Workflow("stamp", parameters=Stamped, steps=[step("first")])
 AT_NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
@@ -115,3 +130,39 @@ class TestCommandsWhoseDefaultsAreNoConstants:
         assert command.given is None
         assert json.loads(command.parameters)["tags"] == ["a", "b"]
         assert self.started(fleet, tags()) == self.started(fleet, tags())
+
+
+class TestModelsThatWereChangedInPlace:
+    @pytest.fixture
+    def fleet(self, fleet_of: MakeFleet) -> Fleet:
+        return fleet_of(RESTOCK)
+
+    def started(self, fleet: Fleet, given: Restock) -> str:
+        return fleet.client.submit(command_of(fleet.app, "restock", given, "tests", "k"))
+
+    def test_another_content_is_another_command(self, fleet: Fleet) -> None:
+        first, same, other, shelf = (Restock() for _ in range(4))
+        for each, sku in ((first, "A"), (same, "A"), (other, "B")):
+            each.skus.append(sku)
+        shelf.skus.append("A")
+        shelf.shelves["A"] = 1
+        run_id = self.started(fleet, first)
+        assert self.started(fleet, same) == run_id
+        for each in (other, shelf, Restock()):
+            with pytest.raises(DuplicateCommandError):
+                self.started(fleet, each)
+
+    def test_a_default_that_is_another_one_each_time_is_not_chosen(self, fleet: Fleet) -> None:
+        first, again = Restock(), Restock()
+        assert first.at != again.at
+        assert first.window != again.window
+        assert self.started(fleet, first) == self.started(fleet, again)
+
+    def test_a_default_that_cannot_be_made_again_counts_once_it_is_set(self) -> None:
+        class Once(BaseModel):
+            skus: list[str] = Field(default_factory=iter([["A"], ["B"]]).__next__)
+
+        first, again = Once(), Once()
+        assert (first.skus, again.skus) == (["A"], ["B"])
+        assert chosen(first) == chosen(again) == {}
+        assert chosen(Once(skus=["A"])) == {"skus": ["A"]}
