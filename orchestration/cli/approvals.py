@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestration.cli import exits, options, remotely, selecting
+from orchestration.cli import bulk, exits, options, remotely, selecting
 from orchestration.cli.opening import by, engine_over
 from orchestration.cli.output import emit
 from orchestration.cli.paging import MOST_AT_ONCE, at_once
@@ -76,17 +76,20 @@ def carry_out(
     verb: str, asked: Asked, answer: Callable[[Json], Json], *, yes: bool, form: str
 ) -> int:
     """Answer for each step, after consent, and print the outcome for each run."""
-    questions, refused = asked
-    for error in refused:
+    questions, unasked = asked
+    for error in unasked:
         exits.complain(error)
     if len(questions) == 1 and not yes and selecting.is_terminal():
         emit("table", questions[0]["builds_on"])
     if questions:
         selecting.ask(verb, list(map(in_line, questions)), COLUMNS, yes=yes)
-    outcomes = list(map(answer, questions))
-    if outcomes or not refused:
+    outcomes, refused = bulk.one_by_one(questions, answer)
+    for each in refused:
+        exits.complain(each)
+    if outcomes or not (unasked or refused):
         emit(form, outcomes, ("id", "status"))
-    return exits.USAGE if refused else exits.COMPLETED
+    kept = exits.USAGE if unasked else exits.COMPLETED
+    return max(map(exits.code_of, refused), default=kept)
 
 
 def questions(

@@ -1,7 +1,7 @@
-"""Changes of runs and dead letters behind a server, many in one request."""
+"""Changes of many: of runs and dead letters behind a server in one request, others in turn."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestration.desk import changes
 from orchestration.errors import OrchestrationError, StateError
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 CHANGED_AT_ONCE = 50  # few enough for a quick answer
 Json = dict[str, Any]
+T = TypeVar("T")
 Told = tuple[list[Json], list[OrchestrationError]]
 
 
@@ -51,6 +52,22 @@ def ask(
             continue
         done += told[key]
         refused += map(StateError, told["refused"])
+    return done, refused
+
+
+def one_by_one(some: Iterable[T], make: Callable[[T], Json]) -> Told:
+    """Make a change of each in turn; return the outcomes and the refusals.
+
+    An error that every later one would meet, too, ends the loop.
+    """
+    done, refused = list[Json](), list[OrchestrationError]()
+    for each in some:
+        try:
+            done.append(make(each))
+        except OrchestrationError as error:
+            refused.append(error)
+            if isinstance(error, changes.OF_ALL):
+                break
     return done, refused
 
 

@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 import click
 
 from orchestration import settings
-from orchestration.cli import exits, options, parameters, remotely, selecting
+from orchestration.cli import bulk, exits, options, parameters, remotely, selecting
 from orchestration.cli.opening import by, engine_over, load_app
 from orchestration.cli.output import emit
 from orchestration.cli.send import hint
@@ -71,17 +71,25 @@ def fork(
         chosen = remotely.chosen(server, **wanted, allowed=allowed)
         proposals = propose_there(server, chosen, pairs, edits)
         ask([each.told for each in proposals], yes=yes)
-        made = [server.post(each.path, {**each.wish, "reason": reason}) for each in proposals]
-        return tell(made, chosen, form)
+
+        def make_there(each: Proposal) -> Json:
+            made: Json = server.post(each.path, {**each.wish, "reason": reason})
+            return made
+
+        return tell(bulk.one_by_one(proposals, make_there), chosen, form)
 
     def here(opened: Opened) -> int:
         engine, found = engine_over(opened), settings.load()
         chosen = engine.store.read(lambda s: selecting.select(s, **wanted, allowed=allowed))
         proposals = propose_all(engine, load_app(found), chosen, pairs, edits)
         ask(list(map(as_json, proposals)), yes=yes)
-        made = [as_json(each, make(engine, each, by(reason))) for each in proposals]
-        code = tell(made, chosen, form)
-        if made and code == exits.COMPLETED:
+
+        def make_here(each: Fork) -> Json:
+            return as_json(each, make(engine, each, by(reason)))
+
+        told = bulk.one_by_one(proposals, make_here)
+        code = tell(told, chosen, form)
+        if told[0] and code == exits.COMPLETED:
             hint(found)
         return code
 
@@ -94,11 +102,15 @@ def ask(proposals: Sequence[Json], *, yes: bool) -> None:
         selecting.ask("fork", proposals, COLUMNS, yes=yes)
 
 
-def tell(made: Sequence[Json], chosen: Sequence[Json], form: str) -> int:
-    """Print the forks that were made; return the exit code, 0 if all were."""
+def tell(told: bulk.Told, chosen: Sequence[Json], form: str) -> int:
+    """Print the forks that were made, and why others failed; return the exit code, 0 if all are."""
+    made, refused = told
+    for error in refused:
+        exits.complain(error)
     if made or not chosen:
         emit(form, made, MADE)
-    return exits.USAGE if len(made) < len(chosen) else exits.COMPLETED
+    kept = exits.USAGE if len(made) < len(chosen) else exits.COMPLETED
+    return max(map(exits.code_of, refused), default=kept)
 
 
 def propose_all(

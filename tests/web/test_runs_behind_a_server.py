@@ -11,7 +11,7 @@ from orchestration import Client
 from orchestration import remote as module
 from orchestration.cli import paging, selecting
 from orchestration.engine import Engine
-from orchestration.errors import ServerError
+from orchestration.errors import NotFoundError, OrchestrationError, ServerError, StateError
 from orchestration.remote import Remote
 from orchestration.state import RunStatus
 from orchestration.store import audit, configuration
@@ -218,3 +218,54 @@ def test_what_cannot_be_forked_is_told(cli: Cli, values: Values, remote: Client)
         assert says in cli("workflows", "fork", run_id, "-p", pair, "-y", code=2).stderr
     assert values("workflows", "fork", "--command", "nothing", "-y") == []
     waiting.cancel()
+
+
+class Lapses:
+    """Errors in place of the answers to some requests that change something, by their number."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
+        self.errors = dict[int, OrchestrationError]()
+        self.asked = 0
+        post = Remote.post
+
+        def heard(server: Remote, path: str, body: Any = None, **headers: str) -> Any:
+            if path.endswith(verb) and not (body or {}).get("preview"):
+                self.asked += 1
+                if error := self.errors.pop(self.asked, None):
+                    raise error
+            return post(server, path, body, **headers)
+
+        monkeypatch.setattr(Remote, "post", heard)
+
+
+def test_forks_that_were_made_are_told_though_others_fail(
+    cli: Cli, values: Values, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = [values("run", "job")["workflow_id"] for _ in range(3)]
+    lapses = Lapses(monkeypatch, "/fork")
+    words = ("workflows", "fork", *ended, "--from", "working", "-y", "-o", "json")
+    for number, error, made, code in (
+        (2, StateError("it is odd"), [ended[0], ended[2]], 2),
+        (5, ServerError("it is away"), ended[:1], 3),
+    ):
+        lapses.errors[number] = error
+        told = cli(*words, code=code)
+        assert [each["forked_from"] for each in json.loads(told.stdout)] == made
+        assert told.stderr == f"orchestrate: {error}\n"
+    assert lapses.asked == 5, "what every later one would meet ends them"
+
+
+def test_answers_that_were_given_are_told_though_others_fail(
+    cli: Cli, remote: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = [remote.start("asking").workflow_id for _ in range(3)]
+    for each in map(remote.workflow, waiting):
+        eventually(lambda each=each: each.phase() is RunStatus.WAITING, within=PATIENCE_S)  # type: ignore[misc]
+    lapses = Lapses(monkeypatch, "/approve")
+    lapses.errors = {2: NotFoundError("it is gone"), 4: ServerError("it is away")}
+    told = cli("workflows", "approve", *waiting, "-y", "-o", "json", code=2)
+    assert [each["id"] for each in json.loads(told.stdout)] == [waiting[0], waiting[2]]
+    assert told.stderr == "orchestrate: it is gone\n"
+    told = cli("workflows", "approve", waiting[1], "-y", code=3)
+    assert (told.stdout, told.stderr) == ("", "orchestrate: it is away\n")
+    cli("workflows", "cancel", waiting[1], "-y")
