@@ -19,9 +19,9 @@ COLUMNS = ("parameter", "type", "default", "about")
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[COMMAND]…")
-@options.limit
+@options.limit_if_any
 @options.output
-def commands(names: tuple[str, ...], limit: int, form: str) -> None:
+def commands(names: tuple[str, ...], limit: int | None, form: str) -> None:
     """List the workflows that can be started, or those named, with their parameters.
 
     A default is written as it would be given with -p. Needs no store: the app tells it, or the

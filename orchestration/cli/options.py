@@ -61,6 +61,14 @@ def limit(function: F) -> F:
     return option(function)
 
 
+def limit_if_any(function: F) -> F:
+    """`--limit` of a short listing, which is shown whole without it; given as `limit`."""
+    option = click.option(
+        "--limit", type=click.IntRange(1, 10_000), help="At most so many; all without it."
+    )
+    return option(function)
+
+
 def given_parameters(function: F) -> F:
     """`-p key=value …` and `--json FILE`, given as `pairs` and `file`."""
     pairs = click.option(

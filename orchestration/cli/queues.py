@@ -25,9 +25,9 @@ Json = dict[str, Any]
 
 
 @click.command("list")
-@options.limit
+@options.limit_if_any
 @options.output
-def list_(limit: int, form: str) -> None:
+def list_(limit: int | None, form: str) -> None:
     """List queues: depth in RabbitMQ, and what the store knows to be ready, queued and running."""
 
     def there(server: "Remote") -> None:

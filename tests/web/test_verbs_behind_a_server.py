@@ -133,6 +133,11 @@ def test_queues_behind_a_server_with_a_broker(
     listed = cli("queues")
     assert "depth" in listed.stdout
     assert "set RABBITMQ_MANAGEMENT_URL" in listed.stderr
+    agents = [{**QUEUES[0], "queue": f"worker{number}"} for number in range(60)]
+    with monkeypatch.context() as patch:
+        patch.setattr(Remote, "get", lambda *_: [{**each, **rates} for each in agents + QUEUES])
+        assert len(values("queues")) == 62, "no limit cuts off the orchestrator's own"
+        assert len(values("queues", "--limit", "61")) == 61
     rates |= {"unacked": 0}
     assert cli("queues", "list").stderr == ""
     for name, consequence in (("worker", HARMLESS), ("orchestration_agent", HARMFUL)):
