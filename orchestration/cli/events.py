@@ -11,9 +11,10 @@ from orchestration.cli import options, remotely
 from orchestration.cli.opening import run_named
 from orchestration.cli.output import emit
 from orchestration.cli.paging import pages
-from orchestration.ports import Store
+from orchestration.ports import Session, Store
 from orchestration.runtime.watch import Changes
 from orchestration.store import events as rows
+from orchestration.store import runs
 from orchestration.store.connect import Opened
 from orchestration.store.events import EventRow
 from orchestration.views import error
@@ -48,12 +49,24 @@ def events(*, run_id: str | None, follow: bool, limit: int, form: str) -> None:
 
     def here(opened: Opened) -> None:
         whole = run_id and run_named(opened, run_id)
-        found = opened.store.read(lambda s: rows.newest(s, limit, whole))
+        found = opened.store.read(lambda s: newest(s, limit, whole))
         last = found[0].id if found else 0
         listed = list(map(as_json, found))
         tell(listed, coming(opened.store, last, whole) if follow else None, form)
 
     remotely.wherever(there, here)
+
+
+def newest(session: Session, limit: int, run_id: str | None) -> list[EventRow]:
+    """The newest events, of one run or of all.
+
+    Raises:
+        NotFoundError: There is no such run, nor an event of it.
+    """
+    found = rows.newest(session, limit, run_id)
+    if run_id and not found:
+        runs.status(session, run_id)
+    return found
 
 
 def tell(found: Sequence[Json], more: Iterator[Json] | None, form: str) -> None:

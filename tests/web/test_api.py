@@ -233,3 +233,5 @@ def test_what_happened_is_listed_page_by_page(http: Browser, console: Console) -
     assert {each["workflow_id"] for each in seen} == {run_id}
     (newest,) = http.get(f"{ALL}/events/history", params={"limit": 1}).json()["items"]
     assert newest["workflow_id"] != run_id
+    missing = http.get(f"{ALL}/events/history", params={"workflow_id": "nothing_1"})
+    assert missing.status_code == 404

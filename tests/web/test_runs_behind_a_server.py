@@ -43,7 +43,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         "alerts list", "config history", "config history mode", "dead-letters list",
         "dead-letters list --sender nobody", "queues", "schedules list", "tokens list",
-        "events nothing_0000", "emergency status",
+        "emergency status",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("form", ["table", "json"])
@@ -81,6 +81,13 @@ def test_what_happened_is_told_page_by_page(
         words = ("events", run.workflow_id, "-o", form)
         assert cli(*words).stdout == here(*words).stdout
     assert values("events", "--limit", "3") == found[:3]
+
+
+def test_events_of_a_run_that_is_not_there_are_refused(cli: Cli, here: Cli) -> None:
+    for run in (cli, here):
+        refused = run("events", "nothing_0000", code=2)
+        assert refused.stdout == ""
+        assert "no workflow" in refused.stderr
 
 
 def test_an_error_among_events_is_told_in_one_line(

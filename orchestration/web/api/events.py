@@ -123,7 +123,14 @@ def list_events(
 ) -> dict[str, Any]:
     """Newest first, in the words of the streams."""
     before = cursors.number_in(cursor)
-    found = console.read(lambda s: events.newest(s, limit, workflow_id, before))
+
+    def look(session: Any) -> list[EventRow]:
+        rows = events.newest(session, limit, workflow_id, before)
+        if workflow_id is not None and not rows and cursor is None:
+            runs.status(session, workflow_id)  # raises where there is none
+        return rows
+
+    found = console.read(look)
     return cursors.page(list(map(as_json, found)), limit, *(row.id for row in found[-1:]))
 
 
