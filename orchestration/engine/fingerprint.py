@@ -2,15 +2,12 @@
 
 import hashlib
 import json
-import time
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from pydantic import BaseModel, RootModel
 from pydantic_core import to_jsonable_python
-
-CLOCK_MOVES_S = 0.001  # a default that reads the clock is another one after it
 
 
 def digest_of(name: str, parameters: str) -> str:
@@ -55,21 +52,18 @@ def chosen(model: BaseModel) -> Mapping[str, Any]:
 
 
 def is_changed(model: BaseModel, name: str) -> bool:
-    """Whether the value of a field that nobody set was changed in place, as a list can be.
+    """Whether the value of a field that nobody set differs from its default, say a list.
 
-    Of a default that is another one each time, or cannot be made again, nobody can tell: no.
+    A value with a hash cannot be changed in place, and its default may be another one each time.
     """
-    field, value = type(model).model_fields[name], getattr(model, name, None)
+    value, field = getattr(model, name, None), type(model).model_fields[name]
     if is_hashable(value):
         return False
-    make: Any = field.default_factory
     try:
-        if make is None:
-            return bool(value != field.default)
-        if value == (default := make()):
-            return False
-        time.sleep(CLOCK_MOVES_S)
-        return bool(default == make())
+        default = field.get_default(call_default_factory=True)
+        if isinstance(value, BaseModel) and isinstance(default, BaseModel):
+            return chosen(value) != chosen(default)
+        return bool(value != default)
     except Exception:  # noqa: BLE001 - an application's own default, or its comparison
         return False
 
