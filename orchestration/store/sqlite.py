@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from orchestration.clock import SystemClock
-from orchestration.errors import InDoubtError, StoreError
+from orchestration.errors import InDoubtError, PermanentError, StoreError
 from orchestration.ports import Clock, Session, Size
 from orchestration.store import migrate
-from orchestration.store.group import CLOSED, Group, Work, outcome_of
+from orchestration.store.group import CLOSED, NESTED, Group, Work, outcome_of
 from orchestration.store.lock import WriteLock
 from orchestration.store.sqlite_session import (
     PATIENCE_S,
@@ -266,6 +266,8 @@ class MemoryStore:
     def write(self, operation: Callable[[Session], T]) -> T:
         """Run the operation in a transaction."""
         with self._mutex, explained(MEMORY):
+            if self._connection.in_transaction:
+                raise PermanentError(NESTED)
             (outcome,) = run_all(self._connection, [operation])
         if isinstance(outcome, Exception):
             raise outcome

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from orchestration.errors import NotFoundError, StoreError
+from orchestration.errors import NotFoundError, PermanentError, StoreError
 from orchestration.ports import Session, Store
 from tests.store.deeds import NAMES, WRONG, add, names
 
@@ -183,3 +183,10 @@ def test_a_store_tells_what_it_takes(store: Store) -> None:
     store.write(add(secrets.token_hex(100_000)))
     after = store.disk_use()
     assert after.data + (after.log or 0) > before > 0
+
+
+def test_a_write_within_a_write_is_refused_and_changes_nothing(store: Store) -> None:
+    with pytest.raises(PermanentError, match="a write within a write"):
+        store.write(lambda s: (add("a")(s), store.write(add("b"))))
+    assert names(store) == []
+    assert store.write(add("c")) == 1
