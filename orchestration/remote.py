@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import httpx
@@ -72,21 +72,7 @@ class Remote:
         Raises:
             OrchestrationError: The server refuses, or cannot be reached for long.
         """
-        last, failures = after, 0
-        while True:
-            try:
-                for name, data in self._stream(path, last):
-                    failures = 0
-                    if name == "message":
-                        last = data["id"]
-                        yield data
-            except httpx.TransportError as error:
-                failures += 1
-                if failures > MOST_RETRIES:
-                    raise self._away(error) from None
-            else:
-                failures = 0  # a run that has ended may be retried; others end after an hour
-            time.sleep(RETRY_S)
+        return self._listen(path, after, lambda _: False)  # a run that has ended may be retried
 
     def events(self, workflow_id: str) -> Iterator[dict[str, Any]]:
         """The events of a run, from its beginning to its end, across lost connections.
@@ -94,23 +80,29 @@ class Remote:
         Raises:
             OrchestrationError: The server refuses, or cannot be reached for long.
         """
-        last, failures = 0, 0
+        path = f"/workflows/{workflow_id}/events"
+        return self._listen(path, None, lambda last: self._is_over(path, last))
+
+    def _listen(
+        self, path: str, last: int | None, is_over: Callable[[int], bool]
+    ) -> Iterator[dict[str, Any]]:
+        """The events of a stream after one of them, until a stream has ended that was complete."""
+        failures = 0
         while True:
             try:
-                for name, data in self._stream(f"/workflows/{workflow_id}/events", last or None):
+                for name, data in self._stream(path, last):
                     failures = 0
-                    if name == "end":
-                        return
                     if name == "message":
                         last = data["id"]
                         yield data
-                if self._is_over(workflow_id, last):
+                if is_over(last or 0):
                     return
+                failures = 0
             except httpx.TransportError as error:
                 failures += 1
                 if failures > MOST_RETRIES:
                     raise self._away(error) from None
-                time.sleep(RETRY_S)
+            time.sleep(RETRY_S)
 
     def close(self) -> None:
         """Close the connections."""
@@ -128,9 +120,9 @@ class Remote:
             raise self._other(answer)
         return answer.json()
 
-    def _is_over(self, workflow_id: str, last: int) -> bool:
+    def _is_over(self, path: str, last: int) -> bool:
         """Whether a stream that ended was complete: then the server answers 204 to the next one."""
-        path, headers = f"/workflows/{workflow_id}/events", {"Last-Event-ID": str(last)}
+        headers = {"Last-Event-ID": str(last)}
         with self._http.stream("GET", path, headers=headers) as answer:
             return answer.status_code == httpx.codes.NO_CONTENT
 
