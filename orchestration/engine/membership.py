@@ -1,14 +1,14 @@
 """Workers join, beat, drain and depart."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from orchestration.definitions import App
 from orchestration.engine import emergency
-from orchestration.engine.claim import Held, give_up, hand_over
+from orchestration.engine.claim import Held, Key, give_up, hand_over
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import StoreInUseError
-from orchestration.state import StepStatus
 from orchestration.store import agents, attempts, control, sending, steps, timers, workers
 from orchestration.store.workers import NewWorker
 
@@ -66,12 +66,18 @@ def beat(
 
 def reconcile(tx: Transaction, worker: str, held: frozenset[Held]) -> None:
     """Hand over every attempt that a worker owns in the store but not in memory."""
-    for row in steps.owned_by(tx.session, worker, None):
-        if row.status is StepStatus.RUNNING and (row.key, row.attempt) not in held:
-            hand_over(tx, row)
+    for key, attempt in steps.held_by(tx.session, worker):
+        if (key, attempt) not in held:
+            tx.contain(key[0], partial(give_back, tx, key), f"handing over of {key}")
     for key, attempt in attempts.held_by(tx.session, worker):
         if (key, attempt) not in held:
-            give_up(tx, key, attempt)
+            tx.contain(key[0], partial(give_up, tx, key, attempt), f"settling of {key}")
+
+
+def give_back(tx: Transaction, key: Key) -> None:
+    """Hand over the attempt at one branch."""
+    if (row := steps.get(tx.session, *key)) is not None:
+        hand_over(tx, row)
 
 
 def drain(tx: Transaction, worker: str) -> None:

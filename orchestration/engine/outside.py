@@ -148,7 +148,8 @@ def complain(tx: Transaction, envelope: Envelope) -> None:
 
 def held_by(tx: Transaction, agent: str) -> list[StepRow]:
     """The branches held by an agent that is not ours."""
-    return steps.owned_by(tx.session, steps.OUTSIDE + agent, None)
+    held = steps.held_by(tx.session, steps.OUTSIDE + agent)
+    return [row for key, _ in held if (row := steps.get(tx.session, *key)) is not None]
 
 
 def is_open(tx: Transaction, run_id: str) -> bool:

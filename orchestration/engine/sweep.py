@@ -10,7 +10,7 @@ from orchestration.decide import facts
 from orchestration.engine import approvals, dispatch, outside, standby
 from orchestration.engine.advance import Outcome, advance
 from orchestration.engine.circuits import rest_over
-from orchestration.engine.claim import hand_over, nudge
+from orchestration.engine.claim import Key, hand_over, nudge
 from orchestration.engine.transaction import Transaction
 from orchestration.plans import UNDO
 from orchestration.state import StepStatus
@@ -139,9 +139,9 @@ def take_over(tx: Transaction, worker: WorkerRow, *, dead: bool) -> int:
     if tx.rules.scope is None:
         workers.silence(tx.session, worker.id)
     owned = steps.owned_by(tx.session, worker.id, tx.rules.scope)
-    for row in owned:
-        work = partial(move_on, tx, row, worker, dead=dead)
-        tx.contain(row.run_id, work, f"take-over of {row.key}")
+    for key in owned:
+        work = partial(move_on, tx, key, worker, dead=dead)
+        tx.contain(key[0], work, f"take-over of {key}")
     if dead and (settled := attempts.settle_all(tx.session, worker.id, tx.rules.scope)):
         tx.queues.update(queues.ready(tx.session))  # acting attempts may have filled a limit
         for run_id in settled:
@@ -156,9 +156,9 @@ def holds_nothing(tx: Transaction, worker: str) -> bool:
     return not steps.owned_by(tx.session, worker, None) and not attempts.held_by(tx.session, worker)
 
 
-def move_on(tx: Transaction, seen: StepRow, worker: WorkerRow, *, dead: bool) -> None:
+def move_on(tx: Transaction, key: Key, worker: WorkerRow, *, dead: bool) -> None:
     """Take one branch from a worker, unless it is gone or another's by now."""
-    row = steps.get(tx.session, *seen.key)
+    row = steps.get(tx.session, *key)
     if row is None or row.owner != worker.id:
         return
     if row.status is StepStatus.QUEUED:

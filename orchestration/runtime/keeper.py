@@ -121,9 +121,8 @@ class Keeper:
             self._end("it was drained", logging.INFO)
         self._tell_stacks()
         claimed = self._frame.claimed()
-        mine = self._engine.store.read(lambda s: steps.owned_by(s, self._worker.id, None))
-        owned = {(row.key, row.attempt) for row in mine}
-        self._frame.cancel([held for held in claimed if held not in owned])
+        mine = self._engine.store.read(lambda s: steps.held_by(s, self._worker.id))
+        self._frame.cancel([held for held in claimed if held not in mine])
 
     def _heed_drain(self) -> None:
         """Take nothing new, once a person has asked this worker to drain."""

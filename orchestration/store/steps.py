@@ -165,10 +165,21 @@ def is_any_due(session: Session, now: datetime, scope: str | None) -> bool:
     return False
 
 
-def owned_by(session: Session, owner: str, scope: str | None) -> list[StepRow]:
-    """Branches that one process sent or holds."""
-    sql = f"SELECT {COLUMNS} FROM steps WHERE owner = ? AND (CAST(? AS TEXT) IS NULL OR run_id = ?)"
-    return [read(row) for row in session.all(sql, owner, scope, scope)]
+def owned_by(session: Session, owner: str, scope: str | None) -> list[tuple[str, str, int]]:
+    """Keys of the branches that one process sent or holds; the rest of a row may be damaged."""
+    sql = (
+        "SELECT run_id, step, branch FROM steps"
+        " WHERE owner = ? AND (CAST(? AS TEXT) IS NULL OR run_id = ?)"
+    )
+    found = session.all(sql, owner, scope, scope)
+    return [(run_id, step, branch) for run_id, step, branch in found]
+
+
+def held_by(session: Session, owner: str) -> list[tuple[tuple[str, str, int], int]]:
+    """Key and number of each running attempt of one worker, or of one agent that is not ours."""
+    sql = "SELECT run_id, step, branch, attempt FROM steps WHERE owner = ? AND status = 'running'"
+    found = session.all(sql, owner)
+    return [((run_id, step, branch), attempt) for run_id, step, branch, attempt in found]
 
 
 def holders(session: Session) -> list[str]:

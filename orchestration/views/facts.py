@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from orchestration.liveness import SILENT_AFTER_S
 from orchestration.ports import Locks, Session
-from orchestration.state import RunStatus, StepStatus
+from orchestration.state import RunStatus
 from orchestration.store import (
     agents,
     attempts,
@@ -140,7 +140,7 @@ def stopped_by(session: Session, run: RunRow) -> str | None:
 
 def works(session: Session, worker: str) -> bool:
     """Whether a worker holds any attempt."""
-    return any(row.status is StepStatus.RUNNING for row in steps.owned_by(session, worker, None))
+    return bool(steps.held_by(session, worker))
 
 
 def is_silent(worker: WorkerRow, now: datetime) -> bool:

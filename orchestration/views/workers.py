@@ -29,7 +29,7 @@ def as_json(
         "release": row.release,
         "transport": row.transport,
         "slots": dict(slots),
-        "running": len(steps.owned_by(session, row.id, None)),
+        "running": len(steps.held_by(session, row.id)),
         "started_at": iso(row.started_at),
         "last_beat": iso(row.beat_at),
         "scope": row.scope,

@@ -7,7 +7,8 @@ import pytest
 from orchestration.engine import sweep
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import IllegalTransitionError, StoreError
-from orchestration.state import RunStatus
+from orchestration.state import RunStatus, StepStatus
+from orchestration.store import workers
 from orchestration.store.steps import StepRow
 from tests.engine.conftest import MakeFleet
 from tests.engine.fleet import MINUTE, Fleet, step, workflow
@@ -47,15 +48,20 @@ SPOILT = {
 }
 
 
+def spoil(fleet: Fleet, run_id: str, how: str) -> None:
+    """Write rows of a run that this release cannot read."""
+    newer = 'INSERT INTO plans (digest, body) VALUES (\'newer\', \'{"name": "chain", "new": 1}\')'
+    fleet.store.write(lambda s: s.run(newer))
+    fleet.store.write(lambda s: s.run(SPOILT[how], run_id))
+
+
 @pytest.mark.parametrize("how", SPOILT)
 def test_a_run_that_cannot_be_read_leaves_the_others_alone(fleet: Fleet, how: str) -> None:
     worker = fleet.worker()
     poisoned, healthy = fleet.start("chain"), fleet.start("chain")
     worker.take()
     worker.take()
-    newer = 'INSERT INTO plans (digest, body) VALUES (\'newer\', \'{"name": "chain", "new": 1}\')'
-    fleet.store.write(lambda s: s.run(newer))
-    fleet.store.write(lambda s: s.run(SPOILT[how], poisoned))
+    spoil(fleet, poisoned, how)
     fleet.clock.advance(2 * MINUTE)
     assert fleet.client.fire_timers() >= 2
     assert fleet.status(healthy) is RunStatus.FAILED
@@ -124,3 +130,30 @@ def test_a_run_whose_end_raises_is_asked_again_later(
     fleet.clock.advance(20 * MINUTE)
     assert fleet.client.fire_timers() == 1
     assert fleet.client.fire_timers() == 0
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_a_dead_worker_is_taken_over_around_a_run_that_cannot_be_read(
+    fleet: Fleet, how: str
+) -> None:
+    worker = fleet.worker()
+    poisoned, healthy = fleet.start("chain"), fleet.start("chain")
+    worker.take()
+    worker.take()
+    spoil(fleet, poisoned, how)
+    fleet.worker("w2")
+    assert worker.die() == 2
+    assert fleet.row(healthy, "only").status is StepStatus.QUEUED
+    assert fleet.read(lambda s: [row.id for row in workers.present(s)]) == ["w2"]
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_a_worker_beats_though_a_run_of_its_own_cannot_be_read(fleet: Fleet, how: str) -> None:
+    worker = fleet.worker()
+    poisoned, healthy = fleet.start("chain"), fleet.start("chain")
+    worker.take()
+    worker.take()
+    worker.held.clear()
+    spoil(fleet, poisoned, how)
+    assert worker.beat()
+    assert fleet.row(healthy, "only").status is StepStatus.QUEUED

@@ -15,7 +15,7 @@ from orchestration import failpoints
 from orchestration.engine import seam
 from orchestration.engine.by import By
 from orchestration.runtime import door, frame, ingress, schedule
-from orchestration.state import RunStatus, StepStatus
+from orchestration.state import RunStatus
 from orchestration.store import outbox, schedules, steps
 from tests.simulation import coverage, promises
 from tests.simulation.fates import LONG_TICKS, Fates
@@ -133,10 +133,9 @@ class Simulation(People, Fates, Restores):
                 return f"nobody took {step} of {run_id} over from {owner}"
         for process in self.living:
             held = process.frame.held()
-            mine = self.store.read(lambda s, p=process: steps.owned_by(s, p.name, None))  # type: ignore[misc]
-            for row in mine:
-                if row.status is StepStatus.RUNNING and (row.key, row.attempt) not in held:
-                    return f"{process.name} owns {row.key} and does not hold it"
+            mine = self.store.read(lambda s, p=process: steps.held_by(s, p.name))  # type: ignore[misc]
+            if strange := set(mine) - held:
+                return f"{process.name} owns {min(strange)} and does not hold it"
         present = self.store.read(lambda s: s.all(PRESENT))
         return next(
             (f"{name} is not found dead" for (name,) in present if self.is_dead(name)), None

@@ -269,11 +269,21 @@ class TestAttempt:
 
     def test_a_worker_finds_what_it_owns(self, store: Store) -> None:
         def operation(session: Session) -> None:
-            claimed(session, 0, "w1")
+            mine = claimed(session, 0, "w1")
             claimed(session, 1, "w2")
-            assert [each.branch for each in steps.owned_by(session, "w1", None)] == [0]
-            assert [each.branch for each in steps.owned_by(session, "w1", "r1")] == [0]
+            assert steps.owned_by(session, "w1", None) == [mine.key]
+            assert steps.owned_by(session, "w1", "r1") == [mine.key]
             assert steps.owned_by(session, "w1", "r2") == []
+            assert steps.held_by(session, "w1") == [(mine.key, mine.attempt)]
+
+        store.write(operation)
+
+    def test_a_message_that_it_sent_is_its_own_and_no_attempt(self, store: Store) -> None:
+        def operation(session: Session) -> None:
+            mine = claimed(session, 0, "w1")
+            session.run("UPDATE steps SET status = 'queued' WHERE branch = 0")
+            assert steps.owned_by(session, "w1", None) == [mine.key]
+            assert steps.held_by(session, "w1") == []
 
         store.write(operation)
 
