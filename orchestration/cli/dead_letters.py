@@ -11,7 +11,7 @@ from orchestration.cli.opening import by, engine_over, load_app
 from orchestration.cli.output import emit
 from orchestration.cli.paging import pages
 from orchestration.desk import changes, letters
-from orchestration.desk.letters import Settled
+from orchestration.desk.letters import Told
 from orchestration.engine import Engine
 from orchestration.errors import OrchestrationError
 from orchestration.store import dead_letters
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 COLUMNS = ("id", "reason", "routing_key", "sender", "received_at", "size")
 PLACE = "/dead-letters"
 Json = dict[str, Any]
-Settle = Callable[[Engine, Sequence[DeadLetterRow]], tuple[list[Settled], list[OrchestrationError]]]
+Settle = Callable[[Engine, Sequence[DeadLetterRow]], Told]
 
 
 def chosen(function: options.F) -> options.F:
@@ -130,17 +130,13 @@ def tell(settled: Sequence[Json], refused: Sequence[OrchestrationError], form: s
     return max(of_all, default=exits.FAILED if failed else exits.COMPLETED)
 
 
-def _replay(
-    engine: Engine, rows: Sequence[DeadLetterRow]
-) -> tuple[list[Settled], list[OrchestrationError]]:
+def _replay(engine: Engine, rows: Sequence[DeadLetterRow]) -> Told:
     found = settings.load()
     return letters.replay(engine, load_app(found), found, rows, by())
 
 
-def _discard(
-    engine: Engine, rows: Sequence[DeadLetterRow]
-) -> tuple[list[Settled], list[OrchestrationError]]:
-    return letters.discard(engine, rows, by()), []
+def _discard(engine: Engine, rows: Sequence[DeadLetterRow]) -> Told:
+    return letters.discard(engine, rows, by())
 
 
 replay = verb(

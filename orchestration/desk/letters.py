@@ -1,6 +1,6 @@
 """Dead letters: which are selected, and how they are replayed or discarded."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -30,6 +30,9 @@ class Settled(NamedTuple):
     died_as: int | None = None
 
 
+Told = tuple[list[Settled], list[OrchestrationError]]
+
+
 def wanted(
     session: Session, ids: Sequence[int], reason: str | None, sender: str | None
 ) -> list[DeadLetterRow]:
@@ -45,26 +48,36 @@ def wanted(
 
 def replay(
     engine: Engine, app: App, settings: Settings, rows: Sequence[DeadLetterRow], by: By
-) -> tuple[list[Settled], list[OrchestrationError]]:
+) -> Told:
     """Handle letters again, the oldest first; return the outcomes and the refusals."""
     again = replaying.Replay(engine, app, settings)
+
+    def handle(row: DeadLetterRow) -> Settled:
+        died = again.again(row.id, by)
+        return Settled(row.id, "handled" if died is None else f"died again, as {died}", died)
+
+    return in_turn(reversed(rows), handle)
+
+
+def discard(engine: Engine, rows: Sequence[DeadLetterRow], by: By) -> Told:
+    """Forget letters for good; return the outcomes and the refusals."""
+
+    def forget(row: DeadLetterRow) -> Settled:
+        engine.commit(partial(replaying.discard, row=row, by=by))
+        return Settled(row.id, "discarded")
+
+    return in_turn(rows, forget)
+
+
+def in_turn(rows: Iterable[DeadLetterRow], settle: Callable[[DeadLetterRow], Settled]) -> Told:
+    """Settle each letter; return the outcomes, and why others could not be settled."""
     settled, refused = list[Settled](), list[OrchestrationError]()
-    for row in reversed(rows):
+    for row in rows:
         try:
-            died = again.again(row.id, by)
+            settled.append(settle(row))
         except (NotFoundError, StateError) as error:
             refused.append(error)
-        else:
-            said = "handled" if died is None else f"died again, as {died}"
-            settled.append(Settled(row.id, said, died))
     return settled, refused
-
-
-def discard(engine: Engine, rows: Sequence[DeadLetterRow], by: By) -> list[Settled]:
-    """Forget letters for good."""
-    for row in rows:
-        engine.commit(partial(replaying.discard, row=row, by=by))
-    return [Settled(row.id, "discarded") for row in rows]
 
 
 def as_json(settled: Settled) -> dict[str, Any]:

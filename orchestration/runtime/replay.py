@@ -70,9 +70,7 @@ def handle(tx: Transaction, row: DeadLetterRow, operation: Operation | None, by:
     Raises:
         NotFoundError: The letter was replayed or discarded meanwhile.
     """
-    if not dead_letters.discard(tx.session, row.id):
-        raise NotFoundError(f"dead letter {row.id} is gone: somebody else has dealt with it")
-    audit.add(tx.session, tx.now, str(by), "replay", f"dead letter {row.id} ({row.reason})")
+    take(tx, row, "replay", by)
     before = dead_letters.last_id(tx.session)
     if operation is not None:
         operation(tx)
@@ -80,7 +78,21 @@ def handle(tx: Transaction, row: DeadLetterRow, operation: Operation | None, by:
     return after if after != before else None
 
 
-def discard(tx: Transaction, row: DeadLetterRow, by: By) -> bool:
-    """Delete a letter; False if it was replayed or discarded meanwhile."""
-    audit.add(tx.session, tx.now, str(by), "discard", f"dead letter {row.id} ({row.reason})")
-    return dead_letters.discard(tx.session, row.id)
+def discard(tx: Transaction, row: DeadLetterRow, by: By) -> None:
+    """Delete a letter for good.
+
+    Raises:
+        NotFoundError: The letter was replayed or discarded meanwhile.
+    """
+    take(tx, row, "discard", by)
+
+
+def take(tx: Transaction, row: DeadLetterRow, verb: str, by: By) -> None:
+    """Delete a letter, and note for the audit what becomes of it.
+
+    Raises:
+        NotFoundError: The letter was replayed or discarded meanwhile.
+    """
+    if not dead_letters.discard(tx.session, row.id):
+        raise NotFoundError(f"dead letter {row.id} is gone: somebody else has dealt with it")
+    audit.add(tx.session, tx.now, str(by), verb, f"dead letter {row.id} ({row.reason})")

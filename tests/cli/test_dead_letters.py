@@ -135,6 +135,22 @@ def test_discarded_ones_are_gone(values: Values, client: Client) -> None:
     assert [each["id"] for each in values("dead-letters", "list")] == [other]
 
 
+@pytest.mark.parametrize("verb", ["replay", "discard"])
+def test_one_that_goes_while_somebody_is_asked_is_refused(
+    cli: Cli, client: Client, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    engine, letter = client.engine, bury(client.engine, order("job"))
+
+    def take_it_away(*_: object, **__: object) -> None:
+        engine.store.write(lambda s: dead_letters.discard(s, letter))
+
+    monkeypatch.setattr(selecting, "ask", take_it_away)
+    said = cli("dead-letters", verb, str(letter), code=1)
+    assert f"dead letter {letter}" in said.stderr
+    assert "discarded" not in said.stdout
+    assert engine.store.read(lambda s: s.all("SELECT subject FROM audit")) == []
+
+
 def test_somebody_is_asked(
     cli: Cli, values: Values, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,8 +7,7 @@ from fastapi import APIRouter
 from pydantic import Field, StrictInt, model_validator
 
 from orchestration.desk import letters, preview
-from orchestration.desk.letters import Settled
-from orchestration.errors import OrchestrationError
+from orchestration.desk.letters import Told
 from orchestration.store import dead_letters
 from orchestration.store.dead_letters import DeadLetterRow
 from orchestration.views.dead_letters import as_json, readable
@@ -133,16 +132,13 @@ def change_dead_letters(console: Desk, actor: Operator, wish: LettersChange) -> 
     return {**told, "count": len(done), "letters": done, "refused": list(map(str, refused))}
 
 
-Settlement = tuple[list[Settled], list[OrchestrationError]]
-
-
-def act(console: Console, actor: Actor, change: str, rows: Sequence[DeadLetterRow]) -> Settlement:
+def act(console: Console, actor: Actor, change: str, rows: Sequence[DeadLetterRow]) -> Told:
     """Replay or discard letters."""
-    ways: dict[str, Callable[[], Settlement]] = {
+    ways: dict[str, Callable[[], Told]] = {
         "replay": lambda: letters.replay(
             console.engine, console.app, console.settings, rows, actor.by()
         ),
-        "discard": lambda: (letters.discard(console.engine, rows, actor.by()), []),
+        "discard": lambda: letters.discard(console.engine, rows, actor.by()),
     }
     return ways[change]()
 
@@ -156,13 +152,13 @@ def one(console: Console, letter: int) -> list[DeadLetterRow]:
     return console.read(lambda s: letters.wanted(s, [letter], None, None))
 
 
-def only(settlement: Settlement) -> dict[str, Any]:
+def only(told: Told) -> dict[str, Any]:
     """What became of one letter.
 
     Raises:
         OrchestrationError: It was refused.
     """
-    settled, refused = settlement
+    settled, refused = told
     if refused:
         raise refused[0]
     return letters.as_json(settled[0])

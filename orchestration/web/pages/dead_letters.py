@@ -77,8 +77,9 @@ def discard(visit: Operating, form: Filled) -> Response:
     by = visit.who.by(text_of(form, "reason"))
     if not (rows := meant(visit, form)):
         return visit.go("/dead-letters", "unmarked")
-    told = letters.discard(visit.console.engine, rows, by)
-    return visit.page("letters_done.html", verb="discarded", done=len(told), refused=[])
+    told, errors = letters.discard(visit.console.engine, rows, by)
+    refused = list(map(str, errors))
+    return visit.page("letters_done.html", verb="discarded", done=len(told), refused=refused)
 
 
 def meant(visit: Visit, form: Filled) -> list[DeadLetterRow]:
