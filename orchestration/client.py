@@ -38,7 +38,8 @@ class Client:
         url: The store's address, `sqlite:///…` or `postgresql://…`, or the server's, `http://…`;
             default ORCHESTRATION_URL, and else the settings' store.
         app: The fleet whose workflows it starts; default the settings' app. A server has its own.
-        sender: The sender of its commands; over HTTP it is the token's name.
+        sender: The sender of its commands, and who cancels and forks, for the audit; over HTTP it
+            is the token's name.
 
     Raises:
         ConfigurationError: A setting is wrong.
@@ -89,13 +90,13 @@ class Client:
         command = starting.command_of(
             self._app, name, parameters, self._sender, idempotency_key, priority
         )
-        return StoreHandle(self.engine, self.engine.submit(command))
+        return StoreHandle(self.engine, self.engine.submit(command), self._sender)
 
     def workflow(self, workflow_id: str) -> Handle:
         """The handle of a run that exists already."""
         if self._remote is not None:
             return RemoteHandle(self._remote, workflow_id)
-        return StoreHandle(self.engine, workflow_id)
+        return StoreHandle(self.engine, workflow_id, self._sender)
 
     def fork(
         self,
@@ -134,7 +135,8 @@ class Client:
         )
         if idempotency_key is not None:
             proposal = keyed(proposal, starting.checked(idempotency_key))
-        return StoreHandle(self.engine, self.engine.fork(proposal, By(self._sender)))
+        forked = self.engine.fork(proposal, By(self._sender))
+        return StoreHandle(self.engine, forked, self._sender)
 
     def close(self) -> None:
         """Send the messages that are under way, and close the store or the connection."""
@@ -170,11 +172,17 @@ def jsonable(parameters: Mapping[str, Any] | BaseModel | None) -> dict[str, Any]
 
 
 class StoreHandle(Handle):
-    """A run in a store."""
+    """A run in a store.
 
-    def __init__(self, engine: Engine, workflow_id: str) -> None:
+    Args:
+        engine: The engine whose store has the run.
+        workflow_id: The run.
+        sender: Who cancels it, for the audit.
+    """
+
+    def __init__(self, engine: Engine, workflow_id: str, sender: str = "client") -> None:
         super().__init__(workflow_id)
-        self._engine = engine
+        self._engine, self._sender = engine, sender
 
     @override
     def status(self) -> dict[str, Any]:
@@ -194,7 +202,7 @@ class StoreHandle(Handle):
     @override
     def cancel(self, reason: str = "") -> RunStatus:
         """Cancel the run; its steps that have an undo are undone."""
-        return self._engine.cancel(self.workflow_id, By("client", reason))
+        return self._engine.cancel(self.workflow_id, By(self._sender, reason))
 
     @override
     def events(self) -> Iterator[EventRow]:

@@ -114,6 +114,18 @@ def test_a_result_that_takes_longer_than_one_waits(client: Client, anvil: Anvil)
     assert caught.value.status == "cancelled"
 
 
+def test_the_sender_cancels_and_forks(anvil: Anvil, found: settings.Settings) -> None:
+    with serving(anvil.app, found), Client(app=anvil.app, sender="ann") as ann:
+        started = ann.start("order")
+        anvil.wait()
+        ann.workflow(started.workflow_id).cancel("enough")
+        with pytest.raises(WorkflowFailedError):
+            started.result(15)
+        ann.fork(started.workflow_id).cancel("again")
+        said = ann.engine.store.read(lambda s: s.all("SELECT actor, action FROM audit"))
+    assert sorted(said) == [("ann", "fork"), ("ann: again", "cancel"), ("ann: enough", "cancel")]
+
+
 def test_events_are_followed_while_they_happen(client: Client, anvil: Anvil) -> None:
     handle = client.start("order")
     anvil.wait()
