@@ -15,6 +15,7 @@ from orchestration.errors import (
     ServerError,
     StateError,
 )
+from orchestration.kinds import error_of
 
 PATIENCE_S = 30.0
 SILENCE_S = 30.0
@@ -172,10 +173,13 @@ class Remote:
             return
         status = answer.status_code
         try:
-            problem: Mapping[str, Any] = answer.json()
+            found = answer.json()
         except ValueError:
-            problem = {}
+            found = None
+        problem: Mapping[str, Any] = found if isinstance(found, dict) else {}
         detail = str(problem.get("detail") or f"{self.place} answers {status}")
+        if (error := error_of(problem, detail)) is not None:
+            raise error  # all below is for what tells no kind: a proxy, or a server of 0.2.0
         if status in WRONG:
             raise RejectedError(detail, problem.get("problems", ()))
         if status in CLOSED:

@@ -11,7 +11,7 @@ from orchestration.cli import exits, options, remotely, selecting
 from orchestration.cli.opening import by, engine_over
 from orchestration.cli.output import emit
 from orchestration.desk import stopping
-from orchestration.errors import ServerError
+from orchestration.errors import ServerError, StoreError
 from orchestration.store.connect import Opened
 from orchestration.views import emergency
 
@@ -94,11 +94,11 @@ def stop_there(server: "Remote", reason: str) -> None:
     The server answers once it has cancelled every run; the stop holds long before that.
 
     Raises:
-        ServerError: No stop holds there, or whether one holds cannot be seen.
+        ServerError, StoreError: No stop holds there, or whether one holds cannot be seen.
     """
     try:
         server.post("/emergency/stop", {"reason": reason})
-    except ServerError:
+    except (ServerError, StoreError):
         if not server.get("/emergency")["stopped"]:
             raise
 

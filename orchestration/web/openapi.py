@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from orchestration import definitions
+from orchestration.kinds import ERRORS
 from orchestration.web.api import commands, schedules
 
 PROBLEM = {
@@ -18,6 +19,10 @@ PROBLEM = {
         "status": {"type": "integer"},
         "detail": {"type": "string"},
         "problems": {"type": "array", "items": {"type": "string"}},
+        "kind": {"type": "string", "enum": sorted(ERRORS)},
+        "sender": {"type": "string"},
+        "pending": {"type": "integer"},
+        "retry_after": {"type": "number"},
     },
     "required": ["type", "title", "status", "detail"],
 }

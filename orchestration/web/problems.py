@@ -14,17 +14,13 @@ from starlette.routing import Match
 
 from orchestration.errors import (
     BrokerError,
-    ConfigurationError,
-    DuplicateCommandError,
-    NotFoundError,
+    InDoubtError,
     OrchestrationError,
     OverloadedError,
-    OwnRunError,
     RejectedError,
-    StateError,
-    StoppedError,
     StoreError,
 )
+from orchestration.kinds import kind_of, members
 
 log = logging.getLogger(__name__)
 
@@ -32,18 +28,6 @@ MEDIA_TYPE = "application/problem+json"
 SOON_S = 5
 METHOD_NOT_ALLOWED = 405
 METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
-CODES: Mapping[type[Exception], int] = {
-    OverloadedError: 429,
-    StoppedError: 409,
-    DuplicateCommandError: 409,
-    RejectedError: 422,
-    NotFoundError: 404,
-    StateError: 409,
-    OwnRunError: 403,
-    ConfigurationError: 409,
-    StoreError: 503,
-    BrokerError: 503,
-}
 NOWHERE = "nothing is at this address: /docs lists everything that there is"
 SEND_JSON = "send a JSON object, with `Content-Type: application/json`"
 NO_JSON = {"json_invalid", "model_attributes_type", "model_type"}
@@ -59,12 +43,14 @@ class Problem:
         detail: What is wrong, and what to do.
         problems: One sentence for each thing that is wrong, where there are several.
         headers: Headers of the answer, such as `Retry-After`.
+        more: The kind of the error in a word, and its details, where a program can use them.
     """
 
     status: int
     detail: str
     problems: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    more: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -72,9 +58,9 @@ class Problem:
         return HTTPStatus(self.status).phrase
 
     def as_json(self) -> dict[str, Any]:
-        """The members that RFC 9457 names, and `problems`."""
+        """The members that RFC 9457 names, `problems`, and those of the error's kind."""
         found: dict[str, Any] = {"type": "about:blank", "title": self.title}
-        found |= {"status": self.status, "detail": self.detail}
+        found |= {"status": self.status, "detail": self.detail, **self.more}
         return found | ({"problems": list(self.problems)} if self.problems else {})
 
     def response(self) -> JSONResponse:
@@ -143,13 +129,20 @@ def problem_of(error: Exception) -> Problem:
 
 def of_ours(error: OrchestrationError) -> Problem:
     """The problem for an error that orchestration raised on purpose."""
-    status = next((code for kind, code in CODES.items() if isinstance(error, kind)), 500)
-    headers = {}
-    if status in {429, 503}:
-        after = error.retry_after if isinstance(error, OverloadedError) else SOON_S
-        headers["Retry-After"] = f"{after:.0f}"
+    kind, after = kind_of(error), wait_after(error)
+    status = kind.status if kind else 500
     problems = error.problems if isinstance(error, RejectedError) else ()
-    return Problem(status, str(error), problems if len(problems) > 1 else (), headers)
+    several = problems if len(problems) > 1 else ()
+    headers = {} if after is None else {"Retry-After": f"{after:.0f}"}
+    return Problem(status, str(error), several, headers, members(error))
+
+
+def wait_after(error: OrchestrationError) -> float | None:
+    """The seconds after which to repeat what met an error; None: it must not just be repeated."""
+    if isinstance(error, OverloadedError):
+        return error.retry_after
+    again = isinstance(error, BrokerError | StoreError) and not isinstance(error, InDoubtError)
+    return SOON_S if again else None
 
 
 def sentence(problem: Mapping[str, Any]) -> str:
