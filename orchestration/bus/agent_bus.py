@@ -60,6 +60,7 @@ class AgentMessageBus:
         self._service: Service | None = None
         self._served: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
+        self._turn = asyncio.Lock()  # to connect and to disconnect
 
     @property
     def is_connected(self) -> bool:
@@ -72,22 +73,23 @@ class AgentMessageBus:
         Raises:
             BrokerError: The broker is away, or refuses the login; the message says which.
         """
-        if self._link is not None:
-            return
-        link = link_to(self._address)
-        await link.join()
-        self._link, self._channel = link, AgentChannel(link, self.name)
+        async with self._turn:
+            if self._link is None:
+                link = link_to(self._address)
+                await link.join()
+                self._link, self._channel = link, AgentChannel(link, self.name)
 
     async def disconnect(self) -> None:
         """End `run`, wait a little for what is under way, and let go of the connection."""
-        if self._service is not None and self._served is not None:
-            self._service.stop()
-            await asyncio.wait((self._served,))
-        link, self._link = self._link, None
-        channel, self._channel = self._channel, None
-        if channel is not None and link is not None:
-            await channel.close()
-            await link.leave()
+        async with self._turn:
+            if self._service is not None and self._served is not None:
+                self._service.stop()
+                await asyncio.wait((self._served,))
+            link, self._link = self._link, None
+            channel, self._channel = self._channel, None
+            if channel is not None and link is not None:
+                await channel.close()
+                await link.leave()
 
     async def send_message(  # noqa: PLR0913, PLR0917 - written so in the setup guide
         self,

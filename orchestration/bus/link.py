@@ -68,6 +68,7 @@ class Link:
         """Use the link no longer; the last user to leave closes the connection."""
         self._users -= 1
         if self._users == 0:
+            forget(self._address, self)  # before it closes: who comes meanwhile needs another
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task

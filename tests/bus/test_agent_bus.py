@@ -9,6 +9,8 @@ import pika
 import pytest
 
 from orchestration import AgentMessageBus, MessagePriority, send_messages
+from orchestration.bus.address import address_of
+from orchestration.bus.link import link_to
 from orchestration.errors import BrokerError, RejectedError
 from tests.bus.hearing import PATIENCE_S, Hearing, play
 from tests.bus.peer import EXCHANGE, Message, Peer
@@ -251,6 +253,50 @@ def test_the_logger_of_the_guide_carries_the_bus(caplog: pytest.LogCaptureFixtur
     play(scenario)
     logging.getLogger("rabbitmq_orchestration").setLevel(logging.NOTSET)
     assert "speaker sent heartbeat.orchestration" in caplog.text
+
+
+def test_who_connects_twice_at_once_is_connected_once() -> None:
+    async def scenario() -> None:
+        bus = AgentMessageBus("twin")
+        await asyncio.gather(bus.connect(), bus.connect())
+        await bus.disconnect()
+        assert lines() == set()
+
+    play(scenario)
+
+
+def test_who_disconnects_while_connecting_is_not_connected() -> None:
+    async def scenario() -> None:
+        bus = AgentMessageBus("fickle")
+        connecting = asyncio.create_task(bus.connect())
+        await asyncio.sleep(0)  # it begins to wait for the broker
+        await bus.disconnect()
+        await connecting
+        assert lines() == set()
+
+    play(scenario)
+
+
+def test_who_connects_while_the_last_other_one_disconnects_gets_a_new_connection() -> None:
+    async def scenario() -> None:
+        old = link_to(address_of(None))
+        await old.join()
+        leaving = asyncio.create_task(old.leave())
+        await asyncio.sleep(0)  # it begins to close
+        new = link_to(address_of(None))
+        await new.join()
+        await leaving
+        assert new.is_open
+        await new.leave()
+        assert lines() == set()
+
+    play(scenario)
+
+
+def lines() -> set[str]:
+    """The connections and channels that are kept open."""
+    names = {task.get_name() for task in asyncio.all_tasks()}
+    return {name for name in names if name.startswith("rabbitmq-")}
 
 
 def test_an_agent_that_never_disconnects_leaves_nothing_behind(bus_vhost: str) -> None:
