@@ -114,3 +114,15 @@ def test_pages_of_runs_follow_each_other(pages: Browser, stock: Stock) -> None:
     second = pages.get(older.replace("&amp;", "&"), headers=HTML).text
     shown = re.findall(r'name="id" value="([^"]+)"', first + second)
     assert len(shown) == len(set(shown)) == stock.fleet.rows("runs")
+
+
+def test_older_runs_are_of_every_status_that_was_asked_for(pages: Browser, stock: Stock) -> None:
+    made = {stock.fleet.start(GATED) for _ in range(60)}
+    query = "status=pending&status=running&status=waiting"
+    first = pages.get(f"/workflows?{query}", headers=HTML).text
+    (older,) = re.findall(r'href="(/workflows\?[^"]+)" rel="next"', first)
+    assert older.startswith(f"/workflows?{query.replace('&', '&amp;')}&amp;after=")
+    second = pages.get(older.replace("&amp;", "&"), headers=HTML).text
+    shown = re.findall(r'name="id" value="([^"]+)"', first + second)
+    assert {*made, stock.running, stock.waiting} <= set(shown)
+    assert not {stock.done, stock.failed} & set(shown)

@@ -109,8 +109,8 @@ class Visit:
 
     def with_query(self, **changes: str | None) -> str:
         """The address of this page with other filters; None takes one out."""
-        kept = {k: v for k, v in self.request.query_params.multi_items() if k not in changes}
-        kept |= {name: value for name, value in changes.items() if value}
+        kept = [(k, v) for k, v in self.request.query_params.multi_items() if k not in changes]
+        kept += [(name, value) for name, value in changes.items() if value]
         return f"{self.request.url.path}?{urlencode(kept)}" if kept else self.request.url.path
 
     def page(self, template: str, status: int = 200, **content: Any) -> Response:
