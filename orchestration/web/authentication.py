@@ -19,7 +19,6 @@ from orchestration.web.console import Console
 from orchestration.web.limits import Buckets
 from orchestration.web.problems import Refusal
 
-SESSION_COOKIE = "orchestration_session"
 SESSION_FOR = timedelta(hours=12)
 BY_ENVIRONMENT, BY_PLACE = "environment", "loopback"
 FORWARDED = ("forwarded", "via", "x-real-ip")
@@ -86,7 +85,8 @@ class Authenticator:
         """
         if token := csrf.bearer_of(request):
             return self.by_token(token, caller_of(request))
-        if (cookie := request.cookies.get(SESSION_COOKIE)) and (found := self.by_session(cookie)):
+        cookie = request.cookies.get(csrf.SESSION_COOKIE)
+        if cookie and (found := self.by_session(cookie)):
             return found
         problem = self.problem(request)
         if self.is_open and not problem and is_loopback(caller_of(request)):

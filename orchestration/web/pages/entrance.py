@@ -5,12 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from orchestration.web import csrf
-from orchestration.web.authentication import (
-    SESSION_COOKIE,
-    Authenticator,
-    authenticator_of,
-    caller_of,
-)
+from orchestration.web.authentication import Authenticator, authenticator_of, caller_of
+from orchestration.web.csrf import SESSION_COOKIE
 from orchestration.web.pages.visit import (
     THEME_COOKIE,
     THEMES,
