@@ -70,6 +70,15 @@ def test_too_many_waiting_runs_are_refused_for_a_while(
     assert int(refused.headers["retry-after"]) > 0
 
 
+@pytest.mark.parametrize("listing", ["workflows", "dead-letters", "audit", "events/history"])
+def test_a_full_page_is_the_last_one_where_nothing_comes_after_it(
+    pages: Browser, listing: str
+) -> None:
+    everything = pages.get(f"{ALL}/{listing}", params={"limit": 500}).json()["items"]
+    full = pages.get(f"{ALL}/{listing}", params={"limit": len(everything)}).json()
+    assert full == {"items": everything, "next": None}
+
+
 def test_runs_are_listed_page_by_page(http: Browser) -> None:
     made = [start(http) for _ in range(5)]
     seen, cursor = [], None

@@ -3,13 +3,15 @@
 import base64
 import binascii
 import json
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from orchestration.context import storable
 from orchestration.errors import NotFoundError
 from orchestration.store.listings import Place
 
 LAST = 2**62
+T = TypeVar("T")
 
 
 def cursor_of(*place: float | str) -> str:
@@ -66,6 +68,20 @@ def unknown() -> NotFoundError:
     return NotFoundError("there is no such page: begin again without a cursor")
 
 
-def page(items: list[Any], limit: int, *place: float | str) -> dict[str, Any]:
-    """One page; `next` is null where it is the last one."""
-    return {"items": items, "next": cursor_of(*place) if len(items) == limit else None}
+def page(
+    found: Sequence[T],
+    limit: int,
+    as_json: Callable[[T], dict[str, Any]],
+    place: Callable[[T], tuple[float | str, ...]],
+) -> dict[str, Any]:
+    """One page; `next` is null where it is the last one.
+
+    Args:
+        found: What is on the page, and one more if there is one.
+        limit: How many are on a page.
+        as_json: An item as programs see it.
+        place: The place of an item in the listing.
+    """
+    items = found[:limit]
+    after = cursor_of(*place(items[-1])) if len(found) > limit else None
+    return {"items": list(map(as_json, items)), "next": after}

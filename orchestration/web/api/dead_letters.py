@@ -75,8 +75,8 @@ def list_dead_letters(
 ) -> dict[str, Any]:
     """Newest first."""
     before = cursors.number_in(cursor)
-    found = console.read(lambda s: dead_letters.newest(s, limit, reason, sender, before))
-    return cursors.page(list(map(as_json, found)), limit, *(row.id for row in found[-1:]))
+    found = console.read(lambda s: dead_letters.newest(s, limit + 1, reason, sender, before))
+    return cursors.page(found, limit, as_json, lambda row: (row.id,))
 
 
 @router.get(

@@ -125,13 +125,12 @@ def list_events(
     before = cursors.number_in(cursor)
 
     def look(session: Any) -> list[EventRow]:
-        rows = events.newest(session, limit, workflow_id, before)
+        rows = events.newest(session, limit + 1, workflow_id, before)
         if workflow_id is not None and not rows and cursor is None:
             runs.status(session, workflow_id)  # raises where there is none
         return rows
 
-    found = console.read(look)
-    return cursors.page(list(map(as_json, found)), limit, *(row.id for row in found[-1:]))
+    return cursors.page(console.read(look), limit, as_json, lambda row: (row.id,))
 
 
 def is_welcome(request: Request) -> bool:

@@ -9,6 +9,7 @@ from orchestration.desk import stopping, tokens
 from orchestration.desk.tokens import Role
 from orchestration.store import audit
 from orchestration.store import tokens as rows
+from orchestration.store.audit import Deed
 from orchestration.views import emergency
 from orchestration.views.times import iso
 from orchestration.web.api import cursors
@@ -96,12 +97,8 @@ def list_audit(
 ) -> dict[str, Any]:
     """Newest first; `text` is in who, what or to what."""
     before = cursors.number_in(cursor)
-    found = console.read(lambda s: audit.newest(s, limit, before, text))
-    items = [
-        {"id": d.id, "at": iso(d.at), "actor": d.actor, "action": d.action, "subject": d.subject}
-        for d in found
-    ]
-    return cursors.page(items, limit, *(deed.id for deed in found[-1:]))
+    found = console.read(lambda s: audit.newest(s, limit + 1, before, text))
+    return cursors.page(found, limit, as_json, lambda deed: (deed.id,))
 
 
 @router.get("/tokens", summary="Who may come in", responses=answers([TOKEN]))
@@ -132,3 +129,9 @@ def revoke_token(console: Desk, actor: Admin, name: Name) -> Response:
     """Sessions that it opened end."""
     tokens.revoke(console.engine, name, actor.by())
     return Response(status_code=204)
+
+
+def as_json(deed: Deed) -> dict[str, Any]:
+    """What somebody did, as programs see it."""
+    what = {"actor": deed.actor, "action": deed.action, "subject": deed.subject}
+    return {"id": deed.id, "at": iso(deed.at), **what}

@@ -59,9 +59,10 @@ def list_workflows(  # noqa: PLR0913 - one argument a filter
     """Runs that all filters mean; `next` is the cursor of the page after this one."""
     wanted = Filter(statuses=tuple(status or ()), command=command, since=since, text=text)
     place = cursors.place_in(cursor)
-    found = console.read(lambda s: listings.page(s, wanted, limit, place))
-    last = (found[-1].created_at.timestamp(), found[-1].id) if found else ()
-    return cursors.page(list(map(workflow.summary, found)), limit, *last)
+    found = console.read(lambda s: listings.page(s, wanted, limit + 1, place))
+    return cursors.page(
+        found, limit, workflow.summary, lambda run: (run.created_at.timestamp(), run.id)
+    )
 
 
 @router.get(
