@@ -67,6 +67,8 @@ def post_form(http: Browser, **fields: str) -> int:
         {"Origin": "http://evil.example.com"},
         {"Origin": "null"},
         {"Origin": "http://localhost:9999"},
+        {"Origin": "http://["},
+        {"Origin": "//localhost:8080"},
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
     ],

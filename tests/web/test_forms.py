@@ -119,6 +119,11 @@ def test_what_is_no_number_or_no_json_is_named() -> None:
     assert apart(raised.value, fields_of(SCHEMA)) == []
 
 
+def test_json_that_is_nested_too_deeply_is_refused() -> None:
+    with pytest.raises(RejectedError, match="is not JSON"):
+        values_of(SCHEMA, FormData([("p.inner", "[" * 100_000)]))
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

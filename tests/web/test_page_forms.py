@@ -170,6 +170,8 @@ def test_dead_letters_are_discarded_and_replayed(pages: Browser, stock: Stock) -
         none = pages.post(f"/dead-letters/{action}", data=fields, headers=HTML)
         assert none.status_code == 303
         assert "Nothing was marked" in pages.get(none.headers["location"], headers=HTML).text
+        unknown = pages.post(f"/dead-letters/{action}", data={**fields, "id": "9" * 5_000})
+        assert unknown.status_code == 303
     newest = f"{stock.letter + 1}"
     action = "/dead-letters/discard"
     detail = opened(pages, f"/dead-letters/{newest}")

@@ -1,5 +1,7 @@
 """The pages show everybody what is his to do, and refuse the rest."""
 
+from urllib.parse import urlencode
+
 import pytest
 
 from orchestration.desk import tokens
@@ -109,8 +111,11 @@ def test_who_started_a_run_is_told_that_others_answer_and_has_no_button_for_it(
             assert ("somebody else must answer" in text) == others
 
 
-@pytest.mark.parametrize("after", ["//evil.example", "https://evil.example", "/\\evil", "x"])
+@pytest.mark.parametrize(
+    "after", ["//evil.example", "https://evil.example", "/\\evil", "/\t/evil", "//[", "x"]
+)
 def test_a_login_leads_nowhere_else(closed: Browser, after: str) -> None:
-    page = opened(closed, "/login")
+    page = opened(closed, f"/login?{urlencode({'next': after})}")
+    assert page.forms["/login"]["next"] == "/"
     answer = sent(closed, page, "/login", token=TOKEN, next=after)
     assert answer.headers["location"] == "/"

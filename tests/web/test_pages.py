@@ -126,3 +126,12 @@ def test_older_runs_are_of_every_status_that_was_asked_for(pages: Browser, stock
     shown = re.findall(r'name="id" value="([^"]+)"', first + second)
     assert {*made, stock.running, stock.waiting} <= set(shown)
     assert not {stock.done, stock.failed} & set(shown)
+
+
+@pytest.mark.parametrize("listing", ["/audit", "/dead-letters", "/workflows/{0.done}/events"])
+def test_nothing_is_before_a_number_that_no_store_knows(
+    pages: Browser, stock: Stock, listing: str
+) -> None:
+    path = listing.format(stock)
+    assert pages.get(f"{path}?before={2**63 - 1}", headers=HTML).status_code == 200
+    assert pages.get(f"{path}?before={2**63}", headers=HTML).status_code == 422

@@ -1,9 +1,9 @@
 """`/dead-letters`: messages that could not be used: shown, replayed, or discarded."""
 
 import json
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 
 from orchestration.desk import letters
 from orchestration.errors import NotFoundError
@@ -11,7 +11,9 @@ from orchestration.ports import Session
 from orchestration.store import dead_letters
 from orchestration.store.dead_letters import DeadLetterRow
 from orchestration.web.pages.visit import (
+    LARGEST_ID,
     Asked,
+    Before,
     Filled,
     Looking,
     Operating,
@@ -25,14 +27,13 @@ router = APIRouter(prefix="/dead-letters")
 PAGE = 50
 MOST_AT_ONCE = 1_000
 LONGEST_BODY = 50_000
-LARGEST_ID = 2**63 - 1
 
 
 @router.get("")
 def listing(
     visit: Looking,
     reason: Asked = "",
-    before: Annotated[int | None, Query(ge=1, le=LARGEST_ID)] = None,
+    before: Before | None = None,
 ) -> Response:
     """A page of dead letters, newest first."""
 
@@ -96,7 +97,8 @@ def meant(visit: Visit, form: Filled) -> list[DeadLetterRow]:
 
 def wanted(form: Filled) -> list[int]:
     """The numbers of the letters that a form names."""
-    found = [int(text) for text in texts_of(form, "id") if text.isdecimal()]
+    texts = [text for text in texts_of(form, "id") if text.isdecimal()]
+    found = [int(text) for text in texts if len(text) <= len(str(LARGEST_ID))]
     return [each for each in found if each <= LARGEST_ID][:MOST_AT_ONCE]
 
 

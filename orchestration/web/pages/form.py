@@ -203,7 +203,7 @@ def values_of(schema: Mapping[str, Any], filled: FormData) -> dict[str, Any]:
             continue
         try:
             value = read(field, texts)
-        except ValueError:
+        except (ValueError, RecursionError):
             what = TITLES.get(number_type(schema, field.name), "JSON")
             faults.append(Fault((field.name,), f"{texts[0]!r} is not {what}"))
             continue
@@ -221,6 +221,7 @@ def read(field: Field, texts: Sequence[str]) -> Any:
 
     Raises:
         ValueError: The text is no number, or no JSON.
+        RecursionError: It is JSON that is nested too deeply.
     """
     text = texts[0].strip() if texts else ""
     match field.kind:

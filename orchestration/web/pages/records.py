@@ -1,19 +1,16 @@
 """`/configuration` and `/audit`: the configuration's versions, and what people did."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 
 from orchestration.ports import Session
 from orchestration.store import audit as deeds
 from orchestration.store import configuration as versions
 from orchestration.store.configuration import Version
-from orchestration.web.pages.visit import Asked, Looking
+from orchestration.web.pages.visit import Asked, Before, Looking
 
 router = APIRouter()
 
 PAGE = 100
-LARGEST_ID = 2**63 - 1
 
 
 @router.get("/configuration")
@@ -31,7 +28,7 @@ def configuration(visit: Looking, name: Asked = "") -> Response:
 def audit(
     visit: Looking,
     q: Asked = "",
-    before: Annotated[int | None, Query(ge=1, le=LARGEST_ID)] = None,
+    before: Before | None = None,
 ) -> Response:
     """What people did, newest first."""
     found = visit.console.read(lambda s: deeds.newest(s, PAGE + 1, before, q[:200]))

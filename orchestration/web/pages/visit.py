@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from typing import Annotated, Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
-from fastapi import Depends, Request, Response
+from fastapi import Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import AfterValidator
@@ -27,6 +27,7 @@ THEME_COOKIE = "orchestration_theme"
 THEMES = ("light", "dark")
 SEE_OTHER = 303
 MOST_COUNTED = 100
+LARGEST_ID = 2**63 - 1
 
 TEMPLATES = Environment(
     loader=PackageLoader("orchestration.web.pages"),
@@ -149,9 +150,8 @@ def framed(session: Session) -> dict[str, Any]:
 
 def own_path(text: str) -> str:
     """A path of this console that a browser gave; `/` for anything else."""
-    parts = urlsplit(text)
-    is_own = text.startswith("/") and not parts.netloc and "\\" not in text and text.isprintable()
-    return text if is_own and not text.startswith("//") else "/"
+    is_path = text.startswith("/") and not text.startswith("//")
+    return text if is_path and "\\" not in text and text.isprintable() else "/"
 
 
 def visiting(role: Role) -> Callable[..., Visit]:
@@ -205,3 +205,4 @@ Administering = Annotated[Visit, Depends(visiting(Role.ADMIN))]
 Passing = Annotated[Visit, Depends(passing)]
 Filled = Annotated[FormData, Depends(form_of)]
 Asked = Annotated[str, AfterValidator(storable)]
+Before = Annotated[int, Query(ge=1, le=LARGEST_ID)]

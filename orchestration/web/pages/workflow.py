@@ -3,9 +3,9 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 
 from orchestration.desk import approvals
 from orchestration.desk.approvals import Question
@@ -26,6 +26,7 @@ from orchestration.web.console import Console
 from orchestration.web.pages.drawing import marks
 from orchestration.web.pages.visit import (
     Approving,
+    Before,
     Filled,
     Looking,
     Operating,
@@ -82,7 +83,7 @@ def show(visit: Looking, run_id: str) -> Response:
 
 
 @router.get("/{run_id}/events")
-def more_events(visit: Looking, run_id: str, before: Annotated[int, Query(ge=1)]) -> Response:
+def more_events(visit: Looking, run_id: str, before: Before) -> Response:
     """Older events of a run."""
 
     def read(session: Session) -> tuple[RunRow, list[EventRow]]:
