@@ -32,8 +32,7 @@ def run_backtest(context: Context) -> dict[str, Any]:
     asked = question(context)
     dataset = checked_dataset(context)
     strategy = strategy_named(context.item)
-    tell = telling(context)
-    study = Study.of(strategy, dataset.panel, lambda done, text: tell(done * READING, text))
+    study = Study.of(strategy, dataset.panel, telling(context, end=READING))
     window = dataset.windows.validation
     account = Account(asked.test_capital, asked.risk_per_trade)
     ledger = backtest(study, strategy.published, window, account)
@@ -51,14 +50,15 @@ def analyze_performance(context: Context) -> dict[str, Any]:
 
     Raises:
         TradingError: The prices are not those of the first step.
+        AbandonedError: The attempt is cancelled.
     """
-    dataset = checked_dataset(context)
+    dataset, tell = checked_dataset(context), telling(context)
     published = {}
     runs = context.results["running_backtests"]
     for at, run in enumerate(runs):
         ledger = Ledger.from_json(run["trade_list"], run["equity_curve"])
         published[run["strategy"]] = measure(ledger, run["without_trades"]).as_json()
-        context.progress((at + 1) / len(runs), f"measured {run['strategy']}")
+        tell((at + 1) / len(runs), f"measured {run['strategy']}")
     benchmark = hold(dataset, dataset.windows.validation)
     return {"published": published, "benchmark": benchmark.as_json()}
 

@@ -6,6 +6,7 @@ from actors.health import Facts, answering
 from actors.integration.connections import try_sources
 from actors.names import DATA_VALIDATION
 from actors.prices import configured_source, dataset_for, question
+from actors.telling import telling
 from orchestration import Agent, Context
 
 
@@ -14,8 +15,9 @@ def prepare_validation_data(context: Context) -> dict[str, Any]:
 
     Raises:
         TradingError: The prices are not there, or break a rule that stops the work.
+        AbandonedError: The attempt is cancelled.
     """
-    dataset = dataset_for(question(context), context.progress)
+    dataset = dataset_for(question(context), telling(context))
     windows, dates = dataset.windows, dataset.panel.dates
     named = {
         "validation": windows.validation,

@@ -31,13 +31,9 @@ def optimize_parameters(context: Context) -> dict[str, Any]:
     dataset = checked_dataset(context)
     account = Account(asked.test_capital, asked.risk_per_trade)
     search = Search(asked.optimization_target, asked.optimization_iterations, asked.seed)
-    tell_all = telling(context)
-    found = {}
+    found, parts = {}, len(asked.strategies)
     for at, name in enumerate(asked.strategies):
-
-        def tell(done: float, text: str, before: int = at) -> None:
-            tell_all((before + done) / len(asked.strategies), text)
-
+        tell = telling(context, at / parts, (at + 1) / parts)
         study = Study.of(strategy_named(name), dataset.panel)
         found[name] = optimise(study, dataset.windows, account, search, tell).as_json()
     held = hold(dataset, dataset.windows.out_of_sample)
@@ -49,6 +45,7 @@ def scan(context: Context) -> dict[str, Any]:
 
     Raises:
         TradingError: The strategy or a symbol is unknown, or the prices are not usable.
+        AbandonedError: The attempt is cancelled.
     """
     asked = Discover.model_validate(context.parameters, from_attributes=True)
     strategy = context.configuration.get(ACTIVE_STRATEGY) or DEFAULT_STRATEGY

@@ -5,7 +5,7 @@ from datetime import timedelta
 from time import sleep
 from typing import Any, Protocol, TypeVar
 
-from actors.discovery.errors import AbandonedError
+from actors.telling import AbandonedError
 from orchestration import Context
 from orchestration.clock import SystemClock
 

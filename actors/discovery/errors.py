@@ -31,7 +31,3 @@ class AlreadyRestartingError(PermanentError):
 
 class ServiceError(OrchestrationError):
     """Discovery did not come back: look at its service where the message points, then repeat."""
-
-
-class AbandonedError(OrchestrationError):
-    """The attempt has lost its claim or its run was cancelled: stop, another one goes on."""

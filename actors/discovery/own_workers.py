@@ -5,8 +5,9 @@ import platform
 from datetime import timedelta
 
 from actors.discovery.controller import Answer, Facts, await_until
-from actors.discovery.errors import AbandonedError, WorkersBusyError
+from actors.discovery.errors import WorkersBusyError
 from actors.names import DISCOVERY_ALGORITHM
+from actors.telling import AbandonedError
 from orchestration import Context
 
 IDLE = {"ready": 0, "queued": 0, "running": 0}

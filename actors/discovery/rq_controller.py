@@ -12,7 +12,6 @@ from rq.suspension import is_suspended, resume, suspend
 from actors.discovery import jobs, rq_jobs
 from actors.discovery.controller import Answer, Facts, await_until
 from actors.discovery.errors import (
-    AbandonedError,
     AlreadyRestartingError,
     ServiceError,
     WorkersBusyError,
@@ -21,6 +20,7 @@ from actors.discovery.journal import Journal
 from actors.discovery.rq_shutdown import DEAD, STOPPED_JOB, TOLD, Shutdown
 from actors.discovery.rq_worker import ListedWorker, list_workers
 from actors.discovery.service import Service, service_of
+from actors.telling import AbandonedError
 from orchestration import Context
 
 __all__ = ["RqController", "service_of"]

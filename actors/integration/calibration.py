@@ -5,6 +5,7 @@ from typing import Any
 from actors.integration.connections import chosen_source, integration_of
 from actors.integration.data_source import fetch, market_of
 from actors.integration.switch import restore
+from actors.telling import telling
 from orchestration import Context
 from trading.account import Account
 from trading.dataset import prepare
@@ -38,6 +39,7 @@ def calibrate(context: Context) -> dict[str, Any]:
 
     Raises:
         NoSourceError: The new source no longer serves prices.
+        AbandonedError: The attempt is cancelled.
     """
     asked = integration_of(context)
     strategy = strategy_named(asked.strategy)
@@ -46,12 +48,7 @@ def calibrate(context: Context) -> dict[str, Any]:
     if not asked.calibrate_thresholds:
         return {**kept, "reason": "calibrate_thresholds is false"}
     source = chosen_source(context).alone
-    fetched = fetch(
-        market_of(context),
-        source,
-        asked.symbols,
-        lambda done, line: context.progress(done * FETCHING, line),
-    )
+    fetched = fetch(market_of(context), source, asked.symbols, telling(context, end=FETCHING))
     found, reason = learned(context, strategy, fetched.prices)
     data = {"data": fetched.as_json()}
     if found is None:
@@ -77,13 +74,7 @@ def learned(
     except DataError as error:
         return None, str(error)
     study = Study.of(strategy, dataset.panel)
-    best = optimise(
-        study,
-        dataset.windows,
-        STAKE,
-        SEARCH,
-        lambda done, line: context.progress(FETCHING + (1 - FETCHING) * done, line),
-    )
+    best = optimise(study, dataset.windows, STAKE, SEARCH, telling(context, FETCHING))
     if best.parameters is None:
         return None, best.in_sample.metrics.reason
     return best.parameters, None

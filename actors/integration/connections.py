@@ -5,6 +5,7 @@ from typing import Any
 from actors.integration.data_source import DataSource, market_of
 from actors.market.connection import try_connections
 from actors.parameters import IntegrateRealData
+from actors.telling import telling
 from orchestration import Context, PermanentError
 from trading.errors import NoSourceError
 
@@ -21,10 +22,11 @@ def try_sources(context: Context) -> dict[str, Any]:
 
     Raises:
         NoSourceError: None of them has prices.
+        AbandonedError: The attempt is cancelled.
     """
     asked = integration_of(context)
     names = (asked.primary_source, *asked.fallback_sources)
-    tried = try_connections(market_of(context), names, asked.symbols[0])
+    tried = try_connections(market_of(context), names, asked.symbols[0], telling(context))
     usable = [each["source"] for each in tried if each["usable"]]
     reasons = {each["source"]: str(each["reason"]) for each in tried if not each["usable"]}
     if not usable:

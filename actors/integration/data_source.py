@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from actors.market.feed import Fetched, Wanted, fetch_bars
 from actors.market.market import Market, open_market
 from actors.prices import configured_source
+from actors.telling import telling, waiting
 from orchestration import Context, settings
 from orchestration.errors import ConfigurationError
 from trading.progress import OnProgress, unheard
@@ -74,8 +75,11 @@ def current_source(context: Context) -> DataSource:
 
 
 def market_of(context: Context) -> Market:
-    """Return the vendors, with the state that the whole fleet shares."""
-    return open_market(context.shared, settings.load())
+    """Return the vendors, with the state that the whole fleet shares.
+
+    A cancelled attempt waits for none of them: it ends with `AbandonedError`.
+    """
+    return open_market(context.shared, settings.load(), waiting(context))
 
 
 def fetch(
@@ -97,9 +101,10 @@ def active_prices(context: Context, symbols: tuple[str, ...] | None) -> Source:
     Raises:
         NoSourceError: Neither the source nor a fallback serves them; no other source is asked.
         SourceError: MARKET_DATA_DIR is no directory.
+        AbandonedError: The attempt is cancelled.
     """
     source = current_source(context)
     if not source.is_external:
         return configured_source()
     wanted = symbols or source.served
-    return LoadedSource(fetch(market_of(context), source, wanted, context.progress).prices)
+    return LoadedSource(fetch(market_of(context), source, wanted, telling(context)).prices)

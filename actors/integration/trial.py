@@ -8,11 +8,14 @@ from actors.integration.connections import chosen_source, integration_of
 from actors.integration.data_source import DataSource, fetch, market_of
 from actors.integration.switch import SWITCHED
 from actors.prices import configured_source
+from actors.telling import telling
 from orchestration import Context
 from orchestration.errors import PermanentError
 from trading.comparison import compare
 from trading.errors import TradingError
 from trading.sources.source import Prices
+
+FETCHING = 0.5
 
 
 class SourcesDisagreeError(PermanentError):
@@ -25,9 +28,10 @@ def try_data_flow(context: Context) -> dict[str, Any]:
     Raises:
         NoSourceError: The new source no longer serves prices.
         SourcesDisagreeError: Its prices are not those of the previous source.
+        AbandonedError: The attempt is cancelled.
     """
     asked, source = integration_of(context), chosen_source(context).alone
-    fetched = fetch(market_of(context), source, source.served, context.progress)
+    fetched = fetch(market_of(context), source, source.served, telling(context, end=FETCHING))
     found = scan_prices(fetched.prices, asked.strategy, thresholds_of(context, asked.strategy))
     before = DataSource.model_validate(context.results[SWITCHED]["before"])
     return {
@@ -72,6 +76,7 @@ def prices_before(context: Context, before: DataSource, symbols: tuple[str, ...]
         TradingError: It no longer has them.
     """
     if before.is_external:
-        return fetch(market_of(context), before.alone, symbols).prices
+        tell = telling(context, FETCHING)
+        return fetch(market_of(context), before.alone, symbols, tell).prices
     source = configured_source()
     return source.load([each for each in symbols if each in source.available()])

@@ -9,6 +9,7 @@ from actors.market.feed import told
 from actors.market.market import Market
 from trading.checks import require_usable
 from trading.errors import TradingError
+from trading.progress import OnProgress, unheard
 from trading.sessions import last_closed_day
 from trading.vendors.vendor import Asked
 
@@ -16,7 +17,9 @@ from trading.vendors.vendor import Asked
 STRETCH = timedelta(days=10)
 
 
-def try_connections(market: Market, names: Sequence[str], symbol: str) -> list[dict[str, Any]]:
+def try_connections(
+    market: Market, names: Sequence[str], symbol: str, on_progress: OnProgress = unheard
+) -> list[dict[str, Any]]:
     """Ask each source, never the disk, for a few days of one symbol, and report the outcomes.
 
     Raises:
@@ -24,7 +27,11 @@ def try_connections(market: Market, names: Sequence[str], symbol: str) -> list[d
     """
     last = last_closed_day(market.clock.now())
     asked = Asked(symbol, last - STRETCH, last)
-    return [_tried(market, market.provider(name).name, asked) for name in names]
+    tried = []
+    for name in names:
+        tried.append(_tried(market, market.provider(name).name, asked))
+        on_progress(len(tried) / len(names), f"{name}: {tried[-1]['reason'] or 'usable'}")
+    return tried
 
 
 def _tried(market: Market, name: str, asked: Asked) -> dict[str, Any]:

@@ -91,11 +91,13 @@ class Market:
         }
 
 
-def open_market(shared: Shared, settings: Settings) -> Market:
+def open_market(
+    shared: Shared, settings: Settings, sleep: Callable[[float], None] = time.sleep
+) -> Market:
     """Return the market that the settings describe, with the state that the fleet shares."""
     directory = settings.market_cache_dir or settings.orchestration_home / "cache" / "market"
     providers = configured_providers(settings)
-    return Market(providers, shared, Cache(directory), FleetClock(shared), time.sleep)
+    return Market(providers, shared, Cache(directory), FleetClock(shared), sleep)
 
 
 def _iso(moment: datetime | None, now: datetime) -> str | None:

@@ -11,12 +11,13 @@ from actors import app
 from actors.agents import discovery_algorithm
 from actors.discovery import configured, jobs
 from actors.discovery.configured import configured_controller
-from actors.discovery.errors import AbandonedError, WorkersBusyError
+from actors.discovery.errors import WorkersBusyError
 from actors.discovery.own_workers import OwnWorkers
 from actors.discovery.rq_controller import RqController
 from actors.discovery.service import Hook, Platform, Subprocess, service_of
 from actors.names import DISCOVERY_ALGORITHM
 from actors.parameters import Discover
+from actors.telling import AbandonedError
 from orchestration import settings
 from orchestration.errors import ConfigurationError
 from orchestration.store import configuration

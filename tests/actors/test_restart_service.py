@@ -13,9 +13,10 @@ import pytest
 from rq.suspension import is_suspended, suspend
 
 from actors.discovery import rq_controller
-from actors.discovery.errors import AbandonedError, ServiceError
+from actors.discovery.errors import ServiceError
 from actors.discovery.journal import Journal
 from actors.discovery.service import Hook, Platform, Service, Subprocess, find_marked
+from actors.telling import AbandonedError
 from tests.actors import chores
 from tests.actors.rq_fleet import QUEUE, RQ, WITHIN, Heard, RqFleet, context_of
 from tests.eventually import eventually

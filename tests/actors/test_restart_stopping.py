@@ -9,7 +9,8 @@ import pytest
 from rq.command import send_shutdown_command
 from rq.suspension import is_suspended
 
-from actors.discovery.errors import AbandonedError, AlreadyRestartingError, WorkersBusyError
+from actors.discovery.errors import AlreadyRestartingError, WorkersBusyError
+from actors.telling import AbandonedError
 from tests.acceptance.processes import freeze
 from tests.actors.rq_fleet import WITHIN, Heard, RqFleet, context_of
 from tests.eventually import eventually
