@@ -14,6 +14,7 @@ export function prepareValidationData(parameters, file = process.env.PRICES ?? F
   const packed = readFileSync(file);
   const bars = table(gunzipSync(packed).toString("utf8"));
   const wanted = bars.filter((bar) => parameters.symbols.includes(bar.Ticker));
+  requireAll(parameters.symbols, new Set(wanted.map((bar) => bar.Ticker)));
   wanted.forEach(check);
   const all = [...new Set(wanted.map((bar) => bar.Date))].sort();
   const start = beginOf(parameters.validation_period, all.at(-1));
@@ -48,6 +49,15 @@ function table(text) {
   const [header, ...lines] = text.trim().split(/\r?\n/).map((line) => line.split(","));
   const places = COLUMNS.map((name) => [name, header.indexOf(name)]);
   return lines.map((cells) => Object.fromEntries(places.map(([name, at]) => [name, cells[at]])));
+}
+
+/** Refuse symbols without prices: nothing can be said of them. */
+function requireAll(symbols, found) {
+  const missing = symbols.filter((symbol) => !found.has(symbol)).sort();
+  if (missing.length) {
+    const cure = "ask for other symbols, or set PRICES to a file that has these";
+    throw new Error(`no prices of ${missing.join(", ")}: ${cure}`);
+  }
 }
 
 /** Refuse a bar that would make every later figure wrong. */

@@ -47,6 +47,7 @@ def prepare_validation_data(parameters: Payload) -> Payload:
     packed = PRICES.read_bytes()
     rows = list(csv.DictReader(io.StringIO(gzip.decompress(packed).decode())))
     bars = [row for row in rows if row["Ticker"] in parameters["symbols"]]
+    require_all(parameters["symbols"], {bar["Ticker"] for bar in bars})
     for bar in bars:
         check(bar)
     days = sorted({bar["Date"] for bar in bars})
@@ -75,6 +76,13 @@ def prepare_validation_data(parameters: Payload) -> Payload:
         "windows": {name: {"first": days[a], "last": days[b]} for name, (a, b) in windows.items()},
         "divided": divided,
     }
+
+
+def require_all(symbols: list[str], found: set[str]) -> None:
+    """Refuse symbols without prices: nothing can be said of them."""
+    if missing := sorted(set(symbols) - found):
+        cure = "ask for other symbols, or set PRICES to a file that has these"
+        raise ValueError(f"no prices of {', '.join(missing)}: {cure}")
 
 
 def check(bar: Bar) -> None:
@@ -156,7 +164,7 @@ def answer(channel: BlockingChannel, command: Payload) -> None:
     try:
         result = COMMANDS[payload["command"]](payload["parameters"])
         outcome = {"status": "completed", "result": result}
-    except (KeyError, ValueError, OSError) as error:
+    except Exception as error:  # noqa: BLE001 - unanswered, the command would come back for ever
         outcome = {"status": "failed", "error": f"{type(error).__name__}: {error}"}
     say(channel, "response", {"command": payload["command"], **outcome}, about=command["id"])
 
