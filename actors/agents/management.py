@@ -1,8 +1,7 @@
 """The agent that decides from the other agents' results, and switches things on and off."""
 
-import shutil
 from datetime import timedelta
-from pathlib import Path
+from shutil import disk_usage
 from typing import Any
 
 from actors.discovery.configured import configured_controller
@@ -12,7 +11,7 @@ from actors.integration.trading_mode import enable_real_trading
 from actors.names import MANAGEMENT, MONITORING_ALERTING
 from actors.parameters import RestartDiscoverySystem
 from actors.prices import CHECKED_BY, question
-from orchestration import Agent, Context
+from orchestration import Agent, Context, settings
 from trading.metrics import Metrics
 from trading.recommendation import Evidence, best_of, recommend
 from trading.strategies import strategy_named
@@ -95,8 +94,9 @@ def restart_of(context: Context) -> RestartDiscoverySystem:
 
 
 def look(_context: Context) -> Facts:
-    """Measure the disk that records are kept on."""
-    disk = shutil.disk_usage(Path.cwd())
+    """Measure the disk of this process's ORCHESTRATION_HOME, which need not be there yet."""
+    home = settings.load().orchestration_home.absolute()
+    disk = disk_usage(next(each for each in (home, *home.parents) if each.exists()))
     return {"disk_free_mib": disk.free // 2**20, "disk_used": round(disk.used / disk.total, 3)}
 
 

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from shutil import disk_usage
 from types import ModuleType
 from typing import Any
 
@@ -239,6 +240,22 @@ def test_a_directory_that_is_gone_is_ill_health(
         SourceError, match=r"local cannot be read: MARKET_DATA_DIR is .*gone, which is no"
     ):
         data_validation.look(Given(HealthCheck(), {}))  # type: ignore[arg-type]
+
+
+def test_the_disk_is_that_of_the_fleets_home_which_need_not_be_there_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[Path] = []
+
+    def measure(path: Path) -> Any:
+        measured.append(path)
+        return disk_usage(path)
+
+    monkeypatch.setenv("ORCHESTRATION_HOME", str(tmp_path / "not" / "yet"))
+    monkeypatch.setattr("actors.agents.management.disk_usage", measure)
+    facts = management.look(Given(HealthCheck()))  # type: ignore[arg-type]
+    assert measured == [tmp_path]
+    assert 0 < facts["disk_used"] <= 1
 
 
 def test_the_status_is_the_fleets() -> None:
