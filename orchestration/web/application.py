@@ -31,6 +31,7 @@ def create_app(console: Console) -> FastAPI:
     authenticator = Authenticator(console)
     app.state.console, app.state.authenticator = console, authenticator
     app.state.streams = Shares(console.limits.streams)
+    app.state.readiness = health.Readiness(console)
     app.state.broadcast = Broadcast(console.opened.store, console.clock)
     problems.install(app, pages.render_problem)
     for router in (health.router, metrics.router, api.router, reference.router, pages.router):

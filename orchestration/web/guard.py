@@ -28,6 +28,7 @@ SECURITY = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+# A flood from the address of a probe, or through its proxy, must not get the process taken out.
 UNCOUNTED = "/health/"
 TOO_LARGE = "the body is too large: at most {0} bytes"
 TOO_SLOW = "the body did not arrive within {0:.0f} s"
