@@ -13,10 +13,10 @@ from orchestration import settings
 from orchestration.bus.tls import BY_THE_SYSTEM, Tls, tls_of
 from orchestration.errors import ConfigurationError
 from orchestration.settings import Settings
+from orchestration.settings.broker import PORTS, place_of
 
 HEARTBEAT_S = 5
 BLOCKED_TIMEOUT_S = 60
-PORT, TLS_PORT = 5672, 5671
 
 
 class RabbitmqConfig(BaseModel):
@@ -52,11 +52,8 @@ class Address:
 
     @property
     def place(self) -> str:
-        """The address without user and password, as `Settings.transport` names it."""
-        parts = urlsplit(self.url)
-        port = parts.port or (TLS_PORT if parts.scheme == "amqps" else PORT)
-        vhost = parts.path.removeprefix("/") or "%2F"
-        return f"{parts.scheme}://{parts.hostname}:{port}/{vhost}"
+        """The address without user and password; `Settings.transport` is the same."""
+        return place_of(self.url)
 
     @property
     def encrypted(self) -> bool:
@@ -184,7 +181,7 @@ def _address(found: RabbitmqConfig) -> Address:
     if isinstance(options, ssl.SSLContext):
         options = pika.SSLOptions(options, host)
     scheme = "amqp" if options is None else "amqps"
-    port = found.port or (PORT if options is None else TLS_PORT)
+    port = found.port or PORTS[scheme]
     login = f"{quote(found.username, safe='')}:{quote(found.password.get_secret_value(), safe='')}"
     place = f"[{host}]" if ":" in host else host
     query = urlencode(

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from orchestration import alert_urls
 from orchestration.plans import LONGEST
+from orchestration.settings.broker import PORTS, place_of
 from orchestration.settings.fields import (
     TLS_FILES,
     AlertUrls,
@@ -34,7 +35,6 @@ SHORTEST_SECRET = 8
 SHORTEST_WORD = 4
 MASK = b"***"
 PUBLIC = "guest"  # RabbitMQ's own password, which everybody knows
-PORT, TLS_PORT = 5672, 5671
 
 
 class Settings(BaseModel):
@@ -134,19 +134,14 @@ class Settings(BaseModel):
         user = quote(self.rabbitmq_user, safe="")
         password = quote(self.rabbitmq_pass.get_secret_value(), safe="")
         vhost = quote(self.rabbitmq_vhost, safe="")
-        scheme, usual = ("amqps", TLS_PORT) if self._encrypts else ("amqp", PORT)
-        port = self.rabbitmq_port or usual
+        scheme = "amqps" if self._encrypts else "amqp"
+        port = self.rabbitmq_port or PORTS[scheme]
         return f"{scheme}://{user}:{password}@{self.rabbitmq_host}:{port}/{vhost}"
 
     @property
     def transport(self) -> str:
         """The name of the transport, without user and password: `embedded` or an address."""
-        if self.broker_url is None:
-            return "embedded"
-        parts = urlsplit(self.broker_url)
-        vhost = parts.path.removeprefix("/") or "%2F"
-        usual = TLS_PORT if parts.scheme == "amqps" else PORT
-        return f"{parts.scheme}://{parts.hostname}:{parts.port or usual}/{vhost}"
+        return "embedded" if self.broker_url is None else place_of(self.broker_url)
 
     @property
     def web_host(self) -> str:
