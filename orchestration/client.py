@@ -220,6 +220,11 @@ class StoreHandle(Handle):
             if not batch:
                 time.sleep(self.look_every_s)
 
+    @override
+    def _end(self, until: float) -> dict[str, Any] | None:
+        del until
+        return self.final() if self.phase().ended else None
+
 
 def key_header(key: str | None) -> dict[str, str]:
     """The header that gives a server the key of a request; empty: no key."""

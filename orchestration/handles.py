@@ -1,5 +1,6 @@
 """The handle of a workflow run, in a store or behind a server."""
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -71,16 +72,20 @@ class Handle(ABC):
         Raises:
             WorkflowFailedError: The run failed or was cancelled.
             TimeoutError: The run has not ended in time; it goes on.
+            ServerError: The server has been away for long, or is as the time is over.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while not self.phase().ended:
-            if deadline is not None and time.monotonic() >= deadline:
+        until = math.inf if timeout is None else time.monotonic() + timeout
+        while (final := self._end(until)) is None:
+            if time.monotonic() >= until:
                 raise TimeoutError(f"{self.workflow_id} has not ended within {timeout} s")
             time.sleep(self.look_every_s)
-        final = self.final()
         if final["status"] != RunStatus.COMPLETED:
             raise WorkflowFailedError(self.workflow_id, final["status"], final["error_messages"])
         return final["result"]
+
+    @abstractmethod
+    def _end(self, until: float) -> dict[str, Any] | None:
+        """How the run ended; None: it has not. What is away is asked again until then."""
 
 
 class RemoteHandle(Handle):
@@ -122,3 +127,8 @@ class RemoteHandle(Handle):
             at = datetime.fromisoformat(each["at"])
             place = each["step"], each["branch"]
             yield EventRow(each["id"], self.workflow_id, at, each["kind"], *place, each["detail"])
+
+    @override
+    def _end(self, until: float) -> dict[str, Any] | None:
+        found: dict[str, Any] = self._remote.wait_for(f"{self._path}/result", until)
+        return found if RunStatus(found["status"]).ended else None

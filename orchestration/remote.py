@@ -1,8 +1,10 @@
 """The client's side of HTTP: requests to a server, its refusals, and its streams."""
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -16,14 +18,23 @@ from orchestration.errors import (
     StateError,
 )
 from orchestration.kinds import error_of
+from orchestration.patience import RETRY_S, Patience
 
 PATIENCE_S = 30.0
 SILENCE_S = 30.0
-RETRY_S = 1.0
-MOST_RETRIES = 30
 WRONG = {400, 413, 422}
 CLOSED = {401, 403}
+AWAY = {429, 502, 503, 504}  # by itself, or in the words of a proxy
 KINDS: Mapping[int, type[OrchestrationError]] = {404: NotFoundError, 409: StateError}
+
+
+class LapseError(Exception):
+    """There is no answer for now: `error` tells why, and `after_s` when to ask again, if known."""
+
+    def __init__(self, error: OrchestrationError, after_s: float = 0.0) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.after_s = after_s
 
 
 class Remote:
@@ -49,6 +60,23 @@ class Remote:
         """
         given = {name: value for name, value in parameters.items() if value is not None}
         return self._ask("GET", path, params=given)
+
+    def wait_for(self, path: str, until: float = math.inf) -> Any:
+        """The server's answer to a GET, across lost connections.
+
+        Args:
+            path: What is asked for.
+            until: When to ask for the last time, in seconds of `time.monotonic`; default never.
+
+        Raises:
+            OrchestrationError: The server refuses, or cannot be reached for long.
+        """
+        patience = Patience(until)
+        while True:
+            try:
+                return self._answer("GET", path)
+            except LapseError as lapse:
+                patience.bear(lapse.error, lapse.after_s)
 
     def post(self, path: str, body: Any = None, **headers: str) -> Any:
         """The server's answer to a POST; in names of headers `_` stands for `-`.
@@ -88,22 +116,21 @@ class Remote:
         self, path: str, last: int | None, is_over: Callable[[int], bool]
     ) -> Iterator[dict[str, Any]]:
         """The events of a stream after one of them, until a stream has ended that was complete."""
-        failures = 0
+        patience = Patience()
         while True:
             try:
                 for name, data in self._stream(path, last):
-                    failures = 0
+                    patience.renew()
                     if name == "message":
                         last = data["id"]
                         yield data
                 if is_over(last or 0):
                     return
-                failures = 0
-            except httpx.TransportError as error:
-                failures += 1
-                if failures > MOST_RETRIES:
-                    raise self._away(error) from None
-            time.sleep(RETRY_S)
+            except LapseError as lapse:
+                patience.bear(lapse.error, lapse.after_s)
+            else:
+                patience.renew()
+                time.sleep(RETRY_S)
 
     def close(self) -> None:
         """Close the connections."""
@@ -111,9 +138,13 @@ class Remote:
 
     def _ask(self, method: str, path: str, **more: Any) -> Any:
         try:
+            return self._answer(method, path, **more)
+        except LapseError as lapse:
+            raise lapse.error from None
+
+    def _answer(self, method: str, path: str, **more: Any) -> Any:
+        with self._reached():
             answer = self._http.request(method, path, **more)
-        except httpx.TransportError as error:
-            raise self._away(error) from None
         self._check(answer)
         if not answer.content and answer.is_success:
             return None
@@ -121,16 +152,27 @@ class Remote:
             raise self._other(answer)
         return answer.json()
 
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        """Turn the loss of a connection, or that there is none, into a lapse."""
+        try:
+            yield
+        except httpx.TransportError as error:
+            raise LapseError(self._away(error)) from None
+
     def _is_over(self, path: str, last: int) -> bool:
         """Whether a stream that ended was complete: then the server answers 204 to the next one."""
         headers = {"Last-Event-ID": str(last)}
-        with self._http.stream("GET", path, headers=headers) as answer:
+        with self._reached(), self._http.stream("GET", path, headers=headers) as answer:
             return answer.status_code == httpx.codes.NO_CONTENT
 
     def _stream(self, path: str, last: int | None) -> Iterator[tuple[str, Any]]:
         headers = {} if last is None else {"Last-Event-ID": str(last)}
         name, data = "message", ""
-        with self._http.stream("GET", path, headers=headers, timeout=SILENCE_S) as answer:
+        with (
+            self._reached(),
+            self._http.stream("GET", path, headers=headers, timeout=SILENCE_S) as answer,
+        ):
             if answer.is_error:
                 answer.read()
                 self._check(answer)
@@ -168,23 +210,32 @@ class Remote:
         )
 
     def _check(self, answer: httpx.Response) -> None:
-        """Raise the error that the server's refusal stands for."""
+        """Raise the error that the server's refusal stands for, as a lapse if it may soon pass."""
         if not answer.is_error:
             return
-        status = answer.status_code
-        try:
-            found = answer.json()
-        except ValueError:
-            found = None
-        problem: Mapping[str, Any] = found if isinstance(found, dict) else {}
-        detail = str(problem.get("detail") or f"{self.place} answers {status}")
-        if (error := error_of(problem, detail)) is not None:
-            raise error  # all below is for what tells no kind: a proxy, or a server of 0.2.0
-        if status in WRONG:
-            raise RejectedError(detail, problem.get("problems", ()))
-        if status in CLOSED:
-            raise ConfigurationError(f"{detail} (ORCHESTRATION_API_TOKEN is what is sent)")
-        raise KINDS.get(status, ServerError)(detail)
+        error = refusal(answer, self.place)
+        if answer.status_code in AWAY:
+            after = answer.headers.get("retry-after", "")
+            raise LapseError(error, float(after) if after.isdecimal() else 0.0)
+        raise error
+
+
+def refusal(answer: httpx.Response, place: str) -> OrchestrationError:
+    """The error that the refusal of a server at a place stands for."""
+    status = answer.status_code
+    try:
+        found = answer.json()
+    except ValueError:
+        found = None
+    problem: Mapping[str, Any] = found if isinstance(found, dict) else {}
+    detail = str(problem.get("detail") or f"{place} answers {status}")
+    if (error := error_of(problem, detail)) is not None:
+        return error  # all below is for what tells no kind: a proxy, or a server of 0.2.0
+    if status in WRONG:
+        return RejectedError(detail, problem.get("problems", ()))
+    if status in CLOSED:
+        return ConfigurationError(f"{detail} (ORCHESTRATION_API_TOKEN is what is sent)")
+    return KINDS.get(status, ServerError)(detail)
 
 
 def is_stream(answer: httpx.Response) -> bool:

@@ -1,11 +1,14 @@
 """Follow a run in the store to its end, and show each change."""
 
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from orchestration import settings
 from orchestration.desk.explaining import explain
+from orchestration.errors import StoreError
+from orchestration.patience import Patience
 from orchestration.runtime.watch import Changes
 from orchestration.store.connect import Opened
 from orchestration.views import progress
@@ -14,6 +17,7 @@ from orchestration.views.progress import Picture
 
 LOOK_EVERY_S = 0.05
 EXPLAIN_EVERY_S = 2.0
+T = TypeVar("T")
 
 
 class Display(AbstractContextManager["Display"], Protocol):
@@ -33,21 +37,40 @@ def follow(opened: Opened, run_id: str, display: Display) -> Picture:
 
     Raises:
         NotFoundError: There is no such run.
+        StoreError: The store has been away for long.
         KeyboardInterrupt: The user has pressed Ctrl-C; the run goes on.
     """
+
+    def look() -> Picture:
+        return opened.store.read(lambda s: progress.picture(s, run_id))
+
     changes, silence = Changes(opened.store), Silence()
-    picture = opened.store.read(lambda s: progress.picture(s, run_id))
+    picture = patiently(look)
     with display:
         while not picture.status.ended:
             display.show(picture)
             time.sleep(LOOK_EVERY_S)
             before = picture
             if changes.seen():
-                picture = opened.store.read(lambda s: progress.picture(s, run_id))
+                picture = patiently(look)
             if silence.lasts(changed=picture != before):
-                display.note(explain(opened, settings.load(), run_id))
+                display.note(patiently(lambda: explain(opened, settings.load(), run_id)))
         display.show(picture)
     return picture
+
+
+def patiently(ask: Callable[[], T]) -> T:
+    """What a store answers, also one that is away for a while.
+
+    Raises:
+        StoreError: It has been away for long.
+    """
+    patience = Patience()
+    while True:
+        try:
+            return ask()
+        except StoreError as error:
+            patience.bear(error)
 
 
 class Silence:

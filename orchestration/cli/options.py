@@ -84,6 +84,12 @@ def given_parameters(function: F) -> F:
     return pairs(file(function))
 
 
+def idempotency_key(function: F) -> F:
+    """`--idempotency-key`, given as `idempotency_key`."""
+    option = click.option("--idempotency-key", help="The same key never starts a second run.")
+    return option(function)
+
+
 def full(function: F) -> F:
     """`--full`, given as `full`."""
     option = click.option(

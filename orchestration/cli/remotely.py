@@ -113,12 +113,12 @@ class Glass:
 
         Raises:
             NotFoundError: There is no such run.
-            ServerError: The server cannot be reached.
+            ServerError: The server has been away for long.
         """
         found: Json = {}
 
         def ask() -> float:
-            found.update(self._remote.get(f"{self._path}/picture"))
+            found.update(self._remote.wait_for(f"{self._path}/picture"))
             now = found.get("now")  # a server of 0.2.0 does not send it
             return (datetime.fromisoformat(now) if now else self.clock.now()).timestamp()
 
@@ -127,7 +127,7 @@ class Glass:
 
     def blocker(self) -> Blocker:
         """What the run waits for."""
-        return blocker_of(self._remote.get(self._path))
+        return blocker_of(self._remote.wait_for(self._path))
 
 
 def follow(glass: Glass, display: Display) -> None:
@@ -135,6 +135,7 @@ def follow(glass: Glass, display: Display) -> None:
 
     Raises:
         NotFoundError: There is no such run.
+        ServerError: The server has been away for long.
         KeyboardInterrupt: The user has pressed Ctrl-C; the run goes on.
     """
     explained, picture = time.monotonic(), glass.picture()
@@ -150,14 +151,19 @@ def follow(glass: Glass, display: Display) -> None:
 
 
 def follow_to_end(remote: "Remote", run_id: str, form: str, *, full: bool) -> int:
-    """Show a run until it has ended, and then its result; return its exit code."""
+    """Show a run until it has ended, and then its result; return its exit code.
+
+    Raises:
+        NotFoundError: There is no such run.
+        ServerError: The server has been away for long.
+    """
     glass = Glass(remote, run_id)
     try:
         follow(glass, for_output(form, glass.clock))
     except KeyboardInterrupt:
         say_detached(run_id, f"it goes on behind {remote.place}")
         sys.exit(DETACHED)
-    final: Json = remote.get(f"/workflows/{run_id}/result")
+    final: Json = remote.wait_for(f"{path_of(run_id)}/result")
     tell(final, form, full=full)
     return code_of(final["status"])
 

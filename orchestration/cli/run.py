@@ -10,17 +10,24 @@ from orchestration.cli import options, remotely
 from orchestration.cli.displays import for_output
 from orchestration.cli.ending import tell_end
 from orchestration.cli.following import follow
-from orchestration.cli.starting import make_wish, started
+from orchestration.cli.starting import make_wish, started, told_of
 from orchestration.store.connect import open_store
 
 
 @click.command(cls=options.Starter)
 @click.argument("command")
 @options.given_parameters
+@options.idempotency_key
 @options.full
 @options.output
 def run(
-    *, command: str, pairs: tuple[str, ...], file: IO[bytes] | None, form: str, full: bool
+    *,
+    command: str,
+    pairs: tuple[str, ...],
+    file: IO[bytes] | None,
+    idempotency_key: str | None,
+    form: str,
+    full: bool,
 ) -> int:
     """Start the workflow COMMAND, and follow it to its end.
 
@@ -29,15 +36,20 @@ def run(
 
     Exit code: 0 completed, 1 failed or cancelled, 2 wrong input, 3 not now: the store or the broker
     cannot be reached, an emergency stop holds, or too many runs are pending. Ctrl-C leaves the run
-    as it is, and exits 130.
+    as it is, and exits 130; so does a server or a store that stays away once the run has started.
     """
     found = settings.load()
     if (server := remotely.server_of(found)) is not None:
         with closing(server):
-            run_id = remotely.start(server, command, pairs, file)
-            return remotely.follow_to_end(server, run_id, form, full=full)
+            run_id = remotely.start(server, command, pairs, file, idempotency_key)
+            with told_of(run_id, f"{server.place} has it", form):
+                return remotely.follow_to_end(server, run_id, form, full=full)
     wish = make_wish(command, pairs, file, found)
     opened = open_store(found.store_url)
-    with closing(opened.store), started(wish, opened) as run_id:
+    with (
+        closing(opened.store),
+        started(wish, opened, idempotency_key) as run_id,
+        told_of(run_id, "the store has it", form),
+    ):
         follow(opened, run_id, for_output(form, opened.store.clock))
         return tell_end(opened.store, run_id, form, full=full)

@@ -18,7 +18,7 @@ from orchestration.store.control import EMBEDDED
 @click.command(cls=options.Starter)
 @click.argument("command")
 @options.given_parameters
-@click.option("--idempotency-key", help="The same key never starts a second run.")
+@options.idempotency_key
 @click.option("--priority", type=click.IntRange(1, 4), help="1 low, 2 normal, 3 high, 4 critical.")
 @options.output
 def send(

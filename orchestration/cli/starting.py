@@ -14,15 +14,19 @@ import click
 from orchestration.bus.address import address_in
 from orchestration.cli import parameters
 from orchestration.cli.ending import code_of
-from orchestration.cli.exits import DETACHED
+from orchestration.cli.exits import DETACHED, complain
 from orchestration.cli.following import LOOK_EVERY_S
 from orchestration.cli.opening import load_app
 from orchestration.cli.options import SENDER
+from orchestration.cli.output import emit
 from orchestration.cli.stopping import STOP_SIGNALS
 from orchestration.client import Client
 from orchestration.clock import run_hex
 from orchestration.definitions import App
+from orchestration.desk.starting import command_of
+from orchestration.engine import Engine
 from orchestration.engine.submit import prepare, refuse, workflow_of
+from orchestration.errors import OrchestrationError
 from orchestration.runtime.embedded import embedded
 from orchestration.runtime.host import Host
 from orchestration.runtime.reach import require_own_store
@@ -83,30 +87,36 @@ def served_on(opened: Opened) -> str | None:
 
 
 @contextmanager
-def started(wish: Wish, opened: Opened) -> Iterator[str]:
+def started(wish: Wish, opened: Opened, key: str | None = None) -> Iterator[str]:
     """Start a run, and let workers or this process work on it until the block ends.
 
+    Args:
+        wish: What is started.
+        opened: The store.
+        key: The same key never starts a second run; it finds the first one.
+
     Raises:
+        RejectedError: The key is wrong, or was used for another command.
         StoreError: Nothing was stored.
         InDoubtError: It is not known whether it was stored.
     """
     if wish.settings.broker_url is not None or served_on(opened) == wish.settings.transport:
         with Client(wish.settings.store_url, app=wish.app, sender=SENDER) as client:
-            run_id = client.start(wish.name, wish.parameters).workflow_id
+            run_id = client.start(wish.name, wish.parameters, idempotency_key=key).workflow_id
             try:
                 yield run_id
             except KeyboardInterrupt:
                 say_detached(run_id, "it goes on where it is worked on")
                 sys.exit(DETACHED)
     else:
-        with alone(wish) as run_id:
+        with alone(wish, key) as run_id:
             yield run_id
 
 
 @contextmanager
-def alone(wish: Wish) -> Iterator[str]:
+def alone(wish: Wish, key: str | None) -> Iterator[str]:
     """Start a run, and work in this process for that run alone."""
-    command = prepare(wish.app, wish.name, wish.parameters, sender=SENDER, run_hex=run_hex())
+    command = command_of(wish.app, wish.name, wish.parameters, SENDER, key)
     command = replace(command, needs_slot=False)
     with (
         embedded(wish.app, wish.settings, scope=command.run_id) as host,
@@ -114,7 +124,8 @@ def alone(wish: Wish) -> Iterator[str]:
     ):
         engine = host.running.engine
         run_id = engine.submit(command)
-        if run_id != command.run_id:  # the id was taken; this process serves only that one
+        if run_id != command.run_id and not has_ended(engine, run_id):
+            # the key is an open run's, or the id was taken: this process serves only what it began
             say_detached(run_id, "`orchestrate serve` finishes it")
             sys.exit(DETACHED)
         try:
@@ -131,6 +142,11 @@ def alone(wish: Wish) -> Iterator[str]:
         host.running.forget()
         if hangs(host):
             leave(code_of(engine.store.read(lambda s: runs.status(s, run_id))))
+
+
+def has_ended(engine: Engine, run_id: str) -> bool:
+    """Whether a run has ended: one that its key has found, for instance."""
+    return engine.store.read(lambda s: runs.status(s, run_id)).ended
 
 
 @contextmanager
@@ -157,6 +173,19 @@ def leave(code: int) -> NoReturn:
     """End this process now; another worker of the store takes over the attempts that it holds."""
     sys.stdout.flush()
     os._exit(code)
+
+
+@contextmanager
+def told_of(run_id: str, where: str, form: str) -> Iterator[None]:
+    """Tell which run was started if an error ends the block before the run's end was seen."""
+    try:
+        yield
+    except OrchestrationError as error:
+        complain(error)
+        say_detached(run_id, where)
+        if form == "json":
+            emit(form, {"workflow_id": run_id})
+        sys.exit(DETACHED)
 
 
 def say_detached(run_id: str, where: str) -> None:

@@ -54,7 +54,8 @@ def watch(*, run_id: str, form: str, full: bool) -> int:
     """
     if (server := remotely.server_of(settings.load())) is not None:
         with closing(server):
-            return remotely.follow_to_end(server, run_id, form, full=full)
+            there = remotely.named(server, run_id)["id"]  # a server that is away is told at once
+            return remotely.follow_to_end(server, there, form, full=full)
     with opened_store() as opened:
         run_id = run_named(opened, run_id)
         follow(opened, run_id, for_output(form, opened.store.clock))

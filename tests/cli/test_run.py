@@ -1,5 +1,6 @@
 """`run` and `send`: alone in this process, or as the client of those who serve the store."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -9,13 +10,17 @@ import pika
 import pytest
 
 import orchestration.desk.starting as desk_starting
+from orchestration import patience
 from orchestration.bus.vhost_claim import VhostClaim
 from orchestration.cli import exits, starting
 from orchestration.client import Client
 from orchestration.clock import SystemClock
+from orchestration.errors import StoreError
+from orchestration.ports import Session
 from orchestration.store import workers
 from orchestration.store.connect import open_store
 from orchestration.store.workers import NewWorker
+from orchestration.views import progress
 from tests.cli.conftest import Cli
 from tests.cli.processes import Processes
 
@@ -226,3 +231,57 @@ def test_a_lone_run_keeps_the_store_within_its_bounds(
     for _ in range(4):
         values("run", "job")
     assert len(values("workflows", "list")) == 2
+
+
+def test_a_key_finds_the_run_that_it_started(cli: Cli, values: Callable[..., Any]) -> None:
+    with_key = ("run", "job", "--idempotency-key", "again")
+    first, second = (values(*with_key) for _ in range(2))
+    assert first == second
+    assert "another" in cli(*with_key, "-p", "count=2", code=2).stderr
+    assert "idempotency_key: 1 to" in cli("run", "job", "--idempotency-key", "", code=2).stderr
+    assert len(values("workflows", "list")) == 1
+
+
+def test_a_key_of_a_run_that_is_open_leaves_it_to_a_worker(cli: Cli) -> None:
+    with_key = ("job", "--idempotency-key", "again")
+    run_id = cli("send", *with_key).stdout.strip()
+    told = cli("run", *with_key, code=exits.DETACHED).stderr
+    assert f"detached from {run_id}: `orchestrate serve` finishes it" in told
+
+
+@pytest.fixture
+def away(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Has no picture of a run for so many looks."""
+    monkeypatch.setattr(patience, "RETRY_S", 0.01)
+    monkeypatch.setattr(patience, "MOST_RETRIES", 3)
+
+    def away(times: int) -> None:
+        look, left = progress.picture, [times]
+
+        def picture(session: Session, run_id: str) -> progress.Picture:
+            if left[0]:
+                left[0] -= 1
+                raise StoreError("the disk is away")
+            return look(session, run_id)
+
+        monkeypatch.setattr(progress, "picture", picture)
+
+    return away
+
+
+def test_a_run_is_followed_though_the_store_was_away(
+    values: Callable[..., Any], away: Callable[[int], None]
+) -> None:
+    away(3)
+    assert values("run", "job")["status"] == "completed"
+
+
+def test_a_run_that_was_started_is_told_though_the_store_stays_away(
+    cli: Cli, values: Callable[..., Any], away: Callable[[int], None]
+) -> None:
+    away(1_000)
+    told = cli("run", "job", "-o", "json", code=exits.DETACHED)
+    run_id = json.loads(told.stdout)["workflow_id"]
+    assert told.stderr.startswith("orchestrate: the disk is away\n")
+    assert f"detached from {run_id}: the store has it" in told.stderr
+    assert [each["id"] for each in values("workflows", "list")] == [run_id]

@@ -29,7 +29,7 @@ from orchestration.errors import (
     StoreTooOldError,
     UnknownCommandError,
 )
-from orchestration.remote import Remote
+from orchestration.remote import refusal
 from orchestration.state import RunStatus
 from orchestration.web.problems import problem_of
 from tests.eventually import eventually
@@ -42,10 +42,7 @@ def told(error: OrchestrationError, **without: None) -> OrchestrationError:
     """The error that a client meets where a server met one; a server may tell no kind."""
     problem = problem_of(error)
     body = {name: said for name, said in problem.as_json().items() if name not in without}
-    answer = httpx.Response(problem.status, json=body)
-    with pytest.raises(OrchestrationError) as met:
-        Remote("http://there")._check(answer)  # noqa: SLF001 - no server has all of these at hand
-    return met.value
+    return refusal(httpx.Response(problem.status, json=body), "http://there")
 
 
 @pytest.mark.parametrize(
@@ -102,8 +99,8 @@ def test_a_server_that_tells_no_kind_is_understood_by_the_status(
 
 
 def test_an_error_in_json_that_is_no_problem_is_told_by_the_status() -> None:
-    with pytest.raises(ServerError, match="answers 502"):
-        Remote("http://there")._check(httpx.Response(502, json=["bad gateway"]))  # noqa: SLF001
+    error = refusal(httpx.Response(502, json=["bad gateway"]), "http://there")
+    assert (type(error), str(error)) == (ServerError, "http://there answers 502")
 
 
 def test_only_what_was_not_done_is_said_to_be_repeated() -> None:

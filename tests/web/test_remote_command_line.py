@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -31,8 +32,8 @@ class AnHourAhead(Remote):
     """The server, as if its clock were ahead of this machine's."""
 
     @override
-    def get(self, path: str, **parameters: Any) -> Any:
-        found = super().get(path, **parameters)
+    def wait_for(self, path: str, until: float = math.inf) -> Any:
+        found = super().wait_for(path, until)
         return {**found, "now": (datetime.fromisoformat(found["now"]) + AN_HOUR).isoformat()}
 
 
@@ -58,8 +59,8 @@ class Earlier(Remote):
     """The server, as the release before answered."""
 
     @override
-    def get(self, path: str, **parameters: Any) -> Any:
-        found = super().get(path, **parameters)
+    def wait_for(self, path: str, until: float = math.inf) -> Any:
+        found = super().wait_for(path, until)
         assert found.pop("now")
         return found
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from orchestration import Client
+from orchestration import Client, patience
 from orchestration import remote as module
 from orchestration.cli import paging, selecting
 from orchestration.engine import Engine
@@ -143,8 +143,8 @@ def test_a_run_that_ended_is_listened_to_again(
 def test_a_server_that_stays_away_ends_what_is_followed(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "RETRY_S", 0.01)
-    monkeypatch.setattr(module, "MOST_RETRIES", 2)
+    monkeypatch.setattr(patience, "RETRY_S", 0.01)
+    monkeypatch.setattr(patience, "MOST_RETRIES", 2)
     there = Remote("http://127.0.0.1:9")
     with closing(there), pytest.raises(ServerError, match="cannot reach"):
         next(there.happening("/events", 0))
