@@ -2,9 +2,10 @@
 
 import subprocess
 from datetime import timedelta
+from os import SEEK_END
 from pathlib import Path
 from threading import Thread
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import psutil
 
@@ -18,6 +19,7 @@ HOOK_TAKES = timedelta(minutes=2)
 HOOKED = "hooked"
 LOG = "discovery.log"
 LONGEST_LINE = 300
+TAIL_BYTES = 4096
 
 
 class Service(Protocol):
@@ -56,13 +58,21 @@ class Platform:
 
 
 class Hook:
-    """A command that has the workers started, and ends; its environment names the restart."""
+    """A command that has the workers started, and ends; its environment names the restart.
 
-    advice = "see what DISCOVERY_HOOK starts"
+    It may leave workers in the background: what they say is logged with its own words.
+    """
+
     all_return = True
 
-    def __init__(self, command: tuple[str, ...]) -> None:
+    def __init__(self, command: tuple[str, ...], log: Path) -> None:
         self._command = command
+        self._log = log
+
+    @property
+    def advice(self) -> str:
+        """Where to look when no worker comes."""
+        return f"see what DISCOVERY_HOOK starts; it wrote to {self._log}"
 
     def start(self, key: str, journal: Journal) -> Answer:
         """Run the command to its end, unless an earlier attempt saw it succeed.
@@ -71,26 +81,29 @@ class Hook:
             ServiceError: It cannot be run, failed, or took longer than two minutes.
         """
         answer = {"started_by": "hook", "command": self._command[0]}
-        if journal.read(HOOKED) is not None:
-            return answer
-        try:
-            done = subprocess.run(  # noqa: S603 - the operator's own command
-                marked(self._command, key),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                timeout=HOOK_TAKES.total_seconds(),
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise ServiceError(f"DISCOVERY_HOOK did not end within {HOOK_TAKES}") from None
-        if done.returncode:
-            said = done.stdout.decode("utf-8", "replace").strip().rpartition("\n")[2]
-            raise ServiceError(
-                f"DISCOVERY_HOOK ended with code {done.returncode}: {said[:LONGEST_LINE]}"
-            )
-        journal.note(HOOKED, answer)
+        if journal.read(HOOKED) is None:
+            self._run(key)
+            journal.note(HOOKED, answer)
         return answer
+
+    def _run(self, key: str) -> None:
+        with appending(self._log) as log:
+            begin = log.tell()
+            try:
+                # A pipe would be waited for until the last worker in the background closes it.
+                done = subprocess.run(  # noqa: S603 - the operator's own command
+                    marked(self._command, key),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    timeout=HOOK_TAKES.total_seconds(),
+                    check=False,
+                )
+            except subprocess.TimeoutExpired:
+                raise ServiceError(f"DISCOVERY_HOOK did not end within {HOOK_TAKES}") from None
+        if done.returncode:
+            said = last_line(self._log, begin)
+            raise ServiceError(f"DISCOVERY_HOOK ended with code {done.returncode}: {said}")
 
 
 class Subprocess:
@@ -115,8 +128,7 @@ class Subprocess:
         return {"started_by": "subprocess", "command": self._command[0], "pid": pid}
 
     def _start(self, key: str) -> int:
-        self._log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self._log.open("ab") as log:
+        with appending(self._log) as log:
             process = subprocess.Popen(  # noqa: S603 - the operator's own command
                 marked(self._command, key),
                 stdin=subprocess.DEVNULL,
@@ -130,11 +142,26 @@ class Subprocess:
 
 def service_of(found: Settings) -> Service:
     """The service that the settings name; by default the platform."""
+    log = found.orchestration_home.absolute() / LOG
     if found.discovery_hook:
-        return Hook(found.discovery_hook)
+        return Hook(found.discovery_hook, log)
     if found.discovery_command:
-        return Subprocess(found.discovery_command, found.orchestration_home.absolute() / LOG)
+        return Subprocess(found.discovery_command, log)
     return Platform()
+
+
+def appending(log: Path) -> BinaryIO:
+    """Open a log to append to it; its directory is made where it is missing."""
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return log.open("ab")
+
+
+def last_line(log: Path, begin: int) -> str:
+    """The last line, cut short, of what was written to a log after its first `begin` bytes."""
+    with log.open("rb") as file:
+        file.seek(max(begin, file.seek(0, SEEK_END) - TAIL_BYTES))
+        said = file.read().decode("utf-8", "replace")
+    return said.strip().rpartition("\n")[2][:LONGEST_LINE]
 
 
 def marked(command: tuple[str, ...], key: str) -> list[str]:

@@ -133,8 +133,9 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         configured_controller()
 
 
-def test_a_process_logs_to_the_fleets_home(tmp_path: Path) -> None:
-    words = {"DISCOVERY_COMMAND": "rq worker", "ORCHESTRATION_HOME": str(tmp_path)}
+@pytest.mark.parametrize("setting", ["DISCOVERY_COMMAND", "DISCOVERY_HOOK"])
+def test_what_starts_the_workers_logs_to_the_fleets_home(setting: str, tmp_path: Path) -> None:
+    words = {setting: "rq worker", "ORCHESTRATION_HOME": str(tmp_path)}
     assert str(tmp_path / "discovery.log") in service_of(settings.load(words)).advice
 
 

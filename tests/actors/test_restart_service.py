@@ -23,6 +23,7 @@ from tests.eventually import eventually
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.redis, pytest.mark.timeout(120)]
 CLEARING, RESTARTING = "clearing_job_queue", "restarting_discovery_service"
+KEY = f"restart_1:{RESTARTING}"
 SOON = timedelta(seconds=3)
 NOBODY: dict[str, Any] = {"stopped": []}
 
@@ -47,7 +48,7 @@ def command(rq: RqFleet) -> tuple[str, ...]:
 def leftover() -> Iterator[None]:
     """What a controller has started lives on: here it ends with the test."""
     yield
-    pid = find_marked(f"restart_1:{RESTARTING}")
+    pid = find_marked(KEY)
     if pid is not None:
         process = psutil.Process(pid)
         process.kill()
@@ -128,7 +129,7 @@ def test_a_process_is_started_once_however_often_the_step_is(rq: RqFleet, leftov
     answer = restart(rq, service)
     assert not is_suspended(rq.redis)
     assert answer["started_by"] == "subprocess"
-    assert answer["pid"] == find_marked(f"restart_1:{RESTARTING}")
+    assert answer["pid"] == find_marked(KEY)
     assert [worker["pid"] for worker in answer["workers"]] == [answer["pid"]]
     assert answer["probe"]["worker"] == answer["workers"][0]["name"]
     again = restart(rq, service)
@@ -192,10 +193,11 @@ def test_a_probe_that_fails_says_why_and_the_next_attempt_tries_again(
 def test_a_hook_is_run_to_its_end_once(rq: RqFleet, tmp_path: Path) -> None:
     calls = tmp_path / "calls"
     rq.worker("one")
-    hook = Hook(("/bin/sh", "-c", f'echo "$DISCOVERY_RESTARTED_BY" >> {shlex.quote(str(calls))}'))
+    words = f'echo "$DISCOVERY_RESTARTED_BY" >> {shlex.quote(str(calls))}'
+    hook = Hook(("/bin/sh", "-c", words), rq.home / "discovery.log")
     for _ in range(2):
         assert restart(rq, hook)["started_by"] == "hook"
-    assert calls.read_text() == f"restart_1:{RESTARTING}\n"
+    assert calls.read_text() == f"{KEY}\n"
     assert 0 < rq.redis.ttl("orchestration:restart:restart_1") <= 3_600, "notes go soon after"
 
 
@@ -211,9 +213,33 @@ def test_a_hook_that_fails_says_why(
     rq: RqFleet, words: str, says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("actors.discovery.service.HOOK_TAKES", timedelta(seconds=1))
-    hook = Hook(("/bin/sh", "-c", f"exec 2>&1; {words}"))
+    hook = Hook(("/bin/sh", "-c", f"exec 2>&1; {words}"), rq.home / "discovery.log")
     with pytest.raises(ServiceError, match=says):
         hook.start("key", Journal(rq.redis, "run"))
+
+
+@pytest.mark.usefixtures("leftover")
+def test_a_hook_may_leave_a_worker_in_the_background(
+    rq: RqFleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actors.discovery.service.HOOK_TAKES", timedelta(seconds=10))
+    log = rq.home / "state" / "discovery.log"
+    hook = Hook(("/bin/sh", "-c", f"echo starting; {shlex.join(command(rq))} &"), log)
+    answer = restart(rq, hook)
+    assert [worker["pid"] for worker in answer["workers"]] == [find_marked(KEY)]
+    assert str(log) in hook.advice
+    eventually(lambda: "probe" in log.read_text(), within=WITHIN)
+    assert log.read_text().startswith("starting\n")
+
+
+def test_a_hook_that_fails_is_told_by_its_own_words_alone(rq: RqFleet) -> None:
+    log = rq.home / "discovery.log"
+    log.write_text("of another restart\n")
+    with pytest.raises(ServiceError, match=r"ended with code 1: $"):
+        Hook(("/bin/sh", "-c", "exit 1"), log).start("key", Journal(rq.redis, "run"))
+    words = "yes no | head -c 100000; echo; echo no such unit; exit 1"
+    with pytest.raises(ServiceError, match=r"ended with code 1: no such unit$"):
+        Hook(("/bin/sh", "-c", words), log).start("key", Journal(rq.redis, "run"))
 
 
 def test_health_is_that_of_the_workers(rq: RqFleet) -> None:
