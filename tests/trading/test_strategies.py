@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from tests.trading.price_series import make_bars
-from trading.errors import ParameterError, UnknownStrategyError
+from trading.errors import UnknownStrategyError
 from trading.panel import Panel
 from trading.sources.embedded import EmbeddedSource
 from trading.strategies import STRATEGIES, strategy_named
-from trading.strategies.hybrid_v1 import PRESETS, hybrid_v1
+from trading.strategies.hybrid_v1 import hybrid_v1
 from trading.strategies.legacy_v0 import legacy_v0
 from trading.strategies.strategy import Strategy
 from trading.study import Study
@@ -79,14 +79,9 @@ def test_components_lie_between_0_and_1_and_scores_between_0_and_100(
     np.testing.assert_allclose(study.raw[known] / strategy.coverage, study.score[known], atol=1e-8)
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-def test_every_preset_weighs_to_one(preset: str) -> None:
-    assert sum(hybrid_v1(preset).weights.values()) == pytest.approx(1.0)
-
-
-def test_an_unknown_preset_is_refused() -> None:
-    with pytest.raises(ParameterError, match="one of catalyst_heavy, published, squeeze"):
-        hybrid_v1("reckless")
+@pytest.mark.parametrize("strategy", STRATEGIES.values(), ids=STRATEGIES)
+def test_the_weights_of_a_strategy_add_up_to_one(strategy: Strategy) -> None:
+    assert sum(strategy.weights.values()) == pytest.approx(1.0)
 
 
 def test_a_strategy_is_found_by_name() -> None:

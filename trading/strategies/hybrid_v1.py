@@ -1,9 +1,10 @@
 """AMC-TRADER's hybrid_v1: volume and momentum, squeeze, catalyst, options, technical.
 
-Weights, presets, component formulas and gates as AMC-TRADER publishes them. Bars allow the first
-and the last component; squeeze, catalyst and options need float, short interest, news and option
-chains. What the authors publish as an entry score (75 of 100) is applied to the score renormalised
-to the available components, since the raw one cannot exceed 45.
+Weights, component formulas and gates as AMC-TRADER publishes them. Bars allow the first and the
+last component; squeeze, catalyst and options need float, short interest, news and option chains.
+The published presets squeeze_aggressive and catalyst_heavy, which weigh those more, are left out.
+What the authors publish as an entry score (75 of 100) is applied to the score renormalised to the
+available components, since the raw one cannot exceed 45.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,6 @@ import numpy as np
 
 from trading.arrays import Floats
 from trading.bars import Bars
-from trading.errors import ParameterError
 from trading.indicators import (
     average_true_range,
     cutler_rsi,
@@ -26,12 +26,6 @@ from trading.strategies.strategy import Gate, Reading, Strategy
 
 WATCHLIST_SCORE = 70.0
 TRADE_READY_SCORE = 75.0
-_COMPONENTS = ("volume_momentum", "squeeze", "catalyst", "options", "technical")
-PRESETS: Mapping[str, tuple[float, ...]] = {
-    "published": (0.35, 0.25, 0.20, 0.10, 0.10),
-    "squeeze_aggressive": (0.30, 0.35, 0.20, 0.10, 0.05),
-    "catalyst_heavy": (0.30, 0.20, 0.35, 0.10, 0.05),
-}
 _GATES = (
     Gate("relvol30", np.greater_equal, "min_relvol30"),
     Gate("atr_fraction", np.greater_equal, "min_atr_fraction"),
@@ -61,17 +55,17 @@ _CHOICES = {
 }
 
 
-def hybrid_v1(preset: str = "published") -> Strategy:
-    """Return the strategy with the weights of a preset.
-
-    Raises:
-        ParameterError: There is no such preset.
-    """
-    if preset not in PRESETS:
-        raise ParameterError("preset", preset, f"one of {', '.join(sorted(PRESETS))}")
+def hybrid_v1() -> Strategy:
+    """Return the strategy as published."""
     return Strategy(
         name="hybrid_v1",
-        weights=dict(zip(_COMPONENTS, PRESETS[preset], strict=True)),
+        weights={
+            "volume_momentum": 0.35,
+            "squeeze": 0.25,
+            "catalyst": 0.20,
+            "options": 0.10,
+            "technical": 0.10,
+        },
         available=("volume_momentum", "technical"),
         gates=_GATES,
         published=_PUBLISHED,
