@@ -1,9 +1,10 @@
 """Reads `-p key=value` and `--json FILE` as the parameters that the workflow's model accepts."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
+from functools import partial
 from typing import IO, Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -11,13 +12,40 @@ from pydantic import BaseModel, ValidationError
 from orchestration.errors import RejectedError
 
 LISTS = (list, tuple, set, frozenset, Sequence, AbstractSet)
+TIMES = {"date-time", "duration", "time"}  # formats of texts that may be given in seconds, too
+KINDS: Mapping[type, set[str]] = {
+    str: {"string"}, bool: {"boolean"}, int: {"integer", "number"}, float: {"number"},
+    list: {"array"}, dict: {"object"}, type(None): {"null"},
+}  # fmt: skip
 
 
 def read(model: type[BaseModel], pairs: Sequence[str], file: IO[bytes] | None) -> dict[str, Any]:
     """The parameters that were given; a pair wins over the file.
 
     Raises:
-        RejectedError: A pair or the file is no parameter of this workflow.
+        RejectedError: Pairs or the file are no parameters of this workflow.
+    """
+    return gather(pairs, file, partial(parse, model))
+
+
+def read_by_schema(
+    schema: Mapping[str, Any], pairs: Sequence[str], file: IO[bytes] | None
+) -> dict[str, Any]:
+    """The same as `read`, by the JSON Schema of the parameters that a server sent.
+
+    Raises:
+        RejectedError: Pairs or the file are no parameters of this workflow.
+    """
+    return gather(pairs, file, partial(parse_by_schema, schema.get("properties", {})))
+
+
+def gather(
+    pairs: Sequence[str], file: IO[bytes] | None, parse: Callable[[str, str], Any]
+) -> dict[str, Any]:
+    """The parameters of the file and of the pairs, each of whose texts is parsed for its key.
+
+    Raises:
+        RejectedError: Pairs or the file are no parameters; names every such pair.
     """
     given = from_file(file) if file is not None else {}
     seen: set[str] = set()
@@ -25,7 +53,7 @@ def read(model: type[BaseModel], pairs: Sequence[str], file: IO[bytes] | None) -
     for pair in pairs:
         try:
             key, text = halves(pair, seen)
-            given[key] = parse(model, key, text)
+            given[key] = parse(key, text)
         except RejectedError as error:
             problems += error.problems
     if problems:
@@ -48,44 +76,6 @@ def halves(pair: str, seen: set[str]) -> tuple[str, str]:
     return key, text
 
 
-def read_by_schema(
-    schema: Mapping[str, Any], pairs: Sequence[str], file: IO[bytes] | None
-) -> dict[str, Any]:
-    """The same as `read`, by the JSON Schema of the parameters that a server sent.
-
-    Raises:
-        RejectedError: A pair or the file is no parameter of this workflow.
-    """
-    given = from_file(file) if file is not None else {}
-    known: Mapping[str, Any] = schema.get("properties", {})
-    seen: set[str] = set()
-    for key, text in (halves(pair, seen) for pair in pairs):
-        if key not in known:
-            names = ", ".join(sorted(known)) or "none"
-            raise RejectedError(f"unknown parameter {key!r}; this workflow takes: {names}")
-        types = types_of(known[key])
-        readings = list(ways(text, lists="array" in types))
-        given[key] = next((r for r in readings if KINDS[type(r)] & types), readings[-1])
-    return given
-
-
-KINDS: Mapping[type, set[str]] = {
-    str: {"string"}, bool: {"boolean"}, int: {"integer", "number"}, float: {"number"},
-    list: {"array"}, dict: {"object"}, type(None): {"null"},
-}  # fmt: skip
-
-
-def types_of(schema: Mapping[str, Any]) -> set[str]:
-    """The JSON types that a schema allows; a reference counts as an object or an enumeration."""
-    if "$ref" in schema:
-        return {"object", "string"}
-    found = schema.get("type", [])
-    types = {found} if isinstance(found, str) else set(found)
-    for way in schema.get("anyOf", ()):
-        types |= types_of(way)
-    return types
-
-
 def parse(model: type[BaseModel], key: str, text: str) -> Any:
     """One value: the first reading of the text that the model accepts for this key.
 
@@ -93,11 +83,52 @@ def parse(model: type[BaseModel], key: str, text: str) -> Any:
         RejectedError: The model has no such field.
     """
     fields = {field.alias or name: field for name, field in model.model_fields.items()}
-    if key not in fields:
-        known = ", ".join(sorted(fields)) or "none"
-        raise RejectedError(f"unknown parameter {key!r}; this workflow takes: {known}")
-    readings = list(ways(text, lists=takes_list(fields[key].annotation)))
+    require(key, fields)
+    readings = ways(text, lists=takes_list(fields[key].annotation))
     return next((each for each in readings if fits(model, key, each)), readings[0])
+
+
+def parse_by_schema(properties: Mapping[str, Mapping[str, Any]], key: str, text: str) -> Any:
+    """One value: the first reading of the text whose type the schema allows for this key.
+
+    Raises:
+        RejectedError: The schema has no such property.
+    """
+    require(key, properties)
+    types = types_of(properties[key])
+    readings = ways(text, lists="array" in types)
+    return next((each for each in readings if kinds_of(each) & types), readings[0])
+
+
+def require(key: str, known: Collection[str]) -> None:
+    """Require that a key is one of those known.
+
+    Raises:
+        RejectedError: It is not; names those that are.
+    """
+    if key not in known:
+        names = ", ".join(sorted(known)) or "none"
+        raise RejectedError(f"unknown parameter {key!r}; this workflow takes: {names}")
+
+
+def types_of(schema: Mapping[str, Any]) -> set[str]:
+    """The JSON types that a schema names; a reference counts as an object or an enumeration."""
+    if "$ref" in schema:
+        return {"object", "string"}
+    found = schema.get("type", [])
+    types = {found} if isinstance(found, str) else set(found)
+    if schema.get("format") in TIMES:
+        types.add("number")
+    for way in schema.get("anyOf", ()):
+        types |= types_of(way)
+    return types
+
+
+def kinds_of(value: Any) -> set[str]:
+    """The JSON types of a value; `1e5` is an integer, too."""
+    if isinstance(value, float) and value.is_integer():
+        return KINDS[int]
+    return KINDS[type(value)]
 
 
 def ways(text: str, *, lists: bool) -> list[Any]:

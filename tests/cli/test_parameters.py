@@ -1,17 +1,32 @@
 """Parameters are read the way the workflow's model wants them."""
 
 import io
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
+from pydantic import BaseModel
 
-from orchestration.cli.parameters import read, takes_list
+from orchestration.cli.parameters import read, read_by_schema, takes_list
 from orchestration.errors import RejectedError
 from tests.cli.conftest import Cli
 from tests.cli.sample import Job
 
 
+class Odd(Job):
+    """A job with fields whose JSON Schema tells less than their type."""
+
+    anything: Any
+    perhaps: Any | None
+    span: timedelta
+    at: datetime
+    either: Literal[1, "a"]
+    where: Job | None
+    table: dict[str, int]
+
+
+@pytest.mark.parametrize("behind_a_server", [False, True])
 @pytest.mark.parametrize(
     ("pair", "value"),
     [
@@ -32,10 +47,35 @@ from tests.cli.sample import Job
         ("label=a=b", "a=b"),
         ("label=a,b", "a,b"),
         ("label=NaN", "NaN"),
+        ("label=1e5", "1e5"),
+        ("count=1e5", 1e5),
+        ("count=1.5", 1.5),
+        ('count="3"', "3"),
+        ("loud=1", 1),
+        ("anything=5", 5),
+        ("anything=a,b", "a,b"),
+        ('anything={"a": [1]}', {"a": [1]}),
+        ("perhaps=5", 5),
+        ("span=30", 30),
+        ("span=1.5", 1.5),
+        ("span=PT30S", "PT30S"),
+        ("at=2026-01-02", "2026-01-02"),
+        ("either=1", 1),
+        ("either=a", "a"),
+        ('where={"count": 2}', {"count": 2}),
+        ('table={"a": 1}', {"a": 1}),
     ],
 )
-def test_a_pair_is_read_for_its_field(pair: str, value: Any) -> None:
-    assert read(Job, [pair], None) == {pair.partition("=")[0]: value}
+def test_a_pair_is_read_for_its_field(pair: str, value: Any, *, behind_a_server: bool) -> None:
+    given = reading(Odd, [pair], behind_a_server=behind_a_server)[pair.partition("=")[0]]
+    assert (type(given), given) == (type(value), value)
+
+
+def reading(model: type[BaseModel], pairs: list[str], *, behind_a_server: bool) -> dict[str, Any]:
+    """What is given to the model here, or to a server that sent its schema."""
+    if behind_a_server:
+        return read_by_schema(model.model_json_schema(), pairs, None)
+    return read(model, pairs, None)
 
 
 def test_a_pair_wins_over_the_file() -> None:
@@ -43,6 +83,7 @@ def test_a_pair_wins_over_the_file() -> None:
     assert read(Job, ["count=2"], file) == {"count": 2, "label": "x"}
 
 
+@pytest.mark.parametrize("behind_a_server", [False, True])
 @pytest.mark.parametrize(
     ("pairs", "says"),
     [
@@ -53,9 +94,11 @@ def test_a_pair_wins_over_the_file() -> None:
         (["colour=red", "size"], "unknown parameter 'colour'.*; -p size: write key=value"),
     ],
 )
-def test_what_is_no_parameter_is_refused(pairs: list[str], says: str) -> None:
+def test_what_is_no_parameter_is_refused(
+    pairs: list[str], says: str, *, behind_a_server: bool
+) -> None:
     with pytest.raises(RejectedError, match=says):
-        read(Job, pairs, None)
+        reading(Job, pairs, behind_a_server=behind_a_server)
 
 
 @pytest.mark.parametrize("text", [b"[1]", b"{", b'{"ratio": NaN}', b"\xff"])

@@ -1,6 +1,5 @@
 """The command line over HTTP: the same words and exit codes as with a store."""
 
-import io
 import json
 import math
 from collections.abc import Callable, Iterator
@@ -14,16 +13,14 @@ from typing_extensions import override
 
 from orchestration import Client
 from orchestration.cli import bulk
-from orchestration.cli.parameters import read_by_schema
 from orchestration.cli.remotely import Glass
 from orchestration.engine.by import By
-from orchestration.errors import ConfigurationError, RejectedError, ServerError
+from orchestration.errors import ConfigurationError, ServerError
 from orchestration.remote import Remote
 from orchestration.runtime.embedded import THREADS
 from orchestration.state import RunStatus
 from orchestration.store import stops
 from orchestration.web.console import Console
-from tests.cli.sample import Job
 
 AN_HOUR = timedelta(hours=1)
 
@@ -191,13 +188,3 @@ def test_a_server_that_is_away_ends_the_command_line_with_3(
 ) -> None:
     monkeypatch.setenv("ORCHESTRATION_URL", "http://127.0.0.1:9")
     assert "ORCHESTRATION_URL" in cli("send", "job", code=3).stderr
-
-
-def test_parameters_are_read_as_their_schema_wants_them() -> None:
-    schema = Job.model_json_schema()
-    pairs = ("items=a,b", "count=3", "ratio=2", "label=7", "loud=true", "kinds=red")
-    assert read_by_schema(schema, pairs, io.BytesIO(b'{"count": 1}')) == {
-        "items": ["a", "b"], "count": 3, "ratio": 2, "label": "7", "loud": True, "kinds": ["red"],
-    }  # fmt: skip
-    with pytest.raises(RejectedError, match="this workflow takes: count"):
-        read_by_schema(schema, ["x=1"], None)
