@@ -18,7 +18,7 @@ from orchestration.desk.opening import opened_desk
 from orchestration.engine import Engine
 from orchestration.engine.by import By
 from orchestration.engine.fork import Edits, keyed, propose
-from orchestration.handles import Handle, RemoteHandle
+from orchestration.handles import Handle, RemoteHandle, path_of
 from orchestration.settings import Settings
 from orchestration.state import RunStatus
 from orchestration.store import events, runs
@@ -125,7 +125,7 @@ class Client:
         if self._remote is not None:
             body = {"parameters": dict(parameters or {}), "again": list(again)}
             headers = key_header(idempotency_key)
-            made = self._remote.post(f"/workflows/{workflow_id}/fork", body, **headers)
+            made = self._remote.post(f"{path_of(workflow_id)}/fork", body, **headers)
             return RemoteHandle(self._remote, made["id"])
         edits = Edits(parameters or {}, tuple(again))
         proposal = self._store.read(

@@ -6,10 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from typing_extensions import override
 
-from orchestration.errors import WorkflowFailedError
+from orchestration.errors import NotFoundError, WorkflowFailedError
 from orchestration.state import RunStatus
 from orchestration.store.events import EventRow
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from orchestration.remote import Remote
 
 NEAR_S, FAR_S = 0.05, 0.25
+NO_NAMES = {"", ".", ".."}
 
 
 class Handle(ABC):
@@ -96,12 +98,11 @@ class RemoteHandle(Handle):
     def __init__(self, remote: "Remote", workflow_id: str) -> None:
         super().__init__(workflow_id)
         self._remote = remote
-        self._path = f"/workflows/{workflow_id}"
 
     @override
     def status(self) -> dict[str, Any]:
         """The run with its steps, attempts and events."""
-        found: dict[str, Any] = self._remote.get(self._path)
+        found: dict[str, Any] = self._remote.get(path_of(self.workflow_id))
         return found
 
     @override
@@ -112,23 +113,37 @@ class RemoteHandle(Handle):
     @override
     def final(self) -> dict[str, Any]:
         """How the run ended; its result is None until then."""
-        found: dict[str, Any] = self._remote.get(f"{self._path}/result")
+        found: dict[str, Any] = self._remote.get(f"{path_of(self.workflow_id)}/result")
         return found
 
     @override
     def cancel(self, reason: str = "") -> RunStatus:
         """Cancel the run; its steps that have an undo are undone."""
-        return RunStatus(self._remote.post(f"{self._path}/cancel", {"reason": reason})["status"])
+        told = self._remote.post(f"{path_of(self.workflow_id)}/cancel", {"reason": reason})
+        return RunStatus(told["status"])
 
     @override
     def events(self) -> Iterator[EventRow]:
         """The events of the run as they happen, from its beginning to its end."""
-        for each in self._remote.events(self.workflow_id):
+        for each in self._remote.events(f"{path_of(self.workflow_id)}/events"):
             at = datetime.fromisoformat(each["at"])
             place = each["step"], each["branch"]
             yield EventRow(each["id"], self.workflow_id, at, each["kind"], *place, each["detail"])
 
     @override
     def _end(self, until: float) -> dict[str, Any] | None:
-        found: dict[str, Any] = self._remote.wait_for(f"{self._path}/result", until)
+        path = f"{path_of(self.workflow_id)}/result"
+        found: dict[str, Any] = self._remote.wait_for(path, until)
         return found if RunStatus(found["status"]).ended else None
+
+
+def path_of(name: str, noun: str = "workflows") -> str:
+    """The path of a run, or of something else with a name, on a server.
+
+    Raises:
+        NotFoundError: Nothing can have this name: a path would lead elsewhere with it.
+    """
+    if name in NO_NAMES:
+        cure = f"`orchestrate {noun} list` shows them"
+        raise NotFoundError(f"no {noun.removesuffix('s')} {name!r}: {cure}")
+    return f"/{noun}/{quote(name, safe='')}"

@@ -103,13 +103,12 @@ class Remote:
         """
         return self._listen(path, after, lambda _: False)  # a run that has ended may be retried
 
-    def events(self, workflow_id: str) -> Iterator[dict[str, Any]]:
-        """The events of a run, from its beginning to its end, across lost connections.
+    def events(self, path: str) -> Iterator[dict[str, Any]]:
+        """The events of a stream, from its beginning to its end, across lost connections.
 
         Raises:
             OrchestrationError: The server refuses, or cannot be reached for long.
         """
-        path = f"/workflows/{workflow_id}/events"
         return self._listen(path, None, lambda last: self._is_over(path, last))
 
     def _listen(

@@ -16,6 +16,7 @@ from orchestration.desk.naming import run_named
 from orchestration.engine import Engine
 from orchestration.engine.by import By
 from orchestration.errors import NotFoundError, StateError
+from orchestration.handles import path_of
 from orchestration.ports import Session
 from orchestration.state import RunStatus, StepStatus
 from orchestration.store import runs
@@ -50,7 +51,7 @@ def verb(name: str, help_: str, answer: Answer, sent: Sequence[str]) -> click.Co
         def there(server: "Remote") -> int:
             def tell(asked: Json) -> Json:
                 wish = {"reason": reason} | {each: asked[each] for each in sent}
-                path = remotely.path_of(asked["workflow_id"])
+                path = path_of(asked["workflow_id"])
                 told: Json = server.post(f"{path}/{name}", wish)
                 return told
 

@@ -11,6 +11,7 @@ from orchestration.cli import options, remotely
 from orchestration.cli.opening import run_named
 from orchestration.cli.output import emit
 from orchestration.cli.paging import pages
+from orchestration.handles import path_of
 from orchestration.ports import Session, Store
 from orchestration.runtime.watch import Changes
 from orchestration.store import events as rows
@@ -100,7 +101,7 @@ def coming_there(server: "Remote", last: int, run_id: str | None) -> Iterator[Js
     Raises:
         NotFoundError: There is no such run.
     """
-    place = f"{remotely.path_of(run_id)}/events" if run_id else "/events"
+    place = f"{path_of(run_id)}/events" if run_id else "/events"
     return map(as_here, server.happening(place, last))
 
 

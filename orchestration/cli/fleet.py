@@ -12,6 +12,7 @@ from orchestration.cli.opening import by, engine_over
 from orchestration.cli.output import emit
 from orchestration.cli.paging import at_once
 from orchestration.desk import workers as desk
+from orchestration.handles import path_of
 from orchestration.runtime.look import broker_state
 from orchestration.store.connect import Opened
 from orchestration.text import printable
@@ -72,9 +73,7 @@ def drain(*, worker: str, reason: str, form: str) -> None:
     Its supervisor, where it has one, starts another one in its place.
     """
     found: Json = remotely.wherever(
-        lambda server: server.post(
-            f"{remotely.path_of(worker, 'workers')}/drain", {"reason": reason}
-        ),
+        lambda server: server.post(f"{path_of(worker, 'workers')}/drain", {"reason": reason}),
         lambda opened: {"draining": desk.drain(engine_over(opened), worker, by(reason))},
     )
     emit(form, found)

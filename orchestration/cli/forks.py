@@ -19,6 +19,7 @@ from orchestration.engine import Engine
 from orchestration.engine.fork import Edits, Fork, propose
 from orchestration.engine.submit import workflow_of
 from orchestration.errors import StateError
+from orchestration.handles import path_of
 from orchestration.store.connect import Opened
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def propose_there(
     """
     found = []
     for run in chosen:
-        place = remotely.path_of(run["id"])
+        place = path_of(run["id"])
         given = dict(edits.parameters)
         if pairs:
             command = run.get("command") or server.get(place)["command"]

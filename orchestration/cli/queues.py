@@ -10,6 +10,7 @@ from orchestration.cli import options, remotely, selecting
 from orchestration.cli.opening import by, engine_over, load_app
 from orchestration.cli.output import emit
 from orchestration.desk import queues
+from orchestration.handles import path_of
 from orchestration.store.connect import Opened
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def purge(*, name: str, yes: bool, form: str) -> None:
         agents = [row["queue"] for row in rows if row["agent"] is not None]
         if others := own(rows):  # without a broker the server itself refuses
             agree(name, queues.consequence(name, agents, others), yes=yes)
-        purged: Json = server.post(f"{remotely.path_of(name, 'queues')}/purge")
+        purged: Json = server.post(f"{path_of(name, 'queues')}/purge")
         return purged
 
     def here(opened: Opened) -> Json:

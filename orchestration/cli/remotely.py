@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from typing import IO, TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote
 
 from pydantic import TypeAdapter
 
@@ -23,6 +22,7 @@ from orchestration.cli.starting import say_detached
 from orchestration.client import remote_at
 from orchestration.desk import changes
 from orchestration.errors import UnknownCommandError
+from orchestration.handles import path_of
 from orchestration.settings import Settings
 from orchestration.state import RunStatus
 from orchestration.store.connect import Opened
@@ -203,11 +203,6 @@ def named(remote: "Remote", run_id: str) -> Json:
         NotFoundError: There is no such run.
     """
     return {**remote.get(f"{path_of(run_id)}/progress"), "id": run_id}
-
-
-def path_of(name: str, noun: str = "workflows") -> str:
-    """The path of a run, or of something else with a name, on a server."""
-    return f"/{noun}/{quote(name, safe='')}"
 
 
 def blocker_of(story: Mapping[str, Any]) -> Blocker:

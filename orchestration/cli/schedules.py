@@ -15,6 +15,7 @@ from orchestration.client import Client
 from orchestration.desk import schedules
 from orchestration.desk.schedules import Planned
 from orchestration.engine.submit import workflow_of
+from orchestration.handles import path_of
 from orchestration.runtime.schedule import OVERLAPS
 from orchestration.store import schedules as rows
 from orchestration.store.connect import Opened
@@ -85,7 +86,7 @@ def add(  # noqa: PLR0913 - one argument an option
 def remove(name: str, form: str) -> None:
     """Forget the schedule NAME; its runs stay."""
     remotely.wherever(
-        lambda server: server.delete(remotely.path_of(name, "schedules")),
+        lambda server: server.delete(path_of(name, "schedules")),
         lambda opened: schedules.remove(engine_over(opened), name, by()),
     )
     emit(form, {"removed": name})
@@ -118,7 +119,7 @@ def trigger(name: str, form: str) -> None:
     found = settings.load()
     if (server := remotely.server_of(found)) is not None:
         with closing(server):
-            started = server.post(f"{remotely.path_of(name, 'schedules')}/trigger")
+            started = server.post(f"{path_of(name, 'schedules')}/trigger")
         tell(started["workflow_id"], form)
         return
     app = load_app(found)
@@ -131,7 +132,7 @@ def change(name: str, form: str, *, paused: bool) -> None:
     """Pause or resume a schedule, and show it."""
     verb = "pause" if paused else "resume"
     changed: Json = remotely.wherever(
-        lambda server: server.post(f"{remotely.path_of(name, 'schedules')}/{verb}"),
+        lambda server: server.post(f"{path_of(name, 'schedules')}/{verb}"),
         lambda opened: as_json(schedules.pause(engine_over(opened), name, by(), paused=paused)),
     )
     emit(form, [changed], COLUMNS)

@@ -13,6 +13,7 @@ from orchestration.cli import options, remotely
 from orchestration.cli.opening import opened_store, run_named
 from orchestration.cli.output import emit
 from orchestration.desk.explaining import explain
+from orchestration.handles import path_of
 from orchestration.text import all_printable, printable
 from orchestration.views import error, workflow
 from orchestration.views.blocker import Blocker
@@ -29,7 +30,7 @@ def show(run_id: str, form: str) -> None:
     found = settings.load()
     if (server := remotely.server_of(found)) is not None:
         with closing(server):
-            story = server.get(f"/workflows/{run_id}")
+            story = server.get(path_of(run_id))
         blocker = remotely.blocker_of(story)
     else:
         with opened_store() as opened:

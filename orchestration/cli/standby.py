@@ -9,6 +9,7 @@ from orchestration.cli import options, remotely
 from orchestration.cli.opening import by, engine_over
 from orchestration.cli.output import emit
 from orchestration.engine import By, Engine
+from orchestration.handles import path_of
 from orchestration.store import agents
 from orchestration.store.connect import Opened
 
@@ -54,7 +55,7 @@ def change_there(server: "Remote", verb: str, names: tuple[str, ...], reason: st
     unknown = [name for name in names if name not in known]  # go first: the server refuses them
     lifted = dict[str, list[str]]()
     for name in dict.fromkeys((*unknown, *names)):
-        told = server.post(f"{remotely.path_of(name, 'agents')}/{verb}", {"reason": reason})
+        told = server.post(f"{path_of(name, 'agents')}/{verb}", {"reason": reason})
         if "lifted" in told:
             lifted[name] = told["lifted"]
     return changed(server.get("/agents"), names, lifted)

@@ -9,6 +9,7 @@ from orchestration.cli.opening import by, engine_over
 from orchestration.cli.output import emit
 from orchestration.desk import tokens
 from orchestration.desk.tokens import Role
+from orchestration.handles import path_of
 from orchestration.store import tokens as rows
 from orchestration.store.connect import Opened
 
@@ -63,7 +64,7 @@ def add(name: str, role: str, form: str) -> None:
 def revoke(name: str, form: str) -> None:
     """Let the token NAME open nothing any more; sessions that it opened end."""
     remotely.wherever(
-        lambda server: server.delete(remotely.path_of(name, "tokens")),
+        lambda server: server.delete(path_of(name, "tokens")),
         lambda opened: tokens.revoke(engine_over(opened), name, by()),
     )
     emit(form, {"revoked": name})

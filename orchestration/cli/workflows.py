@@ -14,6 +14,7 @@ from orchestration.cli.opening import opened_store, run_named
 from orchestration.cli.output import emit
 from orchestration.cli.selecting import STATUSES
 from orchestration.desk.explaining import explain
+from orchestration.handles import path_of
 from orchestration.state import RunStatus
 from orchestration.store import runs
 from orchestration.store.connect import Opened
@@ -69,7 +70,7 @@ def why(run_id: str, form: str) -> None:
     """Say in one line what the run ID waits for, and the cure."""
 
     def there(server: "Remote") -> None:
-        story = server.get(remotely.path_of(run_id))
+        story = server.get(path_of(run_id))
         say_why(story["id"], story["status"], remotely.blocker_of(story), form)
 
     def here(opened: Opened) -> None:

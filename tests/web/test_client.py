@@ -114,7 +114,7 @@ def test_what_is_no_server_of_ours_is_told_so() -> None:
             with pytest.raises(ServerError, match="correct ORCHESTRATION_URL"):
                 remote.get(path)
         with pytest.raises(ServerError, match="correct ORCHESTRATION_URL"):
-            next(remote.events("job_1"))
+            next(remote.events("/workflows/job_1/events"))
         remote.close()
         other.shutdown()
         thread.join(PATIENCE_S)

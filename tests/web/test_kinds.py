@@ -153,3 +153,29 @@ def test_runs_of_others_are_approved_beside_one_of_ones_own(
     assert "API_TOKEN" not in answered.stderr
     cli("workflows", "cancel", own, "-y")
     tokens.revoke(engine, "alice", By("tests"))
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "nothing?text=x", "nothing#1", "ж 1"])
+@pytest.mark.parametrize("verb", ["show", "why", "watch", "cancel", "approve", "fork"])
+def test_what_can_be_no_id_is_not_found(cli: Cli, here: Cli, verb: str, name: str) -> None:
+    sure = ("-y",) if verb in {"cancel", "approve", "fork"} else ()
+    for run in (cli, here):
+        assert " workflow" in run("workflows", verb, name, *sure, code=2).stderr
+
+
+@pytest.mark.parametrize("name", ["", ".."])
+def test_a_handle_of_what_can_be_no_id_finds_nothing(remote: Client, name: str) -> None:
+    run = remote.workflow(name)
+    for ask in (run.status, run.phase, run.cancel, lambda: next(run.events()), run.result):
+        with pytest.raises(NotFoundError, match="no workflow"):
+            ask()
+    with pytest.raises(NotFoundError, match="no workflow"):
+        remote.fork(name)
+
+
+@pytest.mark.parametrize(
+    "words", ["schedules trigger", "schedules remove", "tokens revoke", "workers drain"]
+)
+def test_nothing_has_no_name(cli: Cli, here: Cli, words: str) -> None:
+    for run in (cli, here):
+        assert "list` shows them" in run(*words.split(), "", code=2).stderr
