@@ -141,8 +141,7 @@ def validated(workflow: Workflow, parameters: Mapping[str, Any]) -> str:
     """
     try:
         model = workflow.parameters.model_validate(parameters)
-        values = in_order(model, model.model_dump(mode="json", by_alias=True))
-        return json.dumps(values, sort_keys=True, allow_nan=False)
+        return text_of(in_order(model, model.model_dump(mode="json", by_alias=True)))
     except ValidationError as error:
         found = error.errors(include_url=False)
         faults = [*ignored(found, workflow, parameters), *(fault(each, workflow) for each in found)]
@@ -151,6 +150,18 @@ def validated(workflow: Workflow, parameters: Mapping[str, Any]) -> str:
     except Exception as error:  # noqa: BLE001 - outermost frame of somebody's model
         problem = traceback.format_exception_only(error)[-1].strip()
         raise RejectedError(f"{workflow.name}: its parameters are of no use: {problem}") from None
+
+
+def text_of(values: Any) -> str:
+    """Values as JSON text.
+
+    Raises:
+        ValueError: A number is not finite, or a text has half a character, which UTF-8 cannot say.
+    """
+    text = json.dumps(values, sort_keys=True, allow_nan=False)
+    if r"\ud" in text:  # half of a character, or both
+        json.dumps(values, ensure_ascii=False).encode()
+    return text
 
 
 def refuse(name: str, faults: Sequence[Fault]) -> None:

@@ -1,7 +1,9 @@
 """What programs can do over HTTP about runs: the same as people at the command line."""
 
+import json
 from typing import Any
 
+import httpx
 import pytest
 
 from orchestration import settings
@@ -77,6 +79,24 @@ def test_a_full_page_is_the_last_one_where_nothing_comes_after_it(
     everything = pages.get(f"{ALL}/{listing}", params={"limit": 500}).json()["items"]
     full = pages.get(f"{ALL}/{listing}", params={"limit": len(everything)}).json()
     assert full == {"items": everything, "next": None}
+
+
+@pytest.mark.parametrize("command", ["commands", "schedules"])
+def test_half_a_character_in_a_parameter_is_refused(pages: Browser, command: str) -> None:
+    """JSON can say a lone surrogate, and no answer could tell of it again."""
+
+    def sent(text: str) -> httpx.Response:
+        given = {"command": "job", "parameters": {"items": [text]}}
+        timed = {"name": "daily", "cron": "0 6 * * *"} if command == "schedules" else {}
+        body = json.dumps(given | timed)
+        headers = {"Content-Type": "application/json"}
+        return pages.post(f"{ALL}/{command}", content=body, headers=headers)
+
+    refused = sent("\ud800")
+    assert refused.status_code == 422
+    assert "surrogates not allowed" in refused.json()["detail"]
+    assert sent("\U0001f600").status_code in {201, 202}
+    assert pages.get(f"{ALL}/schedules").status_code == 200
 
 
 def test_runs_are_listed_page_by_page(http: Browser) -> None:

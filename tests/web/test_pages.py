@@ -128,6 +128,17 @@ def test_older_runs_are_of_every_status_that_was_asked_for(pages: Browser, stock
     assert not {stock.done, stock.failed} & set(shown)
 
 
+def test_half_a_character_of_an_agent_is_shown_as_a_question_mark(
+    pages: Browser, stock: Stock
+) -> None:
+    """JSON can say a lone surrogate, and UTF-8 cannot."""
+    run_id = stock.fleet.start("job")
+    stock.fleet.work_off(stock.fleet.worker("w2"), lambda _: {"said": "half \ud800"})
+    answer = pages.get(f"/workflows/{run_id}", headers=HTML)
+    assert answer.status_code == 200
+    assert "half ?" in answer.text
+
+
 @pytest.mark.parametrize("listing", ["/audit", "/dead-letters", "/workflows/{0.done}/events"])
 def test_nothing_is_before_a_number_that_no_store_knows(
     pages: Browser, stock: Stock, listing: str

@@ -126,7 +126,7 @@ class Visit:
             did=self.request.query_params.get("did", ""),
             **content,
         )
-        answer = HTMLResponse(text, status)
+        answer = HTMLResponse(text.encode(errors="replace"), status)  # an agent may say anything
         answer.raw_headers += [each for each in cookies.raw_headers if each[0] == b"set-cookie"]
         return answer
 
