@@ -81,7 +81,7 @@ class Guard:
         if scope["method"] not in SAFE and is_foreign(headers):
             return Problem(403, OTHER_SITE)
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > self._limits.body:
+        if not length.isdecimal() or int(length) > self._limits.body:
             return Problem(413, TOO_LARGE.format(self._limits.body))
         return None
 
