@@ -126,6 +126,21 @@ def test_a_stop_that_holds_is_told_as_one(cli: Cli, here: Cli, remote: Client) -
             assert "smoke" in run(verb, "job", code=3).stderr
 
 
+def test_a_stop_keeps_ended_runs_as_they_are(
+    cli: Cli, here: Cli, remote: Client, engine: Engine
+) -> None:
+    run = remote.start("bad")
+    assert list(run.events())[-1].kind == "run.failed"
+    engine.stop_everything(By("tests", "smoke"))
+    try:
+        for way in (cli, here):
+            for verb, code in (("fork", 3), ("retry", 2)):
+                told = way("workflows", verb, run.workflow_id, "-y", code=code).stderr
+                assert "smoke" in told
+    finally:
+        engine.release(By("tests"))
+
+
 def test_a_key_of_another_command_is_told_as_that(cli: Cli, here: Cli, remote: Client) -> None:
     remote.start("job", idempotency_key="once")
     with pytest.raises(DuplicateCommandError):
