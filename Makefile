@@ -46,18 +46,25 @@ format: setup ## put every file in its form
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
+# AGAIN=1 does what failed once more, alone; its coverage counts together with the first time's.
+ifdef AGAIN
+HOW = -n 0 --last-failed --last-failed-no-failures=none
+else
+HOW = -n $(JOBS) --dist worksteal
+endif
+
 # Where tests were left out because a server is missing, tests/conftest.py notes it, and the
 # coverage that they would have given is not asked for.
 test: setup ## every test but the long ones, with branch coverage; ARGS=… goes to pytest
-	@rm -f .coverage .coverage.* .left-out .hung
-	$(BIN)/coverage run -m pytest -n $(JOBS) --dist worksteal -m 'not acceptance' $(ARGS)
+	@rm -f .hung $(if $(AGAIN),,.coverage .coverage.* .left-out)
+	$(BIN)/coverage run -m pytest $(HOW) -m 'not acceptance' $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@if [ -e .left-out ] || [ -n '$(ARGS)' ]; then floor=0; else floor=$(COVERAGE); fi; \
 		$(BIN)/coverage report --fail-under=$$floor
 
 acceptance: setup ## the long tests: real processes, kills, servers of their own, every documented block
 	@rm -f .hung
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m acceptance $(ARGS)
+	$(BIN)/python -m pytest $(HOW) -m acceptance $(ARGS)
 
 quorum: setup ## every fast test that uses RabbitMQ, on a node of its own, with quorum queues
 	@$(BIN)/python -m tests.quorum -n $(JOBS) $(ARGS)
