@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -28,6 +29,22 @@ if TYPE_CHECKING:
 COLUMNS = ("forked_from", "reused", "runs_again", "edited")
 MADE = ("id", "forked_from", "status")
 Json = dict[str, Any]
+
+
+class Asked(NamedTuple):
+    """What the words of the command ask for.
+
+    Attributes:
+        wanted: Which runs, as `selecting.select` and `remotely.chosen` take it.
+        pairs: Edited parameters, `key=value`; they win over those of `edits`.
+    """
+
+    wanted: Json
+    pairs: Sequence[str]
+    edits: Edits
+    reason: str
+    yes: bool
+    form: str
 
 
 class Proposal(NamedTuple):
@@ -65,36 +82,40 @@ def fork(
     any of these. With edited parameters everything runs again, unless --from names the first step
     that does: what comes before it was made with the old ones.
     """
+    wanted["allowed"] = FORKABLE if wanted["statuses"] else RETRYABLE
     edits = Edits(parameters.from_file(file) if file is not None else {}, again)
-    allowed = FORKABLE if wanted["statuses"] else RETRYABLE
+    asked = Asked(wanted, pairs, edits, reason, yes, form)
+    return remotely.wherever(partial(fork_there, asked), partial(fork_here, asked))
 
-    def there(server: "Remote") -> int:
-        chosen = remotely.chosen(server, **wanted, allowed=allowed)
-        proposals = propose_there(server, chosen, pairs, edits)
-        ask([each.told for each in proposals], yes=yes)
 
-        def make_there(each: Proposal) -> Json:
-            made: Json = server.post(each.path, {**each.wish, "reason": reason})
-            return made
+def fork_there(asked: Asked, server: "Remote") -> int:
+    """Fork runs behind a server, after consent; return the exit code."""
+    chosen = remotely.chosen(server, **asked.wanted)
+    proposals = propose_there(server, chosen, asked)
+    ask([each.told for each in proposals], yes=asked.yes)
 
-        return tell(bulk.one_by_one(proposals, make_there), chosen, form)
+    def make_there(each: Proposal) -> Json:
+        made: Json = server.post(each.path, {**each.wish, "reason": asked.reason})
+        return made
 
-    def here(opened: Opened) -> int:
-        engine, found = engine_over(opened), settings.load()
-        chosen = engine.store.read(lambda s: selecting.select(s, **wanted, allowed=allowed))
-        proposals = propose_all(engine, load_app(found), chosen, pairs, edits)
-        ask(list(map(as_json, proposals)), yes=yes)
+    return tell(bulk.one_by_one(proposals, make_there), chosen, asked.form)
 
-        def make_here(each: Fork) -> Json:
-            return as_json(each, make(engine, each, by(reason)))
 
-        told = bulk.one_by_one(proposals, make_here)
-        code = tell(told, chosen, form)
-        if told[0] and code == exits.COMPLETED:
-            hint(found)
-        return code
+def fork_here(asked: Asked, opened: Opened) -> int:
+    """Fork runs of this machine's own store, after consent; return the exit code."""
+    engine, found = engine_over(opened), settings.load()
+    chosen = engine.store.read(lambda s: selecting.select(s, **asked.wanted))
+    proposals = propose_here(engine, load_app(found), chosen, asked)
+    ask(list(map(as_json, proposals)), yes=asked.yes)
 
-    return remotely.wherever(there, here)
+    def make_here(each: Fork) -> Json:
+        return as_json(each, make(engine, each, by(asked.reason)))
+
+    told = bulk.one_by_one(proposals, make_here)
+    code = tell(told, chosen, asked.form)
+    if told[0] and code == exits.COMPLETED:
+        hint(found)
+    return code
 
 
 def ask(proposals: Sequence[Json], *, yes: bool) -> None:
@@ -114,12 +135,8 @@ def tell(told: bulk.Told, chosen: Sequence[Json], form: str) -> int:
     return max(map(exits.code_of, refused), default=kept)
 
 
-def propose_all(
-    engine: Engine,
-    app: App,
-    chosen: Sequence[Mapping[str, Any]],
-    pairs: Sequence[str],
-    edits: Edits,
+def propose_here(
+    engine: Engine, app: App, chosen: Sequence[Mapping[str, Any]], asked: Asked
 ) -> list[Fork]:
     """The forks that can be made; prints for each other run why not.
 
@@ -129,8 +146,8 @@ def propose_all(
     found = []
     for run in chosen:
         model = workflow_of(app, run["command"]).parameters
-        given = {**edits.parameters, **parameters.read(model, pairs, None)}
-        own = replace(edits, parameters=given)
+        given = {**asked.edits.parameters, **parameters.read(model, asked.pairs, None)}
+        own = replace(asked.edits, parameters=given)
         try:
             found.append(
                 engine.store.read(
@@ -145,7 +162,7 @@ def propose_all(
 
 
 def propose_there(
-    server: "Remote", chosen: Sequence[Mapping[str, Any]], pairs: Sequence[str], edits: Edits
+    server: "Remote", chosen: Sequence[Mapping[str, Any]], asked: Asked
 ) -> list[Proposal]:
     """The forks that can be made behind a server; prints for each other run why not.
 
@@ -155,12 +172,12 @@ def propose_there(
     found = []
     for run in chosen:
         place = path_of(run["id"])
-        given = dict(edits.parameters)
-        if pairs:
+        given = dict(asked.edits.parameters)
+        if asked.pairs:
             command = run.get("command") or server.get(place)["command"]
             schema = remotely.schema_of(server, command)
-            given |= parameters.read_by_schema(schema, pairs, None)
-        path, wish = f"{place}/fork", {"parameters": given, "again": list(edits.again)}
+            given |= parameters.read_by_schema(schema, asked.pairs, None)
+        path, wish = f"{place}/fork", {"parameters": given, "again": list(asked.edits.again)}
         try:
             found.append(Proposal(path, wish, server.post(path, {**wish, "preview": True})))
         except StateError as error:
