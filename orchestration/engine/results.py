@@ -12,15 +12,23 @@ Kept = tuple[str | None, str | None]
 
 
 def encoded(value: Any) -> str:
-    """A result as JSON text.
+    """A result as JSON text, which every reader can write as UTF-8.
 
     Raises:
         ValueError: The result is not JSON.
     """
     try:
-        return ENCODER.encode(value)
+        return whole(ENCODER.encode(value))
     except (TypeError, RecursionError) as error:
         raise ValueError(f"the result is not JSON: {error}") from None
+
+
+def whole(text: str) -> str:
+    """JSON text in which each half of a character is a question mark: UTF-8 cannot write one."""
+    if "\\ud" not in text:
+        return text
+    plain = json.dumps(json.loads(text), ensure_ascii=False)
+    return ENCODER.encode(json.loads(plain.encode(errors="replace")))
 
 
 def keep(text: str, put: Callable[[str, tuple[int, bytes]], object]) -> Kept:

@@ -14,6 +14,7 @@ from tests.cli.sample import app as sample
 from tests.web.asking import ALL, RUNS, bearer, start
 from tests.web.browsing import Browser
 from tests.web.conftest import Browse
+from tests.web.stock import Stock
 
 
 def test_a_command_starts_a_run_that_is_there_when_it_is_acknowledged(http: Browser) -> None:
@@ -264,3 +265,13 @@ def test_what_happened_is_listed_page_by_page(http: Browser, console: Console) -
     assert newest["workflow_id"] != run_id
     missing = http.get(f"{ALL}/events/history", params={"workflow_id": "nothing_1"})
     assert missing.status_code == 404
+
+
+def test_half_a_character_in_a_result_is_told_as_a_question_mark(
+    pages: Browser, stock: Stock
+) -> None:
+    run_id = stock.fleet.start("job")
+    stock.fleet.work_off(stock.fleet.worker("w2"), lambda _: {"said": "half \ud800, \U0001f600"})
+    answer = pages.get(f"{ALL}/workflows/{run_id}/result")
+    assert answer.status_code == 200
+    assert "half ?, \U0001f600" in str(answer.json())
