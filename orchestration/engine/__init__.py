@@ -20,7 +20,7 @@ from orchestration.engine import (
     sweep,
 )
 from orchestration.engine.by import By
-from orchestration.engine.claim import Claim, Held, Key, Report, TakeOn
+from orchestration.engine.claim import Claim, Report, TakeOn
 from orchestration.engine.fork import Fork
 from orchestration.engine.seam import Seam
 from orchestration.engine.submit import Command
@@ -30,6 +30,7 @@ from orchestration.ports import Dispatch
 from orchestration.state import RunStatus
 from orchestration.store import counting, retention, shared, traces
 from orchestration.store.revival import Replaced
+from orchestration.store.steps import Held, Key
 from orchestration.store.workers import NewWorker, WorkerRow
 from orchestration.traces import tracer
 

@@ -15,10 +15,7 @@ from orchestration.plans import UNDO
 from orchestration.ports import Dispatch
 from orchestration.state import Run, StepStatus
 from orchestration.store import agents, artifacts, attempts, runs, steps
-from orchestration.store.steps import StepRow
-
-Key = tuple[str, str, int]
-Held = tuple[Key, int]
+from orchestration.store.steps import Held, Key, StepRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

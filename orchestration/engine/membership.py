@@ -6,10 +6,11 @@ from typing import Any
 
 from orchestration.definitions import App
 from orchestration.engine import emergency
-from orchestration.engine.claim import Held, Key, give_up, hand_over
+from orchestration.engine.claim import give_up, hand_over
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import StoreInUseError
 from orchestration.store import agents, attempts, control, sending, steps, timers, workers
+from orchestration.store.steps import Held, Key
 from orchestration.store.workers import NewWorker
 
 

@@ -20,7 +20,7 @@ from orchestration.messages import Envelope, plain
 from orchestration.plans import UNDO
 from orchestration.state import StepStatus
 from orchestration.store import agents, artifacts, attempts, runs, steps
-from orchestration.store.steps import StepRow
+from orchestration.store.steps import Held, StepRow
 from orchestration.text import printable
 
 COMMAND_ID = re.compile(
@@ -99,7 +99,7 @@ def report(tx: Transaction, envelope: Envelope) -> None:
         return
     agents.beat(tx.session, envelope.sender, status, found, tx.now)
     fraction = payload.get("progress")
-    for row in told_of(envelope, held_by(tx, envelope.sender)):
+    for row in rows_of(tx, told_of(envelope, held_by(tx, envelope.sender))):
         if isinstance(fraction, int | float):
             message = plain(tx.rules.mask(str(payload.get("message", ""))), LONGEST_MESSAGE)
             target = runs.get(tx.session, row.run_id).plan.step[row.step.removeprefix(UNDO)]
@@ -110,17 +110,17 @@ def report(tx: Transaction, envelope: Envelope) -> None:
             measure(tx, runs.load(tx.session, row.run_id))
 
 
-def told_of(envelope: Envelope, held: Sequence[StepRow]) -> list[StepRow]:
-    """The branches that a progress message is about: all of its step if it names no command."""
+def told_of(envelope: Envelope, held: Sequence[Held]) -> list[Held]:
+    """The attempts that a progress message is about: all of its step if it names no command."""
     payload = envelope.payload
     place = payload.get("workflow_id"), payload.get("step")
-    found = [row for row in held if (row.run_id, row.step) == place]
+    found = [each for each in held if each[0][:2] == place]
     named = payload.get("command_id") or envelope.correlation_id
     match = COMMAND_ID.fullmatch(named) if isinstance(named, str) else None
     if match is None:
         return found
-    exactly = match["run"], match["step"], int(match["branch"] or 0), int(match["attempt"])
-    return [row for row in found if (*row.key, row.attempt) == exactly]
+    exactly = (match["run"], match["step"], int(match["branch"] or 0)), int(match["attempt"])
+    return [each for each in found if each == exactly]
 
 
 def complain(tx: Transaction, envelope: Envelope) -> None:
@@ -138,17 +138,22 @@ def complain(tx: Transaction, envelope: Envelope) -> None:
     run_id = payload.get("workflow_id")
     if run_id is None:
         if len(mine) == 1:
-            fail(tx, mine[0], kind, message, retryable=False)
+            (row,) = rows_of(tx, mine)
+            fail(tx, row, kind, message, retryable=False)
     elif not isinstance(run_id, str) or "\0" in run_id or not is_open(tx, run_id):
         return
-    elif any(row.run_id == run_id for row in mine) or requested(tx, run_id, envelope.sender):
+    elif any(key[0] == run_id for key, _ in mine) or requested(tx, run_id, envelope.sender):
         runs.set_reason(tx.session, run_id, f"critical error of {envelope.sender}: {message}")
         advance(tx, run_id, facts.Condemned())
 
 
-def held_by(tx: Transaction, agent: str) -> list[StepRow]:
-    """The branches held by an agent that is not ours."""
-    held = steps.held_by(tx.session, steps.OUTSIDE + agent)
+def held_by(tx: Transaction, agent: str) -> list[Held]:
+    """The attempts held by an agent that is not ours; their rows are read where they are needed."""
+    return steps.held_by(tx.session, steps.OUTSIDE + agent)
+
+
+def rows_of(tx: Transaction, held: Sequence[Held]) -> list[StepRow]:
+    """The branches of some attempts."""
     return [row for key, _ in held if (row := steps.get(tx.session, *key)) is not None]
 
 
@@ -171,9 +176,9 @@ def find(tx: Transaction, envelope: Envelope, command_id: Any) -> StepRow | None
         DeadLetterError: The response fits no attempt of its sender.
     """
     named = command_id if isinstance(command_id, str) else envelope.correlation_id
-    mine = held_by(tx, envelope.sender)
     if named is None:
         command = envelope.payload.get("command")
+        mine = rows_of(tx, held_by(tx, envelope.sender))
         fitting = [row for row in mine if row.offer.startswith(f"{row.agent}.{command}@")]
         if len(fitting) != 1:
             raise DeadLetterError(

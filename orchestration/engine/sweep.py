@@ -10,7 +10,7 @@ from orchestration.decide import facts
 from orchestration.engine import approvals, dispatch, outside, standby
 from orchestration.engine.advance import Outcome, advance
 from orchestration.engine.circuits import rest_over
-from orchestration.engine.claim import Key, hand_over, nudge
+from orchestration.engine.claim import hand_over, nudge
 from orchestration.engine.transaction import Transaction
 from orchestration.plans import UNDO
 from orchestration.state import StepStatus
@@ -30,7 +30,7 @@ from orchestration.store import (
     timers,
     workers,
 )
-from orchestration.store.steps import StepRow
+from orchestration.store.steps import Key, StepRow
 from orchestration.store.workers import WorkerRow
 
 BATCH = 50

@@ -3,7 +3,7 @@
 from collections.abc import MutableMapping
 from dataclasses import dataclass
 
-from orchestration.engine.claim import Claim, Held
+from orchestration.engine import Claim, Held
 
 
 @dataclass(slots=True)

@@ -17,8 +17,7 @@ from typing_extensions import override
 from orchestration import logs
 from orchestration.context import Context, Fleet
 from orchestration.definitions import Action, App
-from orchestration.engine import Engine
-from orchestration.engine.claim import Claim, Held, Report
+from orchestration.engine import Claim, Engine, Held, Report
 from orchestration.errors import PermanentError, RejectedError, StoreError
 from orchestration.ports import Dispatch
 from orchestration.runtime.errand import Attempt, Errand

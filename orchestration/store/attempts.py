@@ -7,7 +7,7 @@ from datetime import datetime
 
 from orchestration.ports import Row, Session
 from orchestration.state import StepStatus
-from orchestration.store.steps import StepRow
+from orchestration.store.steps import Held, Key, StepRow
 from orchestration.store.times import moment
 
 
@@ -86,7 +86,7 @@ def archive(
     )
 
 
-def settle(session: Session, key: tuple[str, str, int], attempt: int, worker: str) -> bool:
+def settle(session: Session, key: Key, attempt: int, worker: str) -> bool:
     """Write that an attempt can no longer act; False if that was known."""
     changed = session.changed(
         "UPDATE attempts SET holder = NULL WHERE run_id = ? AND step = ? AND branch = ?"
@@ -131,7 +131,7 @@ def acting_for(session: Session, agent: str) -> int:
     return int(row[0]) if row else 0
 
 
-def held_by(session: Session, worker: str) -> list[tuple[tuple[str, str, int], int]]:
+def held_by(session: Session, worker: str) -> list[Held]:
     """Key and number of each attempt of a worker that lost its claim and may still act."""
     sql = "SELECT run_id, step, branch, attempt FROM attempts WHERE holder = ?"
     return [((row[0], row[1], row[2]), row[3]) for row in session.all(sql, worker)]

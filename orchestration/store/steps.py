@@ -8,6 +8,9 @@ from orchestration.state import OPEN, Run, StepStatus
 from orchestration.store import runs
 from orchestration.store.times import moment, seconds
 
+Key = tuple[str, str, int]  # run, step and branch
+Held = tuple[Key, int]  # an attempt: its branch and its number
+
 COLUMNS = (
     "steps.run_id, steps.step, steps.branch, steps.agent, steps.offer, steps.status, "
     "steps.rank, steps.item, steps.opened_at, steps.attempt, steps.failures, steps.losses, "
@@ -91,7 +94,7 @@ class StepRow(NamedTuple):
         return "" if self.status is StepStatus.COMPLETED else self.message
 
     @property
-    def key(self) -> tuple[str, str, int]:
+    def key(self) -> Key:
         """Run, step and branch."""
         return self.run_id, self.step, self.branch
 
@@ -113,7 +116,7 @@ def get(session: Session, run_id: str, step: str, branch: int) -> StepRow | None
     return None if row is None else read(row)
 
 
-def get_with_run(session: Session, key: tuple[str, str, int]) -> tuple[StepRow, Run] | None:
+def get_with_run(session: Session, key: Key) -> tuple[StepRow, Run] | None:
     """One branch, and its run as decisions need it."""
     row = session.one(WITH_RUN, *key)
     if row is None:
@@ -136,7 +139,7 @@ def in_status(session: Session, run_id: str, step: str, status: StepStatus) -> l
 
 def due(
     session: Session, now: datetime, limit: int, scope: str | None, *, queued: bool = True
-) -> list[tuple[str, str, int]]:
+) -> list[Key]:
     """Keys of branches whose timer is due, the most overdue first; if asked, without queued ones.
 
     Only the keys, as the rest of a damaged row may not be readable.
@@ -165,7 +168,7 @@ def is_any_due(session: Session, now: datetime, scope: str | None) -> bool:
     return False
 
 
-def owned_by(session: Session, owner: str, scope: str | None) -> list[tuple[str, str, int]]:
+def owned_by(session: Session, owner: str, scope: str | None) -> list[Key]:
     """Keys of the branches that one process sent or holds; the rest of a row may be damaged."""
     sql = (
         "SELECT run_id, step, branch FROM steps"
@@ -175,7 +178,7 @@ def owned_by(session: Session, owner: str, scope: str | None) -> list[tuple[str,
     return [(run_id, step, branch) for run_id, step, branch in found]
 
 
-def held_by(session: Session, owner: str) -> list[tuple[tuple[str, str, int], int]]:
+def held_by(session: Session, owner: str) -> list[Held]:
     """Key and number of each running attempt of one worker, or of one agent that is not ours."""
     sql = "SELECT run_id, step, branch, attempt FROM steps WHERE owner = ? AND status = 'running'"
     found = session.all(sql, owner)

@@ -3,9 +3,10 @@
 from datetime import datetime
 
 from orchestration.ports import Session
+from orchestration.store.steps import Key
 
 
-def postpone_step(session: Session, key: tuple[str, str, int], until: datetime) -> None:
+def postpone_step(session: Session, key: Key, until: datetime) -> None:
     """Put off the timer of one branch."""
     session.run(
         "UPDATE steps SET due_at = ? WHERE run_id = ? AND step = ? AND branch = ?",

@@ -147,3 +147,17 @@ def test_what_an_agent_says_moves_no_cursor(fleet: Fleet, engine: Engine) -> Non
     engine.commit(lambda tx: outside.answer(tx, envelope))
     (kept,) = [each.error for each in fleet.attempts(run_id)]
     assert json.loads(str(kept))["message"] == "disk\ufffd[2K full\ufffd\ufffd\ufffd\nand more"
+
+
+def test_an_agent_is_heard_beside_a_row_of_its_own_that_cannot_be_read(
+    fleet: Fleet, engine: Engine
+) -> None:
+    poisoned, healthy = fleet.start("ask"), fleet.start("ask")
+    spoil = "UPDATE steps SET claimed_at = 1e300 WHERE run_id = ?"
+    fleet.store.write(lambda s: s.run(spoil, poisoned))
+    update = said("partner", "status_update", workflow_id=healthy, step="asking", progress=0.5)
+    engine.commit(lambda tx: outside.report(tx, update))
+    assert fleet.row(healthy, "asking").fraction == 0.5
+    wrong = said("partner", "error", workflow_id=healthy, error_message="no", critical=True)
+    engine.commit(lambda tx: outside.complain(tx, wrong))
+    assert fleet.run(healthy).status.ended

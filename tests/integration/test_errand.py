@@ -1,6 +1,6 @@
 """A thread's attempts, one after the other."""
 
-from orchestration.engine.claim import Claim, Held
+from orchestration.engine import Claim, Held
 from orchestration.runtime.errand import Attempt, Errand
 
 
