@@ -18,7 +18,8 @@ from orchestration.desk.opening import opened_desk
 from orchestration.engine import Engine
 from orchestration.engine.by import By
 from orchestration.engine.fork import Edits, keyed, propose
-from orchestration.handles import Handle, RemoteHandle, path_of
+from orchestration.handles import Handle, RemoteHandle
+from orchestration.server_paths import path_of
 from orchestration.settings import Settings
 from orchestration.state import RunStatus
 from orchestration.store import events, runs

@@ -6,11 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from typing_extensions import override
 
-from orchestration.errors import NotFoundError, WorkflowFailedError
+from orchestration.errors import WorkflowFailedError
+from orchestration.server_paths import path_of
 from orchestration.state import RunStatus
 from orchestration.store.events import EventRow
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from orchestration.remote import Remote
 
 NEAR_S, FAR_S = 0.05, 0.25
-NO_NAMES = {"", ".", ".."}
 
 
 class Handle(ABC):
@@ -135,15 +134,3 @@ class RemoteHandle(Handle):
         path = f"{path_of(self.workflow_id)}/result"
         found: dict[str, Any] = self._remote.wait_for(path, until)
         return found if RunStatus(found["status"]).ended else None
-
-
-def path_of(name: str, noun: str = "workflows") -> str:
-    """The path of a run, or of something else with a name, on a server.
-
-    Raises:
-        NotFoundError: Nothing can have this name: a path would lead elsewhere with it.
-    """
-    if name in NO_NAMES:
-        cure = f"`orchestrate {noun} list` shows them"
-        raise NotFoundError(f"no {noun.removesuffix('s')} {name!r}: {cure}")
-    return f"/{noun}/{quote(name, safe='')}"

@@ -17,8 +17,8 @@ from orchestration.errors import (
     ServerError,
     StateError,
 )
-from orchestration.kinds import error_of
 from orchestration.patience import RETRY_S, Patience
+from orchestration.problem_kinds import error_of
 
 PATIENCE_S = 30.0
 SILENCE_S = 30.0

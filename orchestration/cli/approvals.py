@@ -16,8 +16,8 @@ from orchestration.desk.naming import run_named
 from orchestration.engine import Engine
 from orchestration.engine.by import By
 from orchestration.errors import NotFoundError, StateError
-from orchestration.handles import path_of
 from orchestration.ports import Session
+from orchestration.server_paths import path_of
 from orchestration.state import RunStatus, StepStatus
 from orchestration.store import runs
 from orchestration.store.connect import Opened

@@ -11,9 +11,9 @@ from orchestration.cli import options, remotely
 from orchestration.cli.opening import run_named
 from orchestration.cli.output import emit
 from orchestration.cli.paging import pages
-from orchestration.handles import path_of
 from orchestration.ports import Session, Store
 from orchestration.runtime.watch import Changes
+from orchestration.server_paths import path_of
 from orchestration.store import events as rows
 from orchestration.store import runs
 from orchestration.store.connect import Opened

@@ -12,8 +12,8 @@ from orchestration.cli.opening import by, engine_over
 from orchestration.cli.output import emit
 from orchestration.cli.paging import at_once
 from orchestration.desk import workers as desk
-from orchestration.handles import path_of
 from orchestration.runtime.look import broker_state
+from orchestration.server_paths import path_of
 from orchestration.store.connect import Opened
 from orchestration.text import printable
 from orchestration.views.fleet import FleetView

@@ -20,7 +20,7 @@ from orchestration.engine import Engine
 from orchestration.engine.fork import Edits, Fork, propose
 from orchestration.engine.submit import workflow_of
 from orchestration.errors import StateError
-from orchestration.handles import path_of
+from orchestration.server_paths import path_of
 from orchestration.store.connect import Opened
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from orchestration.cli import options, remotely, selecting
 from orchestration.cli.opening import by, engine_over, load_app
 from orchestration.cli.output import emit
 from orchestration.desk import queues
-from orchestration.handles import path_of
+from orchestration.server_paths import path_of
 from orchestration.store.connect import Opened
 
 if TYPE_CHECKING:

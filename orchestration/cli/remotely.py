@@ -22,7 +22,7 @@ from orchestration.cli.starting import say_detached
 from orchestration.client import remote_at
 from orchestration.desk import changes
 from orchestration.errors import UnknownCommandError
-from orchestration.handles import path_of
+from orchestration.server_paths import path_of
 from orchestration.settings import Settings
 from orchestration.state import RunStatus
 from orchestration.store.connect import Opened

@@ -15,8 +15,8 @@ from orchestration.client import Client
 from orchestration.desk import schedules
 from orchestration.desk.schedules import Planned
 from orchestration.engine.submit import workflow_of
-from orchestration.handles import path_of
 from orchestration.runtime.schedule import OVERLAPS
+from orchestration.server_paths import path_of
 from orchestration.store import schedules as rows
 from orchestration.store.connect import Opened
 from orchestration.views.schedules import as_json

@@ -13,7 +13,7 @@ from orchestration.cli import options, remotely
 from orchestration.cli.opening import opened_store, run_named
 from orchestration.cli.output import emit
 from orchestration.desk.explaining import explain
-from orchestration.handles import path_of
+from orchestration.server_paths import path_of
 from orchestration.text import all_printable, printable
 from orchestration.views import error, workflow
 from orchestration.views.blocker import Blocker

@@ -9,7 +9,7 @@ from orchestration.cli import options, remotely
 from orchestration.cli.opening import by, engine_over
 from orchestration.cli.output import emit
 from orchestration.engine import By, Engine
-from orchestration.handles import path_of
+from orchestration.server_paths import path_of
 from orchestration.store import agents
 from orchestration.store.connect import Opened
 

@@ -9,7 +9,7 @@ from orchestration.cli.opening import by, engine_over
 from orchestration.cli.output import emit
 from orchestration.desk import tokens
 from orchestration.desk.tokens import Role
-from orchestration.handles import path_of
+from orchestration.server_paths import path_of
 from orchestration.store import tokens as rows
 from orchestration.store.connect import Opened
 

@@ -14,7 +14,7 @@ from orchestration.cli.opening import opened_store, run_named
 from orchestration.cli.output import emit
 from orchestration.cli.selecting import STATUSES
 from orchestration.desk.explaining import explain
-from orchestration.handles import path_of
+from orchestration.server_paths import path_of
 from orchestration.state import RunStatus
 from orchestration.store import runs
 from orchestration.store.connect import Opened

@@ -12,7 +12,7 @@ How the parts fit together:
   `authentication`), which refuses every other actor. `actor.by(reason)` goes into the audit,
   `actor.sender` is the sender of the runs that it starts. A public route asks for none of them.
 * What a route does is in `orchestration.desk`: the same functions that the command line calls.
-* Errors are raised: each `OrchestrationError` has its status in `kinds.KINDS`, and
+* Errors are raised: each `OrchestrationError` has its status in `problem_kinds.KINDS`, and
   `problems.Refusal(status, detail)` is for what the web part itself refuses. A person gets the page
   of `pages.render_problem(request, problem)`, a program gets `application/problem+json`.
 * Pages are routes of `pages.router`, which is not in the OpenAPI. A form carries

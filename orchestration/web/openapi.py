@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from orchestration import definitions
-from orchestration.kinds import ERRORS
+from orchestration.problem_kinds import ERRORS
 from orchestration.web.api import commands, schedules
 
 PROBLEM = {

@@ -20,7 +20,7 @@ from orchestration.errors import (
     RejectedError,
     StoreError,
 )
-from orchestration.kinds import kind_of, members
+from orchestration.problem_kinds import kind_of, members
 
 log = logging.getLogger(__name__)
 
