@@ -3,16 +3,13 @@
 from collections.abc import Callable
 from time import sleep
 
-from orchestration import Context, OrchestrationError
+from actors.errors import require_wanted
+from orchestration import Context
 from orchestration.clock import SystemClock
 from trading.progress import OnProgress
 
 LOOKS_EVERY_S = 1.0
 CLOCK = SystemClock()
-
-
-class AbandonedError(OrchestrationError):
-    """The attempt has lost its claim or its run was cancelled: stop, another one goes on."""
 
 
 def telling(context: Context, begin: float = 0.0, end: float = 1.0) -> OnProgress:
@@ -47,13 +44,3 @@ def waiting(context: Context) -> Callable[[float], None]:
             require_wanted(context)
 
     return wait
-
-
-def require_wanted(context: Context) -> None:
-    """Make sure that the result of this attempt is still wanted.
-
-    Raises:
-        AbandonedError: The attempt is cancelled.
-    """
-    if context.cancelled:
-        raise AbandonedError("this attempt is cancelled: what it did was given up")

@@ -5,7 +5,7 @@ from datetime import timedelta
 from time import sleep
 from typing import Any, Protocol, TypeVar
 
-from actors.telling import AbandonedError
+from actors.errors import require_wanted
 from orchestration import Context
 from orchestration.clock import SystemClock
 
@@ -77,6 +77,5 @@ def await_until(
         passed = CLOCK.monotonic() - begun
         if enough(found) or passed > span.total_seconds():
             return found
-        if context.cancelled:
-            raise AbandonedError("this attempt has lost its claim: nothing was undone here")
+        require_wanted(context)
         sleep(POLL_S)

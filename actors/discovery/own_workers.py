@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from actors.discovery.controller import Answer, Facts, await_until
 from actors.discovery.errors import WorkersBusyError
+from actors.errors import AbandonedError, require_wanted
 from actors.names import DISCOVERY_ALGORITHM
-from actors.telling import AbandonedError
 from orchestration import Context
 
 IDLE = {"ready": 0, "queued": 0, "running": 0}
@@ -32,9 +32,11 @@ class OwnWorkers:
             AbandonedError: The attempt has lost its claim.
         """
         context.fleet.pause([DISCOVERY_ALGORITHM], context.workflow_id)
-        if context.cancelled:  # this attempt may have begun long ago
+        try:
+            require_wanted(context)  # this attempt may have begun long ago
+        except AbandonedError:
             self.resume(context)
-            raise AbandonedError("this attempt has lost its claim: discovery is not paused by it")
+            raise
 
         def look() -> tuple[int]:
             running = steps_of_discovery(context)["running"]

@@ -20,7 +20,7 @@ from actors.discovery.journal import Journal
 from actors.discovery.rq_shutdown import DEAD, STOPPED_JOB, TOLD, Shutdown
 from actors.discovery.rq_worker import ListedWorker, list_workers
 from actors.discovery.service import Service, service_of
-from actors.telling import AbandonedError
+from actors.errors import require_wanted
 from orchestration import Context
 
 __all__ = ["RqController", "service_of"]
@@ -95,8 +95,7 @@ class RqController:
         """
 
         def go_on(place: str) -> None:
-            if context.cancelled:
-                raise AbandonedError("this attempt has lost its claim: another one goes on")
+            require_wanted(context)
             done = rq_jobs.CLEARED.index(place) / len(rq_jobs.CLEARED)
             context.progress(done, f"clearing {place} jobs")
 

@@ -15,9 +15,9 @@ from actors.discovery.errors import WorkersBusyError
 from actors.discovery.own_workers import OwnWorkers
 from actors.discovery.rq_controller import RqController
 from actors.discovery.service import Hook, Platform, Subprocess, service_of
+from actors.errors import AbandonedError
 from actors.names import DISCOVERY_ALGORITHM
 from actors.parameters import Discover
-from actors.telling import AbandonedError
 from orchestration import settings
 from orchestration.errors import ConfigurationError
 from orchestration.store import configuration

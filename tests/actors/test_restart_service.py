@@ -16,7 +16,7 @@ from actors.discovery import rq_controller
 from actors.discovery.errors import ServiceError
 from actors.discovery.journal import Journal
 from actors.discovery.service import Hook, Platform, Service, Subprocess, find_marked
-from actors.telling import AbandonedError
+from actors.errors import AbandonedError
 from tests.actors import chores
 from tests.actors.rq_fleet import QUEUE, RQ, WITHIN, Heard, RqFleet, context_of
 from tests.eventually import eventually

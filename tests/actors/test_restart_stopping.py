@@ -10,7 +10,7 @@ from rq.command import send_shutdown_command
 from rq.suspension import is_suspended
 
 from actors.discovery.errors import AlreadyRestartingError, WorkersBusyError
-from actors.telling import AbandonedError
+from actors.errors import AbandonedError
 from tests.acceptance.processes import freeze
 from tests.actors.rq_fleet import WITHIN, Heard, RqFleet, context_of
 from tests.eventually import eventually

@@ -10,6 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from actors import app
+from actors.errors import AbandonedError
 from actors.integration.data_source import DATA_SOURCE, DataSource, fetch, market_of
 from actors.parameters import (
     Discover,
@@ -17,7 +18,7 @@ from actors.parameters import (
     RestartDiscoverySystem,
     ValidateAlgorithms,
 )
-from actors.telling import AbandonedError, telling, waiting
+from actors.telling import telling, waiting
 from actors.workflows import validate_algorithms
 from orchestration import Context
 from orchestration.clock import SystemClock
