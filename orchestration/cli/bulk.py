@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestration.desk import changes
+from orchestration.desk.changes import Outcome
 from orchestration.errors import OrchestrationError, StateError
 from orchestration.state import RunStatus
 
@@ -13,10 +14,11 @@ if TYPE_CHECKING:
 CHANGED_AT_ONCE = 50  # few enough for a quick answer
 Json = dict[str, Any]
 T = TypeVar("T")
-Told = tuple[list[Json], list[OrchestrationError]]
 
 
-def change_all(remote: "Remote", verb: str, ids: Sequence[str], reason: str) -> changes.Outcome:
+def change_all(
+    remote: "Remote", verb: str, ids: Sequence[str], reason: str
+) -> Outcome[changes.Changed]:
     """Change each run behind the server; return the changed ones, and the errors of the others.
 
     An error that every later run would meet, too, ends the loop.
@@ -26,7 +28,7 @@ def change_all(remote: "Remote", verb: str, ids: Sequence[str], reason: str) -> 
     return [changes.Changed(e["id"], RunStatus(e["status"])) for e in told], refused
 
 
-def settle_all(remote: "Remote", verb: str, ids: Sequence[int]) -> Told:
+def settle_all(remote: "Remote", verb: str, ids: Sequence[int]) -> Outcome[Json]:
     """Replay or discard dead letters behind the server; return the outcomes and the refusals.
 
     `ids` are newest first; letters are replayed in parts, the oldest part first. An error that
@@ -38,7 +40,7 @@ def settle_all(remote: "Remote", verb: str, ids: Sequence[int]) -> Told:
 
 def ask(
     remote: "Remote", noun: str, wish: Mapping[str, Any], some: Iterable[Sequence[Any]]
-) -> Told:
+) -> Outcome[Json]:
     """Ask for a change of each part of the ids in turn; return the outcomes and the refusals."""
     key = noun.rpartition("-")[2]  # the answer has the outcomes under it
     done, refused = list[Json](), list[OrchestrationError]()
@@ -55,7 +57,7 @@ def ask(
     return done, refused
 
 
-def one_by_one(some: Iterable[T], make: Callable[[T], Json]) -> Told:
+def one_by_one(some: Iterable[T], make: Callable[[T], Json]) -> Outcome[Json]:
     """Make a change of each in turn; return the outcomes and the refusals.
 
     An error that every later one would meet, too, ends the loop.

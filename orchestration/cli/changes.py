@@ -10,7 +10,7 @@ from orchestration.cli import bulk, exits, options, remotely, selecting
 from orchestration.cli.opening import by, engine_over
 from orchestration.cli.output import emit
 from orchestration.desk import changes
-from orchestration.desk.changes import Change, Outcome
+from orchestration.desk.changes import Change, Changed, Outcome
 from orchestration.store.connect import Opened
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def verb(change: Change, help_: str) -> click.Command:
 def carry_out(
     change: Change,
     found: Sequence[dict[str, Any]],
-    make_all: Callable[[Sequence[str]], Outcome],
+    make_all: Callable[[Sequence[str]], Outcome[Changed]],
     *,
     yes: bool,
     form: str,

@@ -11,7 +11,8 @@ from orchestration.cli.opening import by, engine_over, load_app
 from orchestration.cli.output import emit
 from orchestration.cli.paging import pages
 from orchestration.desk import changes, letters
-from orchestration.desk.letters import Told
+from orchestration.desk.changes import Outcome
+from orchestration.desk.letters import Settled
 from orchestration.engine import Engine
 from orchestration.errors import OrchestrationError
 from orchestration.store import dead_letters
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 COLUMNS = ("id", "reason", "routing_key", "sender", "received_at", "size")
 PLACE = "/dead-letters"
 Json = dict[str, Any]
-Settle = Callable[[Engine, Sequence[DeadLetterRow]], Told]
+Settle = Callable[[Engine, Sequence[DeadLetterRow]], Outcome[Settled]]
 
 
 def chosen(function: options.F) -> options.F:
@@ -130,12 +131,12 @@ def tell(settled: Sequence[Json], refused: Sequence[OrchestrationError], form: s
     return max(of_all, default=exits.FAILED if failed else exits.COMPLETED)
 
 
-def _replay(engine: Engine, rows: Sequence[DeadLetterRow]) -> Told:
+def _replay(engine: Engine, rows: Sequence[DeadLetterRow]) -> Outcome[Settled]:
     found = settings.load()
     return letters.replay(engine, load_app(found), found, rows, by())
 
 
-def _discard(engine: Engine, rows: Sequence[DeadLetterRow]) -> Told:
+def _discard(engine: Engine, rows: Sequence[DeadLetterRow]) -> Outcome[Settled]:
     return letters.discard(engine, rows, by())
 
 

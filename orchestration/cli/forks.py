@@ -14,7 +14,7 @@ from orchestration.cli.output import emit
 from orchestration.cli.send import hint
 from orchestration.clock import run_hex
 from orchestration.definitions import App
-from orchestration.desk.changes import RETRYABLE
+from orchestration.desk.changes import RETRYABLE, Outcome
 from orchestration.desk.forks import FORKABLE, as_json, make
 from orchestration.engine import Engine
 from orchestration.engine.fork import Edits, Fork, propose
@@ -124,7 +124,7 @@ def ask(proposals: Sequence[Json], *, yes: bool) -> None:
         selecting.ask("fork", proposals, COLUMNS, yes=yes)
 
 
-def tell(told: bulk.Told, chosen: Sequence[Json], form: str) -> int:
+def tell(told: Outcome[Json], chosen: Sequence[Json], form: str) -> int:
     """Print the forks that were made, and why others failed; return the exit code, 0 if all are."""
     made, refused = told
     for error in refused:

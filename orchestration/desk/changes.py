@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from orchestration.engine import Engine
 from orchestration.engine.by import By
@@ -45,7 +45,8 @@ class Changed(NamedTuple):
     status: RunStatus
 
 
-Outcome = tuple[list[Changed], list[OrchestrationError]]
+T = TypeVar("T")
+Outcome = tuple[list[T], list[OrchestrationError]]  # what was done, and why the rest was not
 LIVE = tuple(status for status in RunStatus if status not in ENDED)
 PAUSABLE = (RunStatus.PENDING, RunStatus.RUNNING, RunStatus.WAITING)
 RETRYABLE = (RunStatus.FAILED, RunStatus.CANCELLED)
@@ -84,7 +85,7 @@ def refusal(verb: str, run_id: str, status: str, allowed: Sequence[RunStatus]) -
     )
 
 
-def make_all(engine: Engine, change: Change, ids: Sequence[str], by: By) -> Outcome:
+def make_all(engine: Engine, change: Change, ids: Sequence[str], by: By) -> Outcome[Changed]:
     """Change each run; return the changed ones, and the errors of the others.
 
     An error that every later run would meet, too, ends the loop.

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from orchestration.definitions import App
+from orchestration.desk.changes import Outcome
 from orchestration.engine import Engine
 from orchestration.engine.by import By
 from orchestration.errors import NotFoundError, OrchestrationError, StateError
@@ -30,9 +31,6 @@ class Settled(NamedTuple):
     died_as: int | None = None
 
 
-Told = tuple[list[Settled], list[OrchestrationError]]
-
-
 def wanted(
     session: Session, ids: Sequence[int], reason: str | None, sender: str | None
 ) -> list[DeadLetterRow]:
@@ -48,7 +46,7 @@ def wanted(
 
 def replay(
     engine: Engine, app: App, settings: Settings, rows: Sequence[DeadLetterRow], by: By
-) -> Told:
+) -> Outcome[Settled]:
     """Handle letters again, the oldest first; return the outcomes and the refusals."""
     again = replaying.Replay(engine, app, settings)
 
@@ -59,7 +57,7 @@ def replay(
     return in_turn(reversed(rows), handle)
 
 
-def discard(engine: Engine, rows: Sequence[DeadLetterRow], by: By) -> Told:
+def discard(engine: Engine, rows: Sequence[DeadLetterRow], by: By) -> Outcome[Settled]:
     """Forget letters for good; return the outcomes and the refusals."""
 
     def forget(row: DeadLetterRow) -> Settled:
@@ -69,7 +67,9 @@ def discard(engine: Engine, rows: Sequence[DeadLetterRow], by: By) -> Told:
     return in_turn(rows, forget)
 
 
-def in_turn(rows: Iterable[DeadLetterRow], settle: Callable[[DeadLetterRow], Settled]) -> Told:
+def in_turn(
+    rows: Iterable[DeadLetterRow], settle: Callable[[DeadLetterRow], Settled]
+) -> Outcome[Settled]:
     """Settle each letter; return the outcomes, and why others could not be settled."""
     settled, refused = list[Settled](), list[OrchestrationError]()
     for row in rows:

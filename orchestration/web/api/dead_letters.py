@@ -7,7 +7,8 @@ from fastapi import APIRouter
 from pydantic import Field, StrictInt, model_validator
 
 from orchestration.desk import letters, preview
-from orchestration.desk.letters import Told
+from orchestration.desk.changes import Outcome
+from orchestration.desk.letters import Settled
 from orchestration.store import dead_letters
 from orchestration.store.dead_letters import DeadLetterRow
 from orchestration.views.dead_letters import as_json, readable
@@ -132,9 +133,11 @@ def change_dead_letters(console: Desk, actor: Operator, wish: LettersChange) -> 
     return {**told, "count": len(done), "letters": done, "refused": list(map(str, refused))}
 
 
-def act(console: Console, actor: Actor, change: str, rows: Sequence[DeadLetterRow]) -> Told:
+def act(
+    console: Console, actor: Actor, change: str, rows: Sequence[DeadLetterRow]
+) -> Outcome[Settled]:
     """Replay or discard letters."""
-    ways: dict[str, Callable[[], Told]] = {
+    ways: dict[str, Callable[[], Outcome[Settled]]] = {
         "replay": lambda: letters.replay(
             console.engine, console.app, console.settings, rows, actor.by()
         ),
@@ -152,7 +155,7 @@ def one(console: Console, letter: int) -> list[DeadLetterRow]:
     return console.read(lambda s: letters.wanted(s, [letter], None, None))
 
 
-def only(told: Told) -> dict[str, Any]:
+def only(told: Outcome[Settled]) -> dict[str, Any]:
     """What became of one letter.
 
     Raises:
