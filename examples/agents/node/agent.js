@@ -60,11 +60,23 @@ async function answer(channel, command) {
   await say(channel, "response", { command: name, ...outcome }, command.id);
 }
 
+/** The command in a message; null, with a word in the log, if there is none. */
+function read(message) {
+  try {
+    const command = JSON.parse(message.content.toString("utf8"));
+    console.error(`${NAME}: ${command.payload.command} ${command.id}`);
+    return command;
+  } catch (error) {
+    // Unacknowledged, it would come back for ever.
+    console.error(`${NAME}: dropped what is no command: ${error}`);
+    return null;
+  }
+}
+
 /** Answer, then acknowledge: should it die in between, reading prices twice does no harm. */
 async function receive(channel, message) {
-  const command = JSON.parse(message.content.toString("utf8"));
-  console.error(`${NAME}: ${command.payload.command} ${command.id}`);
-  await answer(channel, command);
+  const command = read(message);
+  if (command !== null) await answer(channel, command);
   channel.ack(message);
 }
 

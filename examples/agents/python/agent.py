@@ -158,15 +158,22 @@ def beat(connection: pika.BlockingConnection, channel: BlockingChannel) -> None:
     connection.call_later(BEAT_EVERY_S, lambda: beat(connection, channel))
 
 
+def do(payload: Payload) -> Payload:
+    """Do what a command says, and return the result."""
+    name = payload.get("command")
+    if name not in COMMANDS:
+        raise ValueError(f"unknown command {name}")
+    return COMMANDS[name](payload["parameters"])
+
+
 def answer(channel: BlockingChannel, command: Payload) -> None:
     """Do what a command says, and answer with its id."""
     payload = command["payload"]
     try:
-        result = COMMANDS[payload["command"]](payload["parameters"])
-        outcome = {"status": "completed", "result": result}
+        outcome = {"status": "completed", "result": do(payload)}
     except Exception as error:  # noqa: BLE001 - unanswered, the command would come back for ever
         outcome = {"status": "failed", "error": f"{type(error).__name__}: {error}"}
-    say(channel, "response", {"command": payload["command"], **outcome}, about=command["id"])
+    say(channel, "response", {"command": payload.get("command"), **outcome}, about=command["id"])
 
 
 def receive(
@@ -176,9 +183,13 @@ def receive(
     body: bytes,
 ) -> None:
     """Answer, then acknowledge: should it die in between, reading prices twice does no harm."""
-    command = json.loads(body)
-    log.info("%s %s", command["payload"].get("command"), command["id"])
-    answer(channel, command)
+    try:
+        command = json.loads(body)
+        log.info("%s %s", command["payload"].get("command"), command["id"])
+    except Exception as error:  # noqa: BLE001 - unacknowledged, it would come back for ever
+        log.warning("dropped what is no command: %s: %s", type(error).__name__, error)
+    else:
+        answer(channel, command)
     channel.basic_ack(method.delivery_tag)
 
 
