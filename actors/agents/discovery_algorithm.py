@@ -4,6 +4,7 @@ from typing import Any
 
 from actors.discovery.configured import configured_controller
 from actors.discovery.scanning import ACTIVE_STRATEGY, DEFAULT_STRATEGY, scan_prices
+from actors.errors import require_wanted
 from actors.health import Facts, answering
 from actors.integration.calibration import calibrate, restore_thresholds, thresholds_of
 from actors.integration.data_source import active_prices
@@ -61,7 +62,9 @@ def restart_discovery(context: Context) -> dict[str, Any]:
 
     Raises:
         ServiceError: The workers do not work.
+        AbandonedError: The attempt is cancelled.
     """
+    require_wanted(context)
     return configured_controller().restart(context, context.results["stopping_rq_workers"])
 
 

@@ -27,6 +27,7 @@ def try_connections(
     """
     last = last_closed_day(market.clock.now())
     asked = Asked(symbol, last - STRETCH, last)
+    on_progress(0.0, f"asking {', '.join(names)}")
     tried = []
     for name in names:
         tried.append(_tried(market, market.provider(name).name, asked))

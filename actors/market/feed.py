@@ -127,6 +127,7 @@ def _part(on_progress: OnProgress, at: int, parts: int) -> OnProgress:
 
 
 def _everything(market: Market, name: str, wanted: Wanted, on_progress: OnProgress) -> list[Kept]:
+    on_progress(0.0, f"fetching {len(wanted.symbols)} symbols from {name}")
     kept = []
     for symbol in wanted.symbols:
         kept.append(_kept(market, name, Asked(symbol, wanted.first, wanted.last), wanted.least))

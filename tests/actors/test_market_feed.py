@@ -52,7 +52,11 @@ def test_the_primary_source_serves_and_nobody_else_is_asked(
     assert [len(bars) for bars in fetched.prices.bars] == [BARS, BARS]
     assert fetched.findings == ()
     assert stub.asked(YAHOO) == []
-    assert heard == [(0.25, f"IBM: {BARS} bars from polygon"), (0.5, "MSFT: 51 bars from polygon")]
+    assert heard == [
+        (0.0, "fetching 2 symbols from polygon"),
+        (0.25, f"IBM: {BARS} bars from polygon"),
+        (0.5, "MSFT: 51 bars from polygon"),
+    ]
 
 
 def test_the_result_says_what_stands_in_it(market: Market, clock: FakeClock) -> None:
