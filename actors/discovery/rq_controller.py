@@ -128,7 +128,7 @@ class RqController:
             journal = Journal(queue.connection, context.workflow_id)
             # A worker that starts while RQ is suspended ends at once.
             journal.release(resume)
-            answer = self._service.start(context.idempotency_key, journal)
+            answer = self._service.start(context, journal)
             expected = max(1, len(stopped["stopped"]) if self._service.all_return else 1)
             context.progress(0.2, f"waiting for {expected} workers: {self._service.advice}")
             workers = self._await_workers(context, queue, stopped, expected)

@@ -4,14 +4,16 @@ import subprocess
 from datetime import timedelta
 from os import SEEK_END
 from pathlib import Path
+from tempfile import TemporaryFile
 from threading import Thread
 from typing import BinaryIO, Protocol
 
 import psutil
 
-from actors.discovery.controller import Answer
+from actors.discovery.controller import Answer, await_until
 from actors.discovery.errors import ServiceError
 from actors.discovery.journal import Journal
+from orchestration import Context
 from orchestration.settings import Settings
 
 MARK = "DISCOVERY_RESTARTED_BY"
@@ -23,7 +25,7 @@ TAIL_BYTES = 4096
 
 
 class Service(Protocol):
-    """Starts the workers; a repeated start with the same key starts nothing more.
+    """Starts the workers; a repeated start of the same step starts nothing more.
 
     Attributes:
         advice: Where to look if no worker starts.
@@ -37,11 +39,12 @@ class Service(Protocol):
         """Where to look if no worker starts."""
         ...
 
-    def start(self, key: str, journal: Journal) -> Answer:
+    def start(self, context: Context, journal: Journal) -> Answer:
         """Start the workers, and return without waiting for them.
 
         Raises:
             ServiceError: The workers cannot be started.
+            AbandonedError: The attempt has lost its claim.
         """
         ...
 
@@ -52,7 +55,7 @@ class Platform:
     advice = "start workers, or set DISCOVERY_HOOK or DISCOVERY_COMMAND"
     all_return = True
 
-    def start(self, key: str, journal: Journal) -> Answer:  # noqa: ARG002 - the platform does it
+    def start(self, context: Context, journal: Journal) -> Answer:  # noqa: ARG002 - the platform does it
         """Leave it to the platform."""
         return {"started_by": "platform"}
 
@@ -72,38 +75,52 @@ class Hook:
     @property
     def advice(self) -> str:
         """Where to look when no worker comes."""
-        return f"see what DISCOVERY_HOOK starts; it wrote to {self._log}"
+        return f"see what DISCOVERY_HOOK starts; it writes to {self._log}, if that can be written"
 
-    def start(self, key: str, journal: Journal) -> Answer:
+    def start(self, context: Context, journal: Journal) -> Answer:
         """Run the command to its end, unless an earlier attempt saw it succeed.
 
         Raises:
             ServiceError: It cannot be run, failed, or took longer than two minutes.
+            AbandonedError: The attempt has lost its claim; the command was ended.
         """
         answer = {"started_by": "hook", "command": self._command[0]}
         if journal.read(HOOKED) is None:
-            self._run(key)
+            try:
+                self._run(context)
+            except OSError as error:
+                raise ServiceError(f"DISCOVERY_HOOK cannot be run: {error}") from error
             journal.note(HOOKED, answer)
         return answer
 
-    def _run(self, key: str) -> None:
-        with appending(self._log) as log:
-            begin = log.tell()
+    def _run(self, context: Context) -> None:
+        with self._words() as words:
+            begin = words.seek(0, SEEK_END)
+            process = started(self._command, context, words)
             try:
-                # A pipe would be waited for until the last worker in the background closes it.
-                done = subprocess.run(  # noqa: S603 - the operator's own command
-                    marked(self._command, key),
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    timeout=HOOK_TAKES.total_seconds(),
-                    check=False,
+                (code,) = await_until(
+                    context, lambda: (process.poll(),), lambda now: now[0] is not None, HOOK_TAKES
                 )
-            except subprocess.TimeoutExpired:
-                raise ServiceError(f"DISCOVERY_HOOK did not end within {HOOK_TAKES}") from None
-        if done.returncode:
-            said = last_line(self._log, begin)
-            raise ServiceError(f"DISCOVERY_HOOK ended with code {done.returncode}: {said}")
+            finally:
+                process.kill()  # without effect on a process that has ended
+                process.wait()
+            if code is None:
+                raise ServiceError(f"DISCOVERY_HOOK did not end within {HOOK_TAKES}")
+            if code:
+                said = last_line(words, begin)  # a worker of an earlier restart may have said it
+                raise ServiceError(
+                    f"DISCOVERY_HOOK ended with code {code}; the last new line of its log: {said!r}"
+                )
+
+    def _words(self) -> BinaryIO:
+        """Open what the command writes to.
+
+        A pipe would be waited for until the last worker in the background closes it.
+        """
+        try:
+            return appending(self._log)
+        except OSError:  # a hook needs no home, and its reason is told all the same
+            return TemporaryFile()
 
 
 class Subprocess:
@@ -120,22 +137,23 @@ class Subprocess:
         """Where to look when no worker comes."""
         return f"DISCOVERY_COMMAND wrote to {self._log}"
 
-    def start(self, key: str, journal: Journal) -> Answer:  # noqa: ARG002 - the process is the note
-        """Start the process, unless one that an earlier attempt started still lives."""
-        pid = find_marked(key)
+    def start(self, context: Context, journal: Journal) -> Answer:  # noqa: ARG002 - the process is the note
+        """Start the process, unless one that an earlier attempt started still lives.
+
+        Raises:
+            ServiceError: It cannot be started, or its log cannot be written.
+        """
+        pid = find_marked(context.idempotency_key)
         if pid is None:
-            pid = self._start(key)
+            try:
+                pid = self._start(context)
+            except OSError as error:
+                raise ServiceError(f"DISCOVERY_COMMAND cannot be started: {error}") from error
         return {"started_by": "subprocess", "command": self._command[0], "pid": pid}
 
-    def _start(self, key: str) -> int:
+    def _start(self, context: Context) -> int:
         with appending(self._log) as log:
-            process = subprocess.Popen(  # noqa: S603 - the operator's own command
-                marked(self._command, key),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            process = started(self._command, context, log)
         Thread(target=process.wait, name="discovery-service", daemon=True).start()
         return process.pid
 
@@ -151,22 +169,30 @@ def service_of(found: Settings) -> Service:
 
 
 def appending(log: Path) -> BinaryIO:
-    """Open a log to append to it; its directory is made where it is missing."""
+    """Open a log to append to and read it; its directory is made where it is missing."""
     log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return log.open("ab")
+    return log.open("a+b")
 
 
-def last_line(log: Path, begin: int) -> str:
-    """The last line, cut short, of what was written to a log after its first `begin` bytes."""
-    with log.open("rb") as file:
-        file.seek(max(begin, file.seek(0, SEEK_END) - TAIL_BYTES))
-        said = file.read().decode("utf-8", "replace")
+def last_line(words: BinaryIO, begin: int) -> str:
+    """The last line, cut short, of what was written to a file after its first `begin` bytes."""
+    words.seek(max(begin, words.seek(0, SEEK_END) - TAIL_BYTES))
+    said = words.read().decode("utf-8", "replace")
     return said.strip().rpartition("\n")[2][:LONGEST_LINE]
 
 
-def marked(command: tuple[str, ...], key: str) -> list[str]:
-    """The command with the key of its restart in its environment."""
-    return ["/usr/bin/env", f"{MARK}={key}", *command]
+def started(command: tuple[str, ...], context: Context, words: BinaryIO) -> subprocess.Popen[bytes]:
+    """Start a command, with the key of its step in its environment.
+
+    It has a session of its own: Ctrl-C in ours does not end the workers that it leaves.
+    """
+    return subprocess.Popen(  # noqa: S603 - the operator's own command
+        ["/usr/bin/env", f"{MARK}={context.idempotency_key}", *command],
+        stdin=subprocess.DEVNULL,
+        stdout=words,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
 
 
 def find_marked(key: str) -> int | None:
