@@ -94,8 +94,8 @@ def record() -> list[Shot]:
         settings = load({"ORCHESTRATION_HOME": home})
         opened = open_store(settings.store_url)
         wish = make_wish(WORKFLOW, (), None, settings)
-        with closing(opened.store), started(wish, opened) as run_id:
-            follow(opened, run_id, camera)
+        with closing(opened.store), started(wish, opened) as begun:
+            follow(opened, begun.run_id, camera)
     return camera.shots
 
 

@@ -18,7 +18,7 @@ from orchestration.cli.exits import DETACHED
 from orchestration.cli.following import Display
 from orchestration.cli.opening import opened_store
 from orchestration.cli.paging import pages
-from orchestration.cli.starting import say_detached
+from orchestration.cli.starting import Begun, say_detached
 from orchestration.client import remote_at
 from orchestration.desk import changes
 from orchestration.errors import UnknownCommandError
@@ -160,10 +160,10 @@ def follow_to_end(remote: "Remote", run_id: str, form: str, *, full: bool) -> in
     glass = Glass(remote, run_id)
     try:
         follow(glass, for_output(form, glass.clock))
+        final: Json = remote.wait_for(f"{path_of(run_id)}/result")
     except KeyboardInterrupt:
-        say_detached(run_id, f"it goes on behind {remote.place}")
+        say_detached(Begun(run_id, f"it goes on behind {remote.place}"))
         sys.exit(DETACHED)
-    final: Json = remote.wait_for(f"{path_of(run_id)}/result")
     tell(final, form, full=full)
     return code_of(final["status"])
 

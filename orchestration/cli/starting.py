@@ -7,14 +7,14 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import IO, Any, NoReturn
+from typing import IO, Any, NamedTuple, NoReturn
 
 import click
 
 from orchestration.bus.address import address_in
 from orchestration.cli import parameters
 from orchestration.cli.ending import code_of
-from orchestration.cli.exits import DETACHED, complain
+from orchestration.cli.exits import DETACHED
 from orchestration.cli.following import LOOK_EVERY_S
 from orchestration.cli.opening import load_app
 from orchestration.cli.options import SENDER
@@ -25,17 +25,29 @@ from orchestration.clock import run_hex
 from orchestration.definitions import App
 from orchestration.desk.starting import command_of
 from orchestration.engine import Engine
-from orchestration.engine.submit import prepare, refuse, workflow_of
+from orchestration.engine.submit import Command, prepare, refuse, workflow_of
 from orchestration.errors import OrchestrationError
 from orchestration.runtime.embedded import embedded
 from orchestration.runtime.host import Host
 from orchestration.runtime.reach import require_own_store
 from orchestration.runtime.watch import Watch
 from orchestration.settings import Settings
-from orchestration.store import runs, workers
+from orchestration.store import commands, runs, workers
 from orchestration.store.connect import Opened
 
 LAST_WORDS_S = 1.0
+UNSERVED = "`orchestrate serve` finishes it"
+
+
+class Begun(NamedTuple):
+    """A run that was started.
+
+    Attributes:
+        fate: What becomes of it without this process, in words.
+    """
+
+    run_id: str
+    fate: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +99,7 @@ def served_on(opened: Opened) -> str | None:
 
 
 @contextmanager
-def started(wish: Wish, opened: Opened, key: str | None = None) -> Iterator[str]:
+def started(wish: Wish, opened: Opened, key: str | None = None) -> Iterator[Begun]:
     """Start a run, and let workers or this process work on it until the block ends.
 
     Args:
@@ -103,45 +115,52 @@ def started(wish: Wish, opened: Opened, key: str | None = None) -> Iterator[str]
     if wish.settings.broker_url is not None or served_on(opened) == wish.settings.transport:
         with Client(wish.settings.store_url, app=wish.app, sender=SENDER) as client:
             run_id = client.start(wish.name, wish.parameters, idempotency_key=key).workflow_id
+            begun = Begun(run_id, "it goes on where it is worked on")
             try:
-                yield run_id
+                yield begun
             except KeyboardInterrupt:
-                say_detached(run_id, "it goes on where it is worked on")
+                say_detached(begun)
                 sys.exit(DETACHED)
     else:
-        with alone(wish, key) as run_id:
-            yield run_id
+        with alone(wish, opened, key) as begun:
+            yield begun
 
 
 @contextmanager
-def alone(wish: Wish, key: str | None) -> Iterator[str]:
-    """Start a run, and work in this process for that run alone."""
+def alone(wish: Wish, opened: Opened, key: str | None) -> Iterator[Begun]:
+    """Start a run or find that of the key, and work in this process for that run alone."""
     command = command_of(wish.app, wish.name, wish.parameters, SENDER, key)
     command = replace(command, needs_slot=False)
-    with (
-        embedded(wish.app, wish.settings, scope=command.run_id) as host,
-        sigterm_like_ctrl_c(),
-    ):
+    scope = known_by(opened, command) or command.run_id
+    with embedded(wish.app, wish.settings, scope=scope) as host, sigterm_like_ctrl_c():
         engine = host.running.engine
-        run_id = engine.submit(command)
-        if run_id != command.run_id and not has_ended(engine, run_id):
-            # the key is an open run's, or the id was taken: this process serves only what it began
-            say_detached(run_id, "`orchestrate serve` finishes it")
+        begun = Begun(engine.submit(command), UNSERVED)
+        if begun.run_id != scope and not has_ended(engine, begun.run_id):
+            # the id was taken, or another process has just used the key: this one serves its scope
+            say_detached(begun)
             sys.exit(DETACHED)
         try:
             with Watch(engine):
-                yield run_id
+                yield begun
         except KeyboardInterrupt:
             for number in STOP_SIGNALS:
                 signal.signal(number, signal.SIG_IGN)  # a second signal would only delay the exit
             host.drain()
-            say_detached(run_id, "`orchestrate serve` finishes it")
+            say_detached(begun)
             if hangs(host):
                 leave(DETACHED)
             sys.exit(DETACHED)
         host.running.forget()
         if hangs(host):
-            leave(code_of(engine.store.read(lambda s: runs.status(s, run_id))))
+            leave(code_of(engine.store.read(lambda s: runs.status(s, begun.run_id))))
+
+
+def known_by(opened: Opened, command: Command) -> str | None:
+    """The run that the same command has started under its key; None: there is none."""
+    if (key := command.key) is None:
+        return None
+    seen = opened.store.read(lambda s: commands.find(s, command.sender, key))
+    return seen.run_id if seen is not None and command.is_that(seen) else None
 
 
 def has_ended(engine: Engine, run_id: str) -> bool:
@@ -176,21 +195,25 @@ def leave(code: int) -> NoReturn:
 
 
 @contextmanager
-def told_of(run_id: str, where: str, form: str) -> Iterator[None]:
-    """Tell which run was started if an error ends the block before the run's end was seen."""
+def told_of(begun: Begun, form: str) -> Iterator[None]:
+    """Tell which run was started if an error ends the block before the run's end was seen.
+
+    Raises:
+        OrchestrationError: The block's own error, whose exit code and line are as everywhere.
+    """
     try:
         yield
-    except OrchestrationError as error:
-        complain(error)
-        say_detached(run_id, where)
+    except OrchestrationError:
+        say_detached(begun)
         if form == "json":
-            emit(form, {"workflow_id": run_id})
-        sys.exit(DETACHED)
+            emit(form, {"workflow_id": begun.run_id})
+        raise
 
 
-def say_detached(run_id: str, where: str) -> None:
+def say_detached(begun: Begun) -> None:
     """Print that the run outlives this process, and how to see it again."""
+    run_id, fate = begun
     click.echo(
-        f"\ndetached from {run_id}: {where}; `orchestrate workflows watch {run_id}` shows it",
+        f"\ndetached from {run_id}: {fate}; `orchestrate workflows watch {run_id}` shows it",
         err=True,
     )

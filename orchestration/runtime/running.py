@@ -3,7 +3,8 @@
 import logging
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -142,19 +143,24 @@ class Running:
             pass
 
     def drain(self) -> None:
-        """Claim nothing new."""
+        """Claim nothing new; nobody else is told while the store is away."""
         self.frame.draining = True
-        self.engine.drain(self._worker.id)
+        with unless_away("nobody is told that this process drains"):
+            self.engine.drain(self._worker.id)
 
     def stop(self) -> None:
-        """End every part; the worker's lock is released only if it holds no attempt."""
+        """End every part; the worker's lock is released only if it holds no attempt.
+
+        While the store is away, the free lock alone tells others that this process has ended.
+        """
         for part in self._bus:
             part.stop()
         self._keeper.stop()
         self.frame.stop()
         self._alerter.stop()
         if not self.frame.held():
-            self.engine.depart(self._worker.id)
+            with unless_away("nobody is told that this process departs"):
+                self.engine.depart(self._worker.id)
             self._locks.release(self._worker.id)
             if self._proof is not None:
                 self._proof.release(self._worker.id)
@@ -235,6 +241,15 @@ class Running:
         for part in parts:
             part.start()
         return parts
+
+
+@contextmanager
+def unless_away(without: str) -> Iterator[None]:
+    """Write what a process can end without: if the store is away, say what is missing."""
+    try:
+        yield
+    except StoreError as error:
+        log.warning("%s: %s", without, error)
 
 
 def own_proof(settings: Settings, locks: Locks) -> FileLocks | None:

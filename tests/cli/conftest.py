@@ -27,14 +27,17 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def cli(home: Path) -> Cli:
-    """Runs `orchestrate` with these words; `code` is the exit code that is expected."""
+    """Runs `orchestrate` with these words.
+
+    `code` is the exit code that is expected; with 2 and 3, so many `lines` tell why.
+    """
     del home
 
-    def run(*words: str, code: int = 0, stdin: str | None = None) -> Result:
+    def run(*words: str, code: int = 0, lines: int = 1, stdin: str | None = None) -> Result:
         result = CliRunner().invoke(root, words, input=stdin, prog_name="orchestrate")
         assert result.exit_code == code, result.output
         if code in {2, 3}:
-            assert result.stderr.count("\n") == 1, result.stderr
+            assert result.stderr.count("\n") == lines, result.stderr
             assert "Traceback" not in result.stderr
         return result
 

@@ -15,10 +15,13 @@ from orchestration.bus.vhost_claim import VhostClaim
 from orchestration.cli import exits, starting
 from orchestration.client import Client
 from orchestration.clock import SystemClock
-from orchestration.errors import StoreError
+from orchestration.engine import Engine
+from orchestration.engine.submit import Command
+from orchestration.errors import NotFoundError, StoreError
 from orchestration.ports import Session
 from orchestration.store import workers
 from orchestration.store.connect import open_store
+from orchestration.store.group import Group
 from orchestration.store.workers import NewWorker
 from orchestration.views import progress
 from tests.cli.conftest import Cli
@@ -242,9 +245,24 @@ def test_a_key_finds_the_run_that_it_started(cli: Cli, values: Callable[..., Any
     assert len(values("workflows", "list")) == 1
 
 
-def test_a_key_of_a_run_that_is_open_leaves_it_to_a_worker(cli: Cli) -> None:
+def test_a_key_of_an_open_run_that_nobody_serves_finishes_it(
+    cli: Cli, values: Callable[..., Any]
+) -> None:
     with_key = ("job", "--idempotency-key", "again")
     run_id = cli("send", *with_key).stdout.strip()
+    cli("run", *with_key, "-p", "count=2", code=2)
+    (left,) = values("workflows", "list")
+    assert (left["id"], left["progress"]) == (run_id, 0.0)
+    final = values("run", *with_key)
+    assert (final["workflow_id"], final["status"]) == (run_id, "completed")
+
+
+def test_a_key_that_another_process_uses_meanwhile_leaves_the_run_to_others(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_key = ("job", "--idempotency-key", "again")
+    run_id = cli("send", *with_key).stdout.strip()
+    monkeypatch.setattr(starting, "known_by", lambda _opened, _command: None)
     told = cli("run", *with_key, code=exits.DETACHED).stderr
     assert f"detached from {run_id}: `orchestrate serve` finishes it" in told
 
@@ -276,12 +294,45 @@ def test_a_run_is_followed_though_the_store_was_away(
     assert values("run", "job")["status"] == "completed"
 
 
+@pytest.mark.parametrize("writes", [True, False])
 def test_a_run_that_was_started_is_told_though_the_store_stays_away(
-    cli: Cli, values: Callable[..., Any], away: Callable[[int], None]
+    cli: Cli,
+    values: Callable[..., Any],
+    away: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    writes: bool,
 ) -> None:
     away(1_000)
-    told = cli("run", "job", "-o", "json", code=exits.DETACHED)
+    with monkeypatch.context() as patch:
+        if not writes:
+            fail_after_the_start(patch)
+        told = cli("run", "job", "-o", "json", code=3, lines=3)
     run_id = json.loads(told.stdout)["workflow_id"]
-    assert told.stderr.startswith("orchestrate: the disk is away\n")
-    assert f"detached from {run_id}: the store has it" in told.stderr
+    assert told.stderr.endswith("\norchestrate: the disk is away\n")
+    assert f"detached from {run_id}: `orchestrate serve` finishes it" in told.stderr
     assert [each["id"] for each in values("workflows", "list")] == [run_id]
+
+
+def fail_after_the_start(patch: pytest.MonkeyPatch) -> None:
+    """Let every write fail once a run was submitted."""
+    submit = Engine.submit
+
+    def submitted(engine: Engine, command: Command) -> str:
+        run_id = submit(engine, command)
+        patch.setattr(Group, "do", lambda _group, some: [StoreError("no room") for _ in some])
+        return run_id
+
+    patch.setattr(Engine, "submit", submitted)
+
+
+def test_a_run_that_is_gone_before_its_end_was_seen_is_told_with_that_error(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(_session: Session, run_id: str) -> progress.Picture:
+        raise NotFoundError(f"no workflow {run_id!r}")
+
+    monkeypatch.setattr(progress, "picture", gone)
+    told = cli("run", "job", code=2, lines=3).stderr
+    assert "detached from job_" in told
+    assert "\norchestrate: no workflow 'job_" in told
