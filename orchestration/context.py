@@ -1,5 +1,6 @@
 """What an action receives: its inputs, a way to report progress, and an idempotency key."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,15 @@ LONGEST_MESSAGE = 500
 def storable(text: str) -> str:
     """The text as every store accepts it: without NUL and lone surrogates."""
     return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def storable_json(text: str) -> str:
+    """JSON text in which each half of a character is a question mark: UTF-8 cannot write one."""
+    if r"\ud" not in text:
+        return text
+    plain = json.dumps(json.loads(text), ensure_ascii=False)
+    kept = storable(plain)
+    return text if kept == plain else json.dumps(json.loads(kept), separators=(",", ":"))
 
 
 class Fleet(Protocol):

@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from orchestration.context import storable_json
 from orchestration.definitions import App
 from orchestration.engine import (
     claim,
@@ -90,7 +91,7 @@ class Engine(Seam):
 
     def fail(self, key: Key, attempt: int, error: Mapping[str, Any], *, retryable: bool) -> bool:
         """Write that an attempt raised; False if the claim was lost."""
-        text = json.dumps(error)
+        text = storable_json(json.dumps(error))
         return self.commit(lambda tx: claim.fail(tx, key, attempt, text, retryable=retryable))
 
     def give_up(self, key: Key, attempt: int) -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from orchestration.context import storable_json
 from orchestration.store import artifacts
 
 ENCODER = json.JSONEncoder(sort_keys=True, allow_nan=False, separators=(",", ":"))
@@ -18,17 +19,9 @@ def encoded(value: Any) -> str:
         ValueError: The result is not JSON.
     """
     try:
-        return whole(ENCODER.encode(value))
+        return storable_json(ENCODER.encode(value))
     except (TypeError, RecursionError) as error:
         raise ValueError(f"the result is not JSON: {error}") from None
-
-
-def whole(text: str) -> str:
-    """JSON text in which each half of a character is a question mark: UTF-8 cannot write one."""
-    if "\\ud" not in text:
-        return text
-    plain = json.dumps(json.loads(text), ensure_ascii=False)
-    return ENCODER.encode(json.loads(plain.encode(errors="replace")))
 
 
 def keep(text: str, put: Callable[[str, tuple[int, bytes]], object]) -> Kept:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from orchestration.context import storable_json
 from orchestration.definitions import App, Workflow
 from orchestration.engine import emergency
 from orchestration.engine.by import By
@@ -159,8 +160,8 @@ def text_of(values: Any) -> str:
         ValueError: A number is not finite, or a text has half a character, which UTF-8 cannot say.
     """
     text = json.dumps(values, sort_keys=True, allow_nan=False)
-    if r"\ud" in text:  # half of a character, or both
-        json.dumps(values, ensure_ascii=False).encode()
+    if text != storable_json(text):
+        raise ValueError("a text has half a character (a surrogate alone), which nobody can write")
     return text
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from orchestration.context import storable_json
 from orchestration.engine import Engine, Value, Yield
-from orchestration.engine.results import whole
 from orchestration.errors import PermanentError
 from orchestration.store import configuration, shared
 from orchestration.store.configuration import Version
@@ -116,6 +116,6 @@ def plain(value: Any) -> Any:
         ValueError: The value is not JSON.
     """
     try:
-        return json.loads(whole(json.dumps(value, allow_nan=False)))
+        return json.loads(storable_json(json.dumps(value, allow_nan=False)))
     except (TypeError, RecursionError) as error:
         raise ValueError(f"this is not JSON: {error}") from None

@@ -10,6 +10,7 @@ from orchestration.web.console import Console
 from orchestration.web.guard import Guard
 from orchestration.web.limits import Shares
 from orchestration.web.openapi import describe
+from orchestration.web.readable import ReadableJson
 from orchestration.web.traced import Traced
 
 ABOUT = """\
@@ -24,6 +25,7 @@ def create_app(console: Console) -> FastAPI:
         title="fleet-orchestration",
         version=release(),
         description=ABOUT,
+        default_response_class=ReadableJson,
         docs_url=None,
         generate_unique_id_function=lambda route: route.name,
         redoc_url=None,

@@ -8,7 +8,6 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
@@ -21,6 +20,7 @@ from orchestration.errors import (
     StoreError,
 )
 from orchestration.problem_kinds import kind_of, members
+from orchestration.web.readable import ReadableJson
 
 log = logging.getLogger(__name__)
 
@@ -63,9 +63,9 @@ class Problem:
         found |= {"status": self.status, "detail": self.detail, **self.more}
         return found | ({"problems": list(self.problems)} if self.problems else {})
 
-    def response(self) -> JSONResponse:
+    def response(self) -> ReadableJson:
         """The answer for programs."""
-        return JSONResponse(
+        return ReadableJson(
             self.as_json(), self.status, headers=dict(self.headers), media_type=MEDIA_TYPE
         )
 

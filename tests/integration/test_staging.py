@@ -33,7 +33,19 @@ def mumble(context: Context) -> None:
     context.emit("noise", {"value": object()})
 
 
-ACTIONS = {"switch": switch, "fail": fail, "overreach": overreach, "mumble": mumble}
+def halve(context: Context) -> None:
+    context.configuration.set("source", {"name": "half \ud800"})
+    context.emit("halved", {"name": "half \ud800"})
+
+
+def cry(context: Context) -> None:
+    raise PermanentError(f"{context.workflow_id} is half \ud800")
+
+
+ACTIONS = {
+    "switch": switch, "fail": fail, "overreach": overreach, "mumble": mumble, "halve": halve,
+    "cry": cry,
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -58,9 +70,19 @@ def test_an_action_reads_sets_and_gives_away(fleet: Fleet) -> None:
     assert kinds == [("switched",), ("switched",)]
 
 
+def test_half_a_character_becomes_a_question_mark(fleet: Fleet) -> None:
+    """JSON can say a lone surrogate, and UTF-8 cannot."""
+    fleet.start("halve").result()
+    (kept,) = fleet.engine.store.read(configuration.everything)
+    assert kept.value == {"name": "half ?"}
+    (data,) = fleet.engine.store.read(lambda s: s.all("SELECT body FROM data_messages"))
+    assert "half ?" in data[0]
+
+
 @pytest.mark.parametrize(
     ("command", "problem"),
     [
+        ("cry", "is half ?"),
         ("fail", "it did not work"),
         ("overreach", "declare configures=['trading_mode']"),
         ("mumble", "this is not JSON"),
