@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 SILENT_AFTER_S = 12.0
-MISSED_AFTER_S = 6.0  # three beats: enough if a free lock is against the worker, too
+MISSED_AFTER_S = 6.0  # three beats: enough if a free lock or an old beat is against it, too
 LATE_AFTER_S = 6.0  # a beat, and how long a worker that is cut off can keep others from writing
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from orchestration.engine import Engine
 from orchestration.engine.sweep import is_jump
-from orchestration.liveness import MISSED_AFTER_S, Observer
+from orchestration.liveness import MISSED_AFTER_S, SILENT_AFTER_S, Observer
 from orchestration.ports import Locks
 from orchestration.store import control, steps, stops, workers
 from orchestration.store.presence import FileLocks
@@ -15,6 +15,7 @@ from orchestration.store.workers import WorkerRow
 log = logging.getLogger(__name__)
 
 COUNTING_S = 0.25
+SILENT_AFTER = timedelta(seconds=SILENT_AFTER_S)
 
 
 class Sweeper:
@@ -80,8 +81,10 @@ class Sweeper:
         """Take over from workers that are dead, and from those that are silent.
 
         Only an observer that looks often sees silence: every worker looks at each of its beats.
-        Where a free lock alone proves no death, it lets silence count sooner: an attempt is lost
-        then, but no undo begins before the proof.
+        Three beats missed before its own eyes are enough where more is against a worker: a last
+        beat that is long ago by the store's clock, as whoever saw it may be dead, too, and clocks
+        are set; or a free lock where that alone proves no death. An attempt is lost then, but no
+        undo begins before the proof.
         """
         me = self._engine.rules.me
         if not self._locks.holds(me):
@@ -96,7 +99,9 @@ class Sweeper:
             dead |= set(filter(self._proof.shows_death, free))
         for worker in sorted(dead):
             self._took_over(others[worker], "died", self._engine.leave(others[worker]))
-        silent |= {worker for worker in free if still_s(worker) >= MISSED_AFTER_S}
+        since = self._engine.clock.now() - SILENT_AFTER
+        suspect = free | {worker for worker, row in others.items() if row.beat_at <= since}
+        silent |= {worker for worker in suspect if still_s(worker) >= MISSED_AFTER_S}
         for worker in sorted(silent - dead):
             held = self._engine.store.read(
                 lambda s, w=worker: steps.owned_by(s, w, self._engine.rules.scope)  # type: ignore[misc]

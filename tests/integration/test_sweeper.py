@@ -48,6 +48,38 @@ def test_a_silent_worker_loses_its_steps_after_twelve_seconds_and_is_told(
     assert workshop.status(run) is RunStatus.COMPLETED
 
 
+def test_silence_counts_from_the_last_beat_though_those_who_saw_it_are_gone(
+    workshop: Workshop, anvil: Anvil
+) -> None:
+    """Where workers die every few seconds, nobody sees twelve seconds of silence himself."""
+    run = workshop.start()
+    working = workshop.work()
+    anvil.wait()
+    workshop.beside().tick(8 * SECOND)
+    heir = workshop.beside()
+    heir.tick(5 * SECOND)
+    assert workshop.branch(run).status is StepStatus.RUNNING
+    heir.tick(4 * SECOND)
+    assert workshop.branch(run).losses == 1
+    anvil.free.set()
+    working.join(5)
+
+
+def test_a_clock_that_is_set_makes_nobody_silent(workshop: Workshop, anvil: Anvil) -> None:
+    run = workshop.start()
+    working = workshop.work()
+    anvil.wait()
+    heir = workshop.beside()
+    heir.tick(4 * SECOND)
+    workshop.clock.jump(HOUR)
+    for _ in range(8):
+        heir.tick(SECOND)
+        workshop.keeper.tick()
+    assert workshop.branch(run).losses == 0
+    anvil.free.set()
+    working.join(5)
+
+
 def test_a_pause_of_the_whole_machine_costs_nobody_anything(
     workshop: Workshop, anvil: Anvil
 ) -> None:
