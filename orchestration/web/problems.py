@@ -138,7 +138,10 @@ def of_ours(error: OrchestrationError) -> Problem:
 
 
 def wait_after(error: OrchestrationError) -> float | None:
-    """The seconds after which to repeat what met an error; None: it must not just be repeated."""
+    """The seconds after which to repeat what met an error; None: it must not just be repeated.
+
+    Nothing was done then, or, by a route of several commits, a part that is not done twice.
+    """
     if isinstance(error, OverloadedError):
         return error.retry_after
     again = isinstance(error, BrokerError | StoreError) and not isinstance(error, InDoubtError)

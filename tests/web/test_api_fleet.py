@@ -1,5 +1,10 @@
 """What programs can do over HTTP about the fleet: agents, queues, letters, schedules, its stop."""
 
+import pytest
+
+from orchestration.engine import emergency
+from orchestration.engine.transaction import Transaction
+from orchestration.errors import StoreError
 from orchestration.store import dead_letters, workers
 from orchestration.store.workers import NewWorker
 from orchestration.web.console import Console
@@ -80,6 +85,23 @@ def test_everything_is_stopped_and_released(http: Browser) -> None:
     assert refused.status_code == 409
     assert http.post(f"{ALL}/emergency/release").json()["stopped"] is False
     assert http.post(f"{ALL}/emergency/release").status_code == 409
+
+
+def test_a_stop_whose_store_goes_away_holds_and_is_finished_by_the_next_request(
+    http: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def be_away(_: Transaction) -> int:
+        raise StoreError("the store is away")
+
+    run_id = start(http)
+    with monkeypatch.context() as patched:
+        patched.setattr(emergency, "clear", be_away)
+        answer = http.post(f"{ALL}/emergency/stop", json={"reason": "fire"})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert http.get(f"{ALL}/emergency").json()["stopped"] is True
+    assert http.get(f"{RUNS}/{run_id}").json()["status"] != "cancelled"
+    assert http.post(f"{ALL}/emergency/stop", json={"reason": "fire"}).json()["epoch"] == 1
+    assert http.get(f"{RUNS}/{run_id}").json()["status"] == "cancelled"
 
 
 def test_a_stop_waits_for_nobody_who_is_dead(http: Browser, console: Console) -> None:
