@@ -43,3 +43,18 @@ def test_who_has_left_and_come_back_is_watched_from_the_start() -> None:
         observer.look({"a": 7}, second)
     observer.look({}, 12)
     assert observer.look({"a": 7}, 13) == set()
+
+
+def test_who_begins_goes_on_from_what_others_have_seen() -> None:
+    observer = Observer()
+    assert observer.look({"a": 7, "b": 7}, 0, {"a": 9.0}) == set()
+    assert observer.look({"a": 7, "b": 7}, 3, {"a": 9.0}) == {"a"}
+    assert observer.still_s("b") == 3
+    assert observer.look({"a": 8, "b": 7}, 4) == set()
+
+
+def test_a_late_look_adds_nothing_to_what_others_have_seen() -> None:
+    observer = Observer()
+    observer.look({"a": 7}, 0, {"a": 6.0})
+    assert observer.look({"a": 7}, LATE_AFTER_S + 30, {"a": 6.0}) == set()
+    assert observer.still_s("a") == 6.0

@@ -150,6 +150,10 @@ class Engine(Seam):
         """Move on the branches of a worker that is silent, perhaps alive; return their number."""
         return self.commit(lambda tx: sweep.take_over(tx, worker, dead=False))
 
+    def note_still(self, stillness: Sequence[tuple[WorkerRow, float]]) -> None:
+        """Write for how many seconds workers have not beaten since their rows were read."""
+        self.commit(lambda tx: membership.note_still(tx, stillness))
+
     def fire_timers(self) -> int:
         """Fire every timer that is due; return how many."""
         fired = 0

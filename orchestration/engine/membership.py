@@ -1,6 +1,6 @@
 """Workers join, beat, drain and depart."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,7 +11,7 @@ from orchestration.engine.transaction import Transaction
 from orchestration.errors import StoreInUseError
 from orchestration.store import agents, attempts, control, sending, steps, timers, workers
 from orchestration.store.steps import Held, Key
-from orchestration.store.workers import NewWorker
+from orchestration.store.workers import NewWorker, WorkerRow
 
 
 def join(tx: Transaction, worker: NewWorker, app: App, dead: frozenset[str]) -> None:
@@ -79,6 +79,12 @@ def give_back(tx: Transaction, key: Key) -> None:
     """Hand over the attempt at one branch."""
     if (row := steps.get(tx.session, *key)) is not None:
         hand_over(tx, row)
+
+
+def note_still(tx: Transaction, stillness: Sequence[tuple[WorkerRow, float]]) -> None:
+    """Write for how many seconds workers have not beaten since their rows were read."""
+    for worker, seconds in stillness:
+        workers.note_still(tx.session, worker, seconds)
 
 
 def drain(tx: Transaction, worker: str) -> None:

@@ -15,7 +15,8 @@ from orchestration.store.workers import WorkerRow
 log = logging.getLogger(__name__)
 
 COUNTING_S = 0.25
-SILENT_AFTER = timedelta(seconds=SILENT_AFTER_S)
+NOTED_FROM_S = 3.0  # more than the time between two beats
+NOTED_EVERY_S = 1.5  # less than the time between two looks
 
 
 class Sweeper:
@@ -80,11 +81,10 @@ class Sweeper:
     def bury(self) -> None:
         """Take over from workers that are dead, and from those that are silent.
 
-        Only an observer that looks often sees silence: every worker looks at each of its beats.
-        Three beats missed before its own eyes are enough where more is against a worker: a last
-        beat that is long ago by the store's clock, as whoever saw it may be dead, too, and clocks
-        are set; or a free lock where that alone proves no death. An attempt is lost then, but no
-        undo begins before the proof.
+        Only an observer that looks often sees silence: every worker looks at each of its beats, and
+        notes what it has seen for those that will look when it is dead. Where a free lock alone
+        proves no death, it lets silence count sooner: an attempt is lost then, but no undo begins
+        before the proof.
         """
         me = self._engine.rules.me
         if not self._locks.holds(me):
@@ -93,15 +93,14 @@ class Sweeper:
         others = {row.id: row for row in present if row.id != me}
         free, still_s = self._free(others), self._observer.still_s
         beats = {row.id: row.beat for row in others.values()}
-        silent = self._observer.look(beats, self._engine.clock.monotonic())
+        told = {row.id: row.still_s for row in others.values()}
+        silent = self._observer.look(beats, self._engine.clock.monotonic(), told)
         dead = {worker for worker in free if still_s(worker) >= self._locks.proof_s}
         if self._proof is not None:
             dead |= set(filter(self._proof.shows_death, free))
         for worker in sorted(dead):
             self._took_over(others[worker], "died", self._engine.leave(others[worker]))
-        since = self._engine.clock.now() - SILENT_AFTER
-        suspect = free | {worker for worker, row in others.items() if row.beat_at <= since}
-        silent |= {worker for worker in suspect if still_s(worker) >= MISSED_AFTER_S}
+        silent |= {worker for worker in free if still_s(worker) >= MISSED_AFTER_S}
         for worker in sorted(silent - dead):
             held = self._engine.store.read(
                 lambda s, w=worker: steps.owned_by(s, w, self._engine.rules.scope)  # type: ignore[misc]
@@ -109,6 +108,19 @@ class Sweeper:
             if held:
                 row = others[worker]
                 self._took_over(row, "fell silent", self._engine.mark_silent(row))
+        self._note(row for row in others.values() if row.id not in dead)
+
+    def _note(self, others: Iterable[WorkerRow]) -> None:
+        """Note for how long workers have missed beats, until they are silent."""
+        seen = [(row, self._observer.still_s(row.id)) for row in others]
+        fresh = [
+            (row, still_s)
+            for row, still_s in seen
+            if still_s >= max(NOTED_FROM_S, row.still_s + NOTED_EVERY_S)
+            and row.still_s < SILENT_AFTER_S
+        ]
+        if fresh:
+            self._engine.note_still(fresh)
 
     def dead(self) -> frozenset[str]:
         """Present workers that are beyond doubt dead: within a scope they are still listed."""

@@ -31,7 +31,11 @@ class NewWorker:
 
 @dataclass(frozen=True, slots=True)
 class WorkerRow:
-    """A worker as people see it."""
+    """A worker as people see it.
+
+    Attributes:
+        still_s: For how many seconds somebody has seen that it has not beaten since.
+    """
 
     id: str
     host: str
@@ -45,6 +49,7 @@ class WorkerRow:
     draining: bool
     left_at: datetime | None
     scope: str | None = None
+    still_s: float = 0.0
 
     def serves(self, agent: str) -> bool:
         """Whether it offers any action of an agent."""
@@ -52,7 +57,8 @@ class WorkerRow:
 
 
 COLUMNS = (
-    "id, host, pid, release, offers, transport, beat, beat_at, started_at, draining, left_at, scope"
+    "id, host, pid, release, offers, transport, beat, beat_at, started_at, draining, left_at,"
+    " scope, CASE WHEN still_beat = beat THEN still_s ELSE 0.0 END"
 )
 
 
@@ -97,6 +103,15 @@ def has_beaten(session: Session, seen: WorkerRow) -> bool:
     """Whether a worker has beaten since this row was read."""
     sql = "SELECT 1 FROM workers WHERE id = ? AND beat = ?"
     return session.one(sql, seen.id, seen.beat) is None
+
+
+def note_still(session: Session, seen: WorkerRow, seconds: float) -> None:
+    """Write for how long a worker has not beaten since this row was read."""
+    session.run(
+        "UPDATE workers SET still_beat = beat, still_s = ? WHERE id = ? AND beat = ?"
+        " AND (still_beat IS NULL OR still_beat <> beat OR still_s < ?)",
+        *(seconds, seen.id, seen.beat, seconds),
+    )
 
 
 def drain(session: Session, worker: str) -> None:
@@ -187,7 +202,7 @@ def get(session: Session, worker: str) -> WorkerRow | None:
 def _read(row: Row) -> WorkerRow:
     """One row of `COLUMNS`."""
     id_, host, pid, release, offers, transport, *since = row
-    beats, beat_at, started_at, draining, left_at, scope = since
+    beats, beat_at, started_at, draining, left_at, scope, still_s = since
     return WorkerRow(
         id=id_,
         host=host,
@@ -201,4 +216,5 @@ def _read(row: Row) -> WorkerRow:
         draining=bool(draining),
         left_at=moment(left_at),
         scope=scope,
+        still_s=still_s,
     )

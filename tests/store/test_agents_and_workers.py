@@ -99,6 +99,23 @@ class TestWorkers:
 
         store.write(operation)
 
+    def test_stillness_is_noted_for_one_beat_and_only_grows(self, store: Store) -> None:
+        def operation(session: Session) -> None:
+            workers.join(session, worker(warehouse=4), NOW)
+            (seen,) = workers.present(session)
+            assert seen.still_s == 0
+            for noted, kept in ((4.0, 4.0), (3.0, 4.0), (6.5, 6.5)):
+                workers.note_still(session, seen, noted)
+                assert workers.present(session)[0].still_s == kept
+            workers.beat(session, "w1", NOW)
+            workers.note_still(session, seen, 9.0)
+            (beating,) = workers.present(session)
+            assert beating.still_s == 0
+            workers.note_still(session, beating, 3.0)
+            assert workers.present(session)[0].still_s == 3.0
+
+        store.write(operation)
+
     def test_each_beat_is_counted_until_the_worker_is_declared_gone(self, store: Store) -> None:
         def operation(session: Session) -> None:
             workers.join(session, worker(warehouse=4), NOW)
