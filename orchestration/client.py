@@ -1,7 +1,7 @@
 """The Python client: start workflows and follow them."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from importlib import import_module
 from types import TracebackType
@@ -19,6 +19,7 @@ from orchestration.engine import Engine
 from orchestration.engine.by import By
 from orchestration.engine.fork import Edits, keyed, propose
 from orchestration.handles import Handle, RemoteHandle
+from orchestration.patience import Patience
 from orchestration.server_paths import path_of
 from orchestration.settings import Settings
 from orchestration.state import RunStatus
@@ -155,13 +156,16 @@ class Client:
         self.close()
 
 
-def remote_at(address: str, found: Settings) -> "Remote | None":
-    """The server at an address; None: it is the address of a store."""
+def remote_at(
+    address: str, found: Settings, patience: Callable[[float], Patience] = Patience
+) -> "Remote | None":
+    """The server at an address, with some patience; None: it is the address of a store."""
     if not address.startswith(("http://", "https://")):
         return None
     token = found.orchestration_api_token
     remote = import_module("orchestration.remote")  # a slow import, and seldom needed
-    server: Remote = remote.Remote(address, None if token is None else token.get_secret_value())
+    secret = None if token is None else token.get_secret_value()
+    server: Remote = remote.Remote(address, secret, patience)
     return server
 
 

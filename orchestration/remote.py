@@ -2,7 +2,6 @@
 
 import json
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -10,14 +9,17 @@ from typing import Any
 import httpx
 
 from orchestration.errors import (
+    BrokerError,
     ConfigurationError,
     NotFoundError,
     OrchestrationError,
+    OverloadedError,
     RejectedError,
     ServerError,
     StateError,
+    StoreError,
 )
-from orchestration.patience import RETRY_S, Patience
+from orchestration.patience import Patience
 from orchestration.problem_kinds import error_of
 
 PATIENCE_S = 30.0
@@ -25,6 +27,7 @@ SILENCE_S = 30.0
 WRONG = {400, 413, 422}
 CLOSED = {401, 403}
 AWAY = {429, 502, 503, 504}  # by itself, or in the words of a proxy
+ABSENCE = (ServerError, StoreError, BrokerError, OverloadedError)
 KINDS: Mapping[int, type[OrchestrationError]] = {404: NotFoundError, 409: StateError}
 
 
@@ -43,11 +46,18 @@ class Remote:
     Args:
         url: The server's address, such as `http://localhost:8080`.
         token: The API token; None: none is sent.
+        patience: Makes the patience with a server that is away, given when it ends at the latest.
     """
 
-    def __init__(self, url: str, token: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str | None = None,
+        patience: Callable[[float], Patience] = Patience,
+    ) -> None:
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self.place = url.rstrip("/")
+        self._patience = patience
         self._http = httpx.Client(
             base_url=f"{self.place}/orchestration", headers=headers, timeout=PATIENCE_S
         )
@@ -71,7 +81,7 @@ class Remote:
         Raises:
             OrchestrationError: The server refuses, or cannot be reached for long.
         """
-        patience = Patience(until)
+        patience = self._patience(until)
         while True:
             try:
                 return self._answer("GET", path)
@@ -115,7 +125,7 @@ class Remote:
         self, path: str, last: int | None, is_over: Callable[[int], bool]
     ) -> Iterator[dict[str, Any]]:
         """The events of a stream after one of them, until a stream has ended that was complete."""
-        patience = Patience()
+        patience = self._patience(math.inf)
         while True:
             try:
                 for name, data in self._stream(path, last):
@@ -129,7 +139,7 @@ class Remote:
                 patience.bear(lapse.error, lapse.after_s)
             else:
                 patience.renew()
-                time.sleep(RETRY_S)
+                patience.rest()
 
     def close(self) -> None:
         """Close the connections."""
@@ -213,7 +223,7 @@ class Remote:
         if not answer.is_error:
             return
         error = refusal(answer, self.place)
-        if answer.status_code in AWAY:
+        if answer.status_code in AWAY and isinstance(error, ABSENCE):
             after = answer.headers.get("retry-after", "")
             raise LapseError(error, float(after) if after.isdecimal() else 0.0)
         raise error

@@ -35,6 +35,10 @@ class FakeClock:
         self._now += span
         self._monotonic += span.total_seconds()
 
+    def sleep(self, seconds: float) -> None:
+        """Let time go by where others would wait."""
+        self.advance(timedelta(seconds=seconds))
+
     def jump(self, span: timedelta) -> None:
         """Set the time of day, as an administrator would."""
         self._now += span

@@ -55,9 +55,9 @@ def line_of(error: BaseException) -> str | None:
     return one_line(f"{name}: {error}; `orchestrate --debug …` shows where it comes from")
 
 
-def complain(error: OrchestrationError) -> None:
-    """Print, in one line, why one of several things was refused."""
-    click.echo(f"orchestrate: {one_line(str(error))}", err=True)
+def complain(error: OrchestrationError, doing: str = "") -> None:
+    """Print, in one line, an error that does not end the command, and what is done about it."""
+    click.echo(f"orchestrate: {doing}{one_line(str(error))}", err=True)
 
 
 def is_broken_pipe(error: BaseException) -> bool:

@@ -1,11 +1,13 @@
 """Follow a run in the store to its end, and show each change."""
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
 from orchestration import settings
+from orchestration.cli.exits import complain
 from orchestration.desk.explaining import explain
 from orchestration.errors import StoreError
 from orchestration.patience import Patience
@@ -65,12 +67,17 @@ def patiently(ask: Callable[[], T]) -> T:
     Raises:
         StoreError: It has been away for long.
     """
-    patience = Patience()
+    patience = told_patience()
     while True:
         try:
             return ask()
         except StoreError as error:
             patience.bear(error)
+
+
+def told_patience(until: float = math.inf) -> Patience:
+    """Patience of which the person who follows is told, as nothing moves meanwhile."""
+    return Patience(until, lambda error: complain(error, "asking again: "))
 
 
 class Silence:

@@ -15,7 +15,7 @@ from orchestration.cli import parameters, selecting
 from orchestration.cli.displays import for_output
 from orchestration.cli.ending import code_of, tell
 from orchestration.cli.exits import DETACHED
-from orchestration.cli.following import Display
+from orchestration.cli.following import Display, told_patience
 from orchestration.cli.opening import opened_store
 from orchestration.cli.paging import pages
 from orchestration.cli.starting import Begun, say_detached
@@ -58,7 +58,8 @@ def wherever(
 
 def server_of(found: Settings) -> "Remote | None":
     """The configured server; None: this machine's own store is meant."""
-    return remote_at(found.orchestration_url, found) if found.orchestration_url else None
+    url = found.orchestration_url
+    return remote_at(url, found, told_patience) if url else None
 
 
 def start(

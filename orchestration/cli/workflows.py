@@ -55,8 +55,10 @@ def watch(*, run_id: str, form: str, full: bool) -> int:
     """
     if (server := remotely.server_of(settings.load())) is not None:
         with closing(server):
-            there = remotely.named(server, run_id)["id"]  # a server that is away is told at once
-            return remotely.follow_to_end(server, there, form, full=full)
+            server.get(
+                f"{path_of(run_id)}/picture"
+            )  # nothing was started: fail at once if it is away
+            return remotely.follow_to_end(server, run_id, form, full=full)
     with opened_store() as opened:
         run_id = run_named(opened, run_id)
         follow(opened, run_id, for_output(form, opened.store.clock))

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,14 @@ import pika
 import pytest
 
 import orchestration.desk.starting as desk_starting
-from orchestration import patience
 from orchestration.bus.vhost_claim import VhostClaim
-from orchestration.cli import exits, starting
+from orchestration.cli import exits, following, starting
 from orchestration.client import Client
 from orchestration.clock import SystemClock
 from orchestration.engine import Engine
 from orchestration.engine.submit import Command
 from orchestration.errors import NotFoundError, StoreError
+from orchestration.patience import Patience
 from orchestration.ports import Session
 from orchestration.store import workers
 from orchestration.store.connect import open_store
@@ -26,6 +27,7 @@ from orchestration.store.workers import NewWorker
 from orchestration.views import progress
 from tests.cli.conftest import Cli
 from tests.cli.processes import Processes
+from tests.clock import FakeClock
 
 
 def test_a_run_prints_its_steps_and_its_result(cli: Cli) -> None:
@@ -270,8 +272,9 @@ def test_a_key_that_another_process_uses_meanwhile_leaves_the_run_to_others(
 @pytest.fixture
 def away(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Has no picture of a run for so many looks."""
-    monkeypatch.setattr(patience, "RETRY_S", 0.01)
-    monkeypatch.setattr(patience, "MOST_RETRIES", 3)
+    clock = FakeClock()
+    quick = partial(Patience, monotonic=clock.monotonic, sleep=clock.sleep)
+    monkeypatch.setattr(following, "Patience", quick)
 
     def away(times: int) -> None:
         look, left = progress.picture, [times]
@@ -307,8 +310,9 @@ def test_a_run_that_was_started_is_told_though_the_store_stays_away(
     with monkeypatch.context() as patch:
         if not writes:
             fail_after_the_start(patch)
-        told = cli("run", "job", "-o", "json", code=3, lines=3)
+        told = cli("run", "job", "-o", "json", code=3, lines=4)
     run_id = json.loads(told.stdout)["workflow_id"]
+    assert told.stderr.startswith("orchestrate: asking again: the disk is away\n")
     assert told.stderr.endswith("\norchestrate: the disk is away\n")
     assert f"detached from {run_id}: `orchestrate serve` finishes it" in told.stderr
     assert [each["id"] for each in values("workflows", "list")] == [run_id]

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from orchestration import Client, settings
 from orchestration.cli.root import root
 from orchestration.desk.starting import command_of
 from orchestration.engine import Engine
+from orchestration.patience import Patience
 from orchestration.runtime.serving import serving
 from orchestration.web.application import create_app
 from orchestration.web.console import Console, console_of, opened_console
 from orchestration.web.limits import Limits
 from tests.cli.sample import app as sample
+from tests.clock import FakeClock
 from tests.web.browsing import ELSEWHERE, HERE, Browser, browsing
 from tests.web.stock import Stock
 from tests.web.stock import app as stocked
@@ -28,6 +31,7 @@ TOKEN = "a-token-that-nobody-guesses"  # noqa: S105 - of the tests
 Browse = Callable[..., Browser]
 Cli = Callable[..., Result]
 Values = Callable[..., Any]
+Quick = Callable[..., Patience]
 
 
 @pytest.fixture
@@ -127,6 +131,18 @@ def cli(place: str, monkeypatch: pytest.MonkeyPatch) -> Cli:
         return result
 
     return run
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """A clock that goes on only where somebody would wait."""
+    return FakeClock()
+
+
+@pytest.fixture
+def quick(clock: FakeClock) -> Quick:
+    """Makes patience that waits by that clock."""
+    return partial(Patience, monotonic=clock.monotonic, sleep=clock.sleep)
 
 
 @pytest.fixture

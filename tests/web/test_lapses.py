@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
@@ -13,13 +14,15 @@ import httpx
 import pytest
 from typing_extensions import override
 
-from orchestration import Client, patience
-from orchestration import remote as module
-from orchestration.errors import InDoubtError, ServerError, StoreError
+from orchestration import Client
+from orchestration.cli import following
+from orchestration.errors import InDoubtError, NotFoundError, OrchestrationError, ServerError
+from orchestration.handles import RemoteHandle
 from orchestration.patience import Patience
 from orchestration.remote import Remote
 from orchestration.web.problems import problem_of
-from tests.web.conftest import Cli, Values
+from tests.clock import FakeClock
+from tests.web.conftest import Cli, Quick, Values
 
 PATIENCE_S = 20.0
 STREAM = "text/event-stream"
@@ -78,12 +81,11 @@ def script() -> Iterator[Script]:
         thread.join(PATIENCE_S)
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits long."""
-    for place in (patience, module):
-        monkeypatch.setattr(place, "RETRY_S", 0.01)
-    monkeypatch.setattr(patience, "MOST_RETRIES", 3)
+@pytest.fixture
+def run(script: Script, quick: Quick) -> Iterator[RemoteHandle]:
+    """A run behind the server of the script."""
+    with closing(Remote(script.place, patience=quick)) as there:
+        yield RemoteHandle(there, "job_1")
 
 
 AWAY = [Said(429, headers=(("Retry-After", "0"),)), Said(502, "<p>bad gateway"), Said(504)]
@@ -96,40 +98,54 @@ def event(number: int) -> str:
     return f"data: {json.dumps(told | dict.fromkeys(('step', 'branch', 'detail')))}\n\n"
 
 
-def test_a_stream_goes_on_after_a_server_was_away(script: Script) -> None:
+def test_a_stream_goes_on_after_a_server_was_away(script: Script, run: RemoteHandle) -> None:
     first, last = (Said(200, event(number), STREAM) for number in (1, 2))
     script.answers = deque([*AWAY, first, Said(503), Said(503, headers=KEPT), last, Said(204)])
-    with Client(script.place) as client:
-        assert [each.kind for each in client.workflow("job_1").events()] == ["k1", "k2"]
+    assert [each.kind for each in run.events()] == ["k1", "k2"]
 
 
-def test_a_result_is_waited_for_while_the_server_is_away(script: Script) -> None:
+def test_a_result_is_waited_for_while_the_server_is_away(script: Script, run: RemoteHandle) -> None:
     going = Said(200, json.dumps({**DONE, "status": "running"}), "application/json")
     done = Said(200, json.dumps(DONE), "application/json")
     script.answers = deque([*AWAY, going, *AWAY, done])
-    with Client(script.place) as client:
-        assert client.workflow("job_1").result(timeout=PATIENCE_S) == 7
+    assert run.result() == 7
 
 
-def test_a_server_that_stays_away_ends_the_waiting(script: Script) -> None:
+def test_a_server_that_stays_away_ends_the_waiting(script: Script, run: RemoteHandle) -> None:
     script.answers = deque([Said(503, headers=(("Retry-After", "0"),))])
-    with Client(script.place) as client, pytest.raises(ServerError, match="answers 503"):
-        client.workflow("job_1").result()
+    with pytest.raises(ServerError, match="answers 503"):
+        run.result()
 
 
-def test_nobody_waits_for_a_server_longer_than_for_a_result(
-    script: Script, monkeypatch: pytest.MonkeyPatch
+def test_nobody_waits_for_a_server_longer_than_he_wants_to(
+    script: Script, quick: Quick, clock: FakeClock
 ) -> None:
-    monkeypatch.setattr(patience, "RETRY_S", 60.0)
+    script.answers = deque([Said(503, headers=(("Retry-After", "20"),))])
+    began = clock.monotonic()
+    with closing(Remote(script.place, patience=quick)) as there, pytest.raises(ServerError):
+        there.wait_for("/workflows", began + 5)
+    assert clock.monotonic() == began + 5
+
+
+def test_nobody_waits_for_a_server_longer_than_for_a_result(script: Script) -> None:
     script.answers = deque([Said(503)])
     with Client(script.place) as client, pytest.raises(ServerError, match="answers 503"):
         client.workflow("job_1").result(timeout=0.05)
 
 
-def test_what_a_server_refuses_is_not_asked_again(script: Script) -> None:
-    script.answers = deque([Said(500), Said(204)])
-    with Client(script.place) as client, pytest.raises(ServerError, match="answers 500"):
-        client.workflow("job_1").result()
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        (Said(500), ServerError),
+        (Said(503, '{"kind": "not_found", "detail": "none"}', "application/json"), NotFoundError),
+    ],
+)
+def test_what_a_server_refuses_is_not_asked_again(
+    script: Script, run: RemoteHandle, said: Said, kind: type[OrchestrationError]
+) -> None:
+    script.answers = deque([said, Said(204)])
+    with pytest.raises(kind):
+        run.result()
     assert len(script.answers) == 1
 
 
@@ -142,17 +158,10 @@ def test_what_may_have_been_done_is_not_asked_for_again(script: Script) -> None:
     assert len(script.answers) == 1
 
 
-def test_who_is_away_says_when_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    waited = list[float]()
-    monkeypatch.setattr("orchestration.patience.time.sleep", waited.append)
-    patient = Patience()
-    for after in (0.0, 5.0, 3600.0):
-        patient.bear(StoreError("away"), after)
-    assert waited == [patience.RETRY_S, 5.0, patience.LONGEST_S]
-    with pytest.raises(StoreError, match="away"):
-        patient.bear(StoreError("away"))
-    patient.renew()
-    patient.bear(StoreError("away"))
+@pytest.fixture
+def hasty(quick: Quick, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line waits by the clock of the test."""
+    monkeypatch.setattr(following, "Patience", quick)
 
 
 @pytest.fixture
@@ -173,6 +182,7 @@ def cut(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], None]:
     return cut
 
 
+@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("end", ["/picture", "/result"])
 def test_a_run_is_followed_though_its_server_was_away(
     values: Values, cut: Callable[[str, int], None], end: str
@@ -181,6 +191,7 @@ def test_a_run_is_followed_though_its_server_was_away(
     assert values("run", "job")["status"] == "completed"
 
 
+@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("end", ["/picture", "/result"])
 def test_a_run_that_was_started_is_told_though_its_server_stays_away(
     cli: Cli, remote: Client, place: str, cut: Callable[[str, int], None], end: str
@@ -188,7 +199,9 @@ def test_a_run_that_was_started_is_told_though_its_server_stays_away(
     cut(end, 1_000)
     told = cli("run", "job", "-o", "json", code=3)
     run_id = json.loads(told.stdout)["workflow_id"]
-    assert f"orchestrate: cannot reach {place} (refused)" in told.stderr
+    assert told.stderr.startswith(f"orchestrate: asking again: cannot reach {place} (refused)")
+    assert f"\norchestrate: cannot reach {place} (refused)" in told.stderr
+    assert told.stderr.count("asking again") == 1
     assert f"detached from {run_id}: it was started behind {place}" in told.stderr
     assert f"`orchestrate workflows watch {run_id}` shows it" in told.stderr
     assert re.search(r"detached from job_[0-9a-f]{12}", cli("run", "job", code=3).stderr)
@@ -196,12 +209,27 @@ def test_a_run_that_was_started_is_told_though_its_server_stays_away(
     assert list(remote.workflow(run_id).events())[-1].kind == "run.completed"
 
 
+@pytest.mark.usefixtures("hasty")
 def test_a_server_that_is_away_is_told_at_once_to_who_watches(
-    cli: Cli, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "RETRY_S", 60.0)
+    began = clock.monotonic()
     monkeypatch.setenv("ORCHESTRATION_URL", "http://127.0.0.1:9")
     assert "cannot reach" in cli("workflows", "watch", "job_1", code=3).stderr
+    assert clock.monotonic() == began
+
+
+@pytest.mark.parametrize("end", ["/picture", "/result"])
+def test_who_leaves_a_server_that_is_waited_for_is_told_of_the_run(
+    cli: Cli, cut: Callable[[str, int], None], end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def leave(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(following, "Patience", partial(Patience, sleep=leave))
+    cut(end, 1_000)
+    told = cli("run", "job", code=130).stderr
+    assert re.search(r"detached from job_[0-9a-f]{12}: it goes on behind", told)
 
 
 def test_a_key_finds_the_run_that_it_started(cli: Cli, here: Cli) -> None:

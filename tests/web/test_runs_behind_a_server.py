@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from orchestration import Client, patience
-from orchestration import remote as module
+from orchestration import Client
 from orchestration.cli import paging, selecting
 from orchestration.engine import Engine
 from orchestration.errors import NotFoundError, OrchestrationError, ServerError, StateError
@@ -18,7 +17,7 @@ from orchestration.store import audit, configuration
 from orchestration.store.configuration import Author
 from tests.cli.test_dead_letters import bury
 from tests.eventually import eventually
-from tests.web.conftest import Cli, Values
+from tests.web.conftest import Cli, Quick, Values
 
 PATIENCE_S = 20.0
 
@@ -122,13 +121,10 @@ def test_what_happens_is_followed(
     assert "no workflow" in cli("events", "nothing_0000", "-f", code=2).stderr
 
 
-def test_a_run_that_ended_is_listened_to_again(
-    place: str, remote: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "RETRY_S", 0.01)
+def test_a_run_that_ended_is_listened_to_again(place: str, remote: Client, quick: Quick) -> None:
     waiting = remote.start("asking")
     waiting.cancel()
-    with closing(Remote(place)) as there:
+    with closing(Remote(place, patience=quick)) as there:
         happening = there.happening(f"/workflows/{waiting.workflow_id}/events", 0)
         kinds = [next(happening)["kind"]]
         while kinds[-1] != "run.cancelled":
@@ -141,11 +137,9 @@ def test_a_run_that_ended_is_listened_to_again(
 
 
 def test_a_server_that_stays_away_ends_what_is_followed(
-    cli: Cli, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, quick: Quick, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "RETRY_S", 0.01)
-    monkeypatch.setattr(patience, "MOST_RETRIES", 2)
-    there = Remote("http://127.0.0.1:9")
+    there = Remote("http://127.0.0.1:9", patience=quick)
     with closing(there), pytest.raises(ServerError, match="cannot reach"):
         next(there.happening("/events", 0))
     monkeypatch.setenv("ORCHESTRATION_URL", "http://127.0.0.1:9")
