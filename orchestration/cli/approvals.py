@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,6 +11,7 @@ from orchestration.cli import bulk, exits, options, remotely, selecting
 from orchestration.cli.opening import by, engine_over
 from orchestration.cli.output import emit
 from orchestration.cli.paging import MOST_AT_ONCE, at_once
+from orchestration.cli.selecting import Wanted
 from orchestration.desk import approvals as desk
 from orchestration.desk import changes
 from orchestration.desk.naming import run_named
@@ -45,9 +47,9 @@ def verb(name: str, help_: str, answer: Answer, sent: Sequence[str]) -> click.Co
     @click.option("--reason", default="", help="Why, for the audit.")
     @selecting.confirmation
     @options.output
-    def command(
-        *, ids: tuple[str, ...], step: str | None, reason: str, yes: bool, form: str, **wanted: Any
-    ) -> int:
+    def command(*, step: str | None, reason: str, yes: bool, form: str, **words: Any) -> int:
+        wanted = Wanted(**words, allowed=ANSWERABLE)
+
         def there(server: "Remote") -> int:
             def tell(asked: Json) -> Json:
                 wish = {"reason": reason} | {each: asked[each] for each in sent}
@@ -55,7 +57,7 @@ def verb(name: str, help_: str, answer: Answer, sent: Sequence[str]) -> click.Co
                 told: Json = server.post(f"{path}/{name}", wish)
                 return told
 
-            asked = questions_there(server, ids, step, wanted)
+            asked = questions_there(server, wanted, step)
             return carry_out(name, asked, tell, yes=yes, form=form)
 
         def here(opened: Opened) -> int:
@@ -65,7 +67,7 @@ def verb(name: str, help_: str, answer: Answer, sent: Sequence[str]) -> click.Co
                 status = answer(engine, asked, by(reason))
                 return {"id": asked["workflow_id"], "status": status.value}
 
-            asked = engine.store.read(lambda s: questions(s, ids, step, wanted))
+            asked = engine.store.read(lambda s: questions(s, wanted, step))
             return carry_out(name, asked, tell, yes=yes, form=form)
 
         return remotely.wherever(there, here)
@@ -93,14 +95,13 @@ def carry_out(
     return max(map(exits.code_of, refused), default=kept)
 
 
-def questions(
-    session: Session, ids: Sequence[str], step: str | None, wanted: dict[str, Any]
-) -> Asked:
+def questions(session: Session, wanted: Wanted, step: str | None) -> Asked:
     """The waiting steps to answer for, and why the other named runs have none."""
+    ids = wanted.ids
     if step is None and len(ids) == ID_AND_STEP and not is_run(session, ids[1]):
-        ids, step = ids[:1], ids[1]
+        wanted, step = replace(wanted, ids=ids[:1]), ids[1]
     found, refused = [], list[StateError]()
-    for run in selecting.select(session, ids, allowed=ANSWERABLE, **wanted):
+    for run in selecting.select(session, wanted):
         if not ids and not runs.load(session, run["id"]).count(StepStatus.WAITING):
             continue
         try:
@@ -110,13 +111,12 @@ def questions(
     return found, refused
 
 
-def questions_there(
-    server: "Remote", ids: Sequence[str], step: str | None, wanted: dict[str, Any]
-) -> Asked:
+def questions_there(server: "Remote", wanted: Wanted, step: str | None) -> Asked:
     """The same as `questions`, for runs behind a server."""
+    ids = wanted.ids
     if step is None and len(ids) == ID_AND_STEP and not is_run_there(server, ids[1]):
-        ids, step = ids[:1], ids[1]
-    chosen = remotely.chosen(server, ids, **wanted, allowed=ANSWERABLE)
+        wanted, step = replace(wanted, ids=ids[:1]), ids[1]
+    chosen = remotely.chosen(server, wanted)
     everything = [] if ids else at_once(server, "/approvals", changes.MOST)
     found, refused = [], list[StateError]()
     for run in chosen:

@@ -25,17 +25,17 @@ def verb(change: Change, help_: str) -> click.Command:
     @click.option("--reason", default="", help="Why, for the audit.")
     @selecting.confirmation
     @options.output
-    def command(*, reason: str, yes: bool, form: str, **wanted: Any) -> int:
-        allowed = change.allowed
+    def command(*, reason: str, yes: bool, form: str, **words: Any) -> int:
+        wanted = selecting.Wanted(**words, allowed=change.allowed)
 
         def there(server: "Remote") -> int:
-            found = remotely.chosen(server, **wanted, allowed=allowed)
+            found = remotely.chosen(server, wanted)
             made = partial(bulk.change_all, server, change.name, reason=reason)
             return carry_out(change, found, made, yes=yes, form=form)
 
         def here(opened: Opened) -> int:
             engine = engine_over(opened)
-            found = engine.store.read(lambda s: selecting.select(s, **wanted, allowed=allowed))
+            found = engine.store.read(lambda s: selecting.select(s, wanted))
             made = partial(changes.make_all, engine, change, by=by(reason))
             return carry_out(change, found, made, yes=yes, form=form)
 

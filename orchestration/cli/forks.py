@@ -11,6 +11,7 @@ from orchestration import settings
 from orchestration.cli import bulk, exits, options, parameters, remotely, selecting
 from orchestration.cli.opening import by, engine_over, load_app
 from orchestration.cli.output import emit
+from orchestration.cli.selecting import Wanted
 from orchestration.cli.send import hint
 from orchestration.clock import run_hex
 from orchestration.definitions import App
@@ -35,11 +36,11 @@ class Asked(NamedTuple):
     """What the words of the command ask for.
 
     Attributes:
-        wanted: Which runs, as `selecting.select` and `remotely.chosen` take it.
+        wanted: Which runs.
         pairs: Edited parameters, `key=value`; they win over those of `edits`.
     """
 
-    wanted: Json
+    wanted: Wanted
     pairs: Sequence[str]
     edits: Edits
     reason: str
@@ -73,7 +74,7 @@ def fork(
     reason: str,
     form: str,
     yes: bool,
-    **wanted: Any,
+    **words: Any,
 ) -> int:
     """Start new runs that take over the finished results of the ended runs ID.
 
@@ -82,7 +83,7 @@ def fork(
     any of these. With edited parameters everything runs again, unless --from names the first step
     that does: what comes before it was made with the old ones.
     """
-    wanted["allowed"] = FORKABLE if wanted["statuses"] else RETRYABLE
+    wanted = Wanted(**words, allowed=FORKABLE if words["statuses"] else RETRYABLE)
     edits = Edits(parameters.from_file(file) if file is not None else {}, again)
     asked = Asked(wanted, pairs, edits, reason, yes, form)
     return remotely.wherever(partial(fork_there, asked), partial(fork_here, asked))
@@ -90,7 +91,7 @@ def fork(
 
 def fork_there(asked: Asked, server: "Remote") -> int:
     """Fork runs behind a server, after consent; return the exit code."""
-    chosen = remotely.chosen(server, **asked.wanted)
+    chosen = remotely.chosen(server, asked.wanted)
     proposals = propose_there(server, chosen, asked)
     ask([each.told for each in proposals], yes=asked.yes)
 
@@ -104,7 +105,7 @@ def fork_there(asked: Asked, server: "Remote") -> int:
 def fork_here(asked: Asked, opened: Opened) -> int:
     """Fork runs of this machine's own store, after consent; return the exit code."""
     engine, found = engine_over(opened), settings.load()
-    chosen = engine.store.read(lambda s: selecting.select(s, **asked.wanted))
+    chosen = engine.store.read(lambda s: selecting.select(s, asked.wanted))
     proposals = propose_here(engine, load_app(found), chosen, asked)
     ask(list(map(as_json, proposals)), yes=asked.yes)
 

@@ -24,7 +24,6 @@ from orchestration.desk import changes
 from orchestration.errors import UnknownCommandError
 from orchestration.server_paths import path_of
 from orchestration.settings import Settings
-from orchestration.state import RunStatus
 from orchestration.store.connect import Opened
 from orchestration.store.server_clock import ServerClock
 from orchestration.views.blocker import Blocker
@@ -177,24 +176,18 @@ def listed(
     return pages(remote, "/workflows", limit, status=wanted, command=command)
 
 
-def chosen(
-    remote: "Remote",
-    ids: Sequence[str],
-    statuses: Sequence[str],
-    command: str | None,
-    allowed: Sequence[RunStatus],
-) -> list[Json]:
+def chosen(remote: "Remote", wanted: selecting.Wanted) -> list[Json]:
     """The runs with the given whole ids, or those that match the filter and can be changed.
 
     Raises:
         UsageError: Neither ids nor a filter is given, or both are.
         NotFoundError: No run has one of the ids.
     """
-    selecting.require(ids, statuses, command)
-    if ids:
-        return [named(remote, each) for each in dict.fromkeys(ids)]
-    wanted = [each for each in allowed if not statuses or each in statuses]
-    return listed(remote, wanted, command, changes.MOST) if wanted else []
+    selecting.require(wanted)
+    if wanted.ids:
+        return [named(remote, each) for each in dict.fromkeys(wanted.ids)]
+    statuses = [each for each in wanted.allowed if not wanted.statuses or each in wanted.statuses]
+    return listed(remote, statuses, wanted.command, changes.MOST) if statuses else []
 
 
 def named(remote: "Remote", run_id: str) -> Json:

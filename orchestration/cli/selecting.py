@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import click
@@ -39,35 +40,44 @@ def confirmation(function: F) -> F:
     return click.option("-y", "--yes", is_flag=True, help="Do it without asking.")(function)
 
 
-def select(
-    session: Session,
-    ids: Sequence[str],
-    statuses: Sequence[str],
-    command: str | None,
-    allowed: Sequence[RunStatus],
-) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which runs a verb is to change.
+
+    Attributes:
+        ids: Those with these ids; empty: those that match the filter.
+        allowed: The statuses in which the verb can change a run that matches the filter.
+    """
+
+    ids: Sequence[str]
+    statuses: Sequence[str]
+    command: str | None
+    allowed: Sequence[RunStatus]
+
+
+def select(session: Session, wanted: Wanted) -> list[dict[str, Any]]:
     """The runs with the given ids, or those that match the filter and can be changed.
 
     Raises:
         UsageError: Neither ids nor a filter is given, or both are.
         NotFoundError: An id belongs to no run, or is the beginning of several.
     """
-    require(ids, statuses, command)
-    if ids:
-        whole = [run_named(session, each) for each in ids]
+    require(wanted)
+    if wanted.ids:
+        whole = [run_named(session, each) for each in wanted.ids]
         return list(map(summary, changes.named(session, whole)))
-    wanted = Filter(statuses=tuple(map(RunStatus, statuses)), command=command)
-    return list(map(summary, changes.found(session, wanted, allowed)))
+    match = Filter(statuses=tuple(map(RunStatus, wanted.statuses)), command=wanted.command)
+    return list(map(summary, changes.found(session, match, wanted.allowed)))
 
 
-def require(ids: Sequence[str], statuses: Sequence[str], command: str | None) -> None:
+def require(wanted: Wanted) -> None:
     """Require ids or a filter, and not both.
 
     Raises:
         UsageError: Neither is given, or both are.
     """
-    check(ids, statuses, command)
-    if not ids and not statuses and not command:
+    check(wanted.ids, wanted.statuses, wanted.command)
+    if not wanted.ids and not wanted.statuses and not wanted.command:
         raise click.UsageError("name runs by id, or filter them with --status or --command")
 
 
