@@ -49,7 +49,8 @@ def test_who_begins_goes_on_from_what_others_have_seen() -> None:
     observer = Observer()
     assert observer.look({"a": 7, "b": 7}, 0, {"a": 9.0}) == set()
     assert observer.look({"a": 7, "b": 7}, 3, {"a": 9.0}) == {"a"}
-    assert observer.still_s("b") == 3
+    assert (observer.silent_s("a"), observer.silent_s("b")) == (12, 3)
+    assert observer.still_s("a") == 3, "a death is proven by one pair of eyes"
     assert observer.look({"a": 8, "b": 7}, 4) == set()
 
 
@@ -57,4 +58,4 @@ def test_a_late_look_adds_nothing_to_what_others_have_seen() -> None:
     observer = Observer()
     observer.look({"a": 7}, 0, {"a": 6.0})
     assert observer.look({"a": 7}, LATE_AFTER_S + 30, {"a": 6.0}) == set()
-    assert observer.still_s("a") == 6.0
+    assert (observer.silent_s("a"), observer.still_s("a")) == (6, 0)

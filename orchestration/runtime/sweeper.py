@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import timedelta
 
 from orchestration.engine import Engine
 from orchestration.engine.sweep import is_jump
+from orchestration.errors import StoreError
 from orchestration.liveness import MISSED_AFTER_S, SILENT_AFTER_S, Observer
 from orchestration.ports import Locks
 from orchestration.store import control, steps, stops, workers
@@ -111,16 +113,17 @@ class Sweeper:
         self._note(row for row in others.values() if row.id not in dead)
 
     def _note(self, others: Iterable[WorkerRow]) -> None:
-        """Note for how long workers have missed beats, until they are silent."""
-        seen = [(row, self._observer.still_s(row.id)) for row in others]
+        """Note for how long workers have missed beats, until they are silent; as well as can be."""
+        seen = [(row, self._observer.silent_s(row.id)) for row in others]
         fresh = [
-            (row, still_s)
-            for row, still_s in seen
-            if still_s >= max(NOTED_FROM_S, row.still_s + NOTED_EVERY_S)
+            (row, silent_s)
+            for row, silent_s in seen
+            if silent_s >= max(NOTED_FROM_S, row.still_s + NOTED_EVERY_S)
             and row.still_s < SILENT_AFTER_S
         ]
         if fresh:
-            self._engine.note_still(fresh)
+            with suppress(StoreError):  # it only helps whoever begins to watch later
+                self._engine.note_still(fresh)
 
     def dead(self) -> frozenset[str]:
         """Present workers that are beyond doubt dead: within a scope they are still listed."""
