@@ -196,6 +196,8 @@ class Remote:
                 elif not line and data:
                     yield name, json.loads(data)
                     name, data = "message", ""
+                elif line.startswith(":"):
+                    yield "ping", None  # nothing has happened, and the connection is well
 
     def _away(self, error: httpx.TransportError) -> ServerError:
         why = str(error) or type(error).__name__

@@ -2,8 +2,9 @@
 
 import subprocess
 from datetime import timedelta
-from os import SEEK_END
+from os import SEEK_END, killpg
 from pathlib import Path
+from signal import SIGKILL
 from tempfile import TemporaryFile
 from threading import Thread
 from typing import BinaryIO, Protocol
@@ -102,8 +103,9 @@ class Hook:
                     context, lambda: (process.poll(),), lambda now: now[0] is not None, HOOK_TAKES
                 )
             finally:
-                process.kill()  # without effect on a process that has ended
-                process.wait()
+                if process.poll() is None:
+                    killpg(process.pid, SIGKILL)  # with all that it waits for
+                    process.wait()
             if code is None:
                 raise ServiceError(f"DISCOVERY_HOOK did not end within {HOOK_TAKES}")
             if code:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from orchestration.context import storable
 from orchestration.engine.transaction import Transaction
 from orchestration.messages import plain
 from orchestration.store import alerts
@@ -42,5 +43,5 @@ def correct(tx: Transaction, kind: AlertKind, subject: str, message: str) -> Non
 
 
 def said(tx: Transaction, message: str) -> str:
-    """A message as people get it: one line, secrets masked."""
-    return plain(tx.rules.mask(message), LONGEST_MESSAGE)
+    """A message as people get it: one line, secrets masked; whatever an older release stored."""
+    return plain(storable(tx.rules.mask(message)), LONGEST_MESSAGE)

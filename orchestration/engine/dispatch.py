@@ -22,14 +22,19 @@ def settle_queues(tx: Transaction) -> None:
 
 
 def admit(tx: Transaction) -> None:
-    """Start pending runs: those that need no slot, and as many others as slots are free."""
+    """Start pending runs: those that need no slot, and as many others as slots are free.
+
+    A process that works for one run only starts it in any case: it waits for nobody else's slot.
+    """
     tx.slot_freed = False
     seen, scope = slot_queue.look(tx.session), tx.rules.scope
     if seen.without:
         for run in slot_queue.next_pending(tx.session, BATCH, needs_slot=False, scope=scope):
             if not seen.stopped or run.system:
                 advance(tx, run, facts.Admitted())
-    free = tx.rules.slots - seen.taken if seen.for_slots and not seen.stopped else 0
+    free = tx.rules.slots - seen.taken if scope is None else 1
+    if not seen.for_slots or seen.stopped:
+        free = 0
     while free > 0:
         wanted = min(free, BATCH)
         batch = slot_queue.next_pending(tx.session, wanted, needs_slot=True, scope=scope)

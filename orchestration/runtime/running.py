@@ -161,7 +161,7 @@ class Running:
         if not self.frame.held():
             with unless_away("nobody is told that this process departs"):
                 self.engine.depart(self._worker.id)
-            self._locks.release(self._worker.id)
+                self._locks.release(self._worker.id)
             if self._proof is not None:
                 self._proof.release(self._worker.id)
             self._locks.close()

@@ -32,6 +32,14 @@ class TestScope:
         assert fleet.read(workers.present) != [], "it stays listed for those who come"
         assert fleet.status(mine) is R.RUNNING
 
+    def test_a_lone_run_waits_for_nobody_elses_slot(self, fleet: Fleet) -> None:
+        fleet.client = fleet.engine("client", slots=1)
+        running, mine, other = (fleet.start("chain") for _ in range(3))
+        assert [fleet.status(each) for each in (running, mine)] == [R.RUNNING, R.PENDING]
+        fleet.engine("lone", scope=mine, slots=1).refill()
+        assert fleet.status(mine) is R.RUNNING
+        assert fleet.status(other) is R.PENDING
+
     def test_a_lone_run_moves_on_what_is_its_own(self, fleet: Fleet) -> None:
         before = fleet.worker("before")
         mine, theirs = fleet.start("chain"), fleet.start("chain")

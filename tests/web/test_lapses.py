@@ -104,6 +104,15 @@ def test_a_stream_goes_on_after_a_server_was_away(script: Script, run: RemoteHan
     assert [each.kind for each in run.events()] == ["k1", "k2"]
 
 
+def test_a_quiet_stream_that_is_cut_again_and_again_goes_on(
+    script: Script, run: RemoteHandle
+) -> None:
+    """A ping is an answer, too: only what is away for half a minute in a row ends the waiting."""
+    cut = Said(200, ": ping\n\n", STREAM, (("Content-Length", "99"),))
+    script.answers = deque([*[cut] * 40, Said(200, event(1), STREAM), Said(204)])
+    assert [each.kind for each in run.events()] == ["k1"]
+
+
 def test_a_result_is_waited_for_while_the_server_is_away(script: Script, run: RemoteHandle) -> None:
     going = Said(200, json.dumps({**DONE, "status": "running"}), "application/json")
     done = Said(200, json.dumps(DONE), "application/json")
