@@ -55,9 +55,7 @@ def watch(*, run_id: str, form: str, full: bool) -> int:
     """
     if (server := remotely.server_of(settings.load())) is not None:
         with closing(server):
-            server.get(
-                f"{path_of(run_id)}/picture"
-            )  # nothing was started: fail at once if it is away
+            server.get(f"{path_of(run_id)}/picture")  # nothing was started: fail at once
             return remotely.follow_to_end(server, run_id, form, full=full)
     with opened_store() as opened:
         run_id = run_named(opened, run_id)

@@ -32,9 +32,9 @@ def admit(tx: Transaction) -> None:
         for run in slot_queue.next_pending(tx.session, BATCH, needs_slot=False, scope=scope):
             if not seen.stopped or run.system:
                 advance(tx, run, facts.Admitted())
-    free = tx.rules.slots - seen.taken if scope is None else 1
-    if not seen.for_slots or seen.stopped:
-        free = 0
+    free = 0
+    if seen.for_slots and not seen.stopped:
+        free = tx.rules.slots - seen.taken if scope is None else 1
     while free > 0:
         wanted = min(free, BATCH)
         batch = slot_queue.next_pending(tx.session, wanted, needs_slot=True, scope=scope)
