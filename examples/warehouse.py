@@ -9,6 +9,7 @@ from orchestration import Agent, App, Context, Retry, Step, Workflow
 
 class Restock(BaseModel):
     skus: list[str]
+    carrier: str = "post"
 
 
 async def reserve(context: Context) -> dict:  # def or async def
@@ -20,7 +21,8 @@ def release(context: Context) -> None: ...  # undo of reserve
 
 
 def ship(context: Context) -> dict:
-    return {"shipped": context.results["reserving"]}  # after a fan-out: a list
+    shipped = context.results["reserving"]  # after a fan-out: a list
+    return {"shipped": shipped, "by": context.parameters.carrier}  # a Restock, checked at the start
 
 
 app = App(

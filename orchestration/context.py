@@ -7,8 +7,6 @@ from datetime import datetime
 from logging import Logger, LoggerAdapter
 from typing import Any, Protocol
 
-from pydantic import BaseModel
-
 LONGEST_MESSAGE = 500
 
 
@@ -140,7 +138,7 @@ class Context:
 
     workflow_id: str
     step: str
-    parameters: BaseModel
+    parameters: Any
     results: Mapping[str, Any]
     item: Any
     attempt: int

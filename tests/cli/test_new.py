@@ -36,7 +36,7 @@ def test_the_tests_of_a_new_project_pass(cli: Cli, tmp_path: Path) -> None:
         check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "3 passed" in result.stdout
+    assert "4 passed" in result.stdout
 
 
 def test_the_app_of_a_new_project_runs(
