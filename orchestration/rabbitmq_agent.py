@@ -1,6 +1,7 @@
 """The whole orchestrator as one object for a program of your own."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -24,6 +25,8 @@ from orchestration.state import RunStatus
 from orchestration.store import agents, runs
 from orchestration.views import workflow
 from orchestration.views.fleet import FleetView
+
+log = logging.getLogger(__name__)
 
 REQUESTER = "management_agent"
 MOST_LISTED = 1_000
@@ -62,6 +65,8 @@ class RabbitMQOrchestrationAgent:
         self._address = address_of(checked.rabbitmq)
         self._settings = merged(settings.load(), checked, self._address)
         self._app = hosting.load_app(self._settings.app)
+        for line in settings.undeclared(self._settings, self._app.agent):
+            log.warning("%s", line)
         self._running = ExitStack()
         self._host: Host | None = None
         self._registered: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = []

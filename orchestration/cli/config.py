@@ -1,6 +1,7 @@
 """`orchestrate config show | history`: settings, and the configuration that steps have set."""
 
 import re
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ from pydantic import SecretStr
 
 from orchestration import settings
 from orchestration.cli import options, remotely
+from orchestration.cli.opening import load_app
 from orchestration.cli.output import emit
 from orchestration.cli.paging import at_once
+from orchestration.errors import ConfigurationError, DefinitionError
 from orchestration.store import configuration
 from orchestration.views.configuration import as_json
 
@@ -33,6 +36,9 @@ def show(form: str) -> None:
         for name, origin in origins.items()
     ]
     emit(form, rows, SETTINGS)
+    if found.outside_agents:
+        with suppress(ConfigurationError, DefinitionError):  # settings can be shown without it
+            load_app(found)  # tells which of them it does not have
 
 
 @click.command()

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import click
 
 from orchestration.cli import exits, options
-from orchestration.cli.opening import load_app
+from orchestration.cli.opening import imported_app
 from orchestration.cli.output import emit
 from orchestration.doctor.examination import examine
 from orchestration.doctor.finding import Finding, Level
@@ -24,7 +24,7 @@ def doctor(*, fix: bool, form: str) -> int:
     It changes nothing without --fix, which sets the dead-letter policy and missing bindings. Exit
     0: no problem; 1: some; 3: something that is needed cannot be reached.
     """
-    found = examine(load_app, fix=fix)
+    found = examine(imported_app, fix=fix)
     if form == "json":
         emit(form, [{name: asdict(each)[name] for name in SHOWN} for each in found])
     else:

@@ -57,7 +57,12 @@ def line_of(error: BaseException) -> str | None:
 
 def complain(error: OrchestrationError, doing: str = "") -> None:
     """Print, in one line, an error that does not end the command, and what is done about it."""
-    click.echo(f"orchestrate: {doing}{one_line(str(error))}", err=True)
+    warn(f"{doing}{error}")
+
+
+def warn(text: str) -> None:
+    """Print, in one line, what may be wrong and does not end the command."""
+    click.echo(f"orchestrate: {one_line(text)}", err=True)
 
 
 def is_broken_pipe(error: BaseException) -> bool:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from orchestration import hosting, settings
+from orchestration.cli.exits import warn
 from orchestration.clock import new_id
 from orchestration.definitions import App
 from orchestration.desk import naming
@@ -76,6 +77,18 @@ def engine_over(opened: Opened) -> Engine:
 
 
 def load_app(found: Settings) -> App:
+    """The fleet of the settings, as `imported_app`; tells which outside agents it does not have.
+
+    Raises:
+        ConfigurationError: There is no such module, or it has no app.
+    """
+    app = imported_app(found)
+    for line in settings.undeclared(found, app.agent):
+        warn(line)
+    return app
+
+
+def imported_app(found: Settings) -> App:
     """The fleet of the settings; its module may lie in the current directory.
 
     Raises:

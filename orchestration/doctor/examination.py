@@ -8,7 +8,7 @@ from orchestration import settings
 from orchestration.bus.address import Address, address_in
 from orchestration.definitions import App
 from orchestration.doctor import server
-from orchestration.doctor.finding import Finding, ok, problem
+from orchestration.doctor.finding import Finding, ok, problem, warning
 from orchestration.doctor.holdings import SQLITE, Holdings
 from orchestration.errors import (
     ConfigurationError,
@@ -73,9 +73,12 @@ def opened_store(found: Settings) -> tuple[Opened | None, Finding]:
 def loaded(found: Settings, load: Load) -> tuple[App | None, list[Finding]]:
     """The fleet, if its module can be imported, and findings about it."""
     try:
-        return load(found), []
+        app = load(found)
     except (ConfigurationError, DefinitionError) as error:
         return None, [problem("app", str(error), "correct ORCHESTRATION_APP, or the module")]
+    cure = "correct the name, or declare the agent in the app"
+    doubts = settings.undeclared(found, app.agent)
+    return app, [warning("outside agents", each, cure) for each in doubts]
 
 
 def _server(

@@ -137,6 +137,15 @@ def test_the_orchestrator_s_config_is_checked_too(config: dict[str, Any], named:
     assert all(part in str(refused.value) for part in named)
 
 
+def test_the_orchestrator_tells_which_outside_agents_its_app_does_not_declare(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("ORCHESTRATION_APP", "examples.warehouse")
+    monkeypatch.setenv("OUTSIDE_AGENTS", "warehuose_agent")
+    RabbitMQOrchestrationAgent()
+    assert "unknown agent 'warehuose_agent'; known: warehouse_agent" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("name", "text", "says"),
     [

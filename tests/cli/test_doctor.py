@@ -193,12 +193,22 @@ def test_an_action_that_no_live_worker_offers_is_a_problem(
 def test_an_outside_agent_that_never_beat_is_a_warning(
     examine: Examine, opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("OUTSIDE_AGENTS", "heard_agent,silent_agent")
+    monkeypatch.setenv("OUTSIDE_AGENTS", "worker")
     opened.store.write(lambda s: agents.beat(s, "heard_agent", None, None, CLOCK.now()))
-    found = examine()
-    assert found["outside agents"]["what"].startswith("silent_agent ")
-    opened.store.write(lambda s: agents.beat(s, "silent_agent", None, None, CLOCK.now()))
+    assert examine()["outside agents"]["what"].startswith("worker has never sent")
+    opened.store.write(lambda s: agents.beat(s, "worker", None, None, CLOCK.now()))
     assert examine()["outside agents"]["level"] == "ok"
+
+
+def test_an_outside_agent_that_the_app_does_not_declare_is_a_warning(
+    examine: Examine, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUTSIDE_AGENTS", "wroker")
+    opened.store.write(lambda s: agents.beat(s, "wroker", None, None, CLOCK.now()))
+    found = examine()["outside agents"]
+    assert found["level"] == "warning"
+    assert found["what"] == "OUTSIDE_AGENTS: unknown agent 'wroker'; known: worker"
+    assert "declare the agent in the app" in found["cure"]
 
 
 def test_dead_letters_of_the_last_hour_are_a_warning(examine: Examine, opened: Opened) -> None:

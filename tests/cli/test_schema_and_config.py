@@ -73,6 +73,24 @@ def test_settings_are_shown_with_their_origin_and_without_secrets(
     assert "secret" not in json.dumps(list(found.values()))
 
 
+@pytest.mark.parametrize("words", [["config", "show"], ["run", "job"], ["commands"]])
+def test_an_outside_agent_that_the_app_does_not_declare_is_told(
+    words: list[str], cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not refused: settings may change before the release that declares it, or after it."""
+    monkeypatch.setenv("OUTSIDE_AGENTS", "worker")
+    assert "OUTSIDE_AGENTS: " not in cli("config", "show").stderr
+    monkeypatch.setenv("OUTSIDE_AGENTS", "wroker")
+    told = "orchestrate: OUTSIDE_AGENTS: unknown agent 'wroker'; known: worker\n"
+    assert told in cli(*words).stderr
+
+
+def test_settings_are_shown_where_no_app_is(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OUTSIDE_AGENTS", "wroker")
+    monkeypatch.setenv("ORCHESTRATION_APP", "nowhere_at_all")
+    assert cli("config", "show").stderr == ""
+
+
 def test_what_steps_configured_is_told_newest_first(
     cli: Cli, values: Values, client: Client
 ) -> None:

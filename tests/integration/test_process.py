@@ -25,6 +25,8 @@ from orchestration.runtime.running import Setup
 from orchestration.runtime.watchdog import Watchdog
 from tests.integration.workshop import AGENT, Anvil
 
+AWAY = "amqp://guest:guest@127.0.0.1:1/x"
+
 
 @pytest.fixture
 def host(anvil: Anvil, tmp_path: Path) -> Iterator[Host]:
@@ -135,10 +137,19 @@ def test_a_process_without_a_broker_says_so_and_exits(
     assert hint in capsys.readouterr().err
 
 
+def test_a_worker_tells_which_outside_agents_its_app_does_not_declare(
+    anvil: Anvil, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    values = {"RABBITMQ_URL": AWAY, "ORCHESTRATION_HOME": str(tmp_path), "OUTSIDE_AGENTS": "avnil"}
+    process.serve(anvil.app, settings.load(values))
+    dramatiq.get_broker().close()
+    assert f"OUTSIDE_AGENTS: unknown agent 'avnil'; known: {AGENT}" in capfd.readouterr().err
+
+
 def test_a_broker_that_is_away_at_the_start_ends_the_process(
     host: Host, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("RABBITMQ_URL", "amqp://guest:guest@127.0.0.1:1/x")
+    monkeypatch.setenv("RABBITMQ_URL", AWAY)
     mine, broker, worker = lifecycle(host)
     with pytest.raises(SystemExit) as caught:
         mine.before_worker_boot(broker, worker)
