@@ -1,6 +1,6 @@
 """`orchestrate agents list`, `workers list | drain` and `status`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -38,6 +38,8 @@ def agents(limit: int, form: str) -> None:
         lambda server: server.get("/agents"), lambda opened: status_of(opened)["agents"]
     )
     emit(form, found[:limit], AGENTS)
+    if form == "table":
+        tell_held_back(found[:limit])
 
 
 @click.command("list")
@@ -94,6 +96,14 @@ def status(form: str) -> None:
     emit(form, found)
     click.echo()
     emit(form, listed, AGENTS[:4])
+    tell_held_back(listed)
+
+
+def tell_held_back(found: Sequence[Json]) -> None:
+    """Print why nothing is sent to agents that are paused, or that failed too often."""
+    for each in found:
+        if why := each.get("held_back"):  # a server of 0.2.0 sends none
+            click.echo(f"\n{printable(why)}")
 
 
 def with_broker(opened: Opened) -> Json:

@@ -1,4 +1,4 @@
-"""Checks of the fleet: whether a worker serves each agent, and offers each action, in demand."""
+"""Checks of the fleet: whether each agent and action in demand is served, and may get steps."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,10 +6,12 @@ from datetime import datetime
 
 from orchestration.definitions import App
 from orchestration.doctor.finding import Finding, ok, problem, warning
+from orchestration.store.agents import AgentRow
 from orchestration.store.dead_letters import DeadLetterRow
 from orchestration.store.runs import RunRow
 from orchestration.store.steps import StepRow
 from orchestration.store.workers import WorkerRow
+from orchestration.views import blocker
 
 MOST_NAMED = 3
 
@@ -81,6 +83,14 @@ def actions(facts: Facts) -> list[Finding]:
         problem("actions", f"no live worker offers {offer}, which {listed(names)} need", cure)
         for offer, names in sorted(missing.items())
     ] or [ok("actions", "live workers offer what open runs need of their agents")]
+
+
+def held_back(everyone: Iterable[AgentRow]) -> list[Finding]:
+    """Whether something keeps steps from agents: a pause, or a circuit that is not closed."""
+    found = [held for row in everyone if (held := blocker.held_back(row)) is not None]
+    return [warning("agents", each.what, each.cure) for each in found] or [
+        ok("agents", "none is paused, and no circuit is open")
+    ]
 
 
 def needs(run: RunRow, rows: Sequence[StepRow]) -> set[str]:

@@ -67,7 +67,8 @@ class Holdings:
     def _fleet(self, session: Session, app: App, present: Sequence[WorkerRow]) -> list[Finding]:
         outside = self._settings.outside_agents
         alone = self._settings.broker_url is None
-        beats = {row.name: row.last_heartbeat for row in agents.everyone(session)}
+        everyone = agents.everyone(session)
+        beats = {row.name: row.last_heartbeat for row in everyone}
         cared_for = {row.scope for row in present}
         open_runs = runs.newest(session, MOST_RUNS, MOVING)
         facts = Facts(
@@ -80,7 +81,7 @@ class Holdings:
             start="orchestrate serve" if alone else f"dramatiq {self._settings.app}",
             alone=alone,
         )
-        found = [*fleet.workers(facts), *fleet.actions(facts)]
+        found = [*fleet.workers(facts), *fleet.actions(facts), *fleet.held_back(everyone)]
         return found + (fleet.outside_agents(outside, beats) if outside else [])
 
     def _place(self, look: Look) -> list[Finding]:

@@ -6,8 +6,11 @@ from datetime import datetime, timedelta
 
 from typing_extensions import override
 
+from orchestration.circuit import CircuitState
+from orchestration.store.agents import AgentRow
 from orchestration.store.control import EMBEDDED
 from orchestration.store.runs import RunRow
+from orchestration.views import error
 from orchestration.views.facts import Facts
 
 MOST_NAMED = 3
@@ -58,6 +61,25 @@ def no_worker(facts: Facts, what: str, agent: str | None = None) -> Blocker:
     ]
     what = "; ".join([what, *notes[:MOST_NAMED]])
     return Blocker("no_worker", what, f"{wake(facts, silent)}, or {start}" if silent else start)
+
+
+def held_back(agent: AgentRow) -> Blocker | None:
+    """Why nothing, or only one step, is sent to an agent: a pause, or its circuit."""
+    name, resume = agent.name, f"`orchestrate agents resume {agent.name}`"
+    if agent.paused:
+        what = f"agent {name} is paused by {', '.join(agent.paused_by)}"
+        return Blocker("agent_paused", what, resume, name)
+    if agent.circuit == CircuitState.CLOSED:
+        return None
+    last = error.one_line(agent.last_error) or "no message"
+    since = f"since {agent.failures} attempts in a row failed (the last with {last})"
+    if agent.probe_at is not None:
+        what = f"the circuit of agent {name} is open until {clock(agent.probe_at)}, {since}"
+        cure = f"one step tries it then; {resume} closes it now"
+        return Blocker("circuit_open", what, cure, name)
+    what = f"the circuit of agent {name} is half open, {since}"
+    cure = f"one step tries it, and closes it if it succeeds; {resume} closes it now"
+    return Blocker("circuit_half_open", what, cure, name)
 
 
 def broker_away(facts: Facts, what: str) -> Blocker:

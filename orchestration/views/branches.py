@@ -1,10 +1,9 @@
 """What an open branch waits for; of several branches, the one that needs a person most."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from orchestration.circuit import CircuitState
 from orchestration.state import OPEN, StepStatus
-from orchestration.store.agents import AgentRow
 from orchestration.store.steps import StepRow
 from orchestration.store.workers import WorkerRow
 from orchestration.views import error
@@ -14,6 +13,7 @@ from orchestration.views.blocker import (
     broker_away,
     clock,
     command,
+    held_back,
     no_worker,
     silence,
     span,
@@ -112,8 +112,8 @@ def outside(facts: Facts, row: StepRow) -> Blocker:
 def unclaimed(facts: Facts, row: StepRow) -> Blocker:
     """Why no worker has claimed a branch that could run."""
     step, agent = f"step {label(row)}", facts.agents.get(row.agent)
-    if agent is not None and (held := held_back(step, agent)):
-        return held
+    if agent is not None and (held := held_back(agent)):
+        return replace(held, what=f"{step} waits, {held.what}")
     if facts.broker is not None:
         return broker_away(facts, f"{step} waits")
     serving = [facts.workers[id_] for id_ in facts.live if facts.workers[id_].serves(row.agent)]
@@ -150,28 +150,6 @@ def unclaimed_by(facts: Facts, row: StepRow, serving: Sequence[WorkerRow]) -> Bl
     if idle:
         cure = f"it starts in a moment, or is sent again at {clock(row.due_at)}"
     return Blocker("queued", what, cure)
-
-
-def held_back(step: str, agent: AgentRow) -> Blocker | None:
-    """Why nothing, or only one step, is sent to an agent: it is paused, or failed too often."""
-    if agent.paused:
-        cure = f"`orchestrate agents resume {agent.name}`"
-        what = f"{step} waits, its agent {agent.name} is paused by {', '.join(agent.paused_by)}"
-        return Blocker("agent_paused", what, cure, agent.name)
-    if agent.circuit == CircuitState.CLOSED:
-        return None
-    last = error.one_line(agent.last_error) or "no message"
-    what = f"{step} waits, {agent.name} failed {agent.failures} times in a row ({last})"
-    cure = f"`orchestrate agents resume {agent.name}` sends to it now"
-    if agent.probe_at is not None:
-        return Blocker(
-            "circuit_open",
-            what,
-            f"it is tried again at {clock(agent.probe_at)}; {cure}",
-            agent.name,
-        )
-    probing = f"another step is on its way as a probe; {cure}"
-    return Blocker("circuit_half_open", what, probing, agent.name)
 
 
 def able(facts: Facts, row: StepRow) -> list[str]:

@@ -10,6 +10,7 @@ from orchestration.store import agents, alerts, control, outcomes, queues, runs,
 from orchestration.store.agents import AgentRow
 from orchestration.store.alerts import AlertRow
 from orchestration.views import emergency, error
+from orchestration.views.blocker import held_back
 from orchestration.views.times import iso
 
 MOST_ALERTS = 10
@@ -70,6 +71,8 @@ def as_json(agent: AgentRow) -> dict[str, Any]:
     found["silent_since"] = iso(agent.silent_since)
     found["probe_at"] = iso(agent.probe_at)
     found["last_error"] = error.one_line(agent.last_error)
+    held = held_back(agent)
+    found["held_back"] = None if held is None else str(held)
     return found
 
 

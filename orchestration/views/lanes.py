@@ -10,6 +10,7 @@ from orchestration.store.agents import AgentRow
 from orchestration.store.outcomes import Running
 from orchestration.store.workers import WorkerRow
 from orchestration.views import depths
+from orchestration.views.blocker import Blocker, held_back
 from orchestration.views.depths import Depth
 from orchestration.views.workflow import named
 
@@ -44,6 +45,11 @@ class AgentLane:
     running: int
     work: tuple[Work, ...]
     depth: Depth
+
+    @property
+    def held_back(self) -> Blocker | None:
+        """Why nothing, or only one step, is sent to it."""
+        return held_back(self.agent)
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,7 +183,7 @@ def test_an_agent_that_is_paused_and_a_fleet_that_is_stopped(served: Stage) -> N
     (works,) = served.begun("undone")
     orchestrate("agents", "pause", "worker")
     waits = served.start("gate")
-    stalls(waits, "agent_paused", "its agent worker is paused", "orchestrate agents resume worker")
+    stalls(waits, "agent_paused", "agent worker is paused", "orchestrate agents resume worker")
     stalls(works, "running")
     orchestrate("emergency", "stop", "--reason", "smoke")
     stalls(works, "emergency_stop", "smoke", "orchestrate emergency release")

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from orchestration.circuit import Circuit, CircuitState
 from orchestration.cli.root import root
 from orchestration.client import Client
 from orchestration.clock import SystemClock
-from orchestration.store import agents, control, dead_letters, workers
+from orchestration.store import agents, circuits, control, dead_letters, workers
 from orchestration.store.connect import Opened, open_store
 from orchestration.store.dead_letters import DeadLetter
 from orchestration.store.workers import NewWorker
@@ -188,6 +189,14 @@ def test_an_action_that_no_live_worker_offers_is_a_problem(
     found = examine(code=1)
     assert found["workers"]["level"] == "ok"
     assert f"offers worker.add_up@1, which {run_id} need" in found["actions"]["what"]
+
+
+def test_an_open_circuit_is_a_warning(examine: Examine, opened: Opened) -> None:
+    assert examine()["agents"]["level"] == "ok"
+    opened.store.write(lambda s: circuits.save(s, "worker", Circuit(CircuitState.HALF_OPEN, 10)))
+    found = examine()["agents"]
+    assert "the circuit of agent worker is half open, since 10 attempts" in found["what"]
+    assert "`orchestrate agents resume worker` closes it" in found["cure"]
 
 
 def test_an_outside_agent_that_never_beat_is_a_warning(

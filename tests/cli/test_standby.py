@@ -1,10 +1,15 @@
 """Agents are paused and resumed by name."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
+from orchestration.circuit import Circuit, CircuitState
 from orchestration.client import Client
+from orchestration.engine import Engine
+from orchestration.engine.transaction import Transaction
 from orchestration.state import StepStatus
+from orchestration.store import agents, circuits
 from tests.cli.conftest import Cli
 from tests.cli.processes import Processes, reaches
 
@@ -30,6 +35,22 @@ def test_a_paused_agent_is_listed_and_named_by_why_until_it_is_resumed(
         {"name": "worker", "paused": False, "paused_by": [], "lifted": [me]}
     ]
     assert client.workflow(run_id).result(20)["count"] == 2
+
+
+def test_an_open_circuit_is_told_wherever_agents_are(cli: Cli, engine: Engine) -> None:
+    def fail(tx: Transaction) -> None:
+        pause = timedelta(hours=1)
+        circuits.save(tx.session, "worker", Circuit(CircuitState.OPEN, 10, pause, tx.now))
+        agents.count_error(tx.session, "worker", '{"type": "TypeError", "message": "no"}')
+
+    engine.commit(fail)
+    for words in (("agents", "list"), ("status",)):
+        told = cli(*words).stdout
+        assert "the circuit of agent worker is open until 2" in told
+        assert "since 10 attempts in a row failed (the last with TypeError: no)" in told
+        assert "`orchestrate agents resume worker` closes it now" in told
+    cli("agents", "resume", "worker")
+    assert "circuit of agent" not in cli("agents", "list").stdout
 
 
 def test_unknown_names_are_refused_with_those_that_are_known(cli: Cli, values: Values) -> None:

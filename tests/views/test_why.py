@@ -61,14 +61,20 @@ CASES: dict[str, tuple[Facts, str, str, str]] = {
             R.RUNNING, step(S.READY), agents={"worker": agent(**SPARED, circuit="open")}, **NOBODY
         ),
         "circuit_open",
-        "step working waits, worker failed 10 times in a row (Oops: it broke)",
-        "it is tried again at 2025-01-01 13:00:00 UTC; `orchestrate agents resume worker`",
+        (
+            "step working waits, the circuit of agent worker is open until 2025-01-01 13:00:00 UTC,"
+            " since 10 attempts in a row failed (the last with Oops: it broke)"
+        ),
+        "one step tries it then; `orchestrate agents resume worker` closes it now",
     ),
     "a half open circuit": (
         facts(R.RUNNING, step(S.READY), agents={"worker": agent(failures=11, circuit="half_open")}),
         "circuit_half_open",
-        "step working waits, worker failed 11 times in a row (no message)",
-        "another step is on its way as a probe; `orchestrate agents resume worker`",
+        (
+            "step working waits, the circuit of agent worker is half open,"
+            " since 11 attempts in a row failed (the last with no message)"
+        ),
+        "one step tries it, and closes it if it succeeds; `orchestrate agents resume worker`",
     ),
     "no worker for the queue": (
         facts(R.RUNNING, step(S.READY), workers={"w": worker(offers=frozenset({"x.y@1"}))}),
@@ -91,7 +97,7 @@ CASES: dict[str, tuple[Facts, str, str, str]] = {
     "the agent is paused": (
         facts(R.RUNNING, step(S.READY), agents={"worker": agent(paused=True)}),
         "agent_paused",
-        "its agent worker is paused",
+        "step working waits, agent worker is paused",
         "orchestrate agents resume worker",
     ),
     "the agent is at its limit": (

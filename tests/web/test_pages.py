@@ -1,9 +1,13 @@
 """The pages: every view opens, and nothing that anybody said is markup."""
 
 import re
+from datetime import timedelta
 
 import pytest
 
+from orchestration.circuit import Circuit, CircuitState
+from orchestration.store import circuits
+from orchestration.web.console import Console
 from tests.web.browsing import Browser
 from tests.web.stock import EVIL, GATED, Stock, known
 from tests.web.visiting import HTML, opened, sent
@@ -70,6 +74,14 @@ def test_buttons_that_do_the_same_to_different_things_are_told_apart(
     ]
     assert "Pause worker" in names
     assert len(names) == len(set(names))
+
+
+def test_an_open_circuit_is_told_with_its_cure(pages: Browser, console: Console) -> None:
+    broken = Circuit(CircuitState.OPEN, 10, timedelta(hours=1), console.clock.now())
+    console.opened.store.write(lambda s: circuits.save(s, "worker", broken))
+    text = pages.get("/agents", headers=HTML).text
+    assert "the circuit of agent worker is open until " in text
+    assert "<code>orchestrate agents resume worker</code> closes it now" in text
 
 
 def test_a_run_tells_how_long_it_took_in_all(pages: Browser, stock: Stock) -> None:
