@@ -43,12 +43,21 @@ def remind(tx: Transaction, row: StepRow) -> bool:
 def tell(tx: Transaction, run_id: str, name: str, until: datetime) -> None:
     """Raise the alert: one for all runs of a command that wait at this step within its cooldown."""
     command = runs.get(tx.session, run_id).command
-    others = approvals.count_others(tx.session, run_id, command, name, MOST_COUNTED)
-    more = str(others) if others < MOST_COUNTED else f"at least {others}"
     message = (
         f"{command} waits for a person at step {name} until {until:%Y-%m-%d %H:%M:%S} UTC:"
         f" `orchestrate workflows approve {run_id} {name}`, or `reject` in its place"
-    ) + (f"; {more} more runs of it wait there" if others else "")
+        f"{and_more(tx, run_id, command, name)}"
+    )
     cooldown = min(alerts.COOLDOWN, (until - tx.now) / 2)  # sent while there is time to answer
     subject, kind = f"{command}:{name}", AlertKind.APPROVAL_WAITING
     alerts.alert(tx, kind, subject, message, run_id=run_id, cooldown=cooldown)
+
+
+def and_more(tx: Transaction, run_id: str, command: str, name: str) -> str:
+    """How many other runs of a command wait at a step, and where to see them; empty if none do."""
+    others = approvals.count_others(tx.session, run_id, command, name, MOST_COUNTED)
+    if not others:
+        return ""
+    said = "1 more run of it waits" if others == 1 else f"{others} more runs of it wait"
+    most = "at least " if others == MOST_COUNTED else ""
+    return f"; {most}{said} there: `orchestrate workflows list --command {command}`"

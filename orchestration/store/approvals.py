@@ -39,8 +39,8 @@ def wake(session: Session, run_id: str, step: str, at: datetime) -> None:
 def count_others(session: Session, run_id: str, command: str, step: str, most: int) -> int:
     """How many other runs of a command wait for a person at a step, counted up to `most`."""
     row = session.one(
-        "SELECT COUNT(*) FROM (SELECT 1 FROM runs WHERE status = 'waiting' AND command = ?"
-        " AND id <> ? AND EXISTS (SELECT 1 FROM steps WHERE run_id = runs.id AND step = ?"
+        f"SELECT COUNT(*) FROM (SELECT 1 FROM runs r WHERE {ANSWERABLE} AND r.command = ?"
+        " AND r.id <> ? AND EXISTS (SELECT 1 FROM steps WHERE run_id = r.id AND step = ?"
         " AND status = 'waiting') LIMIT ?) AS others",
         *(command, run_id, step, most),
     )

@@ -20,6 +20,7 @@ def fleet(fleet_of: MakeFleet) -> Fleet:
         workflow("trip", step("book", undo="refund"), step("pay", "book")),
         workflow("guarded", step("pay", for_each="parameters.items", approval=HOUR)),
         workflow("long", step("pay", approval=100 * HOUR)),
+        workflow("forked_road", step("pay", approval=HOUR), step("pack")),
         workflow("choosy", step("pack", for_each="parameters.wanted")),
     )
 
@@ -139,14 +140,23 @@ def test_many_runs_that_wait_at_one_step_are_two_alerts(fleet: Fleet) -> None:
     fleet.advance(5 * MINUTE)
     (message,) = tell(fleet)
     assert f"approve {last} pay" in message
-    assert message.endswith("; 9 more runs of it wait there")
+    assert "; 9 more runs of it wait there: `orchestrate workflows list" in message
+
+
+def test_a_run_that_also_works_elsewhere_is_counted_among_those_that_wait(fleet: Fleet) -> None:
+    for _ in range(2):
+        fleet.start("forked_road")
+    (message,) = tell(fleet)
+    assert message.endswith(
+        "; 1 more run of it waits there: `orchestrate workflows list --command forked_road`"
+    )
 
 
 def test_so_many_that_they_are_not_counted(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(approvals, "MOST_COUNTED", 2)
     for _ in range(4):
         fleet.start("long")
-    assert tell(fleet)[0].endswith("; at least 2 more runs of it wait there")
+    assert "; at least 2 more runs of it wait there" in tell(fleet)[0]
 
 
 def bury(engine: Engine, reason: str) -> None:
