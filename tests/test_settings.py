@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.errors import ConfigurationError
-from orchestration.settings import load, origins
+from orchestration.settings import load, misspelt, origins
 
 SECRETS = ("pa", "ssword", "12", "34")
 
@@ -254,3 +254,54 @@ def test_a_project_that_is_wrong_says_what_to_write(text: str, says: str, tmp_pa
         load({}, project)
     assert str(project) in str(error.value)
     assert load({"ORCHESTRATION_APP": "shop"}, project).app == "shop"
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("RABITMQ_URL", "RABBITMQ_URL"),
+        ("RABBITMQ_ULR", "RABBITMQ_URL"),
+        ("RABBITMQ_URI", "RABBITMQ_URL"),
+        ("rabbitmq_url", "RABBITMQ_URL"),
+        ("RABITMQ_URL_FILE", "RABBITMQ_URL_FILE"),
+        ("WORKFLOW_TIEMOUT", "WORKFLOW_TIMEOUT"),
+        ("MAX_CONCURENT_WORKFLOWS", "MAX_CONCURRENT_WORKFLOWS"),
+        ("OUTSIDE_AGENT", "OUTSIDE_AGENTS"),
+        ("DATABSE_URL", "DATABASE_URL"),
+        ("REDIS_ULR", "REDIS_URL"),
+        ("LOG_LEVLE", "LOG_LEVEL"),
+    ],
+)
+def test_a_variable_that_is_very_like_a_setting_is_doubted(name: str, meant: str) -> None:
+    told = f"{name} is not a setting: did you mean {meant}?"
+    assert misspelt({name: "x", "HOME": "/root"}) == [told]
+    assert misspelt({name: ""}) == []
+    assert misspelt({name: "x", meant: "y"}) == [], "then it is another program's"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "RABBITMQ_NODENAME",
+        "RABBITMQ_HOME",
+        "RABBITMQ_BASE",
+        "RABBITMQ_NODE_PORT",
+        "RABBITMQ_LOGS",
+        "RABBITMQ_CONFIG_FILE",
+        "RABBITMQ_PID_FILE",
+        "RABBITMQ_DEFAULT_USER",
+        "RABBITMQ_SERVICE_HOST",
+        "RABBITMQ_PORT_5672_TCP",
+        "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+        "OTEL_SERVICE_VERSION",
+        "PORT_8080",
+        "REDIS_HOST",
+        "REDIS_TLS_URL",
+        "HOSTNAME",
+        "LOGNAME",
+        "LOG_LEVEL",
+        "DATABASE_URL_FILE",
+    ],
+)
+def test_what_is_another_program_s_or_a_setting_is_not_doubted(name: str) -> None:
+    assert misspelt({name: "x"}) == []

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from orchestration import settings
 from orchestration.cli import options, remotely
-from orchestration.cli.opening import load_app
+from orchestration.cli.opening import load_app, tell_misspelt
 from orchestration.cli.output import emit
 from orchestration.cli.paging import at_once
 from orchestration.errors import ConfigurationError, DefinitionError
@@ -36,6 +36,7 @@ def show(form: str) -> None:
         for name, origin in origins.items()
     ]
     emit(form, rows, SETTINGS)
+    tell_misspelt()
     if found.outside_agents:
         with suppress(ConfigurationError, DefinitionError):  # settings can be shown without it
             load_app(found)  # tells which of them it does not have

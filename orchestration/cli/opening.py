@@ -88,6 +88,12 @@ def load_app(found: Settings) -> App:
     return app
 
 
+def tell_misspelt() -> None:
+    """Tell which variables are very like a setting, and none."""
+    for line in settings.misspelt():
+        warn(line)
+
+
 def imported_app(found: Settings) -> App:
     """The fleet of the settings; its module may lie in the current directory.
 

@@ -6,7 +6,7 @@ import click
 
 from orchestration import logs, settings
 from orchestration.cli.exits import FAILED
-from orchestration.cli.opening import BROKER_SETTINGS, load_app
+from orchestration.cli.opening import BROKER_SETTINGS, load_app, tell_misspelt
 from orchestration.cli.stopping import stop_signals
 from orchestration.cli.web import beside, port_option
 from orchestration.errors import ConfigurationError
@@ -34,6 +34,7 @@ def serve(*, web: bool, port: int | None) -> None:
             f" `python -m scheduler` serve the fleet; unset {BROKER_SETTINGS} to serve it in this"
             " one process"
         )
+    tell_misspelt()
     app = load_app(found)
     logs.configure(found.log_level, found.log_format, found.mask)
     with (

@@ -36,10 +36,13 @@ def examine(load: Load, *, fix: bool) -> list[Finding]:
         address = address_in(found)
     except ConfigurationError as error:
         return [problem("settings", str(error), "correct the environment")]
-    readable = ok("settings", f"readable; the transport is {found.transport}")
+    readable = [
+        ok("settings", f"readable; the transport is {found.transport}"),
+        *(warning("settings", line, "correct or unset it") for line in settings.misspelt()),
+    ]
     opened, said = opened_store(found)
     if opened is None:
-        return [readable, said, *_server(found, address, None, fix=fix)]
+        return [*readable, said, *_server(found, address, None, fix=fix)]
     with closing(opened.locks), closing(opened.store):
         used = opened.store.read(control.transport)
         if used not in (None, found.transport):
@@ -47,7 +50,7 @@ def examine(load: Load, *, fix: bool) -> list[Finding]:
         app, fleet = loaded(found, load)
         holdings = Holdings(opened, found)
         asked = _server(found, address, opened.store.read(control.name), fix=fix)
-        return [readable, said, *asked, *fleet, *holdings.examine(app)]
+        return [*readable, said, *asked, *fleet, *holdings.examine(app)]
 
 
 def opened_store(found: Settings) -> tuple[Opened | None, Finding]:

@@ -70,7 +70,7 @@ def serve(app: App, found: settings.Settings) -> Host:
         raise SystemExit(_complain(message, EXIT_UNREACHABLE))
     # Not to Dramatiq's pipe: it fills when the master is dead, and blocks every thread that logs.
     logs.configure(found.log_level, found.log_format, found.mask, sys.__stderr__)
-    for line in settings.undeclared(found, app.agent):
+    for line in [*settings.misspelt(), *settings.undeclared(found, app.agent)]:
         log.warning("%s", line)
     heaps.keep_few()
     lifecycle = Lifecycle()

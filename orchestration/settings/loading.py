@@ -39,7 +39,7 @@ def load(
     if unknown:
         known = ", ".join(sorted(name for name in names if name.startswith(PREFIX)))
         raise ConfigurationError(f"unknown setting {', '.join(unknown)}; known: {known}")
-    plain = names - _secrets()
+    plain = names - secrets()
     for name in ours:
         if name not in names and (meant := name.removesuffix("_FILE")) in plain:
             raise ConfigurationError(f"{name}: {meant} is no secret: set it, and unset {name}")
@@ -69,7 +69,7 @@ def origins(
     return found
 
 
-def _secrets() -> set[str]:
+def secrets() -> set[str]:
     """The settings that may lie in files."""
     return {
         name.upper()
@@ -80,7 +80,7 @@ def _secrets() -> set[str]:
 
 def _from_files(values: Mapping[str, str]) -> dict[str, str]:
     found = {}
-    for name in _secrets():
+    for name in secrets():
         if path := values.get(f"{name}_FILE"):
             try:
                 found[name] = Path(path).read_text("utf-8").strip()

@@ -209,6 +209,16 @@ def test_an_outside_agent_that_never_beat_is_a_warning(
     assert examine()["outside agents"]["level"] == "ok"
 
 
+def test_a_variable_that_is_very_like_a_setting_is_a_warning(
+    examine: Examine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert examine()["settings"]["level"] == "ok"
+    monkeypatch.setenv("RABITMQ_URL", "amqp://host")
+    found = examine()["settings"]
+    assert found["level"] == "warning"
+    assert found["what"] == "RABITMQ_URL is not a setting: did you mean RABBITMQ_URL?"
+
+
 def test_an_outside_agent_that_the_app_does_not_declare_is_a_warning(
     examine: Examine, opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:

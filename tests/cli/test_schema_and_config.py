@@ -85,6 +85,14 @@ def test_an_outside_agent_that_the_app_does_not_declare_is_told(
     assert told in cli(*words).stderr
 
 
+def test_a_variable_that_is_very_like_a_setting_is_told(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORKFLOW_TIEMOUT", "5")
+    told = "orchestrate: WORKFLOW_TIEMOUT is not a setting: did you mean WORKFLOW_TIMEOUT?\n"
+    assert cli("config", "show").stderr == told
+
+
 def test_settings_are_shown_where_no_app_is(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OUTSIDE_AGENTS", "wroker")
     monkeypatch.setenv("ORCHESTRATION_APP", "nowhere_at_all")

@@ -137,13 +137,19 @@ def test_a_process_without_a_broker_says_so_and_exits(
     assert hint in capsys.readouterr().err
 
 
-def test_a_worker_tells_which_outside_agents_its_app_does_not_declare(
-    anvil: Anvil, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+def test_a_worker_tells_what_may_be_a_slip_in_its_settings(
+    anvil: Anvil,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.setenv("WORKFLOW_TIEMOUT", "5")
     values = {"RABBITMQ_URL": AWAY, "ORCHESTRATION_HOME": str(tmp_path), "OUTSIDE_AGENTS": "avnil"}
     process.serve(anvil.app, settings.load(values))
     dramatiq.get_broker().close()
-    assert f"OUTSIDE_AGENTS: unknown agent 'avnil'; known: {AGENT}" in capfd.readouterr().err
+    said = capfd.readouterr().err
+    assert "WORKFLOW_TIEMOUT is not a setting: did you mean WORKFLOW_TIMEOUT?" in said
+    assert f"OUTSIDE_AGENTS: unknown agent 'avnil'; known: {AGENT}" in said
 
 
 def test_a_broker_that_is_away_at_the_start_ends_the_process(
