@@ -18,7 +18,7 @@ from orchestration.desk.opening import opened_desk
 from orchestration.engine import Engine
 from orchestration.engine.by import By
 from orchestration.engine.fork import Edits, keyed, propose
-from orchestration.handles import Handle, RemoteHandle
+from orchestration.handles import Handle, RemoteHandle, growing
 from orchestration.patience import Patience
 from orchestration.server_paths import path_of
 from orchestration.settings import Settings
@@ -212,18 +212,19 @@ class StoreHandle(Handle):
     @override
     def events(self) -> Iterator[EventRow]:
         """The events of the run as they happen, from its beginning to its end."""
-        last = 0
+        last, pauses = 0, growing(*self.pauses_s)
         while True:
             ended = self.phase().ended
             batch = self._engine.store.read(
                 lambda s, after=last: events.after(s, after, BATCH, self.workflow_id)  # type: ignore[misc]
             )
             yield from batch
-            last = batch[-1].id if batch else last
-            if ended and not batch:
+            if batch:
+                last, pauses = batch[-1].id, growing(*self.pauses_s)
+            elif ended:
                 return
-            if not batch:
-                time.sleep(self.look_every_s)
+            else:
+                time.sleep(next(pauses))
 
     @override
     def _end(self, until: float) -> dict[str, Any] | None:

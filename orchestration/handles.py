@@ -17,7 +17,8 @@ from orchestration.store.events import EventRow
 if TYPE_CHECKING:
     from orchestration.remote import Remote
 
-NEAR_S, FAR_S = 0.05, 0.25
+NEAR_S, FAR_S = (0.001, 0.05), (0.02, 0.25)  # the first pause, and the longest
+GROWTH = 1.5
 
 
 class Handle(ABC):
@@ -27,7 +28,7 @@ class Handle(ABC):
         workflow_id: Its id.
     """
 
-    look_every_s = NEAR_S
+    pauses_s = NEAR_S
 
     def __init__(self, workflow_id: str) -> None:
         self.workflow_id = workflow_id
@@ -76,10 +77,11 @@ class Handle(ABC):
             ServerError: The server has been away for long, or is as the time is over.
         """
         until = math.inf if timeout is None else time.monotonic() + timeout
+        pauses = growing(*self.pauses_s)
         while (final := self._end(until)) is None:
-            if time.monotonic() >= until:
+            if (left := until - time.monotonic()) <= 0:
                 raise TimeoutError(f"{self.workflow_id} has not ended within {timeout} s")
-            time.sleep(self.look_every_s)
+            time.sleep(min(next(pauses), left))
         if final["status"] != RunStatus.COMPLETED:
             raise WorkflowFailedError(self.workflow_id, final["status"], final["error_messages"])
         return final["result"]
@@ -92,7 +94,7 @@ class Handle(ABC):
 class RemoteHandle(Handle):
     """A run behind a server."""
 
-    look_every_s = FAR_S
+    pauses_s = FAR_S
 
     def __init__(self, remote: "Remote", workflow_id: str) -> None:
         super().__init__(workflow_id)
@@ -134,3 +136,11 @@ class RemoteHandle(Handle):
         path = f"{path_of(self.workflow_id)}/result"
         found: dict[str, Any] = self._remote.wait_for(path, until)
         return found if RunStatus(found["status"]).ended else None
+
+
+def growing(first_s: float, longest_s: float) -> Iterator[float]:
+    """Pauses between two looks, in seconds: a short run is not waited for longer than it takes."""
+    pause = first_s
+    while True:
+        yield pause
+        pause = min(pause * GROWTH, longest_s)
