@@ -37,7 +37,7 @@ class EmbeddedSource:
         Raises:
             SourceError: The file is missing or is not the packaged one.
         """
-        return tuple(sorted(_history(self.file)))
+        return _tickers(_intact_text(self.file))
 
     def load(self, symbols: Sequence[str]) -> Prices:
         """Return adjusted bars; the digest is that of the packaged file.
@@ -61,9 +61,12 @@ def _history(file: Path) -> Mapping[str, Bars]:
     everything = table.bars()
     adjusted = everything.scaled(table.numbers("adj close") / everything.close)
     ticker = np.array(table.cells["ticker"])
-    return {
-        symbol: adjusted.rows(ticker == symbol, symbol) for symbol in np.unique(ticker).tolist()
-    }
+    return {symbol: adjusted.rows(ticker == symbol, symbol) for symbol in _tickers(text)}
+
+
+def _tickers(text: str) -> tuple[str, ...]:
+    """Return the symbols of the packaged file, sorted, without reading their prices."""
+    return tuple(sorted({line.partition(",")[0] for line in text.splitlines()[1:]}))
 
 
 def _intact_text(file: Path) -> str:
