@@ -17,8 +17,8 @@ from orchestration.store.events import EventRow
 if TYPE_CHECKING:
     from orchestration.remote import Remote
 
-NEAR_S, FAR_S = (0.001, 0.05), (0.02, 0.25)  # the first pause, and the longest
-GROWTH = 1.5
+NEAR_S, FAR_S = (0.0005, 0.05), (0.02, 0.25)  # the first pause, and the longest
+GROWTH = 1.25  # by so much at most is a run waited for longer than it takes
 
 
 class Handle(ABC):

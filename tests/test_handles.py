@@ -87,5 +87,5 @@ def test_a_wait_ends_on_time(clockwork: Clockwork) -> None:
 
 
 def test_pauses_grow_to_the_longest() -> None:
-    pauses = list(islice(growing(1.0, 2.0), 4))
-    assert pauses == [1.0, 1.5, 2.0, 2.0]
+    pauses = list(islice(growing(1.0, 2.0), 6))
+    assert pauses == [1.0, 1.25, 1.5625, 1.953125, 2.0, 2.0]
