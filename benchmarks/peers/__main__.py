@@ -102,7 +102,7 @@ def run_peer(peer: Peer, python: str, chosen: Mapping[str, int], size: Size) -> 
             [
                 *(python, "-m", "benchmarks.peers.contender", peer.program),
                 *("--many", str(size.many), "--in-flight", str(size.in_flight)),
-                *("--alone", str(size.alone), "--set", *words),
+                *("--alone", str(size.alone), "--warm-up", str(size.warm_up), "--set", *words),
             ],
             env=environment,
             capture_output=True,
@@ -167,9 +167,9 @@ def main() -> None:
     words.add_argument("--out", type=Path, help="where the JSON goes, and an SVG beside it")
     given = words.parse_args()
     os.environ.update({PAYLOAD: str(given.payload), PAUSE: str(given.pause)})  # noqa: TID251 - theirs
-    size = Size(alone=10, many=given.many, in_flight=given.in_flight)
+    size = Size(alone=30, many=given.many, in_flight=given.in_flight)
     tried = 0 if given.no_grid else given.many // 3
-    everybody = contenders(given.python, Size(0, tried, given.in_flight))
+    everybody = contenders(given.python, Size(0, tried, given.in_flight, warm_up=20))
     rounds: dict[str, list[Measured]] = {name: [] for name in everybody}
     for _ in range(given.rounds):
         for name, (run, _, _) in everybody.items():

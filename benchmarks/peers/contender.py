@@ -11,7 +11,7 @@ from dataclasses import asdict
 from importlib import import_module
 from typing import Any
 
-from benchmarks.load import Size, measure
+from benchmarks.load import WARM_UP, Size, measure
 
 SETTLE_S = 3.0
 PATIENCE_S = 20.0
@@ -44,13 +44,15 @@ def main() -> None:
     words.add_argument("--many", type=int, required=True)
     words.add_argument("--in-flight", type=int, required=True)
     words.add_argument("--alone", type=int, default=10)
+    words.add_argument("--warm-up", type=int, default=WARM_UP)
     words.add_argument("--set", nargs="*", default=[], help="name=number, of the peer's grid")
     given = words.parse_args()
     chosen = {name: int(value) for name, value in (each.split("=") for each in given.set)}
     peer: Any = import_module(f"benchmarks.peers.theirs.{given.peer}_chain")
     with consumers(peer.command(**chosen)):
         contender = peer.open_contender(**chosen)
-        found = measure(contender, Size(given.alone, given.many, given.in_flight, warm_up=20))
+        size = Size(given.alone, given.many, given.in_flight, given.warm_up)
+        found = measure(contender, size)
         print(json.dumps(asdict(found)), flush=True)
         getattr(contender, "close", lambda: None)()
 
