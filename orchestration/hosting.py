@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+import sysconfig
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
@@ -11,7 +12,7 @@ from traceback import FrameSummary, extract_tb
 from typing_extensions import override
 
 from orchestration import definitions
-from orchestration.errors import ConfigurationError
+from orchestration.errors import ConfigurationError, DefinitionError, OrchestrationError
 from orchestration.text import adding
 
 OWN_FLEET = "actors"
@@ -49,6 +50,7 @@ def load_app(name: str) -> definitions.App:
 
     Raises:
         ConfigurationError: There is no such module, an import of it fails, or it has no app.
+        DefinitionError: It declares something wrongly.
     """
     if (module_name := module_meant(name)) != name:
         raise ConfigurationError(
@@ -58,6 +60,14 @@ def load_app(name: str) -> definitions.App:
         module = import_module(name)
     except ImportError as error:
         raise ConfigurationError(f"app {name}: {cure_of(name, error)}") from error
+    except DefinitionError as error:
+        raise DefinitionError(f"app {name}: {own_line(error)}: {error}") from error
+    except OrchestrationError:
+        raise
+    except Exception as error:  # a foreign module may raise anything
+        raise ConfigurationError(
+            f"app {name}: {own_line(error)}: {said_by(error)}: correct that line"
+        ) from error
     app = getattr(module, "app", None)
     if isinstance(app, definitions.App):
         return app
@@ -98,9 +108,37 @@ def cure_of(name: str, error: ImportError) -> str:
 
 def place_of(error: ImportError) -> FrameSummary | None:
     """The line whose import failed; None: the app's own module is missing."""
+    lines = lines_of(error)
+    return lines[-1] if lines else None
+
+
+def lines_of(error: BaseException) -> list[FrameSummary]:
+    """The lines that an error came through, from the app's module on; none of the import itself."""
     ours = {__file__, importlib.__file__}
-    lines = (each for each in extract_tb(error.__traceback__) if each.filename not in ours)
-    return next((each for each in reversed(list(lines)) if each.filename[:1] != "<"), None)
+    lines = extract_tb(error.__traceback__)
+    return [each for each in lines if each.filename not in ours and each.filename[:1] != "<"]
+
+
+def own_line(error: Exception) -> str:
+    """Where in the user's own files an error comes from: the last line, as a file and a number."""
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}, line {error.lineno}"
+    lines = lines_of(error)
+    own = [each for each in lines if is_own(Path(each.filename))]
+    return "{0.filename}, line {0.lineno}".format((own or lines[:1])[-1])
+
+
+def is_own(file: Path) -> bool:
+    """Whether a file is the user's: neither ours, nor Python's, nor one of a package."""
+    theirs = (Path(__file__).parent, Path(sysconfig.get_path("stdlib")))
+    installed = {"site-packages", "dist-packages"} & {*file.parts}
+    return not installed and not any(file.is_relative_to(each) for each in theirs)
+
+
+def said_by(error: Exception) -> str:
+    """The kind of an error, and what it says."""
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def cure_of_missing(missing: str, beside: Path) -> str:

@@ -134,6 +134,17 @@ def test_a_wrong_setting_is_one_clear_line(
     assert says in cli("run", "job", code=2).stderr
 
 
+@pytest.mark.parametrize("words", [["run", "x"], ["send", "x"], ["serve"], ["web"], ["commands"]])
+def test_a_mistake_in_the_app_s_module_is_one_line_that_names_its_own(
+    words: list[str], cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mistaken_shop.py").write_text("from orchestration import App\n\napp = Ap()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("ORCHESTRATION_APP", "mistaken_shop")
+    told = "mistaken_shop.py, line 3: NameError: name 'Ap' is not defined: correct that line"
+    assert told in cli(*words, code=2).stderr
+
+
 def test_a_serve_whose_port_is_taken_says_that_it_works_on_without_a_console(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,6 +15,7 @@ from orchestration import settings
 from orchestration.client import Client
 from orchestration.errors import (
     ConfigurationError,
+    DefinitionError,
     DuplicateCommandError,
     NotFoundError,
     RejectedError,
@@ -230,6 +231,51 @@ def test_an_import_that_fails_is_named_with_its_line(
     where = re.escape(f"{tmp_path / 'shop_with_a_typo.py'}, line 3: ")
     with pytest.raises(ConfigurationError, match=f"^app shop_with_a_typo: {where}{told}"):
         load_app("shop_with_a_typo")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("app = Ap()", "NameError: name 'Ap' is not defined: correct that line$"),
+        ("app = App(agent=[])", r"TypeError: .*unexpected keyword.* 'agent': correct that line$"),
+        ("app = json.loads('{')", "JSONDecodeError: Expecting .*: correct that line$"),
+        ("app = App(", "SyntaxError: '\\(' was never closed: correct that line$"),
+        ("assert not json", "AssertionError: correct that line$"),
+    ],
+)
+def test_a_mistake_in_the_app_s_module_is_named_with_its_line(
+    line: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tmp_path / "shop_with_a_mistake.py"
+    module.write_text(f"import json\nfrom orchestration import Agent, App\n{line}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    where = re.escape(f"{module}, line 3: ")
+    with pytest.raises(ConfigurationError, match=f"^app shop_with_a_mistake: {where}{told}"):
+        load_app("shop_with_a_mistake")
+
+
+def test_a_wrong_declaration_is_named_with_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the app's module only imports the one that has it."""
+    makers, module = tmp_path / "makers_of_agents.py", tmp_path / "shop_with_makers.py"
+    makers.write_text("from orchestration import Agent\n\nAgent('x', actions=[print])\n")
+    module.write_text("import makers_of_agents\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    where = re.escape(f"app shop_with_makers: {makers}, line 3: agent x: actions=")
+    with pytest.raises(DefinitionError, match=f"^{where}"):
+        load_app("shop_with_makers")
+
+
+def test_a_mistake_in_an_installed_app_is_named_with_the_line_of_its_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = tmp_path / "site-packages"
+    installed.mkdir()
+    (installed / "shop_of_a_wheel.py").write_text("import json\n\njson.loads('{')\n")
+    monkeypatch.syspath_prepend(installed)
+    with pytest.raises(ConfigurationError, match=r"shop_of_a_wheel\.py, line 3: JSONDecodeError"):
+        load_app("shop_of_a_wheel")
 
 
 def test_who_never_closes_a_client_ends_all_the_same(found: settings.Settings) -> None:
