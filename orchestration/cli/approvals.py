@@ -102,7 +102,7 @@ def questions(session: Session, wanted: Wanted, step: str | None) -> Asked:
         wanted, step = replace(wanted, ids=ids[:1]), ids[1]
     found, refused = [], list[StateError]()
     for run in selecting.select(session, wanted):
-        if not ids and not runs.load(session, run["id"]).count(StepStatus.WAITING):
+        if not ids and not runs.load(session, run["id"]).branches(StepStatus.WAITING):
             continue
         try:
             found.append(desk.as_json(desk.look(session, run["id"], step)))

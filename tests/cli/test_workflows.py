@@ -284,6 +284,17 @@ def test_many_runs_are_answered_for_by_ids_or_by_a_filter(
     assert values("workflows", "approve", "--command", "gate", "-y") == []
 
 
+@pytest.mark.parametrize("words", [("--command", "asking"), ("--status", "paused")])
+def test_a_paused_run_that_waits_is_found_by_a_filter(
+    values: Values, client: Client, words: tuple[str, str]
+) -> None:
+    paused = client.start("asking").workflow_id
+    client.engine.pause(paused)
+
+    (rejected,) = values("workflows", "reject", *words, "-y")
+    assert rejected == {"id": paused, "status": "cancelled"}
+
+
 def test_failed_runs_are_retried_together(values: Values) -> None:
     failed = {values("run", "bad", code=1)["workflow_id"] for _ in range(2)}
     values("run", "job")
