@@ -166,12 +166,14 @@ def console_of(request: Request) -> Console:
 def needs(role: Role) -> Callable[[Request], Awaitable[Actor]]:
     """A dependency: the actor of a request, if its role covers the one that is needed.
 
-    A change that a browser could be made to ask for must carry a CSRF token.
+    A change that a browser could be made to ask for must carry a CSRF token, and the API reads
+    JSON alone.
     """
 
     async def asking(request: Request) -> Actor:
         actor = await run_in_threadpool(authenticator_of(request).actor, request)
         if request.method not in SAFE:
+            csrf.require_json(request)
             await csrf.check(request)
         if not actor.role.covers(role):
             raise Refusal(

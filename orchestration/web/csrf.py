@@ -6,16 +6,20 @@ have the browser send the cookie, but can read neither the cookie nor the page.
 
 import hashlib
 import hmac
+import re
 import secrets
 
 from fastapi import Request, Response
 
-from orchestration.web.problems import Refusal
+from orchestration.web.problems import SEND_JSON, Refusal
 
 SESSION_COOKIE = "orchestration_session"
 VISIT_COOKIE = "orchestration_visit"
 FIELD, HEADER = "csrf_token", "x-csrf-token"
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+JSON = re.compile(r"application/([^/]+\+)?json")
+API = "/orchestration/"
+UNSUPPORTED = 415
 STALE = "this page is out of date: load it again, and repeat"
 
 
@@ -45,6 +49,23 @@ def bearer_of(request: Request) -> str | None:
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
+def require_json(request: Request) -> None:
+    """Refuse a body for the API that is no JSON: no form of any site can send that.
+
+    Raises:
+        Refusal: It is something else, or of no stated kind.
+    """
+    kind, length = kind_of(request), request.headers.get("content-length", "0")
+    is_body = bool(kind) or length != "0" or "transfer-encoding" in request.headers
+    if is_body and request.url.path.startswith(API) and not JSON.fullmatch(kind):
+        raise Refusal(UNSUPPORTED, f"body: {kind or 'of no kind'} is not read here; {SEND_JSON}")
+
+
+def kind_of(request: Request) -> str:
+    """The media type of a request's body; empty: none is stated."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 async def check(request: Request) -> None:
     """Refuse a change that a person was tricked into.
 
@@ -53,7 +74,7 @@ async def check(request: Request) -> None:
     """
     if bearer_of(request) is not None:
         return
-    is_form = request.headers.get("content-type", "").partition(";")[0].strip().lower() in FORMS
+    is_form = kind_of(request) in FORMS
     if not is_form and SESSION_COOKIE not in request.cookies:
         return
     given = request.headers.get(HEADER)

@@ -17,7 +17,7 @@ NO_CONTROLS = r"^[^\x00-\x1f]*$"
 RUN = "restock_0123456789ab"
 SHOWN = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 MOST_SHOWN = 100
-EVERYWHERE = (400, 401, 403, 408, 413, 421, 422, 429, 503)
+EVERYWHERE = (400, 401, 403, 408, 413, 415, 421, 422, 429, 503)
 MEANINGS: Mapping[int, str] = {
     400: "The body cannot be read: send JSON in UTF-8.",
     401: "Nobody knows who is asking: a token is missing or wrong.",
@@ -26,6 +26,7 @@ MEANINGS: Mapping[int, str] = {
     408: "The body did not arrive in time.",
     409: "The state of things does not allow it now; the detail names the cure.",
     413: "The body is too large.",
+    415: "The body is no JSON, or has no `Content-Type: application/json`.",
     421: "This host is served without a token, to its own machine alone.",
     422: "The input is wrong and will stay wrong.",
     429: "Too much: come again after `Retry-After` seconds.",

@@ -22,8 +22,31 @@ def test_what_is_no_json_object_is_told_what_to_send(http: Browser, body: bytes)
     answer = http.post("/orchestration/commands", content=body, headers=headers)
     assert answer.status_code == 422
     assert "send a JSON object" in answer.json()["detail"]
-    plain = http.post("/orchestration/commands", content=b'{"command": "job"}')
-    assert "application/json" in plain.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "kind", [None, "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]
+)
+@pytest.mark.parametrize("path", ["commands", "emergency/stop", "workflows/x/cancel"])
+def test_what_is_not_sent_as_json_is_told_how_to_send_it(
+    http: Browser, path: str, kind: str | None
+) -> None:
+    headers = {"Content-Type": kind} if kind else {}
+    answer = http.post(f"/orchestration/{path}", content=b'{"reason": "x"}', headers=headers)
+    assert answer.status_code == 415
+    said = answer.json()["detail"]
+    assert said.startswith(f"body: {kind or 'of no kind'} is not read here; send a JSON object")
+    assert said.endswith("with `Content-Type: application/json`")
+
+
+@pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "Application/vnd.x+JSON"])
+def test_every_kind_of_json_is_read(http: Browser, kind: str) -> None:
+    headers, body = {"Content-Type": kind}, b'{"command": "job"}'
+    assert http.post("/orchestration/commands", content=body, headers=headers).status_code == 202
+
+
+def test_who_is_asking_comes_before_what_was_sent(closed: Browser) -> None:
+    assert closed.post("/orchestration/commands", data={"command": "job"}).status_code == 401
 
 
 def test_an_unknown_parameter_is_told_with_those_that_there_are(http: Browser) -> None:
