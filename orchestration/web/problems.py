@@ -1,5 +1,6 @@
 """Errors as `application/problem+json`: what is wrong, what to do, and never where in our code."""
 
+import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -24,12 +25,15 @@ from orchestration.web.readable import ReadableJson
 
 log = logging.getLogger(__name__)
 
+JSON = "application/json"
 MEDIA_TYPE = "application/problem+json"
 SOON_S = 5
 METHOD_NOT_ALLOWED = 405
 METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 NOWHERE = "nothing is at this address: /docs lists everything that there is"
 SEND_JSON = "send a JSON object, with `Content-Type: application/json`"
+NO_BODY = ("body: Field required",)
+NOTHING_SENT = f"body: nothing was sent; {SEND_JSON}"
 NO_JSON = {"json_invalid", "model_attributes_type", "model_type"}
 UNEXPECTED = "this is a bug of ours, or of the app: the log of the web process tells more"
 Renderer = Callable[[Request, "Problem"], Response | None]
@@ -88,6 +92,9 @@ def install(app: FastAPI, render: Renderer) -> None:
 
     def answer(request: Request, error: Exception) -> Response:
         problem = problem_of(error)
+        if problem.problems == NO_BODY:
+            said = f"{NOTHING_SENT}, such as {example(request)}"
+            problem = replace(problem, detail=said, problems=(said,))
         if problem.status == METHOD_NOT_ALLOWED:
             problem = replace(problem, headers={"Allow": ", ".join(methods(request))})
         return render(request, problem) or problem.response()
@@ -106,6 +113,19 @@ def methods(request: Request) -> list[str]:
             for route in request.app.routes
         )
     ]
+
+
+def example(request: Request) -> str:
+    """A body that the route of a request takes, as the description of the API shows it."""
+    described = request.app.openapi()
+    path = request.scope[
+        "path"
+    ]  # itself the route's: none that needs a body has a part that varies
+    operation = described["paths"][path][request.method.lower()]
+    schema = operation["requestBody"]["content"][JSON]["schema"]
+    if "$ref" in schema:
+        schema = described["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return json.dumps(schema["examples"][0])
 
 
 def problem_of(error: Exception) -> Problem:

@@ -1,5 +1,7 @@
 """Errors are problems that say what to do, and tell nothing of our code."""
 
+import json
+
 import pytest
 
 from orchestration.web.console import Console
@@ -43,6 +45,36 @@ def test_what_is_not_sent_as_json_is_told_how_to_send_it(
 def test_every_kind_of_json_is_read(http: Browser, kind: str) -> None:
     headers, body = {"Content-Type": kind}, b'{"command": "job"}'
     assert http.post("/orchestration/commands", content=body, headers=headers).status_code == 202
+
+
+def test_what_needs_a_body_shows_one_where_nothing_was_sent(http: Browser) -> None:
+    stop = http.post("/orchestration/emergency/stop")
+    assert stop.status_code == 422
+    assert stop.json()["detail"] == (
+        "body: nothing was sent; send a JSON object, with `Content-Type: application/json`,"
+        ' such as {"reason": "wrong prices"}'
+    )
+    for path in ("commands", "schedules", "tokens", "bulk/workflows", "bulk/dead-letters"):
+        detail = http.post(f"/orchestration/{path}").json()["detail"]
+        example = json.loads(detail.partition("such as ")[2])
+        assert http.post(f"/orchestration/{path}", json=example).status_code != 500
+
+
+def test_every_change_that_needs_no_body_works_without_one(http: Browser) -> None:
+    found = http.get("/openapi.json").json()
+    needing = {
+        path.removeprefix("/orchestration/")
+        for path, operations in found["paths"].items()
+        if operations.get("post", {}).get("requestBody", {}).get("required")
+    }
+    assert needing == {
+        "bulk/dead-letters",
+        "bulk/workflows",
+        "commands",
+        "emergency/stop",
+        "schedules",
+        "tokens",
+    }
 
 
 def test_who_is_asking_comes_before_what_was_sent(closed: Browser) -> None:
