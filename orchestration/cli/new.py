@@ -1,6 +1,7 @@
 """`orchestrate new`: a small tested project of one agent and one workflow."""
 
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from importlib import resources
@@ -17,7 +18,8 @@ from orchestration.cli.output import emit
 from orchestration.errors import RejectedError
 
 SUFFIX = ".tmpl"
-RESERVED = sys.stdlib_module_names | {"conftest", "setup", "tests"}
+RESERVED = sys.stdlib_module_names | {"conftest", "fleet_orchestration", "setup", "tests"}
+COMMENTS = 40  # where those in the README begin, less a space
 
 
 @click.command()
@@ -41,7 +43,8 @@ def new(directory: Path, form: str) -> None:
     if form == "json":
         emit(form, {"directory": str(directory), "files": [str(path) for path, _ in project]})
     else:
-        click.echo(f"wrote {directory}; next: `cd {directory} && pytest`, and read its README.md")
+        place = shlex.quote(str(directory))
+        click.echo(f"wrote {directory}; next: `cd {place} && pytest`, and read its README.md")
 
 
 def module_name(directory: Path) -> str:
@@ -58,7 +61,7 @@ def module_name(directory: Path) -> str:
         )
     if is_taken(name):
         raise RejectedError(
-            f"{name} would hide the module of that name which Python or a package here has:"
+            f"{name} would hide what Python or a package here has under that name:"
             f" choose another one, such as my_{name}"
         )
     return name
@@ -74,10 +77,11 @@ def is_taken(name: str) -> bool:
 
 def files(name: str) -> Iterator[tuple[Path, str]]:
     """Each file of the project, as a path in it and its text."""
+    named = {"name": name, "workers": f"dramatiq {name}".ljust(COMMENTS)}
     root = resources.files("orchestration.cli").joinpath("template")
     for path, file in sorted(walk(root, Path()), key=lambda found: found[0]):
         target = Path(str(path).replace("NAME", name).removesuffix(SUFFIX))
-        yield target, Template(file.read_text("utf-8")).substitute(name=name)
+        yield target, Template(file.read_text("utf-8")).substitute(named)
 
 
 def walk(directory: Traversable, path: Path) -> Iterator[tuple[Path, Traversable]]:

@@ -39,6 +39,21 @@ def test_the_tests_of_a_new_project_pass(cli: Cli, tmp_path: Path) -> None:
     assert "4 passed" in result.stdout
 
 
+@pytest.mark.parametrize("name", ["f", "my-fleet", "a_fleet_with_quite_a_long_name"])
+def test_comments_in_the_readme_of_a_new_project_stand_below_each_other(
+    name: str, cli: Cli, tmp_path: Path
+) -> None:
+    cli("new", str(tmp_path / name))
+    lines = (tmp_path / name / "README.md").read_text("utf-8").splitlines()
+    assert {line.index(" # ") for line in lines if " # " in line} == {40}
+
+
+def test_a_directory_with_a_space_can_be_gone_to_as_it_is_told(cli: Cli, tmp_path: Path) -> None:
+    told = cli("new", str(tmp_path / "My Fleet")).stdout
+    assert f"next: `cd '{tmp_path / 'My Fleet'}' && pytest`" in told
+    assert (tmp_path / "My Fleet" / "my_fleet.py").exists()
+
+
 def test_the_app_of_a_new_project_runs(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,7 +106,10 @@ def test_a_directory_that_cannot_be_made_is_one_line(cli: Cli, tmp_path: Path) -
     assert "cannot write to" in cli("new", str(tmp_path / "file" / "x"), code=2).stderr
 
 
-@pytest.mark.parametrize("name", ["json", "msvcrt", "actors", "orchestration", "scheduler", "pika"])
+@pytest.mark.parametrize(
+    "name",
+    ["json", "msvcrt", "actors", "orchestration", "fleet_orchestration", "scheduler", "pika"],
+)
 def test_a_name_that_hides_a_module_is_refused(name: str, cli: Cli, tmp_path: Path) -> None:
     told = cli("new", str(tmp_path / name), code=2).stderr
     assert f"{name} would hide" in told
