@@ -27,7 +27,7 @@ def emit(form: str, value: Any, columns: Sequence[str] = ()) -> None:
     value = all_printable(value)
     tables = import_module("orchestration.cli.tables")
     console = import_module("rich.console").Console(
-        width=None if sys.stdout.isatty() else UNBOUNDED
+        width=None if sys.stdout.isatty() else UNBOUNDED, markup=False, emoji=False
     )
     with console.capture() as captured:
         console.print(tables.listing(value, columns) if columns else tables.document(value))
