@@ -14,6 +14,7 @@ from orchestration.cli.paging import at_once
 from orchestration.desk import workers as desk
 from orchestration.runtime.look import broker_state
 from orchestration.server_paths import path_of
+from orchestration.state import RunStatus
 from orchestration.store.connect import Opened
 from orchestration.text import printable
 from orchestration.views.fleet import FleetView
@@ -27,6 +28,7 @@ AGENTS = (
 WORKERS = (
     "id", "status", "host", "pid", "release", "transport", "serves", "running", "started_at",
 )  # fmt: skip
+ENDED = [status.value for status in RunStatus if status.ended]
 
 
 @click.command("list")
@@ -90,10 +92,16 @@ def status(form: str) -> None:
         emit(form, found)
         return
     broker, listed = found.pop("broker"), found.pop("agents")
+    bound = found.pop("counted_to", None)  # a server of 0.2.0 sends none
     if broker is not None and not broker["reachable"]:
         place, problem, cure = (printable(broker[name]) for name in ("address", "problem", "cure"))
         click.echo(f"RabbitMQ at {place} cannot be used ({problem}): {cure}\n")
     emit(form, found)
+    if bound is not None and any(found["workflows"][each] >= bound for each in ENDED):
+        click.echo(
+            f"\nof ended runs no more than {bound} are counted in each status; success_rate is"
+            f" that of the {bound} that ended last"
+        )
     click.echo()
     emit(form, listed, AGENTS[:4])
     tell_held_back(listed)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from orchestration.circuit import CircuitState
 from orchestration.cli import options, remotely
 from orchestration.cli.opening import by, engine_over
 from orchestration.cli.output import emit
@@ -12,11 +13,13 @@ from orchestration.engine import By, Engine
 from orchestration.server_paths import path_of
 from orchestration.store import agents
 from orchestration.store.connect import Opened
+from orchestration.views.fleet import as_json
 
 if TYPE_CHECKING:
     from orchestration.remote import Remote
 
 COLUMNS = ("name", "paused", "paused_by")
+DONE = ("lifted", "circuit_closed")
 Json = dict[str, Any]
 Change = Callable[[Engine, tuple[str, ...], By], dict[str, list[str]]]
 
@@ -31,18 +34,19 @@ def verb(name: str, help_: str, change: Change) -> click.Command:
     def command(names: tuple[str, ...], reason: str, form: str) -> None:
         def here(opened: Opened) -> list[Json]:
             engine = engine_over(opened)
+            before = listed(engine)
             lifted = change(engine, names, by(reason))
-            everyone = engine.store.read(agents.everyone)
-            listed = [
-                {"name": each.name, "paused": each.paused, "paused_by": each.paused_by}
-                for each in everyone
-            ]
-            return changed(listed, names, lifted)
+            return changed(before, listed(engine), names, lifted)
 
         rows = remotely.wherever(lambda server: change_there(server, name, names, reason), here)
-        emit(form, rows, (*COLUMNS, "lifted") if any("lifted" in row for row in rows) else COLUMNS)
+        emit(form, rows, (*COLUMNS, *DONE) if any("lifted" in row for row in rows) else COLUMNS)
 
     return command
+
+
+def listed(engine: Engine) -> list[Json]:
+    """Every agent of this machine's own store."""
+    return list(map(as_json, engine.store.read(agents.everyone)))
 
 
 def change_there(server: "Remote", verb: str, names: tuple[str, ...], reason: str) -> list[Json]:
@@ -51,22 +55,29 @@ def change_there(server: "Remote", verb: str, names: tuple[str, ...], reason: st
     Raises:
         NotFoundError: There was never an agent of one of the names; none is changed.
     """
-    known = {each["name"] for each in server.get("/agents")}
+    before = server.get("/agents")
+    known = {each["name"] for each in before}
     unknown = [name for name in names if name not in known]  # go first: the server refuses them
     lifted = dict[str, list[str]]()
     for name in dict.fromkeys((*unknown, *names)):
         told = server.post(f"{path_of(name, 'agents')}/{verb}", {"reason": reason})
         if "lifted" in told:
             lifted[name] = told["lifted"]
-    return changed(server.get("/agents"), names, lifted)
+    return changed(before, server.get("/agents"), names, lifted)
 
 
-def changed(listed: list[Json], names: tuple[str, ...], lifted: dict[str, list[str]]) -> list[Json]:
-    """The named agents after a change; a resume also lists whose pauses it ended."""
+def changed(
+    before: list[Json], after: list[Json], names: tuple[str, ...], lifted: dict[str, list[str]]
+) -> list[Json]:
+    """The named agents after a change; a resume also tells what it ended."""
+    spared = {each["name"] for each in before if each["circuit"] != CircuitState.CLOSED}
+
+    def done(name: str) -> Json:
+        return {"lifted": lifted[name], "circuit_closed": name in spared} if lifted else {}
+
     return [
-        {column: each[column] for column in COLUMNS}
-        | ({"lifted": lifted[each["name"]]} if lifted else {})
-        for each in listed
+        {column: each[column] for column in COLUMNS} | done(each["name"])
+        for each in after
         if each["name"] in names
     ]
 
@@ -84,6 +95,7 @@ pause = verb(
 )
 resume = verb(
     "resume",
-    "Let the agents NAME work again, whoever paused them, and say whose pauses ended.",
+    "Let the agents NAME work again: end all pauses and close their circuits, and say whose pauses"
+    " ended, and whether a circuit was not closed.",
     Engine.resume_agents,
 )

@@ -124,7 +124,7 @@ def is_listing(value: Any) -> bool:
 def cell(value: Any) -> Text:
     """A value in one line."""
     match value:
-        case None | {}:
+        case _ if value in (None, [], {}):
             return Text(NOTHING, style="dim")
         case bool():
             return Text("yes" if value else "no")

@@ -169,6 +169,7 @@ def test_silence_is_told_now_and_then(clock: list[float]) -> None:
         ([1, "x", None], "1, x, -"),
         (list(range(20)), "… 20 in all"),
         ({"a": {}}, "-"),
+        ({"a": []}, "-"),
     ],
 )
 def test_a_value_is_shown_in_one_line(value: Any, shows: str) -> None:
@@ -190,9 +191,17 @@ def test_objects_with_the_same_keys_stand_side_by_side() -> None:
     assert ["one", "two"] in lines
     assert ["score", "1", "2"] in lines
     assert ["n", "2", "-"] in lines[lines.index(["inner"]) :]
-    assert ["trades", "1", "entries"] in lines[lines.index(["inner"]) :]
+    assert ["trades", "1", "entries", "-"] in lines[lines.index(["inner"]) :]
     assert ["kind", "at"] in lines
     assert ["gap", "x"] in lines
+
+
+COLUMNS = ("name", "metrics", "paused_by")
+
+
+def test_what_is_nested_in_a_listing_is_counted_and_not_denied() -> None:
+    told = text(tables.listing([{"name": "a", "metrics": {"load": 1}, "paused_by": []}], COLUMNS))
+    assert told.split() == [*("name", "metrics", "paused", "by"), *("a", "1", "entries", "-")]
 
 
 def test_an_empty_listing_says_so() -> None:

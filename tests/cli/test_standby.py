@@ -32,12 +32,20 @@ def test_a_paused_agent_is_listed_and_named_by_why_until_it_is_resumed(
     assert "`orchestrate agents resume worker`" in told
 
     assert values("agents", "resume", "worker", "--reason", "it is well") == [
-        {"name": "worker", "paused": False, "paused_by": [], "lifted": [me]}
+        {
+            "name": "worker",
+            "paused": False,
+            "paused_by": [],
+            "lifted": [me],
+            "circuit_closed": False,
+        }
     ]
     assert client.workflow(run_id).result(20)["count"] == 2
 
 
-def test_an_open_circuit_is_told_wherever_agents_are(cli: Cli, engine: Engine) -> None:
+def test_an_open_circuit_is_told_wherever_agents_are(
+    cli: Cli, values: Values, engine: Engine
+) -> None:
     def fail(tx: Transaction) -> None:
         pause = timedelta(hours=1)
         circuits.save(tx.session, "worker", Circuit(CircuitState.OPEN, 10, pause, tx.now))
@@ -49,7 +57,7 @@ def test_an_open_circuit_is_told_wherever_agents_are(cli: Cli, engine: Engine) -
         assert "the circuit of agent worker is open until 2" in told
         assert "since 10 attempts in a row failed (the last with TypeError: no)" in told
         assert "`orchestrate agents resume worker` closes it now" in told
-    cli("agents", "resume", "worker")
+    assert values("agents", "resume", "worker")[0]["circuit_closed"]
     assert "circuit of agent" not in cli("agents", "list").stdout
 
 

@@ -10,6 +10,7 @@ import pytest
 from orchestration.client import Client
 from orchestration.engine import Engine, alerts
 from orchestration.store.alerts import AlertKind
+from orchestration.views import fleet
 from tests.cli.conftest import Cli
 
 CASES = [
@@ -105,6 +106,18 @@ def test_people_read_the_trouble_in_the_first_line(
     assert first.startswith("RabbitMQ at amqp://127.0.0.1:1/x cannot be used")
     assert "rabbitmq-server" in first
     assert "workflows" in rest
+
+
+def test_a_bound_of_counting_is_told_to_people_only_where_it_is_reached(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli("run", "job")
+    told = cli("status").stdout
+    assert "counted" not in told
+    monkeypatch.setattr(fleet, "MOST_COUNTED", 1)
+    told = cli("status").stdout
+    assert "counted_to" not in told
+    assert "of ended runs no more than 1 are counted in each status" in told
 
 
 def tells_the_trouble(status: dict[str, Any], problem: str, cure: str) -> None:

@@ -109,6 +109,7 @@ def test_agents_are_paused_and_resumed_all_or_none(cli: Cli, values: Values) -> 
     (listed,) = values("agents", "list")
     assert listed["paused_by"] == ["http:loopback"]
     resumed = {"paused": False, "paused_by": [], "lifted": ["http:loopback"]}
+    resumed |= {"circuit_closed": False}
     assert values("agents", "resume", "worker") == [{"name": "worker", **resumed}]
     for verb in ("pause", "resume"):
         refused = cli("agents", verb, "worker", "nobody", code=2).stderr
