@@ -96,12 +96,13 @@ def last_progress(attempt: Json) -> str:
 
 
 def place(worker: Json | None) -> str:
-    """Host, process and release of a worker."""
+    """Host, process, id and release of a worker."""
     if worker is None:
         return "a forgotten worker"
     if worker["host"] is None:
         return "an agent outside"
-    return f"{worker['host']}:{worker['pid']} (release {worker['release']}, {worker['id'][:8]})"
+    place = f"{worker['host']}:{worker['pid']}"
+    return f"{place} (worker {worker['id'][:8]}, release {worker['release']})"
 
 
 def status(thing: Json) -> str:
