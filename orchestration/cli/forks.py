@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from orchestration.remote import Remote
 
 COLUMNS = ("forked_from", "reused", "runs_again", "edited")
-MADE = ("id", "forked_from", "status")
+MADE = ("id", "forked_from", "status", "step", "result")
 Json = dict[str, Any]
 
 
@@ -131,9 +132,17 @@ def tell(told: Outcome[Json], chosen: Sequence[Json], form: str) -> int:
     for error in refused:
         exits.complain(error)
     if made or not chosen:
-        emit(form, made, MADE)
+        emit(form, made if form == "json" else list(chain.from_iterable(map(by_step, made))), MADE)
     kept = exits.USAGE if len(made) < len(chosen) else exits.COMPLETED
     return max(map(exits.code_of, refused), default=kept)
+
+
+def by_step(made: Json) -> list[Json]:
+    """A line for each step of a fork: whether its result is reused, or why it runs again."""
+    reused = [(step, "reused") for step in made["reused"]]
+    again = [each.partition(" ") for each in made["runs_again"]]
+    results = reused + [(step, f"runs again {why}") for step, _, why in again]
+    return [{**made, "step": step, "result": result} for step, result in results]
 
 
 def propose_here(

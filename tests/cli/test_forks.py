@@ -33,6 +33,16 @@ def test_a_failed_run_is_forked_and_what_was_finished_is_not_done_again(
     assert "`orchestrate serve` starts it" in cli("workflows", "fork", half, "-y").stderr
 
 
+def test_people_read_of_each_step_whether_it_runs_again(cli: Cli, half: str) -> None:
+    made = cli("workflows", "fork", half, "-y").stdout.splitlines()
+    told = [line.split(maxsplit=4)[3:] for line in made[1:]]
+    assert told == [
+        ["done", "reused"],
+        ["working", "reused"],
+        ["booming", "runs again (it is not finished)"],
+    ]
+
+
 def test_parameters_are_edited_by_pairs_and_by_a_file(
     values: Values, half: str, tmp_path: Path
 ) -> None:
