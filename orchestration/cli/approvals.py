@@ -39,7 +39,7 @@ Asked = tuple[list[Json], list[StateError]]
 def verb(name: str, help_: str, answer: Answer, sent: Sequence[str]) -> click.Command:
     """A command that answers for one waiting step of each run; a server gets the fields `sent`."""
 
-    @click.command(name, help=help_)
+    @click.command(name, help=help_, epilog=options.SHORT_ID)
     @selecting.selection
     @click.option(
         "--step", help="Which step, where several wait; after a single ID the word alone."

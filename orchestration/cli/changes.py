@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def verb(change: Change, help_: str) -> click.Command:
     """A command that changes runs, given by id or by a filter."""
 
-    @click.command(change.name, help=help_)
+    @click.command(change.name, help=help_, epilog=options.SHORT_ID)
     @selecting.selection
     @click.option("--reason", default="", help="Why, for the audit.")
     @selecting.confirmation

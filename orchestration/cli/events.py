@@ -31,7 +31,7 @@ LONGEST_DETAIL = 120
 Json = dict[str, Any]
 
 
-@click.command()
+@click.command(epilog=options.SHORT_ID)
 @click.argument("run_id", metavar="[ID]", required=False)
 @click.option("-f", "--follow", is_flag=True, help="Go on with what happens, until Ctrl-C.")
 @options.limit

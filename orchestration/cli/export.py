@@ -11,7 +11,7 @@ from orchestration.text import escaped
 from orchestration.views import export as records
 
 
-@click.command()
+@click.command(epilog=options.SHORT_ID)
 @selecting.selection
 @options.json_only
 def export(*, ids: Sequence[str], statuses: Sequence[str], command: str | None) -> None:

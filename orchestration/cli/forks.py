@@ -57,7 +57,7 @@ class Proposal(NamedTuple):
     told: Json
 
 
-@click.command()
+@click.command(epilog=options.SHORT_ID)
 @selecting.selection
 @options.given_parameters
 @click.option(

@@ -11,6 +11,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 FORMS = ("table", "json")
 SENDER = "cli"
+SHORT_ID = (
+    "Of an ID its beginning is enough, or that of its digits, from four digits on; behind"
+    " ORCHESTRATION_URL it is written whole."
+)
 
 
 class Starter(click.Command):

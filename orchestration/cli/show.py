@@ -22,7 +22,7 @@ COLOURS = {"completed": "green", "failed": "red", "cancelled": "red", "running":
 Json = Mapping[str, Any]
 
 
-@click.command()
+@click.command(epilog=options.SHORT_ID)
 @click.argument("run_id", metavar="ID")
 @options.output
 def show(run_id: str, form: str) -> None:

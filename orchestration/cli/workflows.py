@@ -44,7 +44,7 @@ def list_(statuses: tuple[str, ...], command: str | None, limit: int, form: str)
     emit(form, [summary(run) for run in found], COLUMNS)
 
 
-@click.command()
+@click.command(epilog=options.SHORT_ID)
 @click.argument("run_id", metavar="ID")
 @options.full
 @options.output
@@ -63,7 +63,7 @@ def watch(*, run_id: str, form: str, full: bool) -> int:
         return tell_end(opened.store, run_id, form, full=full)
 
 
-@click.command()
+@click.command(epilog=options.SHORT_ID)
 @click.argument("run_id", metavar="ID")
 @options.output
 def why(run_id: str, form: str) -> None:
