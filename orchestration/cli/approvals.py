@@ -1,8 +1,11 @@
 """`orchestrate workflows approve | reject`: a person answers for waiting steps."""
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -36,6 +39,21 @@ Answer = Callable[[Engine, Json, By], RunStatus]
 Asked = tuple[list[Json], list[StateError]]
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the runs are, by three questions to it.
+
+    Attributes:
+        is_run: Whether a word names a run there.
+        chosen: The runs that are wanted, as lines of a listing.
+        waiting: The waiting steps of these runs, perhaps among those of others.
+    """
+
+    is_run: Callable[[str], bool]
+    chosen: Callable[[Wanted], list[Json]]
+    waiting: Callable[[Sequence[Json]], list[Json]]
+
+
 def verb(name: str, help_: str, answer: Answer, sent: Sequence[str]) -> click.Command:
     """A command that answers for one waiting step of each run; a server gets the fields `sent`."""
 
@@ -57,7 +75,7 @@ def verb(name: str, help_: str, answer: Answer, sent: Sequence[str]) -> click.Co
                 told: Json = server.post(f"{path}/{name}", wish)
                 return told
 
-            asked = questions_there(server, wanted, step)
+            asked = questions(wanted, step, behind(server, wanted.ids))
             return carry_out(name, asked, tell, yes=yes, form=form)
 
         def here(opened: Opened) -> int:
@@ -67,7 +85,7 @@ def verb(name: str, help_: str, answer: Answer, sent: Sequence[str]) -> click.Co
                 status = answer(engine, asked, by(reason))
                 return {"id": asked["workflow_id"], "status": status.value}
 
-            asked = engine.store.read(lambda s: questions(s, wanted, step))
+            asked = engine.store.read(lambda s: questions(wanted, step, in_store(s)))
             return carry_out(name, asked, tell, yes=yes, form=form)
 
         return remotely.wherever(there, here)
@@ -95,33 +113,18 @@ def carry_out(
     return max(map(exits.code_of, refused), default=kept)
 
 
-def questions(session: Session, wanted: Wanted, step: str | None) -> Asked:
+def questions(wanted: Wanted, step: str | None, place: Place) -> Asked:
     """The waiting steps to answer for, and why the other named runs have none."""
     ids = wanted.ids
-    if step is None and len(ids) == ID_AND_STEP and not is_run(session, ids[1]):
+    if step is None and len(ids) == ID_AND_STEP and not place.is_run(ids[1]):
         wanted, step = replace(wanted, ids=ids[:1]), ids[1]
-    found, refused = [], list[StateError]()
-    for run in selecting.select(session, wanted):
-        if not ids and not runs.load(session, run["id"]).branches(StepStatus.WAITING):
-            continue
-        try:
-            found.append(desk.as_json(desk.look(session, run["id"], step)))
-        except StateError as error:
-            refused.append(error)
-    return found, refused
-
-
-def questions_there(server: "Remote", wanted: Wanted, step: str | None) -> Asked:
-    """The same as `questions`, for runs behind a server."""
-    ids = wanted.ids
-    if step is None and len(ids) == ID_AND_STEP and not is_run_there(server, ids[1]):
-        wanted, step = replace(wanted, ids=ids[:1]), ids[1]
-    chosen = remotely.chosen(server, wanted)
-    everything = [] if ids else at_once(server, "/approvals", changes.MOST)
+    chosen = place.chosen(wanted)
+    waiting = defaultdict[str, dict[str, Json]](dict)
+    for each in place.waiting(chosen):
+        waiting[each["workflow_id"]][each["step"]] = each
     found, refused = [], list[StateError]()
     for run in chosen:
-        listed = waiting_in(server, run["id"]) if ids else everything
-        those = {each["step"]: each for each in listed if each["workflow_id"] == run["id"]}
+        those = waiting[run["id"]]
         if not ids and not those:
             continue
         try:
@@ -131,10 +134,42 @@ def questions_there(server: "Remote", wanted: Wanted, step: str | None) -> Asked
     return found, refused
 
 
-def waiting_in(server: "Remote", run_id: str) -> list[Json]:
-    """The waiting steps of a run behind a server; release 0.2.0 also lists those of other runs."""
-    listed: list[Json] = server.get("/approvals", workflow_id=run_id, limit=MOST_AT_ONCE)
-    return listed
+def in_store(session: Session) -> Place:
+    """The runs of this machine's own store."""
+    return Place(
+        is_run=partial(is_run, session),
+        chosen=partial(selecting.select, session),
+        waiting=partial(waiting_in, session),
+    )
+
+
+def behind(server: "Remote", ids: Sequence[str]) -> Place:
+    """The runs behind a server."""
+    return Place(
+        is_run=partial(is_run_there, server),
+        chosen=partial(remotely.chosen, server),
+        waiting=partial(waiting_there, server, ids),
+    )
+
+
+def waiting_in(session: Session, chosen: Sequence[Json]) -> list[Json]:
+    """The waiting steps of runs in a store."""
+    found = list[Json]()
+    for run_id in (run["id"] for run in chosen):
+        if runs.load(session, run_id).branches(StepStatus.WAITING):
+            found += map(desk.as_json, desk.of_run(session, runs.get(session, run_id)))
+    return found
+
+
+def waiting_there(server: "Remote", ids: Sequence[str], chosen: Sequence[Json]) -> list[Json]:
+    """The waiting steps of runs behind a server: of these by one request each, or else of all.
+
+    Release 0.2.0 also lists those of other runs.
+    """
+    if not ids:
+        return at_once(server, "/approvals", changes.MOST)
+    listed = (server.get("/approvals", workflow_id=run["id"], limit=MOST_AT_ONCE) for run in chosen)
+    return list(chain.from_iterable(listed))
 
 
 def in_line(asked: Json) -> Json:
