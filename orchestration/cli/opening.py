@@ -45,7 +45,7 @@ def own_store_url(found: Settings) -> str:
     if found.orchestration_url:
         raise ConfigurationError(
             f"ORCHESTRATION_URL names {found.orchestration_url}, and this verb works on a store"
-            " itself: use the dashboard or the HTTP interface there, or unset it"
+            " itself: use the console or the HTTP interface there, or unset it"
         )
     return found.store_url
 

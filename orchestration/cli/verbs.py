@@ -80,7 +80,7 @@ VERBS: Mapping[str, Verb | Group] = {
     "send": Verb("send:send", "Start a workflow, and print its id."),
     "commands": Verb("commands:commands", "List what can be started, and its parameters."),
     "serve": Verb("serve:serve", "Work for every run, all in one process, until stopped."),
-    "web": Verb("web:web", "Serve HTTP: the API and the dashboard."),
+    "web": Verb("web:web", "Serve HTTP: the API and the console."),
     "workflows": Group("Runs: see, explain and steer them.", WORKFLOWS),
     "agents": Group("The agents of the fleet.", AGENTS),
     "workers": Group("The processes that work.", WORKERS),

@@ -26,7 +26,7 @@ port_option = click.option(
 @click.command()
 @port_option
 def web(port: int | None) -> None:
-    """Serve HTTP, the API and the dashboard, until SIGTERM or Ctrl-C.
+    """Serve HTTP, the API and the console, until SIGTERM or Ctrl-C.
 
     The address is ORCHESTRATION_HOST: where it is not set 127.0.0.1, or every one where PORT is
     set, as a platform does. Whatever other machines can reach needs ORCHESTRATION_API_TOKEN.

@@ -34,7 +34,7 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104 - never bound here
 
 @pytest.fixture
 def pages_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page with a form, a way in and a way out, as the dashboard has them."""
+    """A page with a form, a way in and a way out, as the console has them."""
     router = APIRouter(include_in_schema=False)
 
     @router.get("/test/form")

@@ -1,4 +1,4 @@
-"""The dashboard: pages for people, rendered here, without any request to another site."""
+"""The console: pages for people, rendered here, without any request to another site."""
 
 from fastapi import APIRouter, Depends
 
