@@ -1,4 +1,4 @@
-"""Steps that wait for approval: what the approver is shown, and his answer, for that alone."""
+"""Steps that wait for approval: what approvers are shown, and an answer for that alone."""
 
 import json
 from collections.abc import Mapping, Sequence

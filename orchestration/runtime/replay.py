@@ -60,7 +60,7 @@ def check(row: DeadLetterRow) -> None:
     if row.reason == FORGED:
         raise StateError(
             f"dead letter {row.id} came from a user who does not speak for {row.sender}:"
-            " add him to USER_AGENTS, and let him send it again"
+            " add that user to USER_AGENTS, and let it be sent again"
         )
 
 

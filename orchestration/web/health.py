@@ -25,7 +25,7 @@ UNREADY: Responses = {
 class Readiness:
     """What keeps this process from its work: looked at once for all who ask within a second.
 
-    Anybody may ask, as often as he likes, so nobody's question costs a connection or a thread.
+    Anybody may ask, as often as they like, so nobody's question costs a connection or a thread.
 
     Args:
         console: Has the store, and the address of RabbitMQ.

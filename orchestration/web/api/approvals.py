@@ -1,4 +1,4 @@
-"""Steps that wait for approval: what the approver is shown, and his answer."""
+"""Steps that wait for approval: what approvers are shown, and their answer."""
 
 from typing import Annotated, Any
 
