@@ -83,6 +83,8 @@ STEP_TRANSITIONS: Mapping[StepStatus, frozenset[StepStatus]] = {
 class Run(NamedTuple):
     """All that a decision needs to know of a run: statuses and counts, never results.
 
+    A NamedTuple for speed: never call `count` or `index` of the tuple.
+
     Attributes:
         tallies: For each step that has begun, how many of its branches have which status.
             A step without a tally has not begun; an empty tally is a fan-out over nothing. A
@@ -141,7 +143,7 @@ class Run(NamedTuple):
         tally[target] = tally.get(target, 0) + count
         return self._replace(tallies={**self.tallies, step: tally})
 
-    def branches(self, *statuses: StepStatus) -> int:
+    def count_branches(self, *statuses: StepStatus) -> int:
         """How many branches are in one of these statuses."""
         found = 0
         for tally in self.tallies.values():

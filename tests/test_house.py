@@ -35,6 +35,12 @@ def test_every_status_is_explained() -> None:
     assert set(states.STEPS) == set(StepStatus)
 
 
+def test_no_status_is_counted_in_the_tuple_that_a_run_is() -> None:
+    sources = (ROOT / "orchestration").rglob("*.py")
+    counted = re.compile(r"\.(count|index)\((StepStatus|S)\.")
+    assert [path for path in sources if counted.search(path.read_text("utf-8"))] == []
+
+
 @pytest.mark.parametrize("name", LOCKS)
 def test_a_lock_pins_everything_by_hash_and_names_no_place(name: str) -> None:
     text = (ROOT / name).read_text("utf-8")

@@ -79,8 +79,8 @@ class TestTallies:
 
     def test_branches_are_counted_over_all_steps(self) -> None:
         run = run_with(first={S.READY: 1, S.QUEUED: 2}, optional={S.READY: 4})
-        assert run.branches(S.READY) == 5
-        assert run.branches(S.READY, S.QUEUED) == 7
+        assert run.count_branches(S.READY) == 5
+        assert run.count_branches(S.READY, S.QUEUED) == 7
 
 
 class TestFinished:

@@ -156,7 +156,7 @@ def waiting_in(session: Session, chosen: Sequence[Json]) -> list[Json]:
     """The waiting steps of runs in a store."""
     found = list[Json]()
     for run_id in (run["id"] for run in chosen):
-        if runs.load(session, run_id).branches(StepStatus.WAITING):
+        if runs.load(session, run_id).count_branches(StepStatus.WAITING):
             found += map(desk.as_json, desk.of_run(session, runs.get(session, run_id)))
     return found
 

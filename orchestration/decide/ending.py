@@ -45,7 +45,7 @@ def attempt_settled(run: Run, _fact: AttemptSettled) -> Decision:
 
 def settled(run: Run, fact: Settled) -> Decision:
     """Undo the latest branch that is left, one at a time; end the run when none is."""
-    if run.status is not RunStatus.UNDOING or run.ending is None or run.branches(*OPEN):
+    if run.status is not RunStatus.UNDOING or run.ending is None or run.count_branches(*OPEN):
         return Decision(run)
     if not fact.undoable:
         return Decision(run.to(run.ending)._replace(ending=None))

@@ -143,7 +143,7 @@ def _go_on(run: Run, effects: tuple[Effect, ...], after: str | None = None) -> D
     begin = [s for s in steps if (after is None or after in s.needs) and _is_due(run, s)]
     if not begin and run.done:
         return Decision(run.to(RunStatus.COMPLETED), effects)
-    if run.status is RunStatus.RUNNING and not begin and not run.branches(*MOVING):
+    if run.status is RunStatus.RUNNING and not begin and not run.count_branches(*MOVING):
         others = any(_is_due(run, step) for step in steps)  # they are being begun already
         run = run if others else run.to(RunStatus.WAITING)
     return Decision(run, (*effects, *(Resolve(step.name) for step in begin)))

@@ -115,7 +115,7 @@ def measure(tx: Transaction, run: Run) -> None:
 
 def share_done(tx: Transaction, run: Run) -> float:
     """How much of a run is done, including progress that running branches have reported."""
-    at_work = run.branches(StepStatus.RUNNING)
+    at_work = run.count_branches(StepStatus.RUNNING)
     return progress(run, tallies.fractions(tx.session, run.id) if at_work else {})
 
 
@@ -229,7 +229,8 @@ def move(tx: Transaction, run: Run, effect: Move, outcome: Outcome | None) -> No
     row = outcome.row
     if effect.target is StepStatus.COMPLETED:
         result = outcome.result, outcome.artifact
-        steps.complete(tx.session, row, tx.now, result, run.branches(StepStatus.COMPLETED) - 1)
+        order = run.count_branches(StepStatus.COMPLETED) - 1
+        steps.complete(tx.session, row, tx.now, result, order)
         circuits.succeeded(tx, row)
     else:
         write_outcome(tx, row, outcome)
