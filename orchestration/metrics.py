@@ -106,7 +106,7 @@ SLOTS = _gauge("slots", "How many slots there are, as the process that tells it 
 STEPS = _gauge("steps", "Steps by agent: ready, queued or running.", "agent", "status")
 WORKERS = _gauge("workers", "Worker processes: live, draining or silent.", "state")
 WORKER_SLOTS = _gauge(
-    "worker_slots", "How many steps workers can run at once; absent for agents outside.", "agent"
+    "worker_slots", "How many steps workers can run at once; absent for outside agents.", "agent"
 )
 AGENT_HEARTBEAT = _gauge(
     "agent_last_heartbeat_timestamp_seconds", "When an agent was heard of last.", "agent"

@@ -123,8 +123,8 @@ class Step:
         progress_timeout: Longest silence between two progress reports of an attempt.
         start_within: Longest wait for a worker; then the step fails, and is not retried.
         undo: Action that takes it back when the run fails or is cancelled later.
-        idempotent: Doing it twice does no harm: it may be sent again to an agent that is not ours
-            and fell silent at it.
+        idempotent: Doing it twice does no harm: it may be sent again to an outside agent that
+            fell silent at it.
         approval: A person must approve before it starts: True within 24 hours, or within a time of
             its own.
         configures: Names of the fleet's configuration that it, and its undo, may set.

@@ -100,7 +100,7 @@ def place(worker: Json | None) -> str:
     if worker is None:
         return "a forgotten worker"
     if worker["host"] is None:
-        return "an agent outside"
+        return "an outside agent"
     place = f"{worker['host']}:{worker['pid']}"
     return f"{place} (worker {worker['id'][:8]}, release {worker['release']})"
 

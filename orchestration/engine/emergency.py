@@ -2,7 +2,7 @@
 
 A stop is written before any message tells of it. From then on every admission, claim and approval
 reads it in its own transaction. Any process cancels the runs, in batches; workers acknowledge with
-their beat, agents that are not ours by an answer. Workflows of the system go on.
+their beat, outside agents by an answer. Workflows of the system go on.
 """
 
 import re
@@ -52,7 +52,7 @@ def stop(tx: Transaction, by: By) -> int:
     for worker in workers.present(tx.session):
         stops.ask(tx.session, epoch, stops.WORKER, worker.id, f"{worker.host}:{worker.pid}")
     if control.transport(tx.session) not in (None, control.EMBEDDED):
-        for agent in outsiders(tx):
+        for agent in outside_agents(tx):
             stops.ask(tx.session, epoch, stops.AGENT, agent, agent)
             speech.stop(tx, agent, epoch, by.reason)
     return epoch
@@ -64,8 +64,8 @@ def configured(tx: Transaction) -> str:
     return ", ".join(f"{each.name} = {dumps(each.value)[:LONGEST_VALUE]}" for each in found)
 
 
-def outsiders(tx: Transaction) -> list[str]:
-    """The agents that are not ours: named in the settings, holding an attempt, or heard lately."""
+def outside_agents(tx: Transaction) -> list[str]:
+    """The outside agents: named in the settings, holding an attempt, or heard lately."""
     served = {queue for worker in workers.present(tx.session) for queue in served_by(worker)}
     heard = set(agents.heard_since(tx.session, tx.now - tx.rules.silence)) - served
     working = steps.holders(tx.session)

@@ -1,4 +1,4 @@
-"""Agents that are not ours: they hold an attempt from the moment its command is written.
+"""Outside agents: they hold an attempt from the moment its command is written.
 
 They have no lease. An attempt of theirs ends by an answer, by a deadline, or by silence: no
 heartbeat and no progress for too long. It is tried again only where the step says that trying
@@ -31,7 +31,7 @@ LONGEST_STATUS = 50
 
 
 def send(tx: Transaction, row: StepRow) -> None:
-    """Claim an attempt for an agent that is not ours, and write the command that tells it so."""
+    """Claim an attempt for an outside agent, and write the command that tells it so."""
     run = runs.load(tx.session, row.run_id)
     target = run.plan.step[row.step.removeprefix(UNDO)]
     deadline = tx.now + target.timeout
@@ -148,7 +148,7 @@ def complain(tx: Transaction, envelope: Envelope) -> None:
 
 
 def held_by(tx: Transaction, agent: str) -> list[Held]:
-    """The attempts held by an agent that is not ours; their rows are read where they are needed."""
+    """The attempts held by an outside agent; their rows are read where they are needed."""
     return steps.held_by(tx.session, steps.OUTSIDE + agent)
 
 

@@ -69,7 +69,7 @@ def pass_on(tx: Transaction, topic: str, to: str, payload: dict[str, Any]) -> No
 
 
 def command(tx: Transaction, row: StepRow, attempt: int, deadline: datetime) -> None:
-    """Send a step to an agent that is not ours."""
+    """Send a step to an outside agent."""
     run = runs.get(tx.session, row.run_id)
     command_id = command_id_of(tx, row, attempt)
     target = run.plan.step[row.step.removeprefix(UNDO)]
@@ -131,7 +131,7 @@ def configuration_for(tx: Transaction, may_set: Iterable[str]) -> dict[str, Any]
 
 
 def cancel(tx: Transaction, row: StepRow) -> None:
-    """Tell an agent that is not ours that its attempt is cancelled."""
+    """Tell an outside agent that its attempt is cancelled."""
     command_id = command_id_of(tx, row, row.attempt)
     payload = {
         "command_id": command_id + CANCEL,
@@ -143,7 +143,7 @@ def cancel(tx: Transaction, row: StepRow) -> None:
 
 
 def stop(tx: Transaction, agent: str, epoch: int, reason: str) -> None:
-    """Tell an agent that is not ours to stop everything; goes before all other messages."""
+    """Tell an outside agent to stop everything; goes before all other messages."""
     command_id = f"stop:{control.own_id(tx.session)}:{epoch}:{agent}"
     payload = {
         "command_id": command_id,
@@ -155,7 +155,7 @@ def stop(tx: Transaction, agent: str, epoch: int, reason: str) -> None:
 
 
 def command_id_of(tx: Transaction, row: StepRow, attempt: int) -> str:
-    """The id of the command that sends an attempt to an agent that is not ours."""
+    """The id of the command that sends an attempt to an outside agent."""
     return f"{row.run_id}:{place_of(tx, row)}:{attempt}"
 
 

@@ -42,7 +42,7 @@ class Rules:
         most_pending: Pending runs of one sender beyond which more are refused.
         sends: Whether this process has a transport; else other processes send what it wrote.
         by_broker: Whether its messages go by RabbitMQ.
-        outside: Outside agents: they are not ours, and get their steps on the exchange.
+        outside: The outside agents: they get their steps on the exchange.
         grace: How soon an outside agent must show that it has a command.
         silence: How long an outside agent may be silent while it works.
         rates: For each agent, how many attempts may begin in which time.

@@ -14,8 +14,8 @@ GONE = ("silent", "stopped")
 class Monitor:
     """Marks agents whose last heartbeat is too old; a heartbeat marks them running again.
 
-    Their steps need no mark: steps of a dead worker are taken over at once, steps of an agent
-    that is not ours end by their deadlines or by its silence.
+    Their steps need no mark: steps of a dead worker are taken over at once, steps of an outside
+    agent end by their deadlines or by its silence.
 
     Args:
         engine: The engine whose store has the agents.

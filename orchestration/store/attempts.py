@@ -40,7 +40,7 @@ class Acting:
     Attributes:
         fans_out: Whether its step fans out.
         ordinal: Its place among the attempts at its branch, from 1.
-        worker: The worker, or the agent that is not ours, that has it.
+        worker: The worker, or the outside agent, that has it.
     """
 
     run_id: str

@@ -80,7 +80,7 @@ def renumber(session: Session, life: int) -> None:
 
 
 def withdraw_commands(session: Session) -> None:
-    """Delete commands to agents that are not ours that have not left yet."""
+    """Delete commands to outside agents that have not left yet."""
     session.run("DELETE FROM outbox WHERE kind = ? AND routing_key LIKE ?", LETTER, "command.%")
 
 

@@ -80,7 +80,7 @@ class StepRow(NamedTuple):
 
     @property
     def is_outside(self) -> bool:
-        """Whether an agent that is not ours holds it."""
+        """Whether an outside agent holds it."""
         return self.owner is not None and self.owner.startswith(OUTSIDE)
 
     @property
@@ -179,14 +179,14 @@ def owned_by(session: Session, owner: str, scope: str | None) -> list[Key]:
 
 
 def held_by(session: Session, owner: str) -> list[Held]:
-    """Key and number of each running attempt of one worker, or of one agent that is not ours."""
+    """Key and number of each running attempt of one worker, or of one outside agent."""
     sql = "SELECT run_id, step, branch, attempt FROM steps WHERE owner = ? AND status = 'running'"
     found = session.all(sql, owner)
     return [((run_id, step, branch), attempt) for run_id, step, branch, attempt in found]
 
 
 def holders(session: Session) -> list[str]:
-    """The agents that are not ours and hold an attempt."""
+    """The outside agents that hold an attempt."""
     sql = (
         "SELECT DISTINCT agent FROM steps WHERE status = 'running'"
         " AND owner IS NOT NULL AND owner = 'outside:' || agent ORDER BY agent"
@@ -195,7 +195,7 @@ def holders(session: Session) -> list[str]:
 
 
 def claim(session: Session, row: StepRow) -> None:
-    """Write that a worker, or an agent that is not ours, holds the branch's next attempt."""
+    """Write that a worker, or an outside agent, holds the branch's next attempt."""
     session.run(
         CLAIM,
         *(row.owner, row.worker, row.attempt, seconds(row.claimed_at), seconds(row.due_at)),

@@ -56,7 +56,7 @@ def acting(session: Session) -> list[dict[str, Any]]:
 
 
 def place(session: Session, worker: str) -> str:
-    """Where an attempt is: a host and a process, or an agent that is not ours."""
+    """Where an attempt is: a host and a process, or an outside agent."""
     if worker.startswith(steps.OUTSIDE):
         return worker.removeprefix(steps.OUTSIDE)
     row = workers.get(session, worker)

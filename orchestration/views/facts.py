@@ -82,7 +82,7 @@ class Facts:
     def place(self, worker: str | None) -> str:
         """Where a worker is or was, for people."""
         if worker and worker.startswith(OUTSIDE):
-            return f"{worker.removeprefix(OUTSIDE)}, which is not ours"
+            return f"the outside agent {worker.removeprefix(OUTSIDE)}"
         row = self.workers.get(worker or "")
         return f"{row.host}:{row.pid}" if row else "a worker that is forgotten"
 

@@ -266,7 +266,7 @@ def test_a_store_that_somebody_has_to_himself(stage: Stage) -> None:
 @pytest.mark.rabbitmq
 @pytest.mark.timeout(120)
 def test_a_fleet_on_rabbitmq(vhost: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One agent is served, another is not, a third is not ours; then the broker itself goes."""
+    """One agent is served, another is not, a third is outside; then the broker itself goes."""
     with Cable(vhost) as cable:
         more = {"RABBITMQ_URL": cable.url, "OUTSIDE_AGENTS": "own_agent", "HEARTBEAT_INTERVAL": "2"}
         with staged(tmp_path, monkeypatch, **more, MAX_CONCURRENT_WORKFLOWS="9") as stage:
@@ -275,7 +275,7 @@ def test_a_fleet_on_rabbitmq(vhost: str, tmp_path: Path, monkeypatch: pytest.Mon
             elsewhere = stage.start("elsewhere")
             stalls(elsewhere, "no_worker", "no live worker serves other", "-Q other")
             outside = stage.start("outside")
-            stalls(outside, "outside", "own_agent, which is not ours", "nothing was heard of it")
+            stalls(outside, "outside", "the outside agent own_agent", "nothing was heard of it")
             hear_of_own_agent(vhost)
             stalls(outside, "outside", "last heard of", "if nothing more is heard of it")
             stage.gate.touch()
@@ -292,7 +292,7 @@ def test_a_fleet_on_rabbitmq(vhost: str, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def hear_of_own_agent(vhost: str) -> None:
-    """Let the agent that is not ours say, once, that it lives."""
+    """Let the outside agent say, once, that it lives."""
     peer = Peer(vhost, "own_agent")
     peer.say("heartbeat", {"status": "running"})
     peer.close()

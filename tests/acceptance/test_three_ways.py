@@ -127,7 +127,7 @@ def place(vendors: Mapping[str, str], vhost: str, tmp_path: Path) -> Workplace:
 
 
 def at(place: Workplace, outside: str | None = None) -> Played:
-    """What comes of the commands at a workplace, once an agent outside is there."""
+    """What comes of the commands at a workplace, once an outside agent is there."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in place.settings.items():
             patch.setenv(name, value)

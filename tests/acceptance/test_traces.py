@@ -1,4 +1,4 @@
-"""One trace across processes: who asks on the bus, the workers, and an agent that is not ours."""
+"""One trace across processes: who asks on the bus, the workers, and an outside agent."""
 
 import json
 import sys
@@ -76,7 +76,7 @@ def test_one_trace_from_the_command_through_every_step(
 
 
 def taken(peer: Peer) -> tuple[Any, Any] | None:
-    """The next command for the agent that is not ours, as any program would take it."""
+    """The next command for the outside agent, as any program would take it."""
     method, properties, body = peer.channel.basic_get("for-helper", auto_ack=True)
     return None if method is None else (properties, json.loads(body))
 

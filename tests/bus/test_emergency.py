@@ -1,4 +1,4 @@
-"""An emergency stop over the bus: it overtakes, agents that are not ours are told, and answer."""
+"""An emergency stop over the bus: it overtakes, outside agents are told, and answer."""
 
 import json
 import threading

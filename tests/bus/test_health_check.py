@@ -1,4 +1,4 @@
-"""A health check asks the agents outside as well, and waits for none that is absent."""
+"""A health check asks the outside agents as well, and waits for none that is absent."""
 
 from collections.abc import Iterator
 from pathlib import Path

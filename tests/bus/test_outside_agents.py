@@ -1,4 +1,4 @@
-"""Agents that are not ours: what they are sent, and what their messages do."""
+"""Outside agents: what they are sent, and what their messages do."""
 
 from collections.abc import Callable
 from typing import Any

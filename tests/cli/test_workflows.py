@@ -155,7 +155,7 @@ def test_an_approval_of_what_does_not_wait_names_why(cli: Cli, client: Client) -
 
 def test_where_an_attempt_was_is_told_of_agents_outside_too() -> None:
     outside = {"id": "outside:x", "host": None, "pid": None, "release": None}
-    assert show.place(outside) == "an agent outside"
+    assert show.place(outside) == "an outside agent"
     assert show.place(None) == "a forgotten worker"
 
 

@@ -93,12 +93,12 @@ def test_a_stop_is_told_to_those_that_are_named_that_work_or_were_heard_of(
     beat(engine, "a")
     fleet.clock.advance(6 * MINUTE)
     beat(engine, "b")
-    assert engine.commit(emergency.outsiders) == ["b", "partner"]
+    assert engine.commit(emergency.outside_agents) == ["b", "partner"]
     beat(engine, "orchestration_agent")
-    assert engine.commit(emergency.outsiders) == ["b", "partner"]
+    assert engine.commit(emergency.outside_agents) == ["b", "partner"]
     fleet.start("ask")
     unnamed = fleet.engine("other")
-    assert unnamed.commit(emergency.outsiders) == ["b", "partner"]
+    assert unnamed.commit(emergency.outside_agents) == ["b", "partner"]
 
 
 @pytest.mark.parametrize(

@@ -238,19 +238,19 @@ CASES: dict[str, tuple[Facts, str, str, str]] = {
         "no worker is there for it, and RabbitMQ at h:5672",
         "start it",
     ),
-    "an agent that is not ours, while the broker is away": (
+    "an outside agent, while the broker is away": (
         facts(R.RUNNING, OUT, broker=AWAY),
         "broker_away",
-        "step working waits for worker, which is not ours, and RabbitMQ at h:5672",
+        "step working waits for the outside agent worker, and RabbitMQ at h:5672",
         "start it",
     ),
-    "an agent that is not ours, and was never heard of": (
+    "an outside agent, and was never heard of": (
         facts(R.RUNNING, OUT, agents={}),
         "outside",
         "at 2025-01-01 12:00:00 UTC (2 min 00 s ago), and nothing was heard of it since",
         "start worker, or the step ends at 2025-01-01 13:00:00 UTC",
     ),
-    "an agent that is not ours, and works": (
+    "an outside agent, and works": (
         facts(
             R.RUNNING,
             OUT._replace(fraction=0.5, message="half of it"),
@@ -272,10 +272,10 @@ CASES: dict[str, tuple[Facts, str, str, str]] = {
         "may still act at worker host-w:7, silent for 2 min",
         "it begins when that process ends; `kill -CONT 7`",
     ),
-    "undo waits for an agent that is not ours": (
+    "undo waits for an outside agent": (
         facts(R.UNDOING, acting=[("working", 0, "outside:own")]),
         "undo_waits",
-        "may still act at own, which is not ours",
+        "may still act at the outside agent own",
         "when that agent answers",
     ),
     "undo waits": (
