@@ -1,6 +1,6 @@
 """Every error of this package. Each says what to do next; details are attributes, not prose."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -62,15 +62,21 @@ class RejectedError(OrchestrationError):
 
 
 class ScheduleError(RejectedError):
-    """A schedule is wrong or taken: correct its `part`.
+    """A schedule is wrong or taken: correct each of its `parts`.
 
     Attributes:
-        part: `name`, `cron` or `timezone`.
+        parts: What is wrong with its `name`, `cron` or `timezone`.
+        others: What is wrong with its command.
     """
 
-    def __init__(self, part: str, message: str) -> None:
-        super().__init__(message)
-        self.part = part
+    def __init__(self, parts: Mapping[str, str], others: Sequence[RejectedError] = ()) -> None:
+        super().__init__(
+            "; ".join([*parts.values(), *map(str, others)]),
+            [*parts.values(), *(each for other in others for each in other.problems)],
+            [each for other in others for each in other.faults],
+        )
+        self.parts = dict(parts)
+        self.others = tuple(others)
 
 
 class UnknownCommandError(RejectedError):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from orchestration.definitions import App
@@ -10,7 +11,7 @@ from orchestration.engine.by import By
 from orchestration.engine.strays import unread
 from orchestration.engine.submit import refuse, validated, workflow_of
 from orchestration.engine.transaction import Transaction
-from orchestration.errors import ScheduleError
+from orchestration.errors import RejectedError, ScheduleError
 from orchestration.runtime.schedule import OVERLAPS, Timetable, next_time
 from orchestration.store import audit, schedules
 from orchestration.store.schedules import ScheduleRow
@@ -34,13 +35,10 @@ def add(engine: Engine, app: App, wish: Planned, by: By) -> ScheduleRow:
     """Write a schedule.
 
     Raises:
-        RejectedError: A field is wrong, or the name is taken.
+        RejectedError: Fields are wrong, each of which is named, or the name is taken.
     """
-    if not 0 < len(wish.name) <= LONGEST_NAME:
-        raise ScheduleError("name", f"a schedule's name has 1 to {LONGEST_NAME} characters")
-    workflow, now = workflow_of(app, wish.command), engine.clock.now()
-    parameters = validated(workflow, wish.parameters)
-    refuse(wish.command, unread(workflow, wish.parameters))
+    now = engine.clock.now()
+    parameters, next_at = checked(app, wish, now)
     row = ScheduleRow(
         name=wish.name,
         command=wish.command,
@@ -49,7 +47,7 @@ def add(engine: Engine, app: App, wish: Planned, by: By) -> ScheduleRow:
         timezone=wish.timezone,
         overlap=wish.overlap,
         paused=False,
-        next_at=next_time(wish.cron, wish.timezone, now),
+        next_at=next_at,
         last_run=None,
         created_at=now,
         created_by=by.actor,
@@ -57,15 +55,42 @@ def add(engine: Engine, app: App, wish: Planned, by: By) -> ScheduleRow:
 
     def write(tx: Transaction) -> ScheduleRow:
         if not schedules.insert(tx.session, row):
-            raise ScheduleError(
-                "name",
+            taken = (
                 f"there is a schedule {wish.name!r} already: take another name,"
-                f" or `orchestrate schedules remove {wish.name}` first",
+                f" or `orchestrate schedules remove {wish.name}` first"
             )
+            raise ScheduleError({"name": taken})
         audit.add(tx.session, tx.now, str(by), "add_schedule", wish.name)
         return schedules.get(tx.session, wish.name)
 
     return engine.commit(write)
+
+
+def checked(app: App, wish: Planned, now: datetime) -> tuple[str, datetime | None]:
+    """The parameters of a schedule as JSON text, and its first time.
+
+    Raises:
+        RejectedError: Fields are wrong; names each.
+    """
+    parts, others = dict[str, str](), list[RejectedError]()
+    parameters, next_at = "", None
+    if not 0 < len(wish.name) <= LONGEST_NAME:
+        parts["name"] = f"a schedule's name has 1 to {LONGEST_NAME} characters"
+    try:
+        next_at = next_time(wish.cron, wish.timezone, now)
+    except ScheduleError as error:
+        parts |= error.parts
+    try:
+        workflow = workflow_of(app, wish.command)
+        parameters = validated(workflow, wish.parameters)
+        refuse(wish.command, unread(workflow, wish.parameters))
+    except RejectedError as error:
+        others.append(error)
+    if parts:
+        raise ScheduleError(parts, others)
+    if others:
+        raise others[0]
+    return parameters, next_at
 
 
 def remove(engine: Engine, name: str, by: By) -> None:

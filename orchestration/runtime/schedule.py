@@ -45,17 +45,20 @@ def next_time(cron: str, timezone: str, after: datetime) -> datetime | None:
         after: The moment to look from; the time found is later.
 
     Raises:
-        ScheduleError: The expression or the time zone is wrong.
+        ScheduleError: The expression or the time zone is wrong, or both.
     """
+    zone, trigger, wrong = None, None, {}
     try:
         zone = ZoneInfo(timezone)
     except (ValueError, OSError, ZoneInfoNotFoundError):
         what = f"{timezone!r} is no time zone: write one such as America/New_York, or UTC"
-        raise ScheduleError("timezone", what) from None
+        wrong["timezone"] = what
     try:
-        trigger = CronTrigger.from_crontab(named_days(cron), timezone=zone)
+        trigger = CronTrigger.from_crontab(named_days(cron), timezone=zone or UTC)
     except ValueError as error:
-        raise ScheduleError("cron", f"{cron!r} is no cron expression: {error}") from None
+        wrong["cron"] = f"{cron!r} is no cron expression: {error}"
+    if wrong or trigger is None:
+        raise ScheduleError(wrong)
     hours = cron.split()[HOUR]
     found: datetime | None = trigger.get_next_fire_time(None, after + INSTANT)
     while found is not None and found.fold and EVERY not in hours:

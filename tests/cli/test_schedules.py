@@ -51,6 +51,16 @@ def test_what_cannot_be_is_refused(cli: Cli, client: Client, words: list[str], s
     assert says in cli(*words, code=2).stderr
 
 
+def test_all_that_is_wrong_is_told_at_once(cli: Cli, client: Client) -> None:
+    del client
+    words = ("schedules", "add", "x" * 101, "job", "--cron", "never", "--timezone", "Mars/Base")
+    told = cli(*words, "-p", "count=0", code=2).stderr
+    for each in ("1 to 100 characters", "'never' is no cron", "'Mars/Base' is no time", "count: "):
+        assert each in told
+    told = cli(*ADD[:3], "none", "--cron", "never", code=2).stderr
+    assert "unknown command 'none'" in told
+
+
 def test_a_name_is_taken_once(cli: Cli) -> None:
     cli(*ADD)
     cure = "take another name, or `orchestrate schedules remove nightly` first"

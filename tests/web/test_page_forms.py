@@ -189,6 +189,9 @@ def test_schedules_are_added_paused_and_removed(pages: Browser, stock: Stock) ->
         (field,) = [f for _, f in Page(answer.text).elements if f.get("id") == part]
         assert field["aria-invalid"] == "true"
         assert f"{part}-problem" in field["aria-describedby"].split()
+    answer = sent(pages, page, url, name="daily", cron="never", timezone="Mars/Base")
+    invalid = [f.get("id") for _, f in Page(answer.text).elements if "aria-invalid" in f]
+    assert invalid == ["cron", "timezone"]
     added = sent(pages, page, url, name="daily", cron="0 6 * * *")
     assert added.status_code == 303
     fields = {"name": "daily", "csrf_token": page.forms[url]["csrf_token"]}

@@ -72,14 +72,15 @@ def form_page(
     names = ("name", "cron", "timezone", "overlap")
     kept = {name: text_of(filled, name) if filled is not None else "" for name in names}
     fields = fields_of(schema, filled=filled, faults=getattr(error, "faults", ()))
-    part = error.part if isinstance(error, ScheduleError) else ""
+    own = error.parts if isinstance(error, ScheduleError) else {}
+    others = error.others if isinstance(error, ScheduleError) else [error] if error else []
     return visit.page(
         "schedule.html",
         200 if error is None else 422,
         workflow=workflow,
         fields=fields,
-        own={name: str(error) if name == part else "" for name in names},
-        problems=[] if error is None or part else apart(error, fields),
+        own={name: own.get(name, "") for name in names},
+        problems=[each for other in others for each in apart(other, fields)],
         kept=kept,
         overlaps=OVERLAPS,
     )
