@@ -9,8 +9,11 @@ SHOWN_AS = "\N{REPLACEMENT CHARACTER}"
 
 
 def adding(name: str) -> str:
-    """How an extra is added: the package is on no index, so its wheel is named."""
-    return f"install the extra {name}: pip install 'WHEEL[{name}]', in a clone '.[{name}]'"
+    """How an extra is added. No index has the package, but pip finds the one that is installed."""
+    return (
+        f"install the extra {name}: pip install 'fleet-orchestration[{name}]',"
+        f" in a clone pip install -e '.[{name}]'"
+    )
 
 
 def printable(text: str) -> str:

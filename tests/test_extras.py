@@ -72,7 +72,7 @@ def test_who_needs_an_extra_is_told_which(
 ) -> None:
     done = bare(tmp_path, *words, **more)
     assert done.returncode == 2, done.stderr
-    assert f"install the extra {extra}: pip install 'WHEEL[{extra}]'" in done.stderr
+    assert f"install the extra {extra}: pip install 'fleet-orchestration[{extra}]'" in done.stderr
     assert "Traceback" not in done.stderr
 
 

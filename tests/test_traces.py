@@ -185,5 +185,5 @@ def test_what_is_asked_for_must_be_installed(monkeypatch: pytest.MonkeyPatch) ->
 
     found = load({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"})
     monkeypatch.setattr(traces, "import_module", missing)
-    with pytest.raises(ConfigurationError, match=r"WHEEL\[otel\]"):
+    with pytest.raises(ConfigurationError, match=r"fleet-orchestration\[otel\]"):
         traces.begin(found)

@@ -129,7 +129,7 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
     monkeypatch.setattr(configured, "import_module", missing)
-    with pytest.raises(ConfigurationError, match=r"WHEEL\[rq\]"):
+    with pytest.raises(ConfigurationError, match=r"fleet-orchestration\[rq\]"):
         configured_controller()
 
 

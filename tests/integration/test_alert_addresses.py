@@ -143,7 +143,7 @@ def test_an_address_that_nothing_knows_is_refused_without_being_repeated(
     assert SECRET not in str(error.value)
     monkeypatch.setitem(sys.modules, "apprise", None)
     monkeypatch.delitem(sys.modules, "orchestration.runtime.services", raising=False)
-    with pytest.raises(ConfigurationError, match=r"WHEEL\[alerts\]") as error:
+    with pytest.raises(ConfigurationError, match=r"fleet-orchestration\[alerts\]") as error:
         Addresses([f"slack://{SECRET}"], mask)
     assert SECRET not in str(error.value)
 
