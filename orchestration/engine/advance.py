@@ -4,7 +4,7 @@ import json
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from orchestration import paths
 from orchestration.decide import decide, facts
@@ -20,6 +20,7 @@ from orchestration.store.alerts import AlertKind
 from orchestration.store.steps import StepRow
 
 MOST_BRANCHES = 10_000
+Kind = Literal["completed", "failed", "timed_out", "lost", "handed_over", "approved", "retrying"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,14 +28,14 @@ class Outcome:
     """How the attempt that a fact concerns has ended.
 
     Attributes:
-        kind: `completed`, `failed`, `timed_out`, `lost` or `handed_over`.
+        kind: The name of the event after `step.`; the first five of them end an attempt.
         row: The attempt's branch before the fact.
         error: JSON of type, message and traceback.
         acting: Whether the attempt may still have effects: no process has seen it stop.
         blames: Whether it counts against the agent: another input would have failed as well.
     """
 
-    kind: str
+    kind: Kind
     row: StepRow
     result: str | None = None
     artifact: str | None = None
