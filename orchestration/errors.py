@@ -133,7 +133,7 @@ class OverloadedError(OrchestrationError):
 
     def __init__(self, sender: str, pending: int, retry_after: float) -> None:
         super().__init__(
-            f"{sender} has {pending} pending runs, the limit; retry after {retry_after:.0f} s"
+            f"pending runs of {sender}: {pending}, the limit; retry after {retry_after:.0f} s"
         )
         self.sender = sender
         self.pending = pending

@@ -16,6 +16,11 @@ def adding(name: str) -> str:
     )
 
 
+def counted(number: int, noun: str, several: str = "") -> str:
+    """A number and what it counts: `1 step`, `2 steps`; `several` is a plural that takes no s."""
+    return f"{number} {noun if number == 1 else several or f'{noun}s'}"
+
+
 def printable(text: str) -> str:
     """A text with a mark in place of each character that would control the terminal.
 

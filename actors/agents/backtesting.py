@@ -9,6 +9,7 @@ from actors.names import BACKTESTING, DATA_VALIDATION, DISCOVERY_ALGORITHM
 from actors.prices import checked_dataset, question
 from actors.telling import telling
 from orchestration import Agent, Context
+from orchestration.text import counted
 from trading.account import Account
 from trading.backtest import backtest
 from trading.benchmark import hold
@@ -36,7 +37,7 @@ def run_backtest(context: Context) -> dict[str, Any]:
     window = dataset.windows.validation
     account = Account(asked.test_capital, asked.risk_per_trade)
     ledger = backtest(study, strategy.published, window, account)
-    context.progress(1.0, f"{strategy.name}: {len(ledger.trades)} trades")
+    context.progress(1.0, f"{strategy.name}: {counted(len(ledger.trades), 'trade')}")
     return {
         "strategy": strategy.name,
         "components_available": list(strategy.available),

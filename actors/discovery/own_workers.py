@@ -9,6 +9,7 @@ from actors.discovery.errors import WorkersBusyError
 from actors.errors import AbandonedError, require_wanted
 from actors.names import DISCOVERY_ALGORITHM
 from orchestration import Context
+from orchestration.text import counted
 
 IDLE = {"ready": 0, "queued": 0, "running": 0}
 KEPT = "each is a step of a durable run: cancel the run where it is not wanted"
@@ -40,13 +41,13 @@ class OwnWorkers:
 
         def look() -> tuple[int]:
             running = steps_of_discovery(context)["running"]
-            context.progress(0.5, f"{running} steps of discovery still run")
+            context.progress(0.5, f"waiting for {counted(running, 'step')} of discovery")
             return (running,)
 
         (running,) = await_until(context, look, lambda now: now[0] == 0, grace)
         if running:
             self.resume(context)
-            listed = f"{running} steps of {DISCOVERY_ALGORITHM}"
+            listed = f"{counted(running, 'step')} of {DISCOVERY_ALGORITHM}"
             forced = "force_stop does not break off steps of other runs. " if force else ""
             advice = "Wait for them, or cancel their runs: `orchestrate workflows list`"
             raise WorkersBusyError([listed], forced + advice)

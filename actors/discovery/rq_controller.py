@@ -22,6 +22,7 @@ from actors.discovery.rq_worker import ListedWorker, list_workers
 from actors.discovery.service import Service, service_of
 from actors.errors import require_wanted
 from orchestration import Context
+from orchestration.text import counted
 
 __all__ = ["RqController", "service_of"]
 
@@ -130,9 +131,11 @@ class RqController:
             journal.release(resume)
             answer = self._service.start(context, journal)
             expected = max(1, len(stopped["stopped"]) if self._service.all_return else 1)
-            context.progress(0.2, f"waiting for {expected} workers: {self._service.advice}")
+            context.progress(
+                0.2, f"waiting for {counted(expected, 'worker')}: {self._service.advice}"
+            )
             workers = self._await_workers(context, queue, stopped, expected)
-            context.progress(0.6, f"{len(workers)} workers are there, trying one")
+            context.progress(0.6, f"trying one of {counted(len(workers), 'worker')}")
             probe = self._probe(context, queue)
             journal.close()
             return {

@@ -19,6 +19,7 @@ from actors.discovery.controller import await_until
 from actors.discovery.journal import Journal
 from actors.discovery.rq_worker import ListedWorker, bury, list_workers
 from orchestration import Context
+from orchestration.text import counted
 
 ENDS_WITHIN = timedelta(seconds=10)
 Act = Callable[[ListedWorker], None]
@@ -54,7 +55,9 @@ class Shutdown:
         def look() -> Sequence[ListedWorker]:
             busy = [each for each in list_workers(self._queue) if each.alive and each.job]
             if busy:
-                self._context.progress(0.3, f"{len(busy)} workers finish their jobs")
+                self._context.progress(
+                    0.3, f"waiting for the jobs of {counted(len(busy), 'worker')}"
+                )
             return busy
 
         busy = await_until(self._context, look, lambda found: not found, grace)
@@ -75,7 +78,7 @@ class Shutdown:
             for worker in listed:
                 act(worker)
             if listed:
-                self._context.progress(0.5, f"{len(listed)} workers left, {doing}")
+                self._context.progress(0.5, f"{counted(len(listed), 'worker')} left, {doing}")
             return listed
 
         left = await_until(self._context, look, lambda found: not found, ENDS_WITHIN)

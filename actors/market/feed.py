@@ -11,6 +11,7 @@ import numpy as np
 from actors.market.cache import Kept
 from actors.market.enquiry import ask
 from actors.market.market import Market
+from orchestration.text import counted
 from trading.bars import Bars
 from trading.checks import late_start, require_length, require_usable, warnings_about
 from trading.errors import NoSourceError, ParameterError, SourceError, TradingError
@@ -127,11 +128,11 @@ def _part(on_progress: OnProgress, at: int, parts: int) -> OnProgress:
 
 
 def _everything(market: Market, name: str, wanted: Wanted, on_progress: OnProgress) -> list[Kept]:
-    on_progress(0.0, f"fetching {len(wanted.symbols)} symbols from {name}")
+    on_progress(0.0, f"fetching {counted(len(wanted.symbols), 'symbol')} from {name}")
     kept = []
     for symbol in wanted.symbols:
         kept.append(_kept(market, name, Asked(symbol, wanted.first, wanted.last), wanted.least))
-        line = f"{symbol}: {len(kept[-1].bars)} bars from {name}"
+        line = f"{symbol}: {counted(len(kept[-1].bars), 'bar')} from {name}"
         on_progress(len(kept) / len(wanted.symbols), line)
     return kept
 

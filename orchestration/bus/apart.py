@@ -21,6 +21,7 @@ from orchestration.bus.address import Address, reason_of
 from orchestration.bus.publisher import Letter, Publisher
 from orchestration.errors import BrokerError, CheckFailedError
 from orchestration.messages import EXCHANGE
+from orchestration.text import counted
 
 NOT_FOUND, DIFFERENT = 404, 406
 SOMEBODY = "verify_nobody"
@@ -196,9 +197,8 @@ def look_at_real_queue(connection: pika.BlockingConnection) -> str:
             ) from None
         missing = error.reply_code == NOT_FOUND
         return f"no {topology.QUEUE} yet" if missing else f"{topology.QUEUE} is not ours to see"
-    return (
-        f"{topology.QUEUE} has {found.message_count} messages and {found.consumer_count} consumers"
-    )
+    messages = counted(found.message_count, "message")
+    return f"{topology.QUEUE} has {messages} and {counted(found.consumer_count, 'consumer')}"
 
 
 def throw(connection: pika.BlockingConnection, exchange: str, key: str, body: bytes) -> None:

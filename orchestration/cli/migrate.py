@@ -9,6 +9,7 @@ from orchestration.cli import exits, options
 from orchestration.cli.opening import own_store_url
 from orchestration.cli.output import emit
 from orchestration.store.connect import move, open_old, place_of, upgrade
+from orchestration.text import counted
 
 
 @click.command()
@@ -50,6 +51,8 @@ def relocate(target: str, form: str) -> int:
         emit(form, {"moved_to": place_of(target), "copied": dict(copied)})
     else:
         rows = sum(copied.values())
-        click.echo(f"moved {copied['runs']} runs ({rows} rows in all) to {place_of(target)}")
+        click.echo(
+            f"moved {counted(copied['runs'], 'run')} ({rows} rows in all) to {place_of(target)}"
+        )
         click.echo("set DATABASE_URL to it, and start the workers: open runs go on there")
     return exits.COMPLETED

@@ -15,6 +15,7 @@ from orchestration.desk.naming import run_named
 from orchestration.ports import Session
 from orchestration.state import RunStatus
 from orchestration.store.listings import Filter
+from orchestration.text import counted
 from orchestration.views.workflow import summary
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -147,4 +148,4 @@ def is_terminal() -> bool:
 
 def count(found: Sequence[object], noun: str = "run") -> str:
     """How many there are, in words."""
-    return f"1 {noun}" if len(found) == 1 else f"{len(found)} {noun}s"
+    return counted(len(found), noun)

@@ -11,6 +11,7 @@ from orchestration.cli.stopping import stop_signals
 from orchestration.cli.web import beside, port_option
 from orchestration.errors import ConfigurationError
 from orchestration.runtime.serving import serving
+from orchestration.text import counted
 
 NO_WEB = "no console: --no-web"
 
@@ -43,7 +44,9 @@ def serve(*, web: bool, port: int | None) -> None:
         beside(host, app, found, port) if web else nullcontext(NO_WEB) as console,
     ):
         click.echo(console, err=True)
-        click.echo(f"serving {len(app.agents)} agents of {found.app}; Ctrl-C ends it", err=True)
+        click.echo(
+            f"serving {counted(len(app.agents), 'agent')} of {found.app}; Ctrl-C ends it", err=True
+        )
         wait()
         reason = host.running.end_reason
         click.echo(f"ending: {reason or 'what is claimed may finish'}", err=True)

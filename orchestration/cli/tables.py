@@ -9,6 +9,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from orchestration.text import counted
+
 COLOURS = {
     "completed": "green", "running": "cyan", "failed": "red", "cancelled": "red",
     "waiting": "yellow", "paused": "yellow", "undoing": "yellow", "alive": "green", "dead": "red",
@@ -134,7 +136,7 @@ def cell(value: Any) -> Text:
             more = f" … {len(value)} in all" if len(value) > MOST_IN_LINE else ""
             return Text(", ".join(cell(each).plain for each in value[:MOST_IN_LINE]) + more)
         case list() | Mapping():
-            return Text(f"{len(value)} entries", style="dim")
+            return Text(counted(len(value), "entry", "entries"), style="dim")
         case _:
             return Text(words(str(value)), style=COLOURS.get(str(value), ""))
 

@@ -5,6 +5,7 @@ from collections.abc import Set as AbstractSet
 from orchestration.bus.inspection import QueueState
 from orchestration.bus.topology import BINDINGS, QUEUE, QUEUE_ARGUMENTS
 from orchestration.doctor.finding import Finding, ok, problem, warning
+from orchestration.text import counted
 
 LIMIT = int(QUEUE_ARGUMENTS["x-max-length"])
 NEARLY_FULL = 0.8
@@ -32,16 +33,17 @@ def depth(before: QueueState, after: QueueState, app: str) -> Finding:
         app: The module whose workers would consume it.
     """
     check, count = "queue depth", after.depth
+    waiting = f"{counted(count, 'message')} waiting"
     if count >= NEARLY_FULL * LIMIT:
         what = f"{count} messages wait; beyond {LIMIT} the oldest are dropped"
         return problem(check, what, "start more workers, or slow down those who send")
     if count and not after.consumers:
-        what = f"{count} messages wait and nobody consumes; after 5 minutes they are dropped"
+        what = f"{waiting}, and nobody consumes; what waits for 5 minutes is dropped"
         return problem(check, what, f"start a worker: `dramatiq {app}`")
     if count > max(before.depth, MOST_AT_EASE):
-        what = f"it grows: {before.depth} messages, then {count}"
+        what = f"it grows: from {before.depth} to {count} messages"
         return warning(check, what, "start more workers, or slow down those who send")
-    return ok(check, f"{count} messages wait, {after.consumers} consumers")
+    return ok(check, f"{waiting}, {counted(after.consumers, 'consumer')}")
 
 
 def bindings(bound: AbstractSet[str] | None) -> Finding:

@@ -8,6 +8,7 @@ from orchestration.state import StepStatus
 from orchestration.store import circuits, events, sending, steps
 from orchestration.store.alerts import AlertKind
 from orchestration.store.steps import StepRow
+from orchestration.text import counted
 
 
 def failed(tx: Transaction, row: StepRow) -> None:
@@ -46,9 +47,8 @@ def write(tx: Transaction, agent: str, before: Circuit, after: Circuit) -> None:
     tx.queues.add(agent)
     if before.state is CircuitState.CLOSED:
         pause = f"{after.pause.total_seconds():g} s"
-        message = (
-            f"{agent} failed {after.failures} times in a row: nothing new is sent to it for {pause}"
-        )
+        failed = f"failed {counted(after.failures, 'time')} in a row"
+        message = f"{agent} {failed}: nothing new is sent to it for {pause}"
         alerts.alert(tx, AlertKind.CIRCUIT_OPEN, agent, message)
     elif after.state is CircuitState.CLOSED:
         alerts.alert(tx, AlertKind.CIRCUIT_CLOSED, agent, f"{agent} gets its steps again")

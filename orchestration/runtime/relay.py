@@ -9,6 +9,7 @@ from orchestration.bus.publisher import Letter, Publisher, Refusal
 from orchestration.ports import Dispatch
 from orchestration.runtime.messages import to_message
 from orchestration.runtime.names import queue_of
+from orchestration.text import counted
 
 log = logging.getLogger(__name__)
 
@@ -46,4 +47,5 @@ class Relay:
 
 def refused(refusals: Sequence[Refusal]) -> None:
     """Log the refused dispatches: each is sent again from its row."""
-    log.warning("relay: %d dispatches were refused: %s", len(refusals), refusals[0].reason)
+    number = counted(len(refusals), "dispatch", "dispatches")
+    log.warning("relay: %s refused: %s", number, refusals[0].reason)

@@ -13,6 +13,7 @@ from orchestration.ports import Locks
 from orchestration.store import control, steps, stops, workers
 from orchestration.store.presence import FileLocks
 from orchestration.store.workers import WorkerRow
+from orchestration.text import counted
 
 log = logging.getLogger(__name__)
 
@@ -148,4 +149,4 @@ class Sweeper:
     def _took_over(self, worker: WorkerRow, how: str, count: int) -> None:
         if count:
             who = f"{worker.host}:{worker.pid}"
-            log.warning("worker %s %s: took over %d steps", who, how, count)
+            log.warning("worker %s %s: took over %s", who, how, counted(count, "step"))

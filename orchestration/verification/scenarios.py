@@ -12,6 +12,7 @@ from orchestration.clock import new_id
 from orchestration.errors import CheckFailedError
 from orchestration.messages import Envelope, MessageType
 from orchestration.store import agents, dead_letters, runs
+from orchestration.text import counted
 from orchestration.verification.stage import (
     NEWCOMER,
     REQUESTER,
@@ -63,7 +64,7 @@ async def command(stage: Stage) -> str:
     await asyncio.sleep(QUIET_S)
     finals = [each for each in responses_to(stage, message_id) if is_final(each)]
     check(len(finals) == 1, f"{len(finals)} final responses")
-    return f"acknowledged, {len(told)} progress updates up to 1.0, one final response"
+    return f"acknowledged, {counted(len(told), 'progress update')} up to 1.0, one final response"
 
 
 async def recovery(stage: Stage) -> str:

@@ -10,6 +10,7 @@ from orchestration.circuit import CircuitState
 from orchestration.store.agents import AgentRow
 from orchestration.store.control import EMBEDDED
 from orchestration.store.runs import RunRow
+from orchestration.text import counted
 from orchestration.views import error
 from orchestration.views.facts import Facts
 
@@ -72,7 +73,7 @@ def held_back(agent: AgentRow) -> Blocker | None:
     if agent.circuit == CircuitState.CLOSED:
         return None
     last = error.one_line(agent.last_error) or "no message"
-    since = f"since {agent.failures} attempts in a row failed (the last with {last})"
+    since = f"since {counted(agent.failures, 'attempt')} in a row failed (the last with {last})"
     if agent.probe_at is not None:
         what = f"the circuit of agent {name} is open until {clock(agent.probe_at)}, {since}"
         cure = f"one step tries it then; {resume} closes it now"

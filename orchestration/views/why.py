@@ -59,7 +59,8 @@ def pending(facts: Facts) -> Blocker:
         names = ", ".join(facts.holders[:MOST_NAMED])
         more = len(facts.holders) - MOST_NAMED
         others = f" and {more} more" if more > 0 else ""
-        what = f"all {facts.slots} slots are taken, by {names}{others}"
+        taken = "the only slot is" if facts.slots == 1 else f"all {facts.slots} slots are"
+        what = f"{taken} taken, by {names}{others}"
         cure = "it starts when one of them ends; raise MAX_CONCURRENT_WORKFLOWS for more at once"
         return Blocker("behind_the_limit", what, cure)
     return Blocker("starting", "a slot is free", "it starts in a moment")

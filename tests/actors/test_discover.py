@@ -85,7 +85,7 @@ def test_an_ill_agent_fails_the_restart_with_its_reason(fleet: Fleet) -> None:
 @pytest.mark.parametrize("force", [False, True])
 def test_our_own_workers_are_waited_for_and_not_left_paused(force: bool) -> None:  # noqa: FBT001
     steps = SomeSteps(1)
-    with pytest.raises(WorkersBusyError, match="1 steps of discovery_algorithm_agent") as error:
+    with pytest.raises(WorkersBusyError, match="1 step of discovery_algorithm_agent") as error:
         OwnWorkers().stop(context_of("stopping", fleet=steps), force=force, grace=SHORT)
     assert ("force_stop does not" in str(error.value)) is force
     assert steps.paused == []

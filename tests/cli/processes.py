@@ -61,7 +61,7 @@ class Processes(ExitStack):
         process = self.start("serve")
         assert process.stderr is not None
         for line in process.stderr:
-            if line.startswith("serving"):
+            if line.startswith(f"serving 1 agent of {APP};"):
                 return process
         raise AssertionError(f"serve ended with {process.wait()}")
 

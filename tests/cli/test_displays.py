@@ -191,7 +191,7 @@ def test_objects_with_the_same_keys_stand_side_by_side() -> None:
     assert ["one", "two"] in lines
     assert ["score", "1", "2"] in lines
     assert ["n", "2", "-"] in lines[lines.index(["inner"]) :]
-    assert ["trades", "1", "entries", "-"] in lines[lines.index(["inner"]) :]
+    assert ["trades", "1", "entry", "-"] in lines[lines.index(["inner"]) :]
     assert ["kind", "at"] in lines
     assert ["gap", "x"] in lines
 
@@ -201,7 +201,7 @@ COLUMNS = ("name", "metrics", "paused_by")
 
 def test_what_is_nested_in_a_listing_is_counted_and_not_denied() -> None:
     told = text(tables.listing([{"name": "a", "metrics": {"load": 1}, "paused_by": []}], COLUMNS))
-    assert told.split() == [*("name", "metrics", "paused", "by"), *("a", "1", "entries", "-")]
+    assert told.split() == [*("name", "metrics", "paused", "by"), *("a", "1", "entry", "-")]
 
 
 def test_an_empty_listing_says_so() -> None:

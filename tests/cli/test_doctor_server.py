@@ -152,7 +152,7 @@ def test_messages_that_nobody_consumes_are_a_problem(examine: Examine, channel: 
     for _ in range(3):
         channel.basic_publish(EXCHANGE, "response.x", b"{}")
     found = examine(code=1)["queue depth"]
-    assert found["what"].startswith("3 messages wait and nobody consumes")
+    assert found["what"].startswith("3 messages waiting, and nobody consumes")
 
 
 def test_two_stores_on_one_vhost_are_a_problem(examine: Examine, vhost: str, name: str) -> None:

@@ -61,6 +61,11 @@ def test_a_queue_is_watched_for_its_depth_its_growth_and_its_consumers(
     assert not after.depth or after.consumers or found.cure == "start a worker: `dramatiq myfleet`"
 
 
+def test_one_message_and_one_consumer_are_not_several() -> None:
+    one = QueueState(1, 1)
+    assert queue.depth(one, one, "myfleet").what == "1 message waiting, 1 consumer"
+
+
 @pytest.mark.parametrize(
     ("reading", "offset"),
     [

@@ -148,7 +148,7 @@ def test_a_live_installation_notices_nothing(
         known = {each.name for each in live.read(agents.everyone)}
         said = verify().output
         assert SUMMARY.format(passed=5, failed=0, skipped=0, rate="100.0") in said
-        assert re.search(r"orchestration_queue has 0 messages and [1-9]\d* consumers", said)
+        assert re.search(r"orchestration_queue has 0 messages and [1-9]\d* consumers?", said)
         assert all_names(vhost) == before
         assert live.read(lambda s: runs.newest(s, 10)) == []
         assert live.read(lambda s: dead_letters.newest(s, 10)) == []

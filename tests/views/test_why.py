@@ -43,6 +43,12 @@ CASES: dict[str, tuple[Facts, str, str, str]] = {
         "all 2 slots are taken, by a, b, c and 1 more",
         "MAX_CONCURRENT_WORKFLOWS",
     ),
+    "pending behind a limit of one": (
+        facts(R.PENDING, holders=["a"], slots=1),
+        "behind_the_limit",
+        "the only slot is taken, by a",
+        "MAX_CONCURRENT_WORKFLOWS",
+    ),
     "pending, and about to start": (facts(R.PENDING), "starting", "a slot is free", "in a moment"),
     "paused": (
         facts(R.PAUSED, step(S.HELD), paused="ann: prices look wrong"),
