@@ -24,9 +24,10 @@ def shift(session: Session, seconds: float) -> None:
 
     In a backup, shift the time when it was made as well: a restore makes up for the time since.
     """
-    session.run("UPDATE steps SET due_at = due_at + ? WHERE due_at IS NOT NULL", seconds)
-    session.run("UPDATE steps SET deadline = deadline + ? WHERE deadline IS NOT NULL", seconds)
-    session.run("UPDATE runs SET due_at = due_at + ? WHERE due_at IS NOT NULL", seconds)
+    # What has ended keeps its deadline, but has no timer: whole histories are not rewritten.
+    for table, also in (("steps", "deadline"), ("runs", "running_since")):
+        moved = f"due_at = due_at + ?, {also} = {also} + ?"
+        session.run(f"UPDATE {table} SET {moved} WHERE due_at IS NOT NULL", seconds, seconds)
     session.run(
         "UPDATE agents SET circuit_due = circuit_due + ? WHERE circuit_due IS NOT NULL", seconds
     )
@@ -38,9 +39,6 @@ def shift(session: Session, seconds: float) -> None:
     session.run("UPDATE starts SET at = at + ?", seconds)
     session.run("UPDATE alerts SET quiet_until = quiet_until + ?", seconds)
     session.run("UPDATE alerts SET due_at = due_at + ? WHERE due_at IS NOT NULL", seconds)
-    session.run(
-        "UPDATE runs SET running_since = running_since + ? WHERE running_since IS NOT NULL", seconds
-    )
     session.run("UPDATE control SET saved_at = saved_at + ? WHERE saved_at IS NOT NULL", seconds)
 
 
@@ -58,7 +56,7 @@ def excuse(session: Session, since: datetime | None, now: datetime) -> None:
     values = (now.timestamp(), idle_since, idle_since) * 2
     session.run(
         f"UPDATE runs SET due_at = due_at + {running}, running_since = running_since + {running}"
-        " WHERE running_since IS NOT NULL",
+        " WHERE due_at IS NOT NULL",
         *values,
     )
     session.run(

@@ -8,6 +8,7 @@ import pytest
 from orchestration.engine import Claim
 from orchestration.ports import Session, Size, Store
 from orchestration.state import RunStatus
+from orchestration.store import timers
 from orchestration.store.sqlite import MemoryStore
 from tests.clock import FakeClock
 from tests.engine.fleet import Fleet, Worker, app_of, step, workflow
@@ -136,6 +137,24 @@ def test_the_database_works_as_little_for_each_of_many_branches(clock: FakeClock
             return store.hundreds / branches
 
     assert cost(4_000) <= cost(500) * 1.1
+
+
+def test_a_jump_of_the_clock_costs_as_little_after_many_runs(clock: FakeClock) -> None:
+    """What has ended has no timer: a laptop that wakes up does not rewrite its whole history."""
+    wide = workflow("wide", step("pack", for_each="parameters.items"))
+
+    def cost(ended: int) -> int:
+        with closing(Instructions()) as store:
+            fleet = Fleet(store, clock, app_of(wide))
+            worker = fleet.worker(slots=8)
+            for _ in range(ended):
+                fleet.start("wide", {"items": [1] * 5})
+                fleet.work_off(worker)
+            before = store.hundreds
+            store.write(lambda session: timers.shift(session, 60.0))
+            return store.hundreds - before
+
+    assert cost(300) <= cost(10) + 1
 
 
 class Instructions(MemoryStore):
