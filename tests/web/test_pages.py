@@ -91,6 +91,16 @@ def test_a_run_tells_how_long_it_took_in_all(pages: Browser, stock: Stock) -> No
     assert 'marker-end="url(#arrow)"' in text
 
 
+def test_an_undo_is_told_from_the_step_that_it_undoes(pages: Browser, stock: Stock) -> None:
+    stock.worker.complete(stock.claim)
+    stock.fleet.client.cancel(stock.running)
+    stock.fleet.work_off(stock.worker)
+    text = pages.get(f"/workflows/{stock.running}", headers=HTML).text
+    line = text[text.index('id="timeline"') : text.index('data-part="graph"')]
+    assert line.count("<strong>undo of first") == 1
+    assert "<td>undo of first</td>" in text[text.index('data-part="events"') :]
+
+
 def test_the_colours_are_chosen_without_a_script(pages: Browser) -> None:
     page = opened(pages, "/agents")
     assert page.forms["/theme"]["theme"] == "dark"

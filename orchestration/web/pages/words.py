@@ -99,7 +99,9 @@ def coded(text: str) -> Markup:
 
 def spaced(name: str) -> str:
     """The name of a step or a kind as words."""
-    return name.removeprefix(UNDO).replace("_", " ")
+    if name.startswith(UNDO):
+        return f"undo of {spaced(name.removeprefix(UNDO))}"
+    return name.replace("_", " ")
 
 
 def pretty(value: Any) -> str:
