@@ -239,6 +239,8 @@ def move(tx: Transaction, run: Run, effect: Move, outcome: Outcome | None) -> No
         if effect.pause is not None:
             due_at = tx.now + effect.pause * (0.5 + tx.rules.jitter())
         steps.leave(tx.session, row, effect.target, tx.now, due_at)
+    if effect.source is StepStatus.WAITING:
+        approvals.end(tx, run.id, row.step)
     if outcome.blames:
         circuits.failed(tx, row)
     tx.queues.add(row.agent)
@@ -283,6 +285,8 @@ def move_all(tx: Transaction, run: Run, effect: MoveAll) -> None:
         steps.forgive(tx.session, run.id, effect.step)
     if effect.target is StepStatus.WAITING:
         approvals.begin(tx, run, effect.step)
+    if effect.source is StepStatus.WAITING:
+        approvals.end(tx, run.id, effect.step)
 
 
 def due_in(tx: Transaction, run: Run, name: str, status: StepStatus) -> datetime | None:

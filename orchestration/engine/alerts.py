@@ -37,9 +37,22 @@ def alert(
     alerts.add(tx.session, new, tx.now, cooldown)
 
 
-def correct(tx: Transaction, kind: AlertKind, subject: str, message: str) -> None:
-    """Replace the message of an alert wherever it has not been sent yet."""
-    alerts.correct(tx.session, kind, plain(subject, LONGEST_SUBJECT), said(tx, message))
+def correct(
+    tx: Transaction, kind: AlertKind, subject: str, message: str, *, run_id: str | None = None
+) -> None:
+    """Replace the message and the run of an alert wherever it has not been sent yet."""
+    new = NewAlert(kind, plain(subject, LONGEST_SUBJECT), said(tx, message), run_id)
+    alerts.correct(tx.session, new)
+
+
+def end(tx: Transaction, kind: AlertKind, subject: str) -> None:
+    """Let the alerts of a kind and subject be over: they are not sent any more."""
+    alerts.end(tx.session, kind, plain(subject, LONGEST_SUBJECT), tx.now)
+
+
+def run_to_tell_of(tx: Transaction, kind: AlertKind, subject: str) -> str | None:
+    """The run of an alert that has not been sent everywhere yet; None: there is no such alert."""
+    return alerts.run_to_tell_of(tx.session, kind, plain(subject, LONGEST_SUBJECT))
 
 
 def said(tx: Transaction, message: str) -> str:

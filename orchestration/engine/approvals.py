@@ -1,4 +1,7 @@
-"""Steps that wait for a person: alerted when the wait begins, and again before it expires."""
+"""Steps that wait for a person: alerted when the wait begins, again before it expires, and no more.
+
+One alert stands for all runs of a command that wait at a step; it is over once none does.
+"""
 
 from datetime import datetime, timedelta
 
@@ -10,6 +13,7 @@ from orchestration.store import approvals, runs, steps
 from orchestration.store.alerts import AlertKind
 from orchestration.store.steps import StepRow
 
+KIND = AlertKind.APPROVAL_WAITING
 LAST_SHARE = 0.1
 MOST_COUNTED = 1_000
 LONGEST_NOTICE = timedelta(hours=1)
@@ -43,14 +47,35 @@ def remind(tx: Transaction, row: StepRow) -> bool:
 def tell(tx: Transaction, run_id: str, name: str, until: datetime) -> None:
     """Raise the alert: one for all runs of a command that wait at this step within its cooldown."""
     command = runs.get(tx.session, run_id).command
-    message = (
+    message = message_of(tx, run_id, command, name, until)
+    cooldown = min(alerts.COOLDOWN, (until - tx.now) / 2)  # sent while there is time to answer
+    subject = f"{command}:{name}"
+    alerts.alert(tx, KIND, subject, message, run_id=run_id, cooldown=cooldown)
+
+
+def end(tx: Transaction, run_id: str, name: str) -> None:
+    """Let the alert be over if nobody waits any more, and else tell of those that still wait."""
+    if approvals.first(tx.session, run_id, name) is not None:
+        return
+    command = runs.get(tx.session, run_id).command
+    subject = f"{command}:{name}"
+    named = alerts.run_to_tell_of(tx, KIND, subject)
+    if named is None or approvals.first(tx.session, named, name) is None:
+        named = approvals.another(tx.session, command, name)
+    if named is None:
+        alerts.end(tx, KIND, subject)
+    elif (until := approvals.deadline(tx.session, named, name)) is not None:
+        message = message_of(tx, named, command, name, until)
+        alerts.correct(tx, KIND, subject, message, run_id=named)
+
+
+def message_of(tx: Transaction, run_id: str, command: str, name: str, until: datetime) -> str:
+    """One line for people: what waits, until when, and how to answer."""
+    return (
         f"{command} waits for a person at step {name} until {until:%Y-%m-%d %H:%M:%S} UTC:"
         f" `orchestrate workflows approve {run_id} {name}`, or `reject` in its place"
         f"{and_more(tx, run_id, command, name)}"
     )
-    cooldown = min(alerts.COOLDOWN, (until - tx.now) / 2)  # sent while there is time to answer
-    subject, kind = f"{command}:{name}", AlertKind.APPROVAL_WAITING
-    alerts.alert(tx, kind, subject, message, run_id=run_id, cooldown=cooldown)
 
 
 def and_more(tx: Transaction, run_id: str, command: str, name: str) -> str:

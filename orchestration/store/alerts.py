@@ -53,6 +53,7 @@ class AlertRow:
         due_at: When it is sent next; None: it was sent everywhere, or given up.
         told_to: Digests of the addresses that have it.
         problem: Why the last try failed, or why none was made yet.
+        over_at: Since when nobody need be told any more; None: it is not known to be over.
     """
 
     id: int
@@ -66,9 +67,13 @@ class AlertRow:
     tries: int
     told_to: frozenset[str]
     problem: str | None
+    over_at: datetime | None
 
 
-COLUMNS = "id, kind, subject, message, run_id, raised_at, times, due_at, tries, told_to, problem"
+COLUMNS = (
+    "id, kind, subject, message, run_id, raised_at, times, due_at, tries, told_to, problem, over_at"
+)
+UNLESS_OVER = "CASE WHEN over_at IS NULL THEN CAST(? AS DOUBLE PRECISION) END"
 
 
 def add(session: Session, new: NewAlert, now: datetime, cooldown: timedelta) -> None:
@@ -99,12 +104,37 @@ def add(session: Session, new: NewAlert, now: datetime, cooldown: timedelta) -> 
     )
 
 
-def correct(session: Session, kind: AlertKind, subject: str, message: str) -> None:
-    """Replace the message of an alert that some address has not got yet."""
+def correct(session: Session, new: NewAlert) -> None:
+    """Replace the message and the run of an alert that some address has not got yet."""
     session.run(
-        "UPDATE alerts SET message = ? WHERE kind = ? AND subject = ? AND due_at IS NOT NULL",
-        *(message, kind, subject),
+        "UPDATE alerts SET message = ?, run_id = ?"
+        " WHERE kind = ? AND subject = ? AND due_at IS NOT NULL",
+        *(new.message, new.run_id, new.kind, new.subject),
     )
+
+
+def end(session: Session, kind: AlertKind, subject: str, now: datetime) -> None:
+    """Let the alerts of a kind and subject be over: who has not got them yet never does.
+
+    The next one is told as soon as one that nobody was told of would have been.
+    """
+    at = now.timestamp()
+    session.run(
+        "UPDATE alerts SET over_at = ?, due_at = NULL, told_at = COALESCE(told_at, ?),"
+        " quiet_until = CASE WHEN told_at IS NULL THEN due_at ELSE quiet_until END"
+        " WHERE kind = ? AND subject = ? AND over_at IS NULL",
+        *(at, at, kind, subject),
+    )
+
+
+def run_to_tell_of(session: Session, kind: AlertKind, subject: str) -> str | None:
+    """The run of an alert that some address has not got yet; None: there is no such alert."""
+    row = session.one(
+        "SELECT run_id FROM alerts WHERE kind = ? AND subject = ? AND due_at IS NOT NULL"
+        " ORDER BY id DESC LIMIT 1",
+        *(kind, subject),
+    )
+    return row[0] if row else None
 
 
 def is_any_due(session: Session, now: datetime) -> bool:
@@ -140,7 +170,8 @@ def settle(
 ) -> None:
     """Write how a try went, and when the next one is; None: there is none."""
     session.run(
-        "UPDATE alerts SET told_to = ?, problem = ?, due_at = ?, tries = tries + 1 WHERE id = ?",
+        f"UPDATE alerts SET told_to = ?, problem = ?, due_at = {UNLESS_OVER}, tries = tries + 1"
+        " WHERE id = ?",
         *(json.dumps(sorted(told_to)), problem, again_at and again_at.timestamp(), id_),
     )
 
@@ -150,7 +181,7 @@ def put_off(
 ) -> None:
     """Put off an alert that was not offered to every address; that does not count as a try."""
     session.run(
-        "UPDATE alerts SET told_to = ?, problem = ?, due_at = ? WHERE id = ?",
+        f"UPDATE alerts SET told_to = ?, problem = ?, due_at = {UNLESS_OVER} WHERE id = ?",
         *(json.dumps(sorted(told_to)), problem, again_at.timestamp(), id_),
     )
 
@@ -169,5 +200,6 @@ def newest(session: Session, limit: int) -> list[AlertRow]:
 
 def _read(row: Row) -> AlertRow:
     told_to = frozenset(json.loads(row[9]))
-    values = [*row[:5], moment(row[5]), row[6], moment(row[7]), row[8], told_to, row[10]]
+    sent = [row[6], moment(row[7]), row[8], told_to, row[10], moment(row[11])]
+    values = [*row[:5], moment(row[5]), *sent]
     return AlertRow(*values)

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from orchestration.ports import Session
+from orchestration.store.times import moment
 
 ANSWERABLE = "r.status IN ('waiting', 'running', 'paused')"
 
@@ -26,6 +27,25 @@ def first(session: Session, run_id: str, step: str) -> int | None:
         *(run_id, step),
     )
     return None if row is None else int(row[0])
+
+
+def deadline(session: Session, run_id: str, step: str) -> datetime | None:
+    """The earliest deadline of a step that waits for a person; None: it does not wait for one."""
+    row = session.one(
+        "SELECT MIN(deadline) FROM steps WHERE run_id = ? AND step = ? AND status = 'waiting'",
+        *(run_id, step),
+    )
+    return moment(row[0]) if row else None
+
+
+def another(session: Session, command: str, step: str) -> str | None:
+    """A run of a command that waits for a person at a step, if any does."""
+    row = session.one(
+        f"SELECT r.id FROM runs r WHERE {ANSWERABLE} AND r.command = ? AND EXISTS"
+        " (SELECT 1 FROM steps WHERE run_id = r.id AND step = ? AND status = 'waiting') LIMIT 1",
+        *(command, step),
+    )
+    return row[0] if row else None
 
 
 def wake(session: Session, run_id: str, step: str, at: datetime) -> None:

@@ -78,7 +78,6 @@ def as_json(agent: AgentRow) -> dict[str, Any]:
 
 def alert_as_json(alert: AlertRow) -> dict[str, Any]:
     """An alert as people and programs see it."""
-    told = "told" if alert.problem is None else "given_up"
     return {
         "id": alert.id,
         "kind": alert.kind,
@@ -87,7 +86,16 @@ def alert_as_json(alert: AlertRow) -> dict[str, Any]:
         "workflow_id": alert.run_id,
         "raised_at": iso(alert.raised_at),
         "times": alert.times,
-        "status": told if alert.due_at is None else "waiting",
+        "status": alert_status(alert),
         "tries": alert.tries,
         "problem": alert.problem,
     }
+
+
+def alert_status(alert: AlertRow) -> str:
+    """Whether an alert is still to be told, was told or given up, or is over, told or not."""
+    if alert.over_at is not None:
+        return "over"
+    if alert.due_at is not None:
+        return "waiting"
+    return "told" if alert.problem is None else "given_up"

@@ -138,6 +138,9 @@ def test_alerts_are_listed_newest_first(
     found = values("alerts", "list", "--limit", "2")
     assert [each["subject"] for each in found] == ["agent_2", "agent_1"]
     assert found[0]["status"] == "waiting"
+    engine.commit(lambda tx: alerts.end(tx, AlertKind.AGENT_SILENT, "agent_1"))
+    statuses = [each["status"] for each in values("alerts", "list")]
+    assert statuses == ["waiting", "over", "waiting"]
     assert found[0].keys() == {
         "id", "kind", "subject", "message", "workflow_id", "raised_at", "times", "status",
         "tries", "problem",

@@ -159,6 +159,64 @@ def test_so_many_that_they_are_not_counted(fleet: Fleet, monkeypatch: pytest.Mon
     assert "; at least 2 more runs of it wait there" in tell(fleet)[0]
 
 
+def answer(fleet: Fleet, run_id: str, how: str) -> None:
+    """End the wait at the step `pay` of a run."""
+    match how:
+        case "approve":
+            fleet.client.approve(run_id, "pay", fleet.client.shown(run_id, "pay"))
+        case "reject":
+            fleet.client.reject(run_id, "pay")
+        case "cancel":
+            fleet.client.cancel(run_id)
+        case _:
+            fleet.advance(HOUR)
+
+
+def is_over(fleet: Fleet) -> list[bool]:
+    return [alert.over_at is not None for alert in alerted(fleet)]
+
+
+@pytest.mark.parametrize("how", ["approve", "reject", "cancel", "let it expire"])
+def test_an_approval_that_was_answered_is_told_to_nobody_any_more(fleet: Fleet, how: str) -> None:
+    run_id = fleet.start("guarded", {"items": [1, 2, 3]})
+    assert is_over(fleet) == [False]
+    answer(fleet, run_id, how)
+    assert set(is_over(fleet)) == {True}
+    assert tell(fleet) == []
+
+
+def test_an_alert_of_several_runs_names_one_that_still_waits_and_is_over_with_the_last(
+    fleet: Fleet,
+) -> None:
+    first, second, third = (fleet.start("long") for _ in range(3))
+    answer(fleet, third, "approve")
+    (alert,) = alerted(fleet)
+    assert (alert.run_id in {first, second}, alert.over_at) == (True, None)
+    assert f"approve {alert.run_id} pay" in alert.message
+    assert "; 1 more run of it waits there" in alert.message
+    answer(fleet, second, "cancel")
+    assert tell(fleet) == [alert.message for alert in alerted(fleet)]
+    assert f"approve {first} pay`, or `reject` in its place" in alerted(fleet)[0].message
+    assert "more" not in alerted(fleet)[0].message
+    answer(fleet, first, "reject")
+    assert is_over(fleet) == [True]
+
+
+def test_the_next_wait_is_told_as_soon_as_if_the_one_before_had_not_been_answered(
+    fleet: Fleet,
+) -> None:
+    answer(fleet, fleet.start("long"), "reject")
+    second = fleet.start("long")
+    (message,) = tell(fleet)
+    assert second in message
+    answer(fleet, second, "reject")
+    answer(fleet, fleet.start("long"), "reject")
+    fleet.start("long")
+    assert tell(fleet) == []
+    fleet.advance(5 * MINUTE)
+    assert len(tell(fleet)) == 1
+
+
 def bury(engine: Engine, reason: str) -> None:
     letter = DeadLetter(reason=reason, detail="why", routing_key="command.x", body=b"{}")
     error = DeadLetterError(reason, "why")

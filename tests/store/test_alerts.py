@@ -110,6 +110,20 @@ def test_who_has_it_and_what_failed_is_kept_until_it_is_tried_again(store: Store
     store.write(operation)
 
 
+def test_what_ends_while_it_is_told_is_not_tried_again(store: Store) -> None:
+    def operation(session: Session) -> None:
+        add(session)
+        (alert,) = alerts.take(session, NOW, 50)
+        alerts.end(session, AlertKind.AGENT_SILENT, "smith", NOW + MINUTE)
+        alerts.settle(session, alert.id, ["a"], "status 500", NOW + 2 * MINUTE)
+        alerts.put_off(session, alert.id, ["a"], "no turn", NOW + 2 * MINUTE)
+        (over,) = alerts.newest(session, 9)
+        assert (over.due_at, over.over_at) == (None, NOW + MINUTE)
+        assert not alerts.is_any_due(session, NOW + 9 * MINUTE)
+
+    store.write(operation)
+
+
 def test_batches_and_listings_are_bounded_and_in_order(store: Store) -> None:
     def operation(session: Session) -> None:
         for n in range(5):
