@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from orchestration.clock import run_hex
 from orchestration.definitions import App
-from orchestration.engine.fingerprint import as_given, chosen, dumped
+from orchestration.engine.command_digest import as_given, chosen, dumped
 from orchestration.engine.submit import LONGEST_KEY, Command, prepare
 from orchestration.errors import RejectedError
 

@@ -12,7 +12,7 @@ from orchestration.context import storable_json
 from orchestration.definitions import App, Workflow
 from orchestration.engine import emergency
 from orchestration.engine.by import By
-from orchestration.engine.fingerprint import as_given, digest_of, in_order
+from orchestration.engine.command_digest import as_given, digest_of, in_order
 from orchestration.engine.strays import ignored, unknown, unread
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import (

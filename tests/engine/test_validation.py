@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, RootModel, model_validator
 
 from orchestration.definitions import App, Workflow
 from orchestration.desk.starting import command_of
-from orchestration.engine.fingerprint import dumped
+from orchestration.engine.command_digest import dumped
 from orchestration.engine.submit import prepare, validated, workflow_of
 from orchestration.errors import RejectedError, UnknownCommandError
 from tests.engine.conftest import MakeFleet

@@ -14,7 +14,7 @@ from orchestration import settings
 from orchestration.bus import topology
 from orchestration.definitions import App, Workflow
 from orchestration.desk.starting import command_of
-from orchestration.engine.fingerprint import chosen
+from orchestration.engine.command_digest import chosen
 from orchestration.errors import DuplicateCommandError
 from orchestration.runtime.door import Delivery, Door
 from orchestration.store import commands
