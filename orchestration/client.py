@@ -81,6 +81,7 @@ class Client:
             RejectedError: The name, the parameters, the key or the priority is wrong; nothing was
                 stored.
             OverloadedError: Too many runs of this sender are pending.
+            StoppedError: An emergency stop holds.
             StoreError: Nothing was stored.
             InDoubtError: It is not known whether it was stored, and the message names the run.
             ServerError: The server cannot be reached; with a key, repeat it.
@@ -121,6 +122,7 @@ class Client:
             StateError: The run has not ended, or nothing would run again.
             RejectedError: The parameters, a step's name or the key is wrong; nothing was stored.
             OverloadedError: Too many runs of this sender are pending.
+            StoppedError: An emergency stop holds.
             StoreError: Nothing was stored.
             InDoubtError: It is not known whether it was stored, and the message names the run.
         """

@@ -140,8 +140,8 @@ class OverloadedError(OrchestrationError):
         self.retry_after = retry_after
 
 
-class StoppedError(RejectedError):
-    """An emergency stop holds: nothing new begins until a person releases it."""
+class StoppedError(OrchestrationError):
+    """An emergency stop holds: repeat it after a person has released it."""
 
 
 class NotFoundError(OrchestrationError):

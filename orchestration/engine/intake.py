@@ -13,6 +13,7 @@ from orchestration.errors import (
     OrchestrationError,
     OverloadedError,
     RejectedError,
+    StoppedError,
 )
 from orchestration.messages import NEVER_ANSWERED, ORCHESTRATORS, Envelope, MessageType, plain
 from orchestration.state import RunStatus
@@ -71,7 +72,7 @@ def take(tx: Transaction, received: Received) -> None:
                 outside.complain(tx, envelope)
             case MessageType.DATA:
                 keep_data(tx, envelope)
-    except (RejectedError, OverloadedError) as error:
+    except (RejectedError, OverloadedError, StoppedError) as error:
         refuse(tx, received, error)
 
 
@@ -81,6 +82,7 @@ def accept(tx: Transaction, received: Received) -> None:
     Raises:
         RejectedError: The command cannot be done.
         OverloadedError: The sender has too many pending runs.
+        StoppedError: An emergency stop holds.
     """
     asked: Command | Verdict | None = received.verdict or received.command
     if asked is None:

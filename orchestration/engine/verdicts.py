@@ -52,6 +52,7 @@ def settle(tx: Transaction, verdict: Verdict) -> RunStatus:
     Raises:
         DuplicateCommandError: Its key was used for something else.
         RejectedError: The answer is not valid here.
+        StoppedError: An emergency stop holds.
     """
     try:
         seen = commands.find(tx.session, verdict.sender, verdict.key)
@@ -74,7 +75,8 @@ def decide(tx: Transaction, verdict: Verdict) -> RunStatus:
         NotFoundError: No branch waits there.
         OwnRunError: It is the person's own run.
         StateError: The approval has expired, or is not for what was shown.
-        RejectedError: The answer does not say what was shown, or an emergency stop holds.
+        RejectedError: The answer does not say what was shown.
+        StoppedError: An emergency stop holds.
     """
     run_id, step, by = verdict.run_id, verdict.step, verdict.by
     if verdict.name == REJECT:

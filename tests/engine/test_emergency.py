@@ -4,9 +4,11 @@ import pytest
 
 from orchestration.engine.by import By
 from orchestration.engine.emergency import release, stop
+from orchestration.engine.intake import Received, take
 from orchestration.errors import OverloadedError, StateError, StoppedError
+from orchestration.messages import Envelope, MessageType
 from orchestration.state import RunStatus, StepStatus
-from orchestration.store import alerts, configuration, stops
+from orchestration.store import alerts, configuration, dead_letters, stops
 from orchestration.store.configuration import Author
 from orchestration.views import emergency
 from tests.engine.conftest import MakeFleet
@@ -84,6 +86,19 @@ def test_nothing_new_begins_until_a_release(fleet: Fleet) -> None:
         fleet.start("trip")
     assert fleet.client.release(By("bob")) == 1
     assert fleet.status(fleet.start("trip")) is R.RUNNING
+
+
+def test_a_command_by_the_bus_is_kept_as_a_dead_letter(fleet: Fleet) -> None:
+    fleet.client.stop_everything(ME)
+    envelope = Envelope(
+        id="m1", message_type=MessageType.COMMAND, sender="boss", recipient="all", payload={}
+    )
+    command = fleet.command("trip", sender="boss")
+    received = Received(envelope=envelope, body=b"{}", routing_key="k", queue="q", command=command)
+    fleet.client.commit(lambda tx: take(tx, received))
+    (letter,) = fleet.read(lambda s: dead_letters.newest(s, 1))
+    assert letter.reason == "command_rejected"
+    assert "orchestrate emergency release" in letter.detail
 
 
 def test_a_command_that_was_seen_before_gets_its_run(fleet: Fleet) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from orchestration.engine.by import By
 from orchestration.state import RunStatus as R
 from orchestration.store import audit, listings, schedules
 from orchestration.store.listings import Filter
@@ -43,6 +44,15 @@ def test_a_form_that_is_wrong_says_so_at_the_field_and_starts_nothing(
         assert "autofocus" in summary
         assert 'href="#field-items"' in answer.text
     assert stock.fleet.rows("runs") == before
+
+
+def test_a_command_that_a_stop_holds_back_keeps_its_form(pages: Browser, stock: Stock) -> None:
+    stock.fleet.client.stop_everything(By("ann", "fire"))
+    page = opened(pages, "/start/job")
+    answer = sent(pages, page, "/start/job", **{"p.items": '["x"]'})
+    assert answer.status_code == 422
+    assert "an emergency stop by ann (fire) holds" in answer.text
+    assert "[&#34;x&#34;]" in answer.text
 
 
 def test_a_form_without_its_token_changes_nothing(pages: Browser, stock: Stock) -> None:

@@ -5,7 +5,7 @@ from fastapi import APIRouter, Response
 from orchestration.clock import new_id
 from orchestration.desk.starting import command_of
 from orchestration.engine.submit import workflow_of
-from orchestration.errors import OverloadedError, RejectedError
+from orchestration.errors import OverloadedError, RejectedError, StoppedError
 from orchestration.web.pages.form import apart, fields_of, values_of
 from orchestration.web.pages.visit import Filled, Looking, Operating, Visit, text_of
 
@@ -38,7 +38,7 @@ def start(visit: Operating, name: str, form: Filled) -> Response:
         rank = int(priority) if priority in PRIORITIES else None
         command = command_of(console.app, name, values, sender, key or None, rank)
         run_id = console.engine.submit(command)
-    except (RejectedError, OverloadedError) as error:
+    except (RejectedError, OverloadedError, StoppedError) as error:
         return form_page(visit, name, form, error)
     return visit.go(f"/workflows/{run_id}", "start")
 
