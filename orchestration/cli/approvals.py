@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from orchestration.remote import Remote
 
 COLUMNS = ("id", "step", "parameters", "may_change")
-ANSWERABLE = [RunStatus.WAITING, RunStatus.RUNNING, RunStatus.PAUSED]
+ANSWERABLE = (*changes.PAUSABLE, RunStatus.PAUSED)
 ID_AND_STEP = 2
 
 Json = dict[str, Any]

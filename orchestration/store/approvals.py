@@ -5,7 +5,7 @@ from datetime import datetime
 from orchestration.ports import Session
 from orchestration.store.times import moment
 
-ANSWERABLE = "r.status IN ('waiting', 'running', 'paused')"
+ANSWERABLE = "r.status IN ('waiting', 'running', 'paused', 'pending')"
 
 
 def everything(session: Session, limit: int) -> list[tuple[str, str]]:

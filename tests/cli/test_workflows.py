@@ -285,15 +285,19 @@ def test_many_runs_are_answered_for_by_ids_or_by_a_filter(
     assert values("workflows", "approve", "--command", "gate", "-y") == []
 
 
-@pytest.mark.parametrize("words", [("--command", "asking"), ("--status", "paused")])
-def test_a_paused_run_that_waits_is_found_by_a_filter(
-    values: Values, client: Client, words: tuple[str, str]
+@pytest.mark.parametrize("status", ["paused", "pending"])
+def test_a_run_that_waits_is_found_by_a_filter_whatever_else_it_does(
+    values: Values, client: Client, status: str
 ) -> None:
-    paused = client.start("asking").workflow_id
-    client.engine.pause(paused)
+    held = client.start("asking").workflow_id
+    client.engine.pause(held)
+    if status == "pending":
+        for _ in range(client.engine.rules.slots):
+            client.start("job")
+        client.engine.resume(held)
 
-    (rejected,) = values("workflows", "reject", *words, "-y")
-    assert rejected == {"id": paused, "status": "cancelled"}
+    (rejected,) = values("workflows", "reject", "--command", "asking", "--status", status, "-y")
+    assert rejected == {"id": held, "status": "cancelled"}
 
 
 def test_failed_runs_are_retried_together(values: Values) -> None:

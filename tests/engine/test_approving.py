@@ -7,7 +7,7 @@ from orchestration.engine import By
 from orchestration.engine.control import fingerprint
 from orchestration.errors import NotFoundError, StateError
 from orchestration.state import RunStatus, StepStatus
-from orchestration.store import steps
+from orchestration.store import approvals, steps
 from tests.engine.conftest import MakeFleet
 from tests.engine.fleet import HOUR, SECOND, Fleet, step, workflow
 
@@ -122,3 +122,18 @@ class TestApproval:
         worker.complete(worker.take())
         assert fleet.status(others[0]) is R.COMPLETED
         assert (fleet.status(guarded), fleet.status(others[1])) == (R.RUNNING, R.PENDING)
+
+    @pytest.mark.parametrize("status", [R.WAITING, R.PAUSED, R.PENDING])
+    def test_what_waits_is_listed_whatever_its_run_does(
+        self, fleet: Fleet, status: RunStatus
+    ) -> None:
+        run_id = self.waiting(fleet)
+        if status is not R.WAITING:
+            fleet.client.pause(run_id)
+        if status is R.PENDING:
+            fleet.client = fleet.engine("client", slots=1)
+            fleet.start("chain")  # it has the only slot
+            fleet.client.resume(run_id)
+        assert fleet.status(run_id) is status
+        assert fleet.read(lambda s: approvals.everything(s, 9)) == [(run_id, "pay")]
+        assert fleet.read(lambda s: approvals.count_others(s, "w", "guarded", "pay", 9)) == 1
