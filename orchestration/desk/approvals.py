@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from orchestration.engine.control import fingerprint
+from orchestration.engine.answers import fingerprint
 from orchestration.errors import StateError
 from orchestration.plans import UNDO
 from orchestration.ports import Session

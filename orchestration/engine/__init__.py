@@ -9,6 +9,7 @@ from typing import Any
 from orchestration.context import storable_json
 from orchestration.definitions import App
 from orchestration.engine import (
+    answers,
     claim,
     control,
     emergency,
@@ -206,16 +207,16 @@ class Engine(Seam):
         return self.begin(lambda tx: fork.fork(tx, proposal, by))
 
     def shown(self, run_id: str, step: str) -> str:
-        """The fingerprint that an approval needs now; see `control.shown`."""
-        return self.store.read(lambda s: control.shown(s, run_id, step))
+        """The fingerprint that an approval needs now; see `answers.shown`."""
+        return self.store.read(lambda s: answers.shown(s, run_id, step))
 
     def approve(self, run_id: str, step: str, shown: str, by: By = NO_ONE) -> RunStatus:
-        """Approve a step that waits for a person, as it was shown; see `control.approve`."""
-        return self.commit(lambda tx: control.approve(tx, run_id, step, shown, by))
+        """Approve a step that waits for a person, as it was shown; see `answers.approve`."""
+        return self.commit(lambda tx: answers.approve(tx, run_id, step, shown, by))
 
     def reject(self, run_id: str, step: str, by: By = NO_ONE) -> RunStatus:
-        """Reject a step that waits for a person; see `control.reject`."""
-        return self.commit(lambda tx: control.reject(tx, run_id, step, by))
+        """Reject a step that waits for a person; see `answers.reject`."""
+        return self.commit(lambda tx: answers.reject(tx, run_id, step, by))
 
     def pause_agents(self, names: Sequence[str], by: By = NO_ONE) -> None:
         """Send nothing to some agents; see `standby.pause`."""

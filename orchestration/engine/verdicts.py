@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from orchestration.engine import control
+from orchestration.engine import answers
 from orchestration.engine.by import By
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import NotFoundError, OwnRunError, RejectedError, StateError
@@ -80,11 +80,11 @@ def decide(tx: Transaction, verdict: Verdict) -> RunStatus:
     """
     run_id, step, by = verdict.run_id, verdict.step, verdict.by
     if verdict.name == REJECT:
-        return control.reject(tx, run_id, step, by)
+        return answers.reject(tx, run_id, step, by)
     if verdict.shown is not None:
-        return control.approve(tx, run_id, step, verdict.shown, by)
-    control.refuse_own(tx.session, run_id, by)
-    shown, run = control.shown(tx.session, run_id, step), runs.get(tx.session, run_id)
+        return answers.approve(tx, run_id, step, verdict.shown, by)
+    answers.refuse_own(tx.session, run_id, by)
+    shown, run = answers.shown(tx.session, run_id, step), runs.get(tx.session, run_id)
     raise RejectedError(
         f"parameters.shown: what waits has shown={shown}: at {step} of {run_id}, {run.command} with"
         f" {run.parameters[:LONGEST_QUESTION]}; who allows that sends it in a new command"

@@ -4,7 +4,7 @@ import pytest
 
 from orchestration.desk.approvals import look
 from orchestration.engine import By
-from orchestration.engine.control import fingerprint
+from orchestration.engine.answers import fingerprint
 from orchestration.errors import NotFoundError, StateError
 from orchestration.state import RunStatus, StepStatus
 from orchestration.store import approvals, steps

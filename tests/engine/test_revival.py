@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from orchestration.engine import By
-from orchestration.engine.control import fingerprint
+from orchestration.engine.answers import fingerprint
 from orchestration.engine.outside import answer
 from orchestration.engine.revival import Revived
 from orchestration.errors import StateError

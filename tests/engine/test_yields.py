@@ -7,8 +7,8 @@ import pytest
 
 from orchestration.definitions import Route
 from orchestration.engine import Value, Yield
+from orchestration.engine.answers import fingerprint
 from orchestration.engine.by import By
-from orchestration.engine.control import fingerprint
 from orchestration.engine.emergency import stop
 from orchestration.errors import ConfiguredMeanwhileError, PermanentError, StateError
 from orchestration.state import RunStatus, StepStatus
