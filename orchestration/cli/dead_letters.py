@@ -10,9 +10,10 @@ from orchestration.cli import bulk, exits, options, remotely, selecting
 from orchestration.cli.opening import by, engine_over, load_app
 from orchestration.cli.output import emit
 from orchestration.cli.paging import pages
-from orchestration.desk import changes, letters
+from orchestration.desk import changes
+from orchestration.desk import dead_letters as desk
 from orchestration.desk.changes import Outcome
-from orchestration.desk.letters import Settled
+from orchestration.desk.dead_letters import Settled
 from orchestration.engine import Engine
 from orchestration.errors import OrchestrationError
 from orchestration.store import dead_letters
@@ -86,10 +87,10 @@ def verb(name: str, help_: str, settle: Settle) -> click.Command:
 
         def here(opened: Opened) -> int:
             engine = engine_over(opened)
-            rows = engine.store.read(lambda s: letters.wanted(s, ids, reason, sender))
+            rows = engine.store.read(lambda s: desk.wanted(s, ids, reason, sender))
             selecting.ask(name, list(map(as_json, rows)), COLUMNS, yes=yes, noun="message")
             settled, refused = settle(engine, rows)
-            return tell(list(map(letters.as_json, settled)), refused, form)
+            return tell(list(map(desk.as_json, settled)), refused, form)
 
         return remotely.wherever(there, here)
 
@@ -118,7 +119,7 @@ def wanted_there(
     """
     if ids:
         return [server.get(f"{PLACE}/{each}") for each in dict.fromkeys(ids)]
-    return pages(server, PLACE, letters.MOST, reason=reason, sender=sender)
+    return pages(server, PLACE, desk.MOST, reason=reason, sender=sender)
 
 
 def tell(settled: Sequence[Json], refused: Sequence[OrchestrationError], form: str) -> int:
@@ -133,11 +134,11 @@ def tell(settled: Sequence[Json], refused: Sequence[OrchestrationError], form: s
 
 def _replay(engine: Engine, rows: Sequence[DeadLetterRow]) -> Outcome[Settled]:
     found = settings.load()
-    return letters.replay(engine, load_app(found), found, rows, by())
+    return desk.replay(engine, load_app(found), found, rows, by())
 
 
 def _discard(engine: Engine, rows: Sequence[DeadLetterRow]) -> Outcome[Settled]:
-    return letters.discard(engine, rows, by())
+    return desk.discard(engine, rows, by())
 
 
 replay = verb(

@@ -40,8 +40,8 @@ EMERGENCY = {
 }
 AGENTS = {
     "list": Verb("fleet:agents", "List agents and their health."),
-    "pause": Verb("standby:pause", "Send nothing to agents; what they have begun may finish."),
-    "resume": Verb("standby:resume", "Let paused agents work again."),
+    "pause": Verb("pauses:pause", "Send nothing to agents; what they have begun may finish."),
+    "resume": Verb("pauses:resume", "Let paused agents work again."),
 }
 WORKERS = {
     "list": Verb("fleet:workers", "List worker processes."),

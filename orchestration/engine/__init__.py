@@ -15,9 +15,9 @@ from orchestration.engine import (
     emergency,
     fork,
     membership,
+    pauses,
     results,
     revival,
-    standby,
     submit,
     sweep,
 )
@@ -219,16 +219,16 @@ class Engine(Seam):
         return self.commit(lambda tx: answers.reject(tx, run_id, step, by))
 
     def pause_agents(self, names: Sequence[str], by: By = NO_ONE) -> None:
-        """Send nothing to some agents; see `standby.pause`."""
-        self.commit(lambda tx: standby.pause(tx, names, by))
+        """Send nothing to some agents; see `pauses.pause`."""
+        self.commit(lambda tx: pauses.pause(tx, names, by))
 
     def resume_agents(self, names: Sequence[str], by: By = NO_ONE) -> dict[str, list[str]]:
-        """Send what waits for some agents, whoever paused them; see `standby.resume`."""
-        return self.commit(lambda tx: standby.resume(tx, names, by))
+        """Send what waits for some agents, whoever paused them; see `pauses.resume`."""
+        return self.commit(lambda tx: pauses.resume(tx, names, by))
 
     def withdraw_pause(self, names: Sequence[str], by: By) -> None:
-        """End only the actor's own pauses; see `standby.withdraw`."""
-        self.commit(lambda tx: standby.withdraw(tx, names, by))
+        """End only the actor's own pauses; see `pauses.withdraw`."""
+        self.commit(lambda tx: pauses.withdraw(tx, names, by))
 
     def stop_everything(self, by: By) -> int:
         """Begin an emergency stop, and cancel all work; return the number of the stop."""

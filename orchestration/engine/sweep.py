@@ -7,7 +7,7 @@ from itertools import chain
 
 from orchestration.circuit import CircuitState
 from orchestration.decide import facts
-from orchestration.engine import approvals, dispatch, outside, standby
+from orchestration.engine import approvals, dispatch, outside, pauses
 from orchestration.engine.advance import Outcome, advance
 from orchestration.engine.circuits import rest_over
 from orchestration.engine.claim import hand_over, nudge
@@ -180,7 +180,7 @@ def lose(tx: Transaction, row: StepRow, worker: WorkerRow, *, acting: bool) -> N
 
 def refill(tx: Transaction) -> None:
     """Start any run or step that could go and was missed: a safety net."""
-    standby.end_with_runs(tx)
+    pauses.end_with_runs(tx)
     tx.slot_freed = True
     tx.queues.update(queues.ready(tx.session))
 

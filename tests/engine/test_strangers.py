@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.engine import Engine, emergency, intake, outside, standby, strangers
+from orchestration.engine import Engine, emergency, intake, outside, pauses, strangers
 from orchestration.engine.by import By
 from orchestration.messages import Envelope, parse
 from orchestration.store import agents
@@ -80,7 +80,7 @@ def test_who_is_silent_makes_room_and_who_works_or_rests_does_not(
 ) -> None:
     fleet.start("ask")
     beat(engine, "partner", "a", "b")
-    engine.commit(lambda tx: standby.pause(tx, ["b"], By("ann")))
+    engine.commit(lambda tx: pauses.pause(tx, ["b"], By("ann")))
     beat(engine, "c")
     fleet.clock.advance(6 * MINUTE)
     beat(engine, "c", "d")

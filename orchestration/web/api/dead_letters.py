@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal, Self
 from fastapi import APIRouter
 from pydantic import Field, StrictInt, model_validator
 
-from orchestration.desk import letters, preview
+from orchestration.desk import dead_letters as desk
+from orchestration.desk import preview
 from orchestration.desk.changes import Outcome
-from orchestration.desk.letters import Settled
+from orchestration.desk.dead_letters import Settled
 from orchestration.store import dead_letters
 from orchestration.store.dead_letters import DeadLetterRow
 from orchestration.views.dead_letters import as_json, readable
@@ -120,7 +121,7 @@ def discard_dead_letter(console: Desk, actor: Operator, letter: Number) -> dict[
 )
 def change_dead_letters(console: Desk, actor: Operator, wish: LettersChange) -> dict[str, Any]:
     """By ids or by a filter; `preview` is true unless it is told otherwise, and gives `shown`."""
-    rows = console.read(lambda s: letters.wanted(s, wish.ids, wish.reason, wish.sender))
+    rows = console.read(lambda s: desk.wanted(s, wish.ids, wish.reason, wish.sender))
     numbers = [row.id for row in rows]
     told: dict[str, Any] = {"preview": wish.preview, "shown": preview.digest(numbers)}
     if wish.preview:
@@ -129,7 +130,7 @@ def change_dead_letters(console: Desk, actor: Operator, wish: LettersChange) -> 
     if not wish.ids or wish.shown is not None:
         preview.check(wish.shown, numbers)
     settled, refused = act(console, actor, wish.change, rows)
-    done = list(map(letters.as_json, settled))
+    done = list(map(desk.as_json, settled))
     return {**told, "count": len(done), "letters": done, "refused": list(map(str, refused))}
 
 
@@ -138,10 +139,10 @@ def act(
 ) -> Outcome[Settled]:
     """Replay or discard letters."""
     ways: dict[str, Callable[[], Outcome[Settled]]] = {
-        "replay": lambda: letters.replay(
+        "replay": lambda: desk.replay(
             console.engine, console.app, console.settings, rows, actor.by()
         ),
-        "discard": lambda: letters.discard(console.engine, rows, actor.by()),
+        "discard": lambda: desk.discard(console.engine, rows, actor.by()),
     }
     return ways[change]()
 
@@ -152,7 +153,7 @@ def one(console: Console, letter: int) -> list[DeadLetterRow]:
     Raises:
         NotFoundError: There is no such letter.
     """
-    return console.read(lambda s: letters.wanted(s, [letter], None, None))
+    return console.read(lambda s: desk.wanted(s, [letter], None, None))
 
 
 def only(told: Outcome[Settled]) -> dict[str, Any]:
@@ -164,4 +165,4 @@ def only(told: Outcome[Settled]) -> dict[str, Any]:
     settled, refused = told
     if refused:
         raise refused[0]
-    return letters.as_json(settled[0])
+    return desk.as_json(settled[0])

@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from orchestration.desk import letters
+from orchestration.desk import dead_letters as desk
 from orchestration.errors import NotFoundError
 from orchestration.ports import Session
 from orchestration.store import dead_letters
@@ -64,7 +64,7 @@ def replay(visit: Operating, form: Filled) -> Response:
     console, by = visit.console, visit.who.by(text_of(form, "reason"))
     if not (rows := meant(visit, form)):
         return visit.go("/dead-letters", "unmarked")
-    told, errors = letters.replay(console.engine, console.app, console.settings, rows, by)
+    told, errors = desk.replay(console.engine, console.app, console.settings, rows, by)
     again = [each for each in told if each.died_as is not None]
     refused = [f"dead letter {each.letter} {each.outcome}" for each in again]
     refused += map(str, errors)
@@ -78,7 +78,7 @@ def discard(visit: Operating, form: Filled) -> Response:
     by = visit.who.by(text_of(form, "reason"))
     if not (rows := meant(visit, form)):
         return visit.go("/dead-letters", "unmarked")
-    told, errors = letters.discard(visit.console.engine, rows, by)
+    told, errors = desk.discard(visit.console.engine, rows, by)
     refused = list(map(str, errors))
     return visit.page("letters_done.html", verb="discarded", done=len(told), refused=refused)
 
@@ -92,7 +92,7 @@ def meant(visit: Visit, form: Filled) -> list[DeadLetterRow]:
     ids = wanted(form)
     if not ids:
         return []
-    return visit.console.read(lambda s: letters.wanted(s, sorted(ids, reverse=True), None, None))
+    return visit.console.read(lambda s: desk.wanted(s, sorted(ids, reverse=True), None, None))
 
 
 def wanted(form: Filled) -> list[int]:
