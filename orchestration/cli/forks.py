@@ -19,7 +19,7 @@ from orchestration.definitions import App
 from orchestration.desk.changes import RETRYABLE, Outcome
 from orchestration.desk.forks import FORKABLE, as_json, make
 from orchestration.engine import Engine
-from orchestration.engine.fork import Edits, Fork, propose
+from orchestration.engine.fork import Edits, Proposal, propose
 from orchestration.engine.submit import workflow_of
 from orchestration.errors import StateError
 from orchestration.server_paths import path_of
@@ -49,7 +49,7 @@ class Asked(NamedTuple):
     form: str
 
 
-class Proposal(NamedTuple):
+class RemoteProposal(NamedTuple):
     """A fork that a server can make: the path and body of the request, and what it would do."""
 
     path: str
@@ -96,7 +96,7 @@ def fork_there(asked: Asked, server: "Remote") -> int:
     proposals = propose_there(server, chosen, asked)
     ask([each.told for each in proposals], yes=asked.yes)
 
-    def make_there(each: Proposal) -> Json:
+    def make_there(each: RemoteProposal) -> Json:
         made: Json = server.post(each.path, {**each.wish, "reason": asked.reason})
         return made
 
@@ -110,7 +110,7 @@ def fork_here(asked: Asked, opened: Opened) -> int:
     proposals = propose_here(engine, load_app(found), chosen, asked)
     ask(list(map(as_json, proposals)), yes=asked.yes)
 
-    def make_here(each: Fork) -> Json:
+    def make_here(each: Proposal) -> Json:
         return as_json(each, make(engine, each, by(asked.reason)))
 
     told = bulk.one_by_one(proposals, make_here)
@@ -147,7 +147,7 @@ def by_step(made: Json) -> list[Json]:
 
 def propose_here(
     engine: Engine, app: App, chosen: Sequence[Mapping[str, Any]], asked: Asked
-) -> list[Fork]:
+) -> list[Proposal]:
     """The forks that can be made; prints for each other run why not.
 
     Raises:
@@ -173,7 +173,7 @@ def propose_here(
 
 def propose_there(
     server: "Remote", chosen: Sequence[Mapping[str, Any]], asked: Asked
-) -> list[Proposal]:
+) -> list[RemoteProposal]:
     """The forks that can be made behind a server; prints for each other run why not.
 
     Raises:
@@ -189,7 +189,7 @@ def propose_there(
             given |= parameters.read_by_schema(schema, asked.pairs, None)
         path, wish = f"{place}/fork", {"parameters": given, "again": list(asked.edits.again)}
         try:
-            found.append(Proposal(path, wish, server.post(path, {**wish, "preview": True})))
+            found.append(RemoteProposal(path, wish, server.post(path, {**wish, "preview": True})))
         except StateError as error:
             exits.complain(error)
     return found

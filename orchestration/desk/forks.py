@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from orchestration.desk.changes import RETRYABLE
 from orchestration.engine import Engine
 from orchestration.engine.by import By
-from orchestration.engine.fork import Fork
+from orchestration.engine.fork import Proposal
 from orchestration.state import RunStatus
 from orchestration.store import runs
 
@@ -19,13 +19,13 @@ class Made(NamedTuple):
     status: RunStatus
 
 
-def make(engine: Engine, proposal: Fork, by: By) -> Made:
+def make(engine: Engine, proposal: Proposal, by: By) -> Made:
     """Make a fork."""
     new = engine.fork(proposal, by)
     return Made(new, engine.store.read(lambda s: runs.status(s, new)))
 
 
-def as_json(proposal: Fork, made: Made | None = None) -> dict[str, Any]:
+def as_json(proposal: Proposal, made: Made | None = None) -> dict[str, Any]:
     """What a fork would do, or has done, as people and programs see it."""
     again = proposal.reuse.again.items()
     return {

@@ -23,7 +23,7 @@ from orchestration.engine import (
 )
 from orchestration.engine.by import By
 from orchestration.engine.claim import Claim, Report, TakeOn
-from orchestration.engine.fork import Fork
+from orchestration.engine.fork import Proposal
 from orchestration.engine.seam import Seam
 from orchestration.engine.submit import Command
 from orchestration.engine.transaction import Rules, Transaction
@@ -202,7 +202,7 @@ class Engine(Seam):
         """Let an ended run go on from its failed steps; see `control.retry`."""
         return self.commit(lambda tx: control.retry(tx, run_id, by))
 
-    def fork(self, proposal: Fork, by: By = NO_ONE) -> str:
+    def fork(self, proposal: Proposal, by: By = NO_ONE) -> str:
         """Start a run that takes over results of an ended one; see `fork.fork`."""
         return self.begin(lambda tx: fork.fork(tx, proposal, by))
 

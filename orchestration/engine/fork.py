@@ -35,7 +35,7 @@ class Edits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fork:
+class Proposal:
     """A fork that can be made: checked, so that it can be shown first.
 
     Attributes:
@@ -55,7 +55,7 @@ class Fork:
 
 def propose(
     session: Session, app: App, run_id: str, edits: Edits, *, sender: str, run_hex: str
-) -> Fork:
+) -> Proposal:
     """A fork of an ended run, of its workflow as it is declared today.
 
     Args:
@@ -86,7 +86,7 @@ def propose(
             f"{run_id} is {old.status}, and nothing in it would run again:"
             f" name the first step that shall, of {', '.join(found.reused)}"
         )
-    return Fork(
+    return Proposal(
         old=run_id,
         generation=old.generation,
         command=replace(command, priority=row.priority, forked_from=run_id),
@@ -95,7 +95,7 @@ def propose(
     )
 
 
-def keyed(proposal: Fork, key: str) -> Fork:
+def keyed(proposal: Proposal, key: str) -> Proposal:
     """The same fork with a key, under which a sender never makes it twice."""
     key = " ".join([key, proposal.old, *proposal.reuse.again])
     return replace(proposal, command=replace(proposal.command, key=key))
@@ -138,7 +138,7 @@ def check(run_id: str, command: Command, again: tuple[str, ...]) -> None:
             raise RejectedError(f"{run_id} has no step {name!r}; its steps: {known}")
 
 
-def fork(tx: Transaction, proposal: Fork, by: By) -> str:
+def fork(tx: Transaction, proposal: Proposal, by: By) -> str:
     """Make a proposed fork and return its id, or the id of the fork that its key made before.
 
     Raises:

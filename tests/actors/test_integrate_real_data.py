@@ -16,7 +16,7 @@ from actors import app
 from orchestration.client import StoreHandle
 from orchestration.clock import run_hex
 from orchestration.engine.by import By
-from orchestration.engine.fork import Edits, Fork, propose
+from orchestration.engine.fork import Edits, Proposal, propose
 from orchestration.state import RunStatus
 from orchestration.store import configuration
 from orchestration.store.configuration import Author
@@ -212,7 +212,7 @@ def test_a_fork_with_other_sources_tries_them(fleet: Fleet) -> None:
     edits = Edits({"primary_source": "yahoo", "fallback_sources": ["polygon"]})
     store = fleet.engine.store
 
-    def proposal(edits: Edits) -> Fork:
+    def proposal(edits: Edits) -> Proposal:
         return store.read(
             lambda s: propose(s, app, run.workflow_id, edits, sender="ann", run_hex=run_hex())
         )

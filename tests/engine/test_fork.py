@@ -4,7 +4,7 @@ import pytest
 
 from orchestration.definitions import Workflow
 from orchestration.engine import By, Claim
-from orchestration.engine.fork import Edits, Fork, propose
+from orchestration.engine.fork import Edits, Proposal, propose
 from orchestration.errors import NotFoundError, OverloadedError, RejectedError, StateError
 from orchestration.state import RunStatus, StepStatus
 from orchestration.store import steps
@@ -43,9 +43,9 @@ def fleet(fleet_of: MakeFleet) -> Fleet:
     return fleet_of(CHAIN, SPREAD, TRIP, RELEASE, SYSTEM, STOP)
 
 
-def proposed(fleet: Fleet, run_id: str, *again: str, **edited: object) -> Fork:
+def proposed(fleet: Fleet, run_id: str, *again: str, **edited: object) -> Proposal:
     fleet.count += 1
-    found: Fork = fleet.read(
+    found: Proposal = fleet.read(
         lambda s: propose(
             s,
             fleet.app,

@@ -6,7 +6,7 @@ import pytest
 
 from orchestration.definitions import App
 from orchestration.engine import sweep
-from orchestration.engine.fork import Edits, Fork, propose
+from orchestration.engine.fork import Edits, Proposal, propose
 from orchestration.errors import NotFoundError, StoreInUseError
 from orchestration.state import RunStatus, StepStatus
 from orchestration.store import agents, attempts, control, events, outbox, workers
@@ -206,7 +206,7 @@ class TestForgetting:
         run_id = fleet.start("wide", {"items": list(range(20))})
         fleet.client.cancel(run_id)
         edits, run_hex = Edits(), "f" * 12
-        proposal: Fork = fleet.read(
+        proposal: Proposal = fleet.read(
             lambda s: propose(s, fleet.app, run_id, edits, sender="tests", run_hex=run_hex)
         )
         fleet.clock.advance(HOUR)

@@ -9,7 +9,7 @@ import pytest
 from typing_extensions import override
 
 from orchestration.engine import By
-from orchestration.engine.fork import Edits, Fork, propose
+from orchestration.engine.fork import Edits, Proposal, propose
 from orchestration.engine.submit import prepare
 from orchestration.errors import InDoubtError, StoreError
 from orchestration.ports import Session
@@ -91,7 +91,7 @@ class TestOnce:
     ) -> None:
         old = fleet.start("chain")
         fleet.client.cancel(old)
-        proposal: Fork = fleet.read(
+        proposal: Proposal = fleet.read(
             lambda s: propose(s, fleet.app, old, Edits(), sender="tests", run_hex=RUN_HEX)
         )
         store.written = [written]

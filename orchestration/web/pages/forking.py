@@ -5,7 +5,7 @@ import json
 from fastapi import APIRouter, Response
 
 from orchestration.clock import new_id, run_hex
-from orchestration.engine.fork import Edits, Fork, keyed, propose
+from orchestration.engine.fork import Edits, Proposal, keyed, propose
 from orchestration.engine.submit import LONGEST_KEY, workflow_of
 from orchestration.errors import RejectedError, StateError
 from orchestration.ports import Session
@@ -44,7 +44,7 @@ def fork(visit: Operating, run_id: str, form: Filled) -> Response:
     return visit.go(f"/workflows/{new}", "fork")
 
 
-def proposed(session: Session, visit: Visit, run_id: str, edits: Edits) -> Fork:
+def proposed(session: Session, visit: Visit, run_id: str, edits: Edits) -> Proposal:
     """The fork that was asked for, checked."""
     return propose(
         session,
@@ -61,7 +61,7 @@ def form_page(
     run_id: str,
     filled: Filled | None = None,
     error: Exception | None = None,
-    proposal: Fork | None = None,
+    proposal: Proposal | None = None,
 ) -> Response:
     """The form, with what was filled in and what is wrong with it, or what it would do."""
     run: RunRow = visit.console.read(lambda s: runs.get(s, run_id))
