@@ -160,13 +160,13 @@ class Subprocess:
         return process.pid
 
 
-def service_of(found: Settings) -> Service:
+def service_of(settings: Settings) -> Service:
     """The service that the settings name; by default the platform."""
-    log = found.orchestration_home.absolute() / LOG
-    if found.discovery_hook:
-        return Hook(found.discovery_hook, log)
-    if found.discovery_command:
-        return Subprocess(found.discovery_command, log)
+    log = settings.orchestration_home.absolute() / LOG
+    if settings.discovery_hook:
+        return Hook(settings.discovery_hook, log)
+    if settings.discovery_command:
+        return Subprocess(settings.discovery_command, log)
     return Platform()
 
 

@@ -68,9 +68,9 @@ class Tls:
 BY_THE_SYSTEM = Tls()
 
 
-def tls_of(found: Settings) -> Tls:
+def tls_of(settings: Settings) -> Tls:
     """The TLS files that the settings name."""
-    return Tls(found.rabbitmq_ca_file, found.rabbitmq_cert_file, found.rabbitmq_key_file)
+    return Tls(settings.rabbitmq_ca_file, settings.rabbitmq_cert_file, settings.rabbitmq_key_file)
 
 
 def check_file(name: str, path: Path | None) -> None:

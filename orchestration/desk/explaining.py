@@ -13,16 +13,16 @@ from orchestration.views.facts import Away
 HELD_UP_S = 1.0
 
 
-def explain(opened: Opened, settled: Settings, run_id: str) -> Blocker:
+def explain(opened: Opened, settings: Settings, run_id: str) -> Blocker:
     """What a run waits for.
 
     Raises:
         NotFoundError: There is no such run.
     """
-    now, slots = opened.store.clock.now(), settled.max_concurrent_workflows
+    now, slots = opened.store.clock.now(), settings.max_concurrent_workflows
     found = opened.store.read(lambda s: facts.load(s, opened.locks, run_id, slots, now))
-    found = replace(found, writer=opened.store.writer_for(HELD_UP_S), app=settled.app)
-    blocker, address = why.why(found), address_in(settled)
+    found = replace(found, writer=opened.store.writer_for(HELD_UP_S), app=settings.app)
+    blocker, address = why.why(found), address_in(settings)
     if address is None or blocker.kind not in why.NEEDS_BROKER:
         return blocker
     state = broker_state(address)

@@ -22,28 +22,28 @@ HARMLESS = "its steps are sent again from the store"
 HARMFUL = "what it holds is lost, commands that nobody has acknowledged among it"
 
 
-def listing(store: Store, found: Settings, app: App) -> tuple[list[dict[str, Any]], bool]:
+def listing(store: Store, settings: Settings, app: App) -> tuple[list[dict[str, Any]], bool]:
     """Every queue, those of agents first, and whether the management API added its rates.
 
     Raises:
         BrokerError: RabbitMQ cannot be asked.
     """
-    address, agents = address_in(found), agent_queues(found, app)
+    address, agents = address_in(settings), agent_queues(settings, app)
     others = [*topology.CONSUMED, *sorted(TICKED)] if address else []
     depths, rates = (
-        ({}, {}) if address is None else look(found, address, [*agents.values(), *others])
+        ({}, {}) if address is None else look(settings, address, [*agents.values(), *others])
     )
     return store.read(lambda s: queues.listing(s, agents, others, depths, rates)), bool(rates)
 
 
-def purgeable(found: Settings, app: App, name: str) -> tuple[Address, str]:
+def purgeable(settings: Settings, app: App, name: str) -> tuple[Address, str]:
     """The broker's address, and what a purge of the queue would lose.
 
     Raises:
         ConfigurationError: There is no broker.
         NotFoundError: The fleet has no such queue.
     """
-    address, agents = address_in(found), agent_queues(found, app)
+    address, agents = address_in(settings), agent_queues(settings, app)
     if address is None:
         raise ConfigurationError("there is no broker, and so no queue to purge: set RABBITMQ_URL")
     others = [*topology.CONSUMED, *sorted(TICKED)]
@@ -74,14 +74,14 @@ def purge(engine: Engine, address: Address, name: str, by: By) -> int:
     return dropped
 
 
-def agent_queues(found: Settings, app: App) -> dict[str, str]:
+def agent_queues(settings: Settings, app: App) -> dict[str, str]:
     """The queue name of each of the fleet's agents."""
-    ours = app.agent.keys() - set(found.outside_agents)
+    ours = app.agent.keys() - set(settings.outside_agents)
     return {name: queue_of(name) for name in sorted(ours)}
 
 
 def look(
-    found: Settings, address: Address, names: list[str]
+    settings: Settings, address: Address, names: list[str]
 ) -> tuple[dict[str, tuple[int, int] | None], Mapping[str, dict[str, Any]]]:
     """What RabbitMQ says of queues, and what its management API adds.
 
@@ -94,6 +94,6 @@ def look(
             state = inspection.queue(name)
             depths[name] = None if state is None else (state.depth, state.consumers)
     try:
-        return depths, Management(address, found.rabbitmq_management_url).queues()
+        return depths, Management(address, settings.rabbitmq_management_url).queues()
     except BrokerError:
         return depths, {}

@@ -40,12 +40,12 @@ class Holdings:
 
     Args:
         opened: The store.
-        found: The settings.
+        settings: The settings.
     """
 
-    def __init__(self, opened: Opened, found: Settings) -> None:
+    def __init__(self, opened: Opened, settings: Settings) -> None:
         self._opened = opened
-        self._settings = found
+        self._settings = settings
         self._clock = opened.store.clock
         self._first = self._look()
 

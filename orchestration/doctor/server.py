@@ -26,19 +26,19 @@ RESOLUTION = timedelta(seconds=1)
 BETWEEN_LOOKS_S = 1.0
 
 
-def examine(address: Address, found: Settings, store: str | None, *, fix: bool) -> list[Finding]:
+def examine(address: Address, settings: Settings, store: str | None, *, fix: bool) -> list[Finding]:
     """The findings about RabbitMQ.
 
     Args:
         address: The address of RabbitMQ.
-        found: Has the management API's address, and the module whose workers consume.
+        settings: Has the management API's address, and the module whose workers consume.
         store: The name of our store; None: it has none.
         fix: Whether to cure what can be cured without harm.
     """
     name = f"orchestrate doctor {new_id()}"
     try:
         with looking(address, name) as inspection:
-            ways, clock = ways_to(address, found.rabbitmq_management_url, name)
+            ways, clock = ways_to(address, settings.rabbitmq_management_url, name)
             said = [ok("broker", f"{address.place} can be used"), *clock]
             before, looked_at = inspection.queue(), time.monotonic()
             if before is None:
@@ -47,7 +47,7 @@ def examine(address: Address, found: Settings, store: str | None, *, fix: bool) 
             else:
                 said += _arguments(inspection, address.vhost, ways, fix=fix)
                 time.sleep(max(0.0, looked_at + BETWEEN_LOOKS_S - time.monotonic()))
-                said.append(queue.depth(before, inspection.queue() or before, found.app))
+                said.append(queue.depth(before, inspection.queue() or before, settings.app))
             if store is not None:
                 said.append(_one_store(inspection, store))
             return [*said, _policy(address.vhost, ways, fix=fix)]

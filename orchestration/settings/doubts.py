@@ -45,18 +45,18 @@ def likeness(one: str, other: str) -> float:
     return SequenceMatcher(None, one, other).ratio()
 
 
-def undeclared(found: Settings, agents: Collection[str]) -> list[str]:
+def undeclared(settings: Settings, agents: Collection[str]) -> list[str]:
     """A line for each outside agent that the app does not declare.
 
     It is not refused: settings may be there before the release that declares it, and after it.
 
     Args:
-        found: The settings.
+        settings: The settings.
         agents: Every agent of the app.
     """
     known = ", ".join(sorted(agents))
     return [
         f"OUTSIDE_AGENTS: unknown agent {name!r}; known: {known}"
-        for name in found.outside_agents
+        for name in settings.outside_agents
         if name not in agents
     ]

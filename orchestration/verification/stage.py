@@ -67,9 +67,9 @@ class Backstage:
 
 
 @contextmanager
-def backstage(found: Settings) -> Iterator[Backstage]:
+def backstage(settings: Settings) -> Iterator[Backstage]:
     """An orchestrator with a store of its own, which is gone when the block has ended."""
-    own = found.model_copy(
+    own = settings.model_copy(
         update={
             "outside_agents": (AGENT,),
             "require_user_id": False,

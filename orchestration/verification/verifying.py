@@ -25,18 +25,18 @@ SCENARIOS: dict[str, Callable[[Stage], Awaitable[str]]] = {
 SKIPPED = "it needs a broker: `orchestrate verify` without --simulate, with RABBITMQ_URL set"
 
 
-def simulate(found: Settings) -> Report:
+def simulate(settings: Settings) -> Report:
     """Play without a broker, in this process alone."""
-    return asyncio.run(_simulate(found))
+    return asyncio.run(_simulate(settings))
 
 
-def verify(found: Settings) -> Report:
+def verify(settings: Settings) -> Report:
     """Play on the broker of the settings, beside any fleet that works there.
 
     Raises:
         BrokerError: There is none, it is away, or it refuses us.
     """
-    address = address_in(found)
+    address = address_in(settings)
     if address is None:
         raise BrokerError(
             "no broker is configured: set RABBITMQ_URL, or verify without one by --simulate"
@@ -44,7 +44,7 @@ def verify(found: Settings) -> Report:
     require_broker(address)
 
     async def on_broker() -> Report:
-        with backstage(found) as behind:
+        with backstage(settings) as behind:
             async with broker_stage(address, behind) as stage:
                 first = await play(CONNECTION, stage.look)
                 return Report([first, *await play_all(stage)])
@@ -52,8 +52,8 @@ def verify(found: Settings) -> Report:
     return asyncio.run(on_broker())
 
 
-async def _simulate(found: Settings) -> Report:
-    with backstage(found) as behind:
+async def _simulate(settings: Settings) -> Report:
+    with backstage(settings) as behind:
         skipped = Finding(CONNECTION, Outcome.SKIPPED, timedelta(0), SKIPPED)
         return Report([skipped, *await play_all(MemoryStage(behind))])
 

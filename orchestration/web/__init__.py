@@ -8,8 +8,8 @@ How the parts fit together:
 * `serving.listening(console, socket)` serves it in a thread of `orchestrate serve` or of
   `orchestrate web`.
 * A route is a plain function (it may block: it runs in a thread) that asks for what it needs by its
-  parameters: `console: Desk`, and one of `actor: Viewer | Operator | Approver | Admin` (all in
-  `authentication`), which refuses every other actor. `actor.by(reason)` goes into the audit,
+  parameters: `console: TheConsole`, and one of `actor: Viewer | Operator | Approver | Admin` (all
+  in `authentication`), which refuses every other actor. `actor.by(reason)` goes into the audit,
   `actor.sender` is the sender of the runs that it starts. A public route asks for none of them.
 * What a route does is in `orchestration.desk`: the same functions that the command line calls.
 * Errors are raised: each `OrchestrationError` has its status in `problem_kinds.KINDS`, and

@@ -209,7 +209,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-Desk = Annotated[Console, Depends(console_of)]
+TheConsole = Annotated[Console, Depends(console_of)]
 Viewer = Annotated[Actor, Depends(needs(Role.VIEWER))]
 Operator = Annotated[Actor, Depends(needs(Role.OPERATOR))]
 Approver = Annotated[Actor, Depends(needs(Role.APPROVER))]

@@ -5,7 +5,7 @@ from fastapi.responses import PlainTextResponse
 
 from orchestration.runtime.running import release
 from orchestration.views import exposition, metrics
-from orchestration.web.authentication import Desk, Viewer
+from orchestration.web.authentication import TheConsole, Viewer
 from orchestration.web.described import EVERYWHERE, Responses, told
 
 router = APIRouter(tags=["metrics"])
@@ -25,7 +25,7 @@ ANSWERS: Responses = {200: {"description": "OK", "content": TEXT}, **told(EVERYW
     responses=ANSWERS,
 )
 @router.get("/metrics", include_in_schema=False)
-def get_metrics(console: Desk, _: Viewer) -> Response:
+def get_metrics(console: TheConsole, _: Viewer) -> Response:
     """Prometheus' text format; each process of a fleet tells the same, so ask one of them."""
     figures = metrics.read(
         console.opened.store,

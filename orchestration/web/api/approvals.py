@@ -10,7 +10,7 @@ from orchestration.desk.approvals import Question
 from orchestration.errors import RejectedError
 from orchestration.ports import Session
 from orchestration.store import runs
-from orchestration.web.authentication import Approver, Desk, Viewer
+from orchestration.web.authentication import Approver, TheConsole, Viewer
 from orchestration.web.described import (
     RUN,
     SHOWN,
@@ -62,7 +62,7 @@ class Rejection(Body):
 
 @router.get("/approvals", summary="What waits for a person", responses=answers([WAITING], 404))
 def list_approvals(
-    console: Desk, actor: Viewer, *, limit: Limit = 50, workflow_id: Word | None = None
+    console: TheConsole, actor: Viewer, *, limit: Limit = 50, workflow_id: Word | None = None
 ) -> list[dict[str, Any]]:
     """The longest wait first, with what an approval builds on; `own` runs others must answer."""
 
@@ -81,7 +81,7 @@ def list_approvals(
     responses=answers(ANSWERED, 404, 409, 422),
 )
 def approve_workflow(
-    console: Desk, actor: Approver, workflow_id: RunId, answer: Approval | None = None
+    console: TheConsole, actor: Approver, workflow_id: RunId, answer: Approval | None = None
 ) -> dict[str, str]:
     """What `shown` tells was seen, and never by the token that started the run."""
     given = answer or Approval()
@@ -98,7 +98,7 @@ def approve_workflow(
     responses=answers({"id": RUN, "status": "cancelled"}, 404, 409),
 )
 def reject_workflow(
-    console: Desk, actor: Approver, workflow_id: RunId, answer: Rejection | None = None
+    console: TheConsole, actor: Approver, workflow_id: RunId, answer: Rejection | None = None
 ) -> dict[str, str]:
     """What can be undone is undone."""
     given = answer or Rejection()

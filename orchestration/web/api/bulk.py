@@ -11,7 +11,7 @@ from orchestration.state import RunStatus
 from orchestration.store.listings import Filter
 from orchestration.store.runs import RunRow
 from orchestration.views.workflow import summary
-from orchestration.web.authentication import Desk, Operator
+from orchestration.web.authentication import Operator, TheConsole
 from orchestration.web.described import (
     MOST_SHOWN,
     RUN,
@@ -75,7 +75,7 @@ class RunsChange(Body):
         *(404, 409, 422),
     ),
 )
-def change_workflows(console: Desk, actor: Operator, wish: RunsChange) -> dict[str, Any]:
+def change_workflows(console: TheConsole, actor: Operator, wish: RunsChange) -> dict[str, Any]:
     """By ids or by a filter; `preview` is true unless it is told otherwise, and gives `shown`."""
     change = changes.CHANGES[wish.change]
     found = console.read(lambda s: meant(s, wish))

@@ -8,7 +8,7 @@ from pydantic import Field, StrictInt
 from orchestration.definitions import App, Workflow
 from orchestration.desk.starting import command_of
 from orchestration.views.commands import described
-from orchestration.web.authentication import Desk, Operator, Viewer
+from orchestration.web.authentication import Operator, TheConsole, Viewer
 from orchestration.web.described import RUN, Body, Key, answers
 
 router = APIRouter(prefix="/commands", tags=["commands"])
@@ -46,7 +46,7 @@ class Start(Body):
     responses=answers(STARTED, 409, status=202, links=LINKS),
 )
 def start_command(
-    console: Desk, actor: Operator, start: Start, response: Response, key: Key = None
+    console: TheConsole, actor: Operator, start: Start, response: Response, key: Key = None
 ) -> dict[str, str]:
     """Starts a workflow, and tells its id as soon as that is on disk."""
     command = command_of(
@@ -62,7 +62,7 @@ def start_command(
     summary="What can be started",
     responses=answers([LISTED]),
 )
-def list_commands(console: Desk, _: Viewer) -> list[dict[str, Any]]:
+def list_commands(console: TheConsole, _: Viewer) -> list[dict[str, Any]]:
     """Every workflow with the JSON Schema of its parameters."""
     return [described(each) for each in console.app.workflows]
 

@@ -8,7 +8,7 @@ from fastapi.responses import Response
 from orchestration.errors import NotFoundError
 from orchestration.store import artifacts, configuration, runs
 from orchestration.views.configuration import as_json
-from orchestration.web.authentication import Desk, Viewer
+from orchestration.web.authentication import TheConsole, Viewer
 from orchestration.web.described import Limit, RunId, Word, answers
 
 router = APIRouter()
@@ -26,7 +26,7 @@ Digest = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
     summary="What the fleet goes by",
     responses=answers([VERSION]),
 )
-def list_configuration(console: Desk, _: Viewer) -> list[dict[str, Any]]:
+def list_configuration(console: TheConsole, _: Viewer) -> list[dict[str, Any]]:
     """The newest version of each name."""
     return list(map(as_json, console.read(configuration.everything)))
 
@@ -38,7 +38,7 @@ def list_configuration(console: Desk, _: Viewer) -> list[dict[str, Any]]:
     responses=answers([VERSION]),
 )
 def get_configuration_history(
-    console: Desk, _: Viewer, *, name: Word | None = None, limit: Limit = 50
+    console: TheConsole, _: Viewer, *, name: Word | None = None, limit: Limit = 50
 ) -> list[dict[str, Any]]:
     """Versions of one name or of all, newest first."""
     return list(map(as_json, console.read(lambda s: configuration.history(s, name, limit))))
@@ -50,7 +50,7 @@ def get_configuration_history(
     summary="The large results of a run",
     responses=answers([{"digest": "0" * 64, "size": 70_000}], 404),
 )
-def list_artifacts(console: Desk, _: Viewer, workflow_id: RunId) -> list[dict[str, Any]]:
+def list_artifacts(console: TheConsole, _: Viewer, workflow_id: RunId) -> list[dict[str, Any]]:
     """Those that are too large for their step; small ones stand in the run's results."""
     console.read(lambda s: runs.status(s, workflow_id))
     found = console.read(lambda s: artifacts.sizes(s, workflow_id))
@@ -64,7 +64,7 @@ def list_artifacts(console: Desk, _: Viewer, workflow_id: RunId) -> list[dict[st
     response_class=Response,
     responses=answers({"equity_curve": []}, 404),
 )
-def get_artifact(console: Desk, _: Viewer, workflow_id: RunId, digest: Digest) -> Response:
+def get_artifact(console: TheConsole, _: Viewer, workflow_id: RunId, digest: Digest) -> Response:
     """The JSON as its step returned it."""
     body = console.read(lambda s: artifacts.get(s, workflow_id, digest))
     if not body:

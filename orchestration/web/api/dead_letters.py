@@ -14,7 +14,7 @@ from orchestration.store import dead_letters
 from orchestration.store.dead_letters import DeadLetterRow
 from orchestration.views.dead_letters import as_json, readable
 from orchestration.web.api import cursors
-from orchestration.web.authentication import Actor, Desk, Operator, Viewer
+from orchestration.web.authentication import Actor, Operator, TheConsole, Viewer
 from orchestration.web.console import Console
 from orchestration.web.described import (
     MOST_SHOWN,
@@ -67,7 +67,7 @@ class LettersChange(Body):
     responses=answers({"items": [LETTER], "next": None}, 404),
 )
 def list_dead_letters(
-    console: Desk,
+    console: TheConsole,
     _: Viewer,
     *,
     reason: Word | None = None,
@@ -86,7 +86,7 @@ def list_dead_letters(
     summary="One with its body",
     responses=answers({**LETTER, "body": {}}, 404),
 )
-def get_dead_letter(console: Desk, _: Viewer, letter: Number) -> dict[str, Any]:
+def get_dead_letter(console: TheConsole, _: Viewer, letter: Number) -> dict[str, Any]:
     """Configured secrets are masked in it."""
     row, body = console.read(lambda s: dead_letters.get(s, letter))
     return {**as_json(row), "body": readable(body)}
@@ -97,7 +97,7 @@ def get_dead_letter(console: Desk, _: Viewer, letter: Number) -> dict[str, Any]:
     summary="Handle a message again",
     responses=answers({"id": 7, "outcome": "handled", "died_as": None}, 404, 409),
 )
-def replay_dead_letter(console: Desk, actor: Operator, letter: Number) -> dict[str, Any]:
+def replay_dead_letter(console: TheConsole, actor: Operator, letter: Number) -> dict[str, Any]:
     """As if it had just come; `died_as` is its new number where it could not be used again."""
     return only(act(console, actor, "replay", one(console, letter)))
 
@@ -107,7 +107,7 @@ def replay_dead_letter(console: Desk, actor: Operator, letter: Number) -> dict[s
     summary="Forget a message for good",
     responses=answers({"id": 7, "outcome": "discarded", "died_as": None}, 404),
 )
-def discard_dead_letter(console: Desk, actor: Operator, letter: Number) -> dict[str, Any]:
+def discard_dead_letter(console: TheConsole, actor: Operator, letter: Number) -> dict[str, Any]:
     """Nothing keeps it afterwards."""
     return only(act(console, actor, "discard", one(console, letter)))
 
@@ -119,7 +119,9 @@ def discard_dead_letter(console: Desk, actor: Operator, letter: Number) -> dict[
         {"preview": True, "count": 1, "shown": SHOWN, "letters": [LETTER]}, 404, 409, 422
     ),
 )
-def change_dead_letters(console: Desk, actor: Operator, wish: LettersChange) -> dict[str, Any]:
+def change_dead_letters(
+    console: TheConsole, actor: Operator, wish: LettersChange
+) -> dict[str, Any]:
     """By ids or by a filter; `preview` is true unless it is told otherwise, and gives `shown`."""
     rows = console.read(lambda s: desk.wanted(s, wish.ids, wish.reason, wish.sender))
     numbers = [row.id for row in rows]

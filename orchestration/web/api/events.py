@@ -17,7 +17,7 @@ from orchestration.views.times import iso
 from orchestration.web.api import cursors
 from orchestration.web.authentication import (
     Actor,
-    Desk,
+    TheConsole,
     Viewer,
     authenticator_of,
     caller_of,
@@ -76,7 +76,7 @@ After = Annotated[int | None, Query(description="The same, for who cannot set he
 )
 async def stream_workflow_events(
     request: Request,
-    console: Desk,
+    console: TheConsole,
     actor: Viewer,
     workflow_id: RunId,
     last: LastId = None,
@@ -99,7 +99,7 @@ async def stream_workflow_events(
     responses=STREAM,
 )
 async def stream_events(
-    request: Request, console: Desk, actor: Viewer, last: LastId = None, after: After = None
+    request: Request, console: TheConsole, actor: Viewer, last: LastId = None, after: After = None
 ) -> Response:
     """From now on, or from `Last-Event-ID`, without an end."""
     begin = first_of(last, after)
@@ -114,7 +114,7 @@ async def stream_events(
     responses=answers({"items": [HAPPENED], "next": None}, 404),
 )
 def list_events(
-    console: Desk,
+    console: TheConsole,
     _: Viewer,
     *,
     workflow_id: Word | None = None,

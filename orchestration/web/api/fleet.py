@@ -8,7 +8,7 @@ from orchestration.desk import queues
 from orchestration.desk import workers as desk
 from orchestration.store import agents, alerts
 from orchestration.views import fleet, workers
-from orchestration.web.authentication import Admin, Desk, Operator, Viewer
+from orchestration.web.authentication import Admin, Operator, TheConsole, Viewer
 from orchestration.web.described import Because, Limit, Name, answers, because_of
 
 router = APIRouter(tags=["fleet"])
@@ -22,7 +22,7 @@ QUEUE = {"queue": "warehouse_agent", "agent": "warehouse_agent", "ready": 0, "de
 
 
 @router.get("/agents", summary="The agents and their health", responses=answers([AGENT]))
-def list_agents(console: Desk, _: Viewer) -> list[dict[str, Any]]:
+def list_agents(console: TheConsole, _: Viewer) -> list[dict[str, Any]]:
     """Every agent that was ever seen."""
     return [fleet.as_json(each) for each in console.read(agents.everyone)]
 
@@ -33,7 +33,7 @@ def list_agents(console: Desk, _: Viewer) -> list[dict[str, Any]]:
     responses=answers({"name": "warehouse_agent", "paused": True}, 404),
 )
 def pause_agent(
-    console: Desk, actor: Operator, name: Name, because: Because | None = None
+    console: TheConsole, actor: Operator, name: Name, because: Because | None = None
 ) -> dict[str, Any]:
     """What it has begun may finish."""
     console.engine.pause_agents([name], actor.by(because_of(because)))
@@ -46,7 +46,7 @@ def pause_agent(
     responses=answers({"name": "warehouse_agent", "paused": False, "lifted": ["alice"]}, 404),
 )
 def resume_agent(
-    console: Desk, actor: Operator, name: Name, because: Because | None = None
+    console: TheConsole, actor: Operator, name: Name, because: Because | None = None
 ) -> dict[str, Any]:
     """Whoever paused it; `lifted` tells who that was."""
     lifted = console.engine.resume_agents([name], actor.by(because_of(because)))
@@ -54,7 +54,7 @@ def resume_agent(
 
 
 @router.get("/workers", summary="The processes that work", responses=answers([WORKER]))
-def list_workers(console: Desk, _: Viewer, limit: Limit = 50) -> list[dict[str, Any]]:
+def list_workers(console: TheConsole, _: Viewer, limit: Limit = 50) -> list[dict[str, Any]]:
     """Those that are not known to be gone, newest first."""
     return console.read(lambda s: workers.listing(s, console.opened.locks, limit))
 
@@ -65,7 +65,7 @@ def list_workers(console: Desk, _: Viewer, limit: Limit = 50) -> list[dict[str, 
     responses=answers({"draining": "0123456789abcdef"}, 404),
 )
 def drain_worker(
-    console: Desk, actor: Operator, name: Name, because: Because | None = None
+    console: TheConsole, actor: Operator, name: Name, because: Because | None = None
 ) -> dict[str, str]:
     """It takes nothing new; its supervisor starts another one in its place."""
     by = actor.by(because_of(because))
@@ -73,7 +73,7 @@ def drain_worker(
 
 
 @router.get("/queues", summary="Where messages and steps wait", responses=answers([QUEUE]))
-def list_queues(console: Desk, _: Viewer) -> list[dict[str, Any]]:
+def list_queues(console: TheConsole, _: Viewer) -> list[dict[str, Any]]:
     """What RabbitMQ holds, beside what the store knows."""
     return queues.listing(console.opened.store, console.settings, console.app)[0]
 
@@ -84,7 +84,7 @@ def list_queues(console: Desk, _: Viewer) -> list[dict[str, Any]]:
     responses=answers({"queue": "warehouse_agent", "dropped": 3}, 404, 409),
 )
 def purge_queue(
-    console: Desk, actor: Admin, name: Name, because: Because | None = None
+    console: TheConsole, actor: Admin, name: Name, because: Because | None = None
 ) -> dict[str, Any]:
     """Steps of an agent are sent again from the store; what else a queue holds is lost."""
     address, _ = queues.purgeable(console.settings, console.app, name)
@@ -97,7 +97,7 @@ def purge_queue(
     summary="What people must know of",
     responses=answers([{"id": 1, "kind": "agent_silent", "message": "an agent is silent"}]),
 )
-def list_alerts(console: Desk, _: Viewer, limit: Limit = 50) -> list[dict[str, Any]]:
+def list_alerts(console: TheConsole, _: Viewer, limit: Limit = 50) -> list[dict[str, Any]]:
     """Newest first, and whether they were told."""
     found = console.read(lambda s: alerts.newest(s, limit))
     return list(map(fleet.alert_as_json, found))

@@ -8,7 +8,7 @@ from pydantic import Field, StrictBool
 from orchestration.clock import run_hex
 from orchestration.desk.forks import as_json, make
 from orchestration.engine.fork import Edits, keyed, propose
-from orchestration.web.authentication import Desk, Operator
+from orchestration.web.authentication import Operator, TheConsole
 from orchestration.web.described import RUN, Body, Key, Reason, RunId, answers, shown_as
 
 router = APIRouter(prefix="/workflows", tags=["workflows"])
@@ -42,7 +42,7 @@ class Changed(Body):
     responses=answers(MADE, 404, 409, status=202) | answers({**MADE, "id": None, "status": None}),
 )
 def fork_workflow(
-    console: Desk,
+    console: TheConsole,
     actor: Operator,
     workflow_id: RunId,
     response: Response,

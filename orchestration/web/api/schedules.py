@@ -10,7 +10,7 @@ from orchestration.desk import schedules
 from orchestration.store import schedules as rows
 from orchestration.views.schedules import as_json
 from orchestration.web.api.commands import required_of
-from orchestration.web.authentication import Desk, Operator, Viewer
+from orchestration.web.authentication import Operator, TheConsole, Viewer
 from orchestration.web.described import NO_CONTROLS, RUN, Body, Name, answers, shown_as, told
 
 router = APIRouter(prefix="/schedules", tags=["schedules"])
@@ -68,7 +68,7 @@ def example_of(app: App) -> dict[str, Any]:
 
 
 @router.get("", summary="List schedules", responses=answers([SHOWN]))
-def list_schedules(console: Desk, _: Viewer) -> list[dict[str, Any]]:
+def list_schedules(console: TheConsole, _: Viewer) -> list[dict[str, Any]]:
     """Newest first."""
     found = sorted(console.read(rows.everyone), key=lambda row: row.created_at, reverse=True)
     return list(map(as_json, found))
@@ -80,7 +80,7 @@ def list_schedules(console: Desk, _: Viewer) -> list[dict[str, Any]]:
     summary="Start a command by the clock",
     responses=answers(SHOWN, 409, status=201, links=LINKS),
 )
-def add_schedule(console: Desk, actor: Operator, new: NewSchedule) -> dict[str, Any]:
+def add_schedule(console: TheConsole, actor: Operator, new: NewSchedule) -> dict[str, Any]:
     """Parameters are checked now, and again at each start."""
     wish = schedules.Planned(**new.model_dump())
     return as_json(schedules.add(console.engine, console.app, wish, actor.by()))
@@ -92,20 +92,20 @@ def add_schedule(console: Desk, actor: Operator, new: NewSchedule) -> dict[str, 
     summary="Forget a schedule",
     responses={204: {"description": "Forgotten."}, **told((404,))},
 )
-def remove_schedule(console: Desk, actor: Operator, name: Name) -> Response:
+def remove_schedule(console: TheConsole, actor: Operator, name: Name) -> Response:
     """Its runs stay."""
     schedules.remove(console.engine, name, actor.by())
     return Response(status_code=204)
 
 
 @router.post("/{name}/pause", summary="Stop it for a while", responses=answers(SHOWN, 404))
-def pause_schedule(console: Desk, actor: Operator, name: Name) -> dict[str, Any]:
+def pause_schedule(console: TheConsole, actor: Operator, name: Name) -> dict[str, Any]:
     """It starts nothing until it is resumed."""
     return as_json(schedules.pause(console.engine, name, actor.by(), paused=True))
 
 
 @router.post("/{name}/resume", summary="Let it go on", responses=answers(SHOWN, 404))
-def resume_schedule(console: Desk, actor: Operator, name: Name) -> dict[str, Any]:
+def resume_schedule(console: TheConsole, actor: Operator, name: Name) -> dict[str, Any]:
     """From its next time; missed times are not made up for."""
     return as_json(schedules.pause(console.engine, name, actor.by(), paused=False))
 
@@ -116,7 +116,7 @@ def resume_schedule(console: Desk, actor: Operator, name: Name) -> dict[str, Any
     summary="Start its command now",
     responses=answers({"workflow_id": RUN}, 404, 409, status=202),
 )
-def trigger_schedule(console: Desk, actor: Operator, name: Name) -> dict[str, str]:
+def trigger_schedule(console: TheConsole, actor: Operator, name: Name) -> dict[str, str]:
     """Its own times stay as they are."""
     run_id = schedules.trigger(console.engine, console.app, name, actor.by())
     return {"workflow_id": run_id}

@@ -13,7 +13,7 @@ from orchestration.store.audit import Deed
 from orchestration.views import emergency
 from orchestration.views.times import iso
 from orchestration.web.api import cursors
-from orchestration.web.authentication import Admin, Desk, Operator, Releaser, Viewer
+from orchestration.web.authentication import Admin, Operator, Releaser, TheConsole, Viewer
 from orchestration.web.described import (
     NO_CONTROLS,
     RUN,
@@ -68,13 +68,13 @@ def who_am_i(actor: Viewer) -> dict[str, str]:
 
 
 @router.get("/emergency", summary="Whether a stop holds", responses=answers(STOPPED))
-def get_emergency(console: Desk, _: Viewer) -> dict[str, Any]:
+def get_emergency(console: TheConsole, _: Viewer) -> dict[str, Any]:
     """Why, what may still act, who has acknowledged it, and who has not."""
     return console.read(emergency.status)
 
 
 @router.post("/emergency/stop", summary="Stop everything", responses=answers(STOPPED))
-def stop_everything(console: Desk, actor: Operator, stop: Stop) -> dict[str, Any]:
+def stop_everything(console: TheConsole, actor: Operator, stop: Stop) -> dict[str, Any]:
     """Cancels all work, and lets nothing begin until it is released."""
     stopping.stop(console.engine, console.opened.locks, actor.by(stop.reason))
     return console.read(emergency.status)
@@ -82,7 +82,7 @@ def stop_everything(console: Desk, actor: Operator, stop: Stop) -> dict[str, Any
 
 @router.post("/emergency/release", summary="Allow work again", responses=answers(STOPPED, 409))
 def release_emergency(
-    console: Desk, actor: Releaser, because: Because | None = None
+    console: TheConsole, actor: Releaser, because: Because | None = None
 ) -> dict[str, Any]:
     """What the stop held up, such as undo, goes on."""
     console.engine.release(actor.by(because_of(because)))
@@ -93,7 +93,7 @@ def release_emergency(
     "/audit", summary="What people did", responses=answers({"items": [DEED], "next": None}, 404)
 )
 def list_audit(
-    console: Desk, _: Viewer, *, text: Word = "", limit: Limit = 50, cursor: Cursor = None
+    console: TheConsole, _: Viewer, *, text: Word = "", limit: Limit = 50, cursor: Cursor = None
 ) -> dict[str, Any]:
     """Newest first; `text` is in who, what or to what."""
     before = cursors.number_in(cursor)
@@ -102,7 +102,7 @@ def list_audit(
 
 
 @router.get("/tokens", summary="Who may come in", responses=answers([TOKEN]))
-def list_tokens(console: Desk, _: Admin) -> list[dict[str, Any]]:
+def list_tokens(console: TheConsole, _: Admin) -> list[dict[str, Any]]:
     """By name; a token itself is kept nowhere."""
     return list(map(tokens.as_json, console.read(rows.everyone)))
 
@@ -113,7 +113,7 @@ def list_tokens(console: Desk, _: Admin) -> list[dict[str, Any]]:
     summary="Make a token",
     responses=answers({"name": "alice", "role": "operator", "token": "orc_..."}, status=201),
 )
-def add_token(console: Desk, actor: Admin, new: NewToken) -> dict[str, str]:
+def add_token(console: TheConsole, actor: Admin, new: NewToken) -> dict[str, str]:
     """It is shown in this answer, and never again."""
     token = tokens.add(console.engine, new.name, new.role, actor.by())
     return {"name": new.name, "role": new.role.value, "token": token}
@@ -125,7 +125,7 @@ def add_token(console: Desk, actor: Admin, new: NewToken) -> dict[str, str]:
     summary="Let a token open nothing any more",
     responses={204: {"description": "Revoked."}, **told((404,))},
 )
-def revoke_token(console: Desk, actor: Admin, name: Name) -> Response:
+def revoke_token(console: TheConsole, actor: Admin, name: Name) -> Response:
     """Sessions that it opened end."""
     tokens.revoke(console.engine, name, actor.by())
     return Response(status_code=204)

@@ -15,7 +15,7 @@ from orchestration.views import progress, workflow
 from orchestration.views.progress import Picture
 from orchestration.views.times import iso
 from orchestration.web.api import cursors
-from orchestration.web.authentication import Actor, Desk, Operator, Viewer
+from orchestration.web.authentication import Actor, Operator, TheConsole, Viewer
 from orchestration.web.console import Console
 from orchestration.web.described import (
     RUN,
@@ -46,7 +46,7 @@ CHANGED = {"id": RUN, "status": "cancelled"}
     responses=answers({"items": [SUMMARY], "next": None}, 404),
 )
 def list_workflows(  # noqa: PLR0913 - one argument a filter
-    console: Desk,
+    console: TheConsole,
     _: Viewer,
     *,
     status: Annotated[list[RunStatus] | None, Query(description="Any of these.")] = None,
@@ -70,7 +70,7 @@ def list_workflows(  # noqa: PLR0913 - one argument a filter
     summary="The whole story of a run",
     responses=answers({**SUMMARY, "steps": [], "events": [], "next": "it goes on"}, 404),
 )
-def get_workflow(console: Desk, _: Viewer, workflow_id: RunId) -> dict[str, Any]:
+def get_workflow(console: TheConsole, _: Viewer, workflow_id: RunId) -> dict[str, Any]:
     """A run with its steps, attempts and events, what it waits for, and the cure."""
     story = console.read(lambda s: workflow.detail(s, workflow_id))
     why = explain(console.opened, console.settings, workflow_id)
@@ -85,7 +85,7 @@ def get_workflow(console: Desk, _: Viewer, workflow_id: RunId) -> dict[str, Any]
         {"workflow_id": RUN, "status": "completed", "result": {}, "error_messages": []}, 404
     ),
 )
-def get_result(console: Desk, _: Viewer, workflow_id: RunId) -> dict[str, Any]:
+def get_result(console: TheConsole, _: Viewer, workflow_id: RunId) -> dict[str, Any]:
     """Status, result and error messages; the result is null until the run is completed."""
     return console.read(lambda s: workflow.final(s, workflow_id))
 
@@ -95,7 +95,7 @@ def get_result(console: Desk, _: Viewer, workflow_id: RunId) -> dict[str, Any]:
     summary="How far a run is",
     responses=answers({"workflow_id": RUN, "status": "running", "progress": 0.5}, 404),
 )
-def get_progress(console: Desk, _: Viewer, workflow_id: RunId) -> dict[str, Any]:
+def get_progress(console: TheConsole, _: Viewer, workflow_id: RunId) -> dict[str, Any]:
     """A run in the words of a progress update."""
     return console.read(lambda s: workflow.status(s, workflow_id))
 
@@ -107,7 +107,7 @@ def get_progress(console: Desk, _: Viewer, workflow_id: RunId) -> dict[str, Any]
         {"run_id": RUN, "status": "running", "steps": [], "now": SUMMARY["started_at"]}, 404
     ),
 )
-def get_picture(console: Desk, _: Viewer, workflow_id: RunId) -> dict[str, Any]:
+def get_picture(console: TheConsole, _: Viewer, workflow_id: RunId) -> dict[str, Any]:
     """Each step with its branches, fractions and times, also those that are to come.
 
     `now` is what time it is by the clock that the times are of.
@@ -119,7 +119,7 @@ def get_picture(console: Desk, _: Viewer, workflow_id: RunId) -> dict[str, Any]:
 
 @router.post("/{workflow_id}/cancel", summary="End a run", responses=answers(CHANGED, 404, 409))
 def cancel_workflow(
-    console: Desk, actor: Operator, workflow_id: RunId, because: Because | None = None
+    console: TheConsole, actor: Operator, workflow_id: RunId, because: Because | None = None
 ) -> dict[str, str]:
     """Nothing new starts in it; what can be undone is undone."""
     return change(console, actor, changes.CANCEL, workflow_id, because)
@@ -127,7 +127,7 @@ def cancel_workflow(
 
 @router.post("/{workflow_id}/pause", summary="Pause a run", responses=answers(CHANGED, 404, 409))
 def pause_workflow(
-    console: Desk, actor: Operator, workflow_id: RunId, because: Because | None = None
+    console: TheConsole, actor: Operator, workflow_id: RunId, because: Because | None = None
 ) -> dict[str, str]:
     """Nothing new starts in it; what is claimed may finish."""
     return change(console, actor, changes.PAUSE, workflow_id, because)
@@ -137,7 +137,7 @@ def pause_workflow(
     "/{workflow_id}/resume", summary="Let a paused run go on", responses=answers(CHANGED, 404, 409)
 )
 def resume_workflow(
-    console: Desk, actor: Operator, workflow_id: RunId, because: Because | None = None
+    console: TheConsole, actor: Operator, workflow_id: RunId, because: Because | None = None
 ) -> dict[str, str]:
     """It asks for a slot again."""
     return change(console, actor, changes.RESUME, workflow_id, because)
@@ -149,7 +149,7 @@ def resume_workflow(
     responses=answers(CHANGED, 404, 409),
 )
 def retry_workflow(
-    console: Desk, actor: Operator, workflow_id: RunId, because: Because | None = None
+    console: TheConsole, actor: Operator, workflow_id: RunId, because: Because | None = None
 ) -> dict[str, str]:
     """The same run again, in a new generation; where something was undone, fork it instead."""
     return change(console, actor, changes.RETRY, workflow_id, because)

@@ -17,7 +17,7 @@ from orchestration.ports import Session
 from orchestration.store import approvals, control, stops
 from orchestration.views.error import one_line
 from orchestration.web import csrf
-from orchestration.web.authentication import Actor, Desk, console_of, needs
+from orchestration.web.authentication import Actor, TheConsole, console_of, needs
 from orchestration.web.console import Console
 from orchestration.web.pages import words
 from orchestration.web.pages.value import shown
@@ -158,7 +158,7 @@ def visiting(role: Role) -> Callable[..., Visit]:
     """A dependency: the visit of an actor who has a role."""
 
     def visit(
-        request: Request, console: Desk, actor: Annotated[Actor, Depends(needs(role))]
+        request: Request, console: TheConsole, actor: Annotated[Actor, Depends(needs(role))]
     ) -> Visit:
         return Visit(request, console, actor)
 
