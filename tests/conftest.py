@@ -4,17 +4,17 @@ import faulthandler
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from shutil import copy
 from tempfile import TemporaryDirectory
 from typing import Any, TextIO
 
 import pytest
 
 from orchestration.ports import Store
-from orchestration.store.postgres import PostgresStore
 from orchestration.store.sqlite import MemoryStore, SqliteStore
 from tests import databases
 from tests.clock import FakeClock
-from tests.rabbitmq import fresh_vhost
+from tests.rabbitmq import VHOSTS, fresh_vhost
 
 SERVERS = {
     "rabbitmq": "RabbitMQ",
@@ -44,6 +44,12 @@ def shared_schema() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def kept_store() -> Iterator[databases.Kept]:
+    with databases.schema() as url, closing(databases.Kept(url)) as kept:
+        yield kept
+
+
 @pytest.fixture
 def empty_schema() -> Iterator[str]:
     with databases.schema() as url:
@@ -57,18 +63,26 @@ def quick_path(tmp_path: Path) -> Iterator[Path]:
         yield Path(directory)
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty store on SQLite, to be copied: quicker than its migrations for each test."""
+    made = tmp_path_factory.mktemp("store") / "store.db"
+    SqliteStore(made).close()
+    return made
+
+
 @pytest.fixture(params=KINDS)
-def store(request: pytest.FixtureRequest, quick_path: Path) -> Iterator[Store]:
-    opened: Store
+def store(request: pytest.FixtureRequest, quick_path: Path, migrated: Path) -> Iterator[Store]:
     match request.param:
         case "memory":
-            opened = MemoryStore()
+            with closing(MemoryStore()) as memory:
+                yield memory
         case "sqlite":
-            opened = SqliteStore(quick_path / "store.db")
+            with closing(SqliteStore(Path(copy(migrated, quick_path / "store.db")))) as sqlite:
+                yield sqlite
         case _:
-            opened = databases.emptied(PostgresStore(request.getfixturevalue("shared_schema")))
-    yield opened
-    opened.close()
+            with request.getfixturevalue("kept_store").lent() as postgres:
+                yield postgres
 
 
 @pytest.fixture
@@ -87,6 +101,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Open the file that `pytest_timeout_set_timer` writes to."""
     config.stash[NOTE] = note = HUNG.open("a")
     config.add_cleanup(note.close)
+
+
+def pytest_sessionfinish() -> None:
+    """Delete the vhosts that tests have used."""
+    VHOSTS.close()
 
 
 def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from orchestration.errors import StoreError
 from orchestration.ports import Session
 from orchestration.store.postgres import PostgresStore
 from orchestration.store.revival import NUMBERED
@@ -44,6 +45,39 @@ def drop(connection: psycopg.Connection[Any], name: str) -> None:
                 raise
         else:
             return
+
+
+class Kept:
+    """One store for many tests, one after the other: opening its sessions takes longer than a test.
+
+    Args:
+        url: Its address.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._store: PostgresStore | None = None
+
+    @contextmanager
+    def lent(self) -> Iterator[PostgresStore]:
+        """The store without rows; a new one if the test before has closed it."""
+        if self._store is not None:
+            try:
+                emptied(self._store)
+            except StoreError:
+                self._store = None
+        if self._store is None:
+            self._store = emptied(PostgresStore(self._url))
+        clock = self._store.clock
+        try:
+            yield self._store
+        finally:
+            self._store.clock = clock
+
+    def close(self) -> None:
+        """Close the store."""
+        if self._store is not None:
+            self._store.close()
 
 
 def emptied(store: PostgresStore) -> PostgresStore:

@@ -18,7 +18,7 @@ from orchestration.errors import (
 from tests.bus.orchestra import Orchestra, environment, playing
 from tests.bus.peer import Peer
 from tests.eventually import eventually
-from tests.rabbitmq import PORT, fresh_vhost
+from tests.rabbitmq import PORT, fresh_vhost, lose_vhost
 
 pytestmark = pytest.mark.rabbitmq
 
@@ -118,6 +118,7 @@ def test_rabbitmq_is_asked_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyP
         peer.say("heartbeat", {})
         peer.close()
         assert idle.get_rabbitmq_status()["queue_depth"] == 1
+        lose_vhost(url)
     gone = idle.get_rabbitmq_status()
     assert (gone["connection_open"], gone["is_consuming"]) == (False, False)
     assert "cannot use RabbitMQ" in gone["error"]

@@ -16,7 +16,7 @@ from orchestration.runtime import ingress
 from tests.bus.hearing import Hearing, play
 from tests.bus.orchestra import environment, playing
 from tests.eventually import eventually
-from tests.rabbitmq import PORT, control, fresh_vhost
+from tests.rabbitmq import PORT, control, fresh_vhost, lose_vhost
 
 pytestmark = pytest.mark.rabbitmq
 
@@ -179,6 +179,7 @@ def test_who_disconnects_before_it_could_consume_does_not_wait_for_the_broker(
             monkeypatch.setenv("RABBITMQ_URL", url)
             bus = AgentMessageBus("early")
             await bus.connect()
+            await asyncio.to_thread(lose_vhost, url)
         await asyncio.to_thread(lambda: eventually(lambda: not bus.is_connected, within=10))
         running = asyncio.create_task(bus.run())
         waiting = asyncio.create_task(bus.ready())
