@@ -1,13 +1,14 @@
 """Outside agents: they hold an attempt from the moment its command is written.
 
 They have no lease. An attempt of theirs ends by an answer, by a deadline, or by silence: no
-heartbeat and no progress for too long. It is tried again only where the step says that trying
-twice does no harm.
+heartbeat and no progress for too long, though somebody listened. It is tried again only where the
+step says that trying twice does no harm.
 """
 
 import json
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from orchestration.decide import facts
@@ -19,7 +20,7 @@ from orchestration.errors import ConfiguredMeanwhileError, DeadLetterError, Perm
 from orchestration.messages import Envelope, plain
 from orchestration.plans import UNDO
 from orchestration.state import StepStatus
-from orchestration.store import agents, artifacts, attempts, runs, steps
+from orchestration.store import agents, artifacts, attempts, control, runs, steps
 from orchestration.store.steps import Held, StepRow
 from orchestration.text import printable
 
@@ -28,6 +29,7 @@ COMMAND_ID = re.compile(
 )
 LONGEST_MESSAGE = 500
 LONGEST_STATUS = 50
+LAPSE = timedelta(seconds=15)
 
 
 def send(tx: Transaction, row: StepRow) -> None:
@@ -51,9 +53,12 @@ def send(tx: Transaction, row: StepRow) -> None:
 
 
 def look_again(tx: Transaction, row: StepRow) -> bool:
-    """Put off the end of a silent attempt while its agent beats; False if it must end now."""
+    """Put off the end of an attempt while its agent beats or cannot be heard; False: it ends."""
     if not row.is_outside:
         return False
+    if (heard_from := hears_from(tx)) > tx.now:
+        steps.wake(tx.session, row, heard_from)
+        return True
     deadline = steps.deadline(tx.session, row)
     beat = agents.last_heartbeat(tx.session, row.agent)
     if deadline is None or tx.now >= deadline or beat is None or row.claimed_at is None:
@@ -63,6 +68,20 @@ def look_again(tx: Transaction, row: StepRow) -> bool:
         return False
     steps.report(tx.session, row, row.fraction, row.message, silent_at)
     return True
+
+
+def listen(tx: Transaction) -> None:
+    """Write that what agents say is heard; said again well within `LAPSE`, it holds on."""
+    control.listen(tx.session, tx.now, tx.now - LAPSE)
+
+
+def hears_from(tx: Transaction) -> datetime:
+    """From when on the silence of an agent counts: by then it had `grace` in which to be heard.
+
+    What it said while nobody listened may wait in a queue; without RabbitMQ it could say nothing.
+    """
+    since = control.listening_since(tx.session, tx.now - LAPSE)
+    return (since or tx.now) + tx.rules.grace
 
 
 def answer(tx: Transaction, envelope: Envelope) -> None:

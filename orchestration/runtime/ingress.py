@@ -8,6 +8,7 @@ message can fill.
 """
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -19,7 +20,7 @@ from orchestration.bus import topology
 from orchestration.bus.trouble import NO_CONNECTION
 from orchestration.bus.vhost_claim import VhostClaim
 from orchestration.definitions import App
-from orchestration.engine import Engine, intake
+from orchestration.engine import Engine, intake, outside
 from orchestration.engine.submit import LONGEST_KEY
 from orchestration.errors import OtherStoreError, StoreError
 from orchestration.failpoints import Failpoint
@@ -30,7 +31,7 @@ from orchestration.runtime.election import Election
 from orchestration.runtime.meter import Meter
 from orchestration.runtime.rounds import Rounds
 from orchestration.settings import Settings
-from orchestration.store import counters
+from orchestration.store import counters, steps
 from orchestration.traces import HEADER
 
 log = logging.getLogger("rabbitmq_orchestration")
@@ -43,6 +44,7 @@ WAIT_S = 0.5
 LINGER_S = 0.05
 COMMIT_EVERY_S = 1.5
 BIND_EVERY_S = 10.0
+LISTEN_EVERY_S = 5.0
 PAUSE_S = 1.0
 DEAD = "dead"
 URGENT = (topology.CONTROL,)
@@ -84,6 +86,7 @@ class Ingress:
         self._tag = 0
         self._meter = Meter(engine.clock.monotonic)
         self._commit_due = 0.0
+        self._listened_at = -math.inf
         self._name = "control" if queues == URGENT else "ingress"
         self._election = Election(locks, f"{self._name}-0", f"{self._name}-1")
         self._rounds = Rounds(self._name, self._serve, lambda stopping: stopping.wait(PAUSE_S))
@@ -125,7 +128,7 @@ class Ingress:
             for queue in self._queues:
                 channel.basic_qos(prefetch_count=PREFETCH[queue])  # for the next consumer
                 channel.basic_consume(queue, self._receiver(queue))
-            bound_at = self._engine.clock.monotonic()
+            bound_at, self._listened_at = self._engine.clock.monotonic(), -math.inf
             while not self._stopping.is_set() and self._election.stands:
                 if self._engine.clock.monotonic() - bound_at >= BIND_EVERY_S:
                     topology.declare(channel)  # they are deleted together with the exchange
@@ -133,9 +136,19 @@ class Ingress:
                 connection.process_data_events(time_limit=0 if self._deliveries else WAIT_S)
                 if self._handle(channel):
                     self._stopping.wait(LINGER_S)
+                self._listen()
         finally:
             if connection.is_open:
                 connection.close()
+
+    def _listen(self) -> None:
+        """Write now and then that agents are heard, if one is waited for."""
+        now = self._engine.clock.monotonic()
+        if topology.QUEUE not in self._queues or now - self._listened_at < LISTEN_EVERY_S:
+            return
+        self._listened_at = now
+        if self._engine.store.read(steps.is_anybody_awaited):
+            self._engine.commit(outside.listen)
 
     def _receiver(self, queue: str) -> Callable[..., None]:
         def receive(

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from orchestration.ports import Session
+from orchestration.store.times import moment
 
 EMBEDDED = "embedded"
 SHORT_ID = 8
@@ -68,6 +69,22 @@ def clock_offset(session: Session, boot: str) -> float | None:
 def set_clock_offset(session: Session, boot: str, offset: float) -> None:
     """Agree on wall clock minus monotonic clock."""
     session.run("UPDATE control SET clock_offset = ?, boot = ? WHERE id = 1", offset, boot)
+
+
+def listen(session: Session, now: datetime, lapsed: datetime) -> None:
+    """Write that the messages of agents are read now; anew if nobody has read since `lapsed`."""
+    session.run(
+        "UPDATE control SET listening_since = CASE WHEN listened_at >= ? THEN listening_since"
+        " ELSE ? END, listened_at = ? WHERE id = 1",
+        *(lapsed.timestamp(), now.timestamp(), now.timestamp()),
+    )
+
+
+def listening_since(session: Session, lapsed: datetime) -> datetime | None:
+    """Since when the messages of agents are read; None: nobody has since `lapsed`."""
+    sql = "SELECT listening_since FROM control WHERE listened_at >= ?"
+    row = session.one(sql, lapsed.timestamp())
+    return None if row is None else moment(row[0])
 
 
 def life(session: Session) -> int:

@@ -194,6 +194,15 @@ def holders(session: Session) -> list[str]:
     return [str(name) for (name,) in session.all(sql)]
 
 
+def is_anybody_awaited(session: Session) -> bool:
+    """Whether an agent that is not ours holds an attempt, or may still act on one."""
+    sql = (
+        "SELECT 1 WHERE EXISTS (SELECT 1 FROM steps WHERE owner LIKE ?)"
+        " OR EXISTS (SELECT 1 FROM attempts WHERE holder LIKE ?)"
+    )
+    return session.one(sql, f"{OUTSIDE}%", f"{OUTSIDE}%") is not None
+
+
 def claim(session: Session, row: StepRow) -> None:
     """Write that a worker, or an outside agent, holds the branch's next attempt."""
     session.run(

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from orchestration.ports import Session
-from orchestration.store.steps import Key
+from orchestration.store.steps import OUTSIDE, Key
 
 
 def postpone_step(session: Session, key: Key, until: datetime) -> None:
@@ -40,6 +40,10 @@ def shift(session: Session, seconds: float) -> None:
     session.run("UPDATE alerts SET quiet_until = quiet_until + ?", seconds)
     session.run("UPDATE alerts SET due_at = due_at + ? WHERE due_at IS NOT NULL", seconds)
     session.run("UPDATE control SET saved_at = saved_at + ? WHERE saved_at IS NOT NULL", seconds)
+    session.run(
+        "UPDATE control SET listening_since = listening_since + ?, listened_at = listened_at + ?",
+        *(seconds, seconds),
+    )
 
 
 def due_runs(session: Session, now: datetime, limit: int, scope: str | None) -> list[str]:
@@ -49,10 +53,15 @@ def due_runs(session: Session, now: datetime, limit: int, scope: str | None) -> 
 
 
 def excuse(session: Session, since: datetime | None, now: datetime) -> None:
-    """Put off deadlines of runs and waiting branches by the time since a moment, or their start."""
+    """Put off what could not go on by the time since a moment, or since its start.
+
+    That is the deadlines of runs, of waiting branches, and of attempts of agents that are not ours:
+    nobody could hear these.
+    """
     idle_since = since.timestamp() if since else 0.0
     idle = "? - CASE WHEN {0} > ? THEN {0} ELSE ? END"
     running, opened = idle.format("running_since"), idle.format("opened_at")
+    claimed = idle.format("claimed_at")
     values = (now.timestamp(), idle_since, idle_since) * 2
     session.run(
         f"UPDATE runs SET due_at = due_at + {running}, running_since = running_since + {running}"
@@ -64,4 +73,9 @@ def excuse(session: Session, since: datetime | None, now: datetime) -> None:
         f" THEN due_at + {opened} ELSE due_at END"
         " WHERE queue IS NOT NULL AND status IN ('ready', 'queued')",
         *values,
+    )
+    session.run(
+        f"UPDATE steps SET deadline = deadline + {claimed}, due_at = due_at + {claimed}"
+        " WHERE queue IS NOT NULL AND status = 'running' AND owner LIKE ?",
+        *(*values, f"{OUTSIDE}%"),
     )

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, StrictBool
 
 from orchestration.context import Context
 from orchestration.definitions import Agent, App, Workflow
-from orchestration.engine import Claim, Command, Engine, Held, Rules, Value, Yield
+from orchestration.engine import Claim, Command, Engine, Held, Rules, Value, Yield, outside
 from orchestration.errors import NotFoundError
 from orchestration.plans import Step
 from orchestration.ports import Dispatch, Session, Store
@@ -21,6 +21,7 @@ from orchestration.store.steps import StepRow
 from orchestration.store.workers import NewWorker, WorkerRow
 from tests.clock import FakeClock, go_by
 
+LISTENING = timedelta(seconds=5)
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 
 
@@ -226,6 +227,12 @@ class Fleet:
         """Let time go by, and act on the timers that are due."""
         self.clock.advance(span)
         return self.client.fire_timers()
+
+    def listen(self, span: timedelta) -> None:
+        """Let time go by in which outside agents are heard, and act on the timers that are due."""
+        for _ in range(int(span / LISTENING)):
+            self.advance(LISTENING)
+            self.client.commit(outside.listen)
 
     def read(self, look: Callable[[Session], Any]) -> Any:
         return self.store.read(look)

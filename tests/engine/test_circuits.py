@@ -9,7 +9,7 @@ from orchestration.state import RunStatus, StepStatus
 from orchestration.store import agents, alerts
 from orchestration.store.agents import AgentRow
 from tests.engine.conftest import MakeFleet
-from tests.engine.fleet import HOUR, MINUTE, SECOND, Fleet, Worker, step, workflow
+from tests.engine.fleet import MINUTE, SECOND, Fleet, Worker, step, workflow
 
 PAUSE = 30 * SECOND
 RULES = {"tolerance": Tolerance(failures=3, pause=PAUSE), "slots": 100}
@@ -209,7 +209,7 @@ def test_an_agent_that_is_not_ours_has_one_too(fleet: Fleet) -> None:
     fleet.client = fleet.engine("client", outside=frozenset({"warehouse"}), **RULES)
     for _ in range(3):
         fleet.start("optional")
-        fleet.advance(HOUR)
+        fleet.listen(40 * SECOND)
     assert agent(fleet).circuit == CircuitState.OPEN
     run_id = fleet.start("one")
     assert fleet.steps(run_id) == {"pack": StepStatus.READY}

@@ -51,6 +51,11 @@ class Exchange:
         bodies = [json.loads(body) for key, body in waiting if key.startswith("command.")]
         return {(body["sender"], body["id"]) for body in bodies}
 
+    def holds(self, about: str) -> bool:
+        """Whether an answer to this command waits for the orchestrator."""
+        said = f'"correlation_id":"{about}"'.encode()
+        return any(said in body.replace(b": ", b":") for _, body in self.queues[topology.QUEUE])
+
     @property
     def is_empty(self) -> bool:
         """Whether no message waits for the orchestrator."""

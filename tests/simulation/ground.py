@@ -100,6 +100,7 @@ class Ground:
         self.heard = dict.fromkeys(REQUESTERS, 0)
         self.bugs = Bugs()
         self.broken: list[str] = []
+        self.unread: dict[str, float] = {}  # answers in time, and when they were said
         self.moves: Counter[str] = Counter()
         self.born = self.asked = self.restored = self._since_check = 0
         self._seen = -1

@@ -13,6 +13,7 @@ from tests.simulation.exchange import Json
 from tests.simulation.flows import APP, FLOWS, ROADS, STRANGER
 from tests.simulation.ground import REQUESTERS, Ground
 
+RUNNING = "SELECT 1 FROM steps WHERE run_id = ? AND step = ? AND attempt = ? AND status = 'running'"
 NAMES = [flow.name for flow in FLOWS]
 
 
@@ -73,6 +74,13 @@ class People(Ground):
         works = self.chance(0.85)
         payload = {"status": "completed" if works else "failed", "result": 1, "command_id": about}
         self.tell(STRANGER, MessageType.RESPONSE, payload, about=about)
+        if self.is_running(about):
+            self.unread.setdefault(about, self.clock.monotonic())
+
+    def is_running(self, command: str) -> bool:
+        """Whether the attempt that a command began has not ended."""
+        run_id, step, attempt = command.split(":")[:3]
+        return self.store.read(lambda s: s.one(RUNNING, run_id, step, int(attempt))) is not None
 
     def a_requester_complains(self) -> None:
         self.everybody_hears()

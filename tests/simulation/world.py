@@ -12,7 +12,7 @@ from unittest.mock import patch
 import psutil
 
 from orchestration import failpoints
-from orchestration.engine import seam
+from orchestration.engine import outside, seam
 from orchestration.engine.by import By
 from orchestration.runtime import door, frame, ingress, schedule
 from orchestration.state import RunStatus
@@ -28,11 +28,14 @@ from tests.simulation.witness import is_acknowledgement, is_final
 BUG = "a bug was logged, and is hidden from whoever asks: "
 LOGS = ("orchestration", "rabbitmq_orchestration")
 EVERY = 8
-ROUNDS = 60
+ROUNDS = 100
 TURNS = 20
-PAUSES_S = (9, 70)
+PAUSES_S = (9, 9, 9, 9, 70)  # an outside agent is silent only after 30 s in which one listened
 OWNED = "SELECT owner, run_id, step FROM steps WHERE status = 'running'"
 PRESENT = "SELECT id FROM workers WHERE left_at IS NULL"
+TIMED_OUT = (
+    "SELECT 1 FROM attempts WHERE run_id = ? AND step = ? AND attempt = ? AND outcome = 'timed_out'"
+)
 RESTING = "SELECT 1 FROM agents WHERE paused = 1"
 
 
@@ -42,6 +45,7 @@ class Simulation(People, Fates, Restores):
     def check(self, *, fully: bool = False) -> None:
         """Check that every promise is kept."""
         assert not self.broken, self.broken[0]
+        self.check_unread()
         changes = self.quick.changes if self.quick else self.faults.writes
         if changes == self._seen and not fully:
             return
@@ -53,6 +57,15 @@ class Simulation(People, Fates, Restores):
         if fully or self._since_check % EVERY == 0:
             self.store.read(lambda s: promises.check_all(s, self.witness))
         assert not self.bugs.found, BUG + self.bugs.found[0]
+
+    def check_unread(self) -> None:
+        """Check that no timer ends an attempt whose answer waits where nobody listens."""
+        self.unread = {each: at for each, at in self.unread.items() if self.exchange.holds(each)}
+        for named, said_at in self.unread.items():
+            if self.clock.monotonic() - said_at > outside.LAPSE.total_seconds():
+                place = named.split(":")
+                ended = self.store.read(lambda s, p=place: s.one(TIMED_OUT, *p[:2], int(p[2])))  # type: ignore[misc]
+                assert ended is None, f"{named} was answered in time"
 
     def run(self, actions: int) -> None:
         """Take random actions for a while, then let every run end."""
@@ -153,6 +166,8 @@ class Simulation(People, Fates, Restores):
             self.a_worker_is_born()
         for run_id in self.runs("paused"):
             self.allowed(partial(self.client.engine.resume, run_id))
+        for process in self.living:
+            process.listen()
         for _ in range(TURNS):
             moves = self.something_moves()
             self.check()

@@ -1,0 +1,109 @@
+"""Agents that are not ours: how their attempts end when nobody hears of them."""
+
+from datetime import timedelta
+
+import pytest
+
+from orchestration.engine import outside
+from orchestration.state import RunStatus, StepStatus
+from tests.engine.conftest import MakeFleet
+from tests.engine.fleet import MINUTE, SECOND, Fleet, Worker, step, workflow
+from tests.engine.test_strangers import said
+
+ASK = workflow("ask", step("asking", agent="partner", timeout=10 * MINUTE))
+GRACE, SILENCE = 30 * SECOND, 5 * MINUTE
+
+
+@pytest.fixture
+def fleet(fleet_of: MakeFleet) -> Fleet:
+    found = fleet_of(ASK)
+    found.client = found.engine("client", outside=frozenset({"partner"}), offers=frozenset())
+    return found
+
+
+def beat(fleet: Fleet) -> None:
+    fleet.client.commit(lambda tx: outside.report(tx, said("partner", "status_update")))
+
+
+def listen_to_beats(fleet: Fleet, span: timedelta) -> None:
+    for _ in range(int(span / (15 * SECOND))):
+        fleet.listen(15 * SECOND)
+        beat(fleet)
+
+
+def answer(fleet: Fleet, named: str) -> None:
+    done = said("partner", "response", command_id=named, status="completed", result={})
+    fleet.client.commit(lambda tx: outside.answer(tx, done))
+
+
+def back_after(fleet: Fleet, worker: Worker, span: timedelta) -> None:
+    """Let the only worker leave, and another one come later."""
+    worker.beat()
+    worker.engine.depart("w1")
+    fleet.clock.advance(span)
+    fleet.worker("w2").engine.fire_timers()
+
+
+def test_an_agent_of_which_nothing_is_heard_has_failed(fleet: Fleet) -> None:
+    run_id = fleet.start("ask")
+    fleet.listen(GRACE)
+    assert fleet.status(run_id) is RunStatus.RUNNING
+    fleet.listen(10 * SECOND)
+    assert fleet.status(run_id) is RunStatus.FAILED
+
+
+def test_an_answer_from_a_time_without_workers_counts(fleet: Fleet) -> None:
+    worker = fleet.worker(queues={"warehouse": 1})
+    run_id = fleet.start("ask")
+    back_after(fleet, worker, 40 * SECOND)
+    answer(fleet, f"{run_id}:asking:1")
+    assert fleet.status(run_id) is RunStatus.COMPLETED
+
+
+@pytest.mark.parametrize("away", [40 * SECOND, 6 * MINUTE, 10 * MINUTE])
+def test_a_time_without_workers_neither_makes_an_agent_silent_nor_late(
+    fleet: Fleet, away: timedelta
+) -> None:
+    worker = fleet.worker(queues={"warehouse": 1})
+    run_id = fleet.start("ask")
+    listen_to_beats(fleet, MINUTE)
+    back_after(fleet, worker, away)
+    deadline = fleet.row(run_id, "asking").deadline
+    assert deadline is not None
+    assert deadline - fleet.clock.now() == 9 * MINUTE
+    listen_to_beats(fleet, 8 * MINUTE)
+    assert fleet.status(run_id) is RunStatus.RUNNING
+    listen_to_beats(fleet, MINUTE)
+    assert fleet.status(run_id) is RunStatus.FAILED
+
+
+def test_while_nobody_listens_no_attempt_ends(fleet: Fleet) -> None:
+    run_id = fleet.start("ask")
+    for _ in range(15):
+        fleet.advance(MINUTE // 2)
+    assert fleet.row(run_id, "asking").status is StepStatus.RUNNING
+    fleet.listen(GRACE)
+    beat(fleet)
+    fleet.listen(MINUTE)
+    assert fleet.row(run_id, "asking").status is StepStatus.RUNNING
+    fleet.listen(SILENCE)
+    assert fleet.status(run_id) is RunStatus.FAILED
+
+
+def test_who_listens_again_after_a_pause_gives_time_once_more(fleet: Fleet) -> None:
+    run_id = fleet.start("ask")
+    fleet.listen(20 * SECOND)
+    fleet.advance(20 * SECOND)
+    fleet.client.commit(outside.listen)
+    fleet.listen(20 * SECOND)
+    assert fleet.status(run_id) is RunStatus.RUNNING
+    fleet.listen(20 * SECOND)
+    assert fleet.status(run_id) is RunStatus.FAILED
+
+
+def test_a_clock_that_was_set_lets_nobody_listen_longer(fleet: Fleet) -> None:
+    run_id = fleet.start("ask")
+    fleet.listen(20 * SECOND)
+    fleet.clock.jump(timedelta(hours=-2))
+    fleet.listen(20 * SECOND)
+    assert fleet.status(run_id) is RunStatus.FAILED
