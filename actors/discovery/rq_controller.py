@@ -20,7 +20,7 @@ from actors.discovery.journal import Journal
 from actors.discovery.rq_shutdown import DEAD, STOPPED_JOB, TOLD, Shutdown
 from actors.discovery.rq_worker import ListedWorker, list_workers
 from actors.discovery.service import Service, service_of
-from actors.errors import require_wanted
+from actors.errors import AbandonedError, require_wanted
 from orchestration import Context
 from orchestration.text import counted
 
@@ -53,7 +53,7 @@ class RqController:
         """Suspend RQ, wait until no worker has a job, and ask each once to end.
 
         If a worker is still busy after the grace, none of them has been asked. The suspension is
-        RQ's own and concerns every queue of its server.
+        RQ's own and concerns every queue of its server; whatever fails ends it.
 
         Raises:
             AlreadyRestartingError: Another run restarts discovery.
@@ -64,16 +64,14 @@ class RqController:
             journal = Journal(queue.connection, context.workflow_id)
             if (owner := journal.reserve(grace + SUSPENDED_FOR)) != context.workflow_id:
                 raise AlreadyRestartingError(owner)
-            shutdown = Shutdown(queue, journal, context)
-            suspend(queue.connection, ttl=int((grace + SUSPENDED_FOR).total_seconds()))
-            left = shutdown.gracefully(grace)
-            if left and force:
-                left = shutdown.forcibly()
-            if left:
-                journal.release(resume)
-                busy = any(worker.job for worker in left)
-                advice = advice_for(hopeless=force or not busy)
-                raise WorkersBusyError([worker.label for worker in left], advice)
+            try:
+                suspend(queue.connection, ttl=int((grace + SUSPENDED_FOR).total_seconds()))
+                self._shut_down(Shutdown(queue, journal, context), force=force, grace=grace)
+            except AbandonedError:
+                raise  # the next attempt goes on, or the undo resumes RQ
+            except BaseException:
+                journal.release(resume)  # a failed step is not undone
+                raise
             return {
                 "controller": "rq",
                 "queue": self._name,
@@ -160,6 +158,15 @@ class RqController:
             if not living:
                 raise ServiceError(f"no RQ worker serves {self._name}: {self._service.advice}")
             return {"controller": "rq", "workers": len(living), "queued": queue.count}
+
+    def _shut_down(self, shutdown: Shutdown, *, force: bool, grace: timedelta) -> None:
+        left = shutdown.gracefully(grace)
+        if left and force:
+            left = shutdown.forcibly()
+        if left:
+            busy = any(worker.job for worker in left)
+            advice = advice_for(hopeless=force or not busy)
+            raise WorkersBusyError([worker.label for worker in left], advice)
 
     def _await_workers(
         self, context: Context, queue: Queue, stopped: Answer, expected: int

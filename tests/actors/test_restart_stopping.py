@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from redis.exceptions import ConnectionError as AwayError
 from rq.command import send_shutdown_command
 from rq.suspension import is_suspended
 
@@ -152,6 +153,22 @@ def test_an_attempt_that_lost_its_claim_leaves_everything_to_the_next(rq: RqFlee
     assert not is_suspended(rq.redis)
     assert rq.controller().resume(undo) == {"controller": "rq", "resumed": False}
     end.touch()
+
+
+def test_a_stop_that_fails_midway_leaves_nothing_suspended(
+    rq: RqFleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_queue: object) -> None:
+        assert is_suspended(rq.redis)
+        raise AwayError("reset by peer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("actors.discovery.rq_shutdown.list_workers", away)
+        with pytest.raises(AwayError):
+            stop(rq)
+    assert not is_suspended(rq.redis)
+    other = context_of(STOPPING, run="restart_2")
+    assert rq.controller().stop(other, force=False, grace=SHORT)["stopped"] == []
 
 
 def test_one_restart_at_a_time(rq: RqFleet) -> None:
