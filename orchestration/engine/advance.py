@@ -44,6 +44,11 @@ class Outcome:
     blames: bool = False
 
 
+def error_json(kind: str, message: str) -> str:
+    """An error as it is stored: JSON of type, message and traceback."""
+    return json.dumps({"type": kind, "message": message, "traceback": None})
+
+
 def advance(tx: Transaction, run: Run | str, fact: Fact, outcome: Outcome | None = None) -> Run:
     """Apply a fact and all that follow from it, and write the result.
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from orchestration.decide import facts
 from orchestration.engine import emergency, pace, results, speech, yields
-from orchestration.engine.advance import Outcome, advance, measure
+from orchestration.engine.advance import Outcome, advance, error_json, measure
 from orchestration.engine.transaction import Transaction
 from orchestration.engine.yields import Value, Yield
 from orchestration.errors import ConfiguredMeanwhileError, DeadLetterError, PermanentError
@@ -150,7 +150,7 @@ def complain(tx: Transaction, envelope: Envelope) -> None:
     message = plain(text, LONGEST_MESSAGE)
     if not tx.admits(envelope.sender):
         return
-    agents.count_error(tx.session, envelope.sender, json.dumps(as_error(kind, message)))
+    agents.count_error(tx.session, envelope.sender, error_json(kind, message))
     if payload.get("critical") is not True:
         return
     mine = held_by(tx, envelope.sender)
@@ -276,11 +276,6 @@ def new_values(payload: Mapping[str, Any]) -> dict[str, Value]:
 
 def fail(tx: Transaction, row: StepRow, kind: str, message: str, *, retryable: bool = True) -> None:
     """Write that an attempt failed, and retry or fail its branch."""
-    error = json.dumps(as_error(kind, printable(tx.rules.mask(message))))
+    error = error_json(kind, printable(tx.rules.mask(message)))
     fact = facts.Failed(row.step, row.branch, row.failures + 1, retryable)
     advance(tx, row.run_id, fact, Outcome(kind="failed", row=row, error=error, blames=True))
-
-
-def as_error(kind: str, message: str) -> dict[str, str | None]:
-    """An error as it is stored."""
-    return {"type": kind, "message": message, "traceback": None}

@@ -1,6 +1,5 @@
 """Applies timers and dead workers to runs; every tick may come twice, late or never."""
 
-import json
 from datetime import timedelta
 from functools import partial
 from itertools import chain
@@ -8,7 +7,7 @@ from itertools import chain
 from orchestration.circuit import CircuitState
 from orchestration.decide import facts
 from orchestration.engine import approvals, dispatch, outside, pauses
-from orchestration.engine.advance import Outcome, advance
+from orchestration.engine.advance import Outcome, advance, error_json
 from orchestration.engine.circuits import rest_over
 from orchestration.engine.claim import hand_over, nudge
 from orchestration.engine.transaction import Transaction
@@ -219,8 +218,3 @@ def follow_clock(tx: Transaction, boot: str, offset: float) -> float:
         events.add(tx.session, "", tx.now, "clock.jumped", detail=f"{offset - agreed:+.1f} s")
     control.set_clock_offset(tx.session, boot, offset)
     return offset
-
-
-def error_json(kind: str, message: str) -> str:
-    """An error as it is stored: JSON of type, message and traceback."""
-    return json.dumps({"type": kind, "message": message, "traceback": None})

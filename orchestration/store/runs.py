@@ -108,7 +108,7 @@ def load(session: Session, run_id: str) -> Run:
     """
     row = session.one(DECISION, run_id)
     if row is None:
-        raise NotFoundError(f"no workflow {run_id}: `orchestrate workflows list` shows them")
+        raise missing(run_id)
     return deciding(session, row)
 
 
@@ -182,6 +182,11 @@ def has(session: Session, run_id: str, created_at: datetime) -> bool:
     return session.one(sql, run_id, created_at.timestamp()) is not None
 
 
+def missing(run_id: str) -> NotFoundError:
+    """The error that no run has this id."""
+    return NotFoundError(f"no workflow {run_id}: `orchestrate workflows list` shows them")
+
+
 def status(session: Session, run_id: str) -> RunStatus:
     """The status of a run.
 
@@ -190,7 +195,7 @@ def status(session: Session, run_id: str) -> RunStatus:
     """
     row = session.one("SELECT status FROM runs WHERE id = ?", run_id)
     if row is None:
-        raise NotFoundError(f"no workflow {run_id}: `orchestrate workflows list` shows them")
+        raise missing(run_id)
     return RunStatus(row[0])
 
 
@@ -216,7 +221,7 @@ def get(session: Session, run_id: str) -> RunRow:
     """
     row = session.one(f"SELECT {COLUMNS} {FROM} WHERE r.id = ?", run_id)
     if row is None:
-        raise NotFoundError(f"no workflow {run_id}: `orchestrate workflows list` shows them")
+        raise missing(run_id)
     return read(row)
 
 
