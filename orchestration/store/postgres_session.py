@@ -74,9 +74,9 @@ class PostgresSession:
             return self._connection.execute(translated(sql), values)
         statements = [*self._unsent, (sql, values)]
         self._unsent.clear()
-        together = "; ".join(each for each, _ in statements)
+        together = b"; ".join(translated(each).encode() for each, _ in statements)
         cursor = psycopg.ClientCursor(self._connection)
-        cursor.execute(translated(together), [each for _, some in statements for each in some])
+        cursor.execute(together, [each for _, some in statements for each in some])
         while cursor.nextset():
             pass
         return cursor

@@ -4,7 +4,7 @@ import os
 import resource
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
@@ -13,6 +13,7 @@ import pytest
 from orchestration.errors import NotFoundError, StoreError
 from orchestration.ports import Session
 from orchestration.store.postgres import READERS, PostgresStore
+from orchestration.store.postgres_session import translated
 from orchestration.store.server import Link
 from tests import databases
 from tests.store.deeds import ADD, ME, Held, add, names, one, together
@@ -156,6 +157,22 @@ class TestJourneys:
             return changed, session.one("SELECT actor FROM audit")
 
         assert store.write(write) == (1, ("b",))
+
+    def test_what_is_sent_together_is_kept_nowhere(self, store: PostgresStore) -> None:
+        """A fan-out is one text of many statements, and each width would be another text."""
+
+        def many(count: int) -> Callable[[Session], None]:
+            def operation(session: Session) -> None:
+                for _ in range(count):
+                    session.run(ADD, "many")
+
+            return operation
+
+        store.write(many(2))
+        before = translated.cache_info().currsize
+        store.write(many(3))
+        store.write(many(4))
+        assert translated.cache_info().currsize == before
 
     def test_a_percent_sign_means_itself_alone_and_with_others(self, store: PostgresStore) -> None:
         store.write(add("a%b"))
