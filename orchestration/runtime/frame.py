@@ -133,14 +133,25 @@ class Frame:
         """Every attempt that runs, or may run, in this process."""
         return frozenset(self._attempts)
 
-    def reports(self) -> list[Report]:
-        """Progress that has not been written yet; the caller writes it."""
-        fresh = []
-        for attempt in list(self._attempts.values()):
-            if attempt.dirty and attempt.claim is not None:
-                attempt.dirty = False
-                fresh.append(as_report(attempt, attempt.claim))
-        return fresh
+    def report(self) -> None:
+        """Write progress that is new, and tell attempts whose claims are gone.
+
+        Raises:
+            StoreError: It could not be written; the next call does, since silence has an end.
+        """
+        known = list(self._attempts.values())
+        fresh = [(each, each.claim) for each in known if each.dirty and each.claim is not None]
+        if not fresh:
+            return
+        for attempt, _ in fresh:
+            attempt.dirty = False  # before it is read: what comes later is written by the next call
+        try:
+            lost = self._engine.report([as_report(attempt, claim) for attempt, claim in fresh])
+        except StoreError:
+            for attempt, _ in fresh:
+                attempt.dirty = True
+            raise
+        self.cancel(lost)
 
     def claimed(self) -> list[Held]:
         """Every attempt whose claim is known to have succeeded."""

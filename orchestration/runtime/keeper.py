@@ -92,8 +92,7 @@ class Keeper:
 
     def tick(self) -> None:
         """Do what is due, and nothing else."""
-        if reports := self._frame.reports():
-            self._frame.cancel(self._engine.report(reports))
+        self._frame.report()
         if self._is_due("timers", TIMERS_EVERY_S):
             self._sweeper.fire_timers()
         stopped = self._is_due("stop", STOP_EVERY_S) and self._is_stopped_anew()

@@ -55,6 +55,23 @@ def test_it_writes_progress_for_others_to_see(workshop: Workshop, anvil: Anvil) 
     working.join()
 
 
+def test_progress_that_could_not_be_written_is_written_once_the_store_is_back(
+    anvil: Anvil, clock: FakeClock, moody: MoodyStore
+) -> None:
+    workshop = Workshop(anvil.app, clock, moody)
+    run = workshop.start()
+    working = workshop.work()
+    anvil.wait()
+    moody.error = StoreError("away")
+    with pytest.raises(StoreError):
+        workshop.keeper.tick()
+    moody.error = None
+    workshop.keeper.tick()
+    assert (workshop.branch(run).fraction, workshop.branch(run).message) == (0.5, "hammering")
+    anvil.free.set()
+    working.join()
+
+
 def test_a_worker_that_cannot_beat_tells_its_steps_and_takes_nothing(
     anvil: Anvil, clock: FakeClock, moody: MoodyStore
 ) -> None:
