@@ -56,13 +56,15 @@ def excuse(session: Session, since: datetime | None, now: datetime) -> None:
     """Put off what could not go on by the time since a moment, or since its start.
 
     That is the deadlines of runs, of waiting branches, and of attempts of agents that are not ours:
-    nobody could hear these.
+    nobody could hear these. All of it may seem to lie in the future, if this machine's clock was
+    set back: that is no time then.
     """
-    idle_since = since.timestamp() if since else 0.0
-    idle = "? - CASE WHEN {0} > ? THEN {0} ELSE ? END"
+    at = now.timestamp()
+    idle_since = min(since.timestamp(), at) if since else 0.0
+    idle = "CASE WHEN {0} > ? THEN 0 WHEN {0} > ? THEN ? - {0} ELSE ? END"
     running, opened = idle.format("running_since"), idle.format("opened_at")
     claimed = idle.format("claimed_at")
-    values = (now.timestamp(), idle_since, idle_since) * 2
+    values = (at, idle_since, at, at - idle_since) * 2
     session.run(
         f"UPDATE runs SET due_at = due_at + {running}, running_since = running_since + {running}"
         " WHERE due_at IS NOT NULL",

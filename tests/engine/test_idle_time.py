@@ -43,3 +43,15 @@ def test_a_second_worker_gives_no_more_time(fleet: Fleet) -> None:
     fleet.clock.advance(MINUTE)
     fleet.client.fire_timers()
     assert fleet.status(run_id) is RunStatus.FAILED
+
+
+def test_a_clock_that_was_set_back_takes_no_time_away(fleet: Fleet) -> None:
+    """What was written before lies in the future: nobody knows for how long no worker was there."""
+    worker = fleet.worker()
+    run_id = fleet.start("chain")
+    worker.beat()
+    worker.engine.depart("w1")
+    fleet.clock.jump(-2 * HOUR)
+    assert fleet.client.follow_clock()
+    fleet.worker("w2").engine.fire_timers()
+    assert fleet.status(run_id) is RunStatus.RUNNING

@@ -118,6 +118,16 @@ def test_nobody_is_blamed_for_the_time_without_any_worker(fleet: Fleet) -> None:
     assert fleet.status(run_id) is R.COMPLETED
 
 
+def test_nor_for_the_time_before_a_clock_was_set_back(fleet: Fleet) -> None:
+    run_id = fleet.start("check")
+    fleet.clock.jump(-2 * HOUR)
+    assert fleet.client.follow_clock()
+    worker = fleet.worker()
+    fleet.client.fire_timers()
+    assert sorted(fleet.work_off(worker)) == ["ask[0]", "ask[1]", "sum_up[0]"]
+    assert fleet.status(run_id) is R.COMPLETED
+
+
 def test_an_undo_waits_for_its_worker_as_long_as_it_takes(fleet_of: MakeFleet) -> None:
     pay = step("pay", start_within=WITHIN, undo="refund")
     fleet = fleet_of(workflow("flow", pay, step("ship", "pay")))
