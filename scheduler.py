@@ -4,9 +4,8 @@ import logging
 import os
 import sys
 
-from orchestration import logs, settings
+from orchestration import exit_codes, logs, settings
 from orchestration.bus.address import address_in
-from orchestration.cli import exits
 from orchestration.errors import ConfigurationError, OrchestrationError
 from orchestration.runtime import ticker
 from orchestration.runtime.broker import make_broker
@@ -20,19 +19,19 @@ def main() -> int:
         address = address_in(found)
     except ConfigurationError as error:
         sys.stderr.write(f"scheduler: {error}\n")
-        return exits.USAGE
+        return exit_codes.USAGE
     if address is None:
         sys.stderr.write(
             "scheduler: no broker to tick on; set RABBITMQ_URL, or run `orchestrate serve`,"
             " which has a clock of its own\n"
         )
-        return exits.UNREACHABLE
+        return exit_codes.UNREACHABLE
     logs.configure(found.log_level, found.log_format, found.mask)
     try:
         require_own_store(address, found.store_url)
     except OrchestrationError as error:
         sys.stderr.write(f"scheduler: {error}\n")
-        return exits.UNREACHABLE
+        return exit_codes.UNREACHABLE
     ticker.run(make_broker(address, []), found)
     return 0
 

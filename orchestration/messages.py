@@ -16,6 +16,7 @@ from orchestration.errors import MalformedMessageError
 from orchestration.text import printable
 
 EXCHANGE = "amc_trader_exchange"
+QUEUE = "orchestration_queue"
 STOP_KEY = "orchestration.emergency_stop"
 ORCHESTRATORS = frozenset({"orchestration_agent", "rabbitmq_orchestration_agent", "orchestration"})
 LARGEST_BODY = 2**20

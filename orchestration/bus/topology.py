@@ -4,9 +4,10 @@ from typing import Any
 
 from pika.adapters.blocking_connection import BlockingChannel
 
+from orchestration import messages
 from orchestration.messages import EXCHANGE, ORCHESTRATORS, STOP_KEY
 
-QUEUE = "orchestration_queue"
+QUEUE = messages.QUEUE
 INBOX = "orchestration_inbox"
 STORE_QUEUE = "orchestration_store"
 CONTROL = "orchestration_control"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from orchestration import exit_codes
 from orchestration.cli import bulk, exits, options, remotely, selecting
 from orchestration.cli.opening import by, engine_over
 from orchestration.cli.output import emit
@@ -109,7 +110,7 @@ def carry_out(
         exits.complain(each)
     if outcomes or not (unasked or refused):
         emit(form, outcomes, ("id", "status"))
-    kept = exits.USAGE if unasked else exits.COMPLETED
+    kept = exit_codes.USAGE if unasked else exit_codes.COMPLETED
     return max(map(exits.code_of, refused), default=kept)
 
 

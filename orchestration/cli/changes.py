@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from orchestration import exit_codes
 from orchestration.cli import bulk, exits, options, remotely, selecting
 from orchestration.cli.opening import by, engine_over
 from orchestration.cli.output import emit
@@ -55,7 +56,7 @@ def carry_out(
     """Change the chosen runs, after consent, and print the outcome for each."""
     good = selecting.permitted(change.name, found, change.allowed)
     if found and not good:
-        return exits.USAGE
+        return exit_codes.USAGE
     if good:
         selecting.ask(change.name, good, yes=yes)
     changed, refused = make_all([run["id"] for run in good])
@@ -64,7 +65,7 @@ def carry_out(
     if changed or not refused:
         emit(form, list(map(changes.as_json, changed)), ("id", "status"))
     of_all = [exits.code_of(error) for error in refused if isinstance(error, changes.OF_ALL)]
-    kept = exits.COMPLETED if len(changed) == len(found) else exits.USAGE
+    kept = exit_codes.COMPLETED if len(changed) == len(found) else exit_codes.USAGE
     return max(of_all, default=kept)
 
 

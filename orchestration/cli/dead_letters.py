@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestration import settings
+from orchestration import exit_codes, settings
 from orchestration.cli import bulk, exits, options, remotely, selecting
 from orchestration.cli.opening import by, engine_over, load_app
 from orchestration.cli.output import emit
@@ -129,7 +129,7 @@ def tell(settled: Sequence[Json], refused: Sequence[OrchestrationError], form: s
     emit(form, settled, ("id", "outcome"))
     of_all = [exits.code_of(error) for error in refused if isinstance(error, changes.OF_ALL)]
     failed = bool(refused) or any(each["died_as"] for each in settled)
-    return max(of_all, default=exits.FAILED if failed else exits.COMPLETED)
+    return max(of_all, default=exit_codes.FAILED if failed else exit_codes.COMPLETED)
 
 
 def _replay(engine: Engine, rows: Sequence[DeadLetterRow]) -> Outcome[Settled]:

@@ -5,7 +5,8 @@ from dataclasses import asdict
 
 import click
 
-from orchestration.cli import exits, options
+from orchestration import exit_codes
+from orchestration.cli import options
 from orchestration.cli.opening import imported_app
 from orchestration.cli.output import emit
 from orchestration.doctor.examination import examine
@@ -43,6 +44,6 @@ def tell(finding: Finding) -> None:
 def code_of(found: Sequence[Finding]) -> int:
     """The exit code for the findings."""
     if any(each.unreachable for each in found):
-        return exits.UNREACHABLE
+        return exit_codes.UNREACHABLE
     bad = any(each.level is Level.PROBLEM for each in found)
-    return exits.FAILED if bad else exits.COMPLETED
+    return exit_codes.FAILED if bad else exit_codes.COMPLETED

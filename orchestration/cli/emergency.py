@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestration.cli import exits, options, remotely, selecting
+from orchestration import exit_codes
+from orchestration.cli import options, remotely, selecting
 from orchestration.cli.opening import by, engine_over
 from orchestration.cli.output import emit
 from orchestration.desk import stopping
@@ -54,7 +55,7 @@ def stop(*, reason: str, seconds: float, form: str) -> int:
 
     found = remotely.wherever(there, here)
     show(found, form)
-    return exits.FAILED if found["silent"] or found["left"] else exits.COMPLETED
+    return exit_codes.FAILED if found["silent"] or found["left"] else exit_codes.COMPLETED
 
 
 @click.command()
@@ -128,7 +129,7 @@ def ask(found: Json, *, yes: bool) -> None:
     question = f"release the stop by {found['by']} ({found['reason']}){silent}?"
     if not click.confirm(question, err=True):
         click.echo("nothing was changed", err=True)
-        raise click.exceptions.Exit(exits.FAILED)
+        raise click.exceptions.Exit(exit_codes.FAILED)
 
 
 def show(found: Json, form: str) -> None:

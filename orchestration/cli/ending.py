@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from orchestration.cli import exits
+from orchestration import exit_codes
 from orchestration.cli.output import emit, without
 from orchestration.ports import Store
 from orchestration.state import RunStatus
@@ -33,7 +33,7 @@ def tell(final: dict[str, Any], form: str, *, full: bool) -> None:
 
 def code_of(status: str) -> int:
     """The exit code for the status of an ended run."""
-    return exits.COMPLETED if status == RunStatus.COMPLETED else exits.FAILED
+    return exit_codes.COMPLETED if status == RunStatus.COMPLETED else exit_codes.FAILED
 
 
 def tell_people(final: dict[str, Any]) -> None:

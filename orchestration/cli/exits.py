@@ -1,4 +1,4 @@
-"""Exit codes, and the one line that is printed for an error."""
+"""The exit code of an error, and the one line that is printed for it."""
 
 import errno
 
@@ -13,13 +13,8 @@ from orchestration.errors import (
     StoreError,
     WorkflowFailedError,
 )
+from orchestration.exit_codes import DETACHED, FAILED, UNREACHABLE, USAGE
 from orchestration.text import printable
-
-COMPLETED = 0
-FAILED = 1
-USAGE = 2
-UNREACHABLE = 3
-DETACHED = 130
 
 CODES: dict[type[BaseException], int] = {
     StoreError: UNREACHABLE,

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from orchestration import settings
+from orchestration import exit_codes, settings
 from orchestration.cli import bulk, exits, options, parameters, remotely, selecting
 from orchestration.cli.opening import by, engine_over, load_app
 from orchestration.cli.output import emit
@@ -115,7 +115,7 @@ def fork_here(asked: Asked, opened: Opened) -> int:
 
     told = bulk.one_by_one(proposals, make_here)
     code = tell(told, chosen, asked.form)
-    if told[0] and code == exits.COMPLETED:
+    if told[0] and code == exit_codes.COMPLETED:
         hint(found)
     return code
 
@@ -133,7 +133,7 @@ def tell(told: Outcome[Json], chosen: Sequence[Json], form: str) -> int:
         exits.complain(error)
     if made or not chosen:
         emit(form, made if form == "json" else list(chain.from_iterable(map(by_step, made))), MADE)
-    kept = exits.USAGE if len(made) < len(chosen) else exits.COMPLETED
+    kept = exit_codes.USAGE if len(made) < len(chosen) else exit_codes.COMPLETED
     return max(map(exits.code_of, refused), default=kept)
 
 

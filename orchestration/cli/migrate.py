@@ -4,8 +4,8 @@ from contextlib import closing
 
 import click
 
-from orchestration import settings
-from orchestration.cli import exits, options
+from orchestration import exit_codes, settings
+from orchestration.cli import options
 from orchestration.cli.opening import own_store_url
 from orchestration.cli.output import emit
 from orchestration.store.connect import move, open_old, place_of, upgrade
@@ -35,7 +35,7 @@ def migrate(*, check: bool, target: str | None, form: str) -> int:
             click.echo(f"{'missing' if check else 'applied'}: {name}")
         if not names:
             click.echo("the store is up to date")
-    return exits.FAILED if check and names else exits.COMPLETED
+    return exit_codes.FAILED if check and names else exit_codes.COMPLETED
 
 
 def missing(url: str) -> list[str]:
@@ -55,4 +55,4 @@ def relocate(target: str, form: str) -> int:
             f"moved {counted(copied['runs'], 'run')} ({rows} rows in all) to {place_of(target)}"
         )
         click.echo("set DATABASE_URL to it, and start the workers: open runs go on there")
-    return exits.COMPLETED
+    return exit_codes.COMPLETED

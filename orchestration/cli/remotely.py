@@ -14,7 +14,6 @@ from orchestration import settings
 from orchestration.cli import parameters, selecting
 from orchestration.cli.displays import for_output
 from orchestration.cli.ending import code_of, tell
-from orchestration.cli.exits import DETACHED
 from orchestration.cli.following import Display, told_patience
 from orchestration.cli.opening import opened_store
 from orchestration.cli.paging import pages
@@ -22,6 +21,7 @@ from orchestration.cli.starting import Begun, say_detached
 from orchestration.client import remote_at
 from orchestration.desk import changes
 from orchestration.errors import UnknownCommandError
+from orchestration.exit_codes import DETACHED
 from orchestration.server_paths import path_of
 from orchestration.settings import Settings
 from orchestration.store.connect import Opened

@@ -10,6 +10,7 @@ import click
 from click.exceptions import NoArgsIsHelpError
 from typing_extensions import override
 
+from orchestration import exit_codes
 from orchestration.cli import exits
 from orchestration.cli.verbs import VERBS, Group, Verb
 
@@ -86,14 +87,14 @@ class Root(LazyGroup):
             code = super().main(*args, **kwargs)
         except NoArgsIsHelpError as error:
             error.show()
-            return exits.USAGE
+            return exit_codes.USAGE
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the outermost frame
             if shared["debug"]:
                 traceback.print_exc()
             if line := exits.line_of(error):
                 click.echo(f"orchestrate: {line}", err=True)
             return exits.code_of(error)
-        return code if isinstance(code, int) else exits.COMPLETED
+        return code if isinstance(code, int) else exit_codes.COMPLETED
 
 
 def print_version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's way

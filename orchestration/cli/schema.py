@@ -4,7 +4,8 @@ from typing import Any, BinaryIO
 
 import click
 
-from orchestration.cli import exits, options
+from orchestration import exit_codes
+from orchestration.cli import options
 from orchestration.cli.output import emit
 from orchestration.errors import MalformedMessageError
 from orchestration.messages import ORCHESTRATORS, parse
@@ -26,10 +27,10 @@ def schema(*, file: BinaryIO | None, form: str) -> int:
     """
     if file is None:
         emit("json", envelope_schema())
-        return exits.COMPLETED
+        return exit_codes.COMPLETED
     found = checked(file.read())
     emit(form, found)
-    return exits.COMPLETED if found["valid"] else exits.FAILED
+    return exit_codes.COMPLETED if found["valid"] else exit_codes.FAILED
 
 
 def checked(body: bytes) -> dict[str, Any]:

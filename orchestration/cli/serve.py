@@ -5,11 +5,11 @@ from contextlib import nullcontext
 import click
 
 from orchestration import logs, settings
-from orchestration.cli.exits import FAILED
 from orchestration.cli.opening import BROKER_SETTINGS, load_app, tell_misspelt
 from orchestration.cli.stopping import stop_signals
 from orchestration.cli.web import beside, port_option
 from orchestration.errors import ConfigurationError
+from orchestration.exit_codes import FAILED
 from orchestration.runtime.serving import serving
 from orchestration.text import counted
 

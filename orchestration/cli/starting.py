@@ -14,7 +14,6 @@ import click
 from orchestration.bus.address import address_in
 from orchestration.cli import parameters
 from orchestration.cli.ending import code_of
-from orchestration.cli.exits import DETACHED
 from orchestration.cli.following import LOOK_EVERY_S
 from orchestration.cli.opening import load_app
 from orchestration.cli.options import SENDER
@@ -27,6 +26,7 @@ from orchestration.desk.starting import command_of
 from orchestration.engine import Engine
 from orchestration.engine.submit import Command, prepare, refuse, workflow_of
 from orchestration.errors import OrchestrationError
+from orchestration.exit_codes import DETACHED
 from orchestration.runtime.embedded import embedded
 from orchestration.runtime.host import Host
 from orchestration.runtime.reach import require_own_store

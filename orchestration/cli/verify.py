@@ -4,8 +4,8 @@ import logging
 
 import click
 
-from orchestration import settings
-from orchestration.cli import exits, options
+from orchestration import exit_codes, settings
+from orchestration.cli import options
 from orchestration.cli.output import emit
 from orchestration.verification import verifying
 
@@ -27,4 +27,4 @@ def verify(*, simulate: bool, form: str) -> int:
         emit(form, report.document())
     else:
         click.echo(report.text())
-    return exits.COMPLETED if report.is_good else exits.FAILED
+    return exit_codes.COMPLETED if report.is_good else exit_codes.FAILED

@@ -15,7 +15,14 @@ from orchestration.errors import (
     RejectedError,
     StoppedError,
 )
-from orchestration.messages import NEVER_ANSWERED, ORCHESTRATORS, Envelope, MessageType, plain
+from orchestration.messages import (
+    NEVER_ANSWERED,
+    ORCHESTRATORS,
+    QUEUE,
+    Envelope,
+    MessageType,
+    plain,
+)
 from orchestration.state import RunStatus
 from orchestration.store import agents, commands, dead_letters
 from orchestration.store.alerts import AlertKind
@@ -27,7 +34,6 @@ LONGEST_TYPE = 200
 ERRORS_WITHIN = timedelta(minutes=1)
 COPY_WITHIN = timedelta(minutes=10)
 LONGEST_DETAIL = 1_000
-QUEUE = "orchestration_queue"
 OVERFLOW = "maxlen"  # as RabbitMQ names it
 
 

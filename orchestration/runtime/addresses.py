@@ -15,13 +15,13 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from orchestration.alert_urls import WEB
 from orchestration.errors import ConfigurationError
 from orchestration.store.alerts import AlertRow
 from orchestration.text import adding
 
 TRY_S = 5.0
 ROUND_S = 10.0
-WEB = ("http", "https")
 CLIENT_ERRORS = range(400, 500)
 LATER = (408, 425, 429)  # of these, the ones that may pass: they are no refusal of the alert
 

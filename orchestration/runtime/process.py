@@ -15,6 +15,7 @@ from orchestration import logs, settings
 from orchestration.bus.address import address_in
 from orchestration.definitions import App
 from orchestration.errors import ConfigurationError, OrchestrationError
+from orchestration.exit_codes import UNREACHABLE, USAGE
 from orchestration.runtime import heaps
 from orchestration.runtime.acknowledgement import CurrentMessage
 from orchestration.runtime.broker import HardRabbitmqBroker, make_broker
@@ -25,8 +26,6 @@ from orchestration.runtime.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
-EXIT_USAGE = 2
-EXIT_UNREACHABLE = 3
 MOST_PREFETCHED = 6  # of a queue: a claim acknowledges soon, and others may have the next
 
 
@@ -40,7 +39,7 @@ def host(app: App) -> None:
         if found.orchestration_app is None or is_named(app, found.orchestration_app):
             serve(app, found)
     except ConfigurationError as error:
-        raise SystemExit(_complain(str(error), EXIT_USAGE)) from None
+        raise SystemExit(_complain(str(error), USAGE)) from None
 
 
 def is_named(app: App, name: str) -> bool:
@@ -67,7 +66,7 @@ def serve(app: App, found: settings.Settings) -> Host:
             "no broker: each of these processes would be alone; set RABBITMQ_URL,"
             " or run everything in one process with `orchestrate serve`"
         )
-        raise SystemExit(_complain(message, EXIT_UNREACHABLE))
+        raise SystemExit(_complain(message, UNREACHABLE))
     # Not to Dramatiq's pipe: it fills when the master is dead, and blocks every thread that logs.
     logs.configure(found.log_level, found.log_format, found.mask, sys.__stderr__)
     for line in [*settings.misspelt(), *settings.undeclared(found, app.agent)]:
@@ -99,7 +98,7 @@ class Lifecycle(Middleware):
         wanted = worker.consumer_whitelist or known
         if unknown := sorted(set(wanted) - set(known)):
             message = f"-Q {', '.join(unknown)}: no such queue; known: {', '.join(sorted(known))}"
-            raise SystemExit(_complain(message, EXIT_USAGE))
+            raise SystemExit(_complain(message, USAGE))
         queues = dict.fromkeys(sorted(wanted), worker.worker_threads)
         found = settings.load()
         try:
@@ -109,7 +108,7 @@ class Lifecycle(Middleware):
                 broker.ensure_queues()
             self.host.start(queues, self._watchdog.why_end)
         except OrchestrationError as error:
-            raise SystemExit(_complain(str(error), EXIT_UNREACHABLE)) from None
+            raise SystemExit(_complain(str(error), UNREACHABLE)) from None
         log.info("takes steps on %s from %s", found.transport, ", ".join(queues))
 
     @override

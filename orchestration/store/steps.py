@@ -18,7 +18,6 @@ COLUMNS = (
     "steps.claimed_at, steps.ended_at, steps.due_at, steps.worker, steps.deadline, (SELECT "
     "failures FROM agents WHERE name = steps.agent)"
 )
-WIDTH = 24
 OUTSIDE = "outside:"
 KEY = "run_id = ? AND step = ? AND branch = ?"
 WAITING_FOR_SOMEBODY = frozenset({StepStatus.READY, StepStatus.WAITING})
@@ -97,6 +96,9 @@ class StepRow(NamedTuple):
     def key(self) -> Key:
         """Run, step and branch."""
         return self.run_id, self.step, self.branch
+
+
+WIDTH = len(StepRow._fields)
 
 
 def insert(session: Session, new: StepRow) -> None:

@@ -11,8 +11,9 @@ import pika
 import pytest
 
 import orchestration.desk.starting as desk_starting
+from orchestration import exit_codes
 from orchestration.bus.vhost_claim import VhostClaim
-from orchestration.cli import exits, following, starting
+from orchestration.cli import following, starting
 from orchestration.client import Client
 from orchestration.clock import SystemClock
 from orchestration.engine import Engine
@@ -47,7 +48,7 @@ def test_a_run_whose_id_is_anothers_is_told_of_under_its_own(
     for module in (starting, desk_starting):
         monkeypatch.setattr(module, "run_hex", lambda: "0" * 12)
     assert cli("send", "job").stdout.strip() == "job_000000000000"
-    told = cli("run", "job", code=exits.DETACHED)
+    told = cli("run", "job", code=exit_codes.DETACHED)
     assert "job_000000000001" in told.output
     assert "`orchestrate serve` finishes it" in told.output
     assert {each["id"] for each in values("workflows", "list")} == {
@@ -265,7 +266,7 @@ def test_a_key_that_another_process_uses_meanwhile_leaves_the_run_to_others(
     with_key = ("job", "--idempotency-key", "again")
     run_id = cli("send", *with_key).stdout.strip()
     monkeypatch.setattr(starting, "known_by", lambda _opened, _command: None)
-    told = cli("run", *with_key, code=exits.DETACHED).stderr
+    told = cli("run", *with_key, code=exit_codes.DETACHED).stderr
     assert f"detached from {run_id}: `orchestrate serve` finishes it" in told
 
 
