@@ -261,7 +261,7 @@ def write_outcome(tx: Transaction, row: StepRow, outcome: Outcome) -> None:
             steps.count_failure(tx.session, row, error, unknown=False)
         return
     kind, acting = outcome.kind, outcome.acting
-    attempts.archive(tx.session, row, kind, tx.now, error, acting=acting)
+    archive(tx, row, kind, error, acting=acting)
     if kind == "lost":
         steps.count_loss(tx.session, row, error)
     elif kind != "handed_over":
@@ -270,21 +270,26 @@ def write_outcome(tx: Transaction, row: StepRow, outcome: Outcome) -> None:
         steps.mark_unknown(tx.session, row)
 
 
+def archive(tx: Transaction, row: StepRow, kind: str, error: str, *, acting: bool) -> None:
+    """Archive an attempt; an agent that is not ours and may still act on it is told to cancel."""
+    due_at = None
+    if acting and row.is_outside:
+        speech.cancel(tx, row)
+        deadline = steps.deadline(tx.session, row) or tx.now
+        due_at = min(deadline, tx.now + tx.rules.silence)
+    attempts.archive(tx.session, row, kind, tx.now, error, acting=acting, due_at=due_at)
+
+
 def move_all(tx: Transaction, run: Run, effect: MoveAll) -> None:
     """Move every branch of a step that is in one status."""
     opening.write(tx)
     waits_until = due_in(tx, run, effect.step, effect.target)
     for row in steps.in_status(tx.session, run.id, effect.step, effect.source):
-        due_at = waits_until
         if row.status is StepStatus.RUNNING:
-            attempts.archive(tx.session, row, "cancelled", tx.now, "null", acting=True)
+            archive(tx, row, "cancelled", "null", acting=True)
             steps.mark_unknown(tx.session, row)
             events.add(tx.session, run.id, tx.now, "step.cancelled", (row.step, row.branch))
-        if row.status is StepStatus.RUNNING and row.is_outside:
-            speech.cancel(tx, row)
-            deadline = steps.deadline(tx.session, row) or tx.now
-            due_at = min(deadline, tx.now + tx.rules.silence)
-        steps.leave(tx.session, row, effect.target, tx.now, due_at)
+        steps.leave(tx.session, row, effect.target, tx.now, waits_until)
         tx.queues.add(row.agent)
     if not effect.source.open:
         steps.forgive(tx.session, run.id, effect.step)

@@ -78,8 +78,11 @@ def listen(tx: Transaction) -> None:
 def hears_from(tx: Transaction) -> datetime:
     """From when on the silence of an agent counts: by then it had `grace` in which to be heard.
 
-    What it said while nobody listened may wait in a queue; without RabbitMQ it could say nothing.
+    What it said while nobody listened may wait in a queue; while RabbitMQ was away it could say
+    nothing. Where there is no RabbitMQ at all, nobody will ever listen.
     """
+    if control.transport(tx.session) == control.EMBEDDED:
+        return tx.now
     since = control.listening_since(tx.session, tx.now - LAPSE)
     return (since or tx.now) + tx.rules.grace
 
@@ -223,8 +226,17 @@ def settle(tx: Transaction, row: StepRow, attempt: int) -> None:
         advance(tx, row.run_id, facts.AttemptSettled())
 
 
-def abandon(tx: Transaction, row: StepRow) -> None:
-    """Stop waiting for an agent that was told to cancel, and never answered."""
+def abandon(tx: Transaction, held: Held) -> None:
+    """Stop waiting for an agent that was told to cancel and never answered, unless nobody heard."""
+    key, attempt = held
+    heard_from = hears_from(tx)
+    attempts.wake(tx.session, held, heard_from if heard_from > tx.now else None)
+    if heard_from <= tx.now and (row := steps.get(tx.session, *key)) is not None:
+        settle(tx, row, attempt)
+
+
+def abandon_cancelled(tx: Transaction, row: StepRow) -> None:
+    """The same for an attempt that an older release cancelled: the timer stands in its branch."""
     steps.wake(tx.session, row, None)
     settle(tx, row, row.attempt)
 

@@ -46,6 +46,10 @@ def fire_timers(tx: Transaction) -> int:
     for key in due:
         put_off = partial(timers.postpone_step, tx.session, key, later)
         tx.contain(key[0], partial(wake, tx, *key), f"timer of {key}", put_off)
+    forsaken = attempts.due(tx.session, tx.now, BATCH, tx.rules.scope)
+    for held in forsaken:
+        put_off = partial(attempts.wake, tx.session, held, later)
+        tx.contain(held[0][0], partial(outside.abandon, tx, held), f"timer of {held}", put_off)
     overdue = timers.due_runs(tx.session, tx.now, BATCH, tx.rules.scope)
     for run_id in overdue:
         put_off = partial(timers.postpone_run, tx.session, run_id, later)
@@ -56,7 +60,7 @@ def fire_timers(tx: Transaction) -> int:
     for agent in (free := starts.due(tx.session, tx.now, BATCH)):
         starts.wake(tx.session, agent, None)
         tx.queues.add(agent)
-    return len(due) + len(overdue) + len(rested) + len(free)
+    return len(due) + len(forsaken) + len(overdue) + len(rested) + len(free)
 
 
 def run_out(tx: Transaction, run_id: str) -> None:
@@ -88,7 +92,7 @@ def fire(tx: Transaction, row: StepRow) -> None:
             runs.set_reason(tx.session, row.run_id, f"nobody approved step {row.step} in time")
             advance(tx, row.run_id, facts.Rejected(row.step, row.branch))
         case StepStatus.CANCELLED:
-            outside.abandon(tx, row)
+            outside.abandon_cancelled(tx, row)
         case _:
             pass  # an earlier timer has ended the run
 

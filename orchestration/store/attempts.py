@@ -8,7 +8,7 @@ from datetime import datetime
 from orchestration.ports import Row, Session
 from orchestration.state import StepStatus
 from orchestration.store.steps import Held, Key, StepRow
-from orchestration.store.times import moment
+from orchestration.store.times import moment, seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,28 +72,60 @@ CLAIMED = (
 )
 
 
-def archive(
-    session: Session, row: StepRow, outcome: str, now: datetime, error: str, *, acting: bool
+def archive(  # noqa: PLR0913 - one parameter a fact
+    session: Session,
+    row: StepRow,
+    outcome: str,
+    now: datetime,
+    error: str,
+    *,
+    acting: bool,
+    due_at: datetime | None = None,
 ) -> None:
-    """Archive an attempt that ended; if `acting`, its holder has yet to say that it stopped."""
+    """Archive an attempt that ended; if `acting`, its holder has yet to say that it stopped.
+
+    At `due_at` that holder is waited for no longer; None: for as long as it lives.
+    """
     holder = row.owner if acting else None
     started = (row.claimed_at or now).timestamp()
     session.run(
         "INSERT INTO attempts (run_id, step, branch, attempt, outcome, worker, holder, started_at,"
-        " ended_at, fraction, message, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " ended_at, fraction, message, error, due_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         *(*row.key, row.attempt, outcome, row.owner or "", holder, started, now.timestamp()),
-        *(row.fraction, row.message, error),
+        *(row.fraction, row.message, error, seconds(due_at)),
     )
 
 
 def settle(session: Session, key: Key, attempt: int, worker: str) -> bool:
     """Write that an attempt can no longer act; False if that was known."""
     changed = session.changed(
-        "UPDATE attempts SET holder = NULL WHERE run_id = ? AND step = ? AND branch = ?"
+        "UPDATE attempts SET holder = NULL, due_at = NULL"
+        " WHERE run_id = ? AND step = ? AND branch = ?"
         " AND attempt = ? AND holder = ?",
         *(*key, attempt, worker),
     )
     return changed > 0
+
+
+def due(session: Session, now: datetime, limit: int, scope: str | None) -> list[Held]:
+    """Attempts whose holders are waited for no longer, the most overdue first."""
+    sql = (
+        "SELECT run_id, step, branch, attempt FROM attempts WHERE due_at <= ?"
+        " AND (CAST(? AS TEXT) IS NULL OR run_id = ?) ORDER BY due_at LIMIT ?"
+    )
+    found = session.all(sql, now.timestamp(), scope, scope, limit)
+    return [((run_id, step, branch), attempt) for run_id, step, branch, attempt in found]
+
+
+def wake(session: Session, held: Held, due_at: datetime | None) -> None:
+    """Set the time until which the holder of an attempt is waited for; None: no timer."""
+    key, attempt = held
+    session.run(
+        "UPDATE attempts SET due_at = ? WHERE run_id = ? AND step = ? AND branch = ?"
+        " AND attempt = ?",
+        *(seconds(due_at), *key, attempt),
+    )
 
 
 def settle_all(session: Session, worker: str, scope: str | None) -> list[str]:

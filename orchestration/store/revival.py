@@ -59,7 +59,7 @@ def dismiss_workers(session: Session, now: datetime) -> None:
     """Write that every worker is gone, and that none of its attempts acts any more."""
     session.run("UPDATE workers SET left_at = ? WHERE left_at IS NULL", now.timestamp())
     session.run("DELETE FROM slots")
-    session.run("UPDATE attempts SET holder = NULL WHERE holder IS NOT NULL")
+    session.run("UPDATE attempts SET holder = NULL, due_at = NULL WHERE holder IS NOT NULL")
 
 
 def leap(session: Session, life: int) -> None:

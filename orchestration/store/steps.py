@@ -156,11 +156,11 @@ def due(
 
 
 def is_any_due(session: Session, now: datetime, scope: str | None) -> bool:
-    """Whether a timer of a branch, a run or an agent is due."""
+    """Whether a timer of a branch, an attempt, a run or an agent is due."""
     at = now.timestamp()
     if session.one("SELECT 1 FROM agents WHERE circuit_due <= ? OR rate_due <= ? LIMIT 1", at, at):
         return True
-    for table, column in (("steps", "run_id"), ("runs", "id")):
+    for table, column in (("steps", "run_id"), ("runs", "id"), ("attempts", "run_id")):
         sql = (
             f"SELECT 1 FROM {table} WHERE due_at <= ?"
             f" AND (CAST(? AS TEXT) IS NULL OR {column} = ?) LIMIT 1"

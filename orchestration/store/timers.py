@@ -1,4 +1,4 @@
-"""Timers, which are columns of `steps`, `runs`, `agents`, `starts` and `alerts`."""
+"""Timers: columns of `steps`, `attempts`, `runs`, `agents`, `starts` and `alerts`."""
 
 from datetime import datetime
 
@@ -39,6 +39,7 @@ def shift(session: Session, seconds: float) -> None:
     session.run("UPDATE starts SET at = at + ?", seconds)
     session.run("UPDATE alerts SET quiet_until = quiet_until + ?", seconds)
     session.run("UPDATE alerts SET due_at = due_at + ? WHERE due_at IS NOT NULL", seconds)
+    session.run("UPDATE attempts SET due_at = due_at + ? WHERE due_at IS NOT NULL", seconds)
     session.run("UPDATE control SET saved_at = saved_at + ? WHERE saved_at IS NOT NULL", seconds)
     session.run(
         "UPDATE control SET listening_since = listening_since + ?, listened_at = listened_at + ?",

@@ -6,17 +6,24 @@ import pytest
 
 from orchestration.engine import outside
 from orchestration.state import RunStatus, StepStatus
+from orchestration.store import control
 from tests.engine.conftest import MakeFleet
 from tests.engine.fleet import MINUTE, SECOND, Fleet, Worker, step, workflow
 from tests.engine.test_strangers import said
 
 ASK = workflow("ask", step("asking", agent="partner", timeout=10 * MINUTE))
+LONG = workflow(
+    "long",
+    step("asking", agent="partner", timeout=10 * MINUTE),
+    step("packing", "asking", undo="unpacking"),
+    step("sending", "packing"),
+)
 GRACE, SILENCE = 30 * SECOND, 5 * MINUTE
 
 
 @pytest.fixture
 def fleet(fleet_of: MakeFleet) -> Fleet:
-    found = fleet_of(ASK)
+    found = fleet_of(ASK, LONG)
     found.client = found.engine("client", outside=frozenset({"partner"}), offers=frozenset())
     return found
 
@@ -41,7 +48,7 @@ def back_after(fleet: Fleet, worker: Worker, span: timedelta) -> None:
     worker.beat()
     worker.engine.depart("w1")
     fleet.clock.advance(span)
-    fleet.worker("w2").engine.fire_timers()
+    fleet.worker("w2", queues={"warehouse": 1}).engine.fire_timers()
 
 
 def test_an_agent_of_which_nothing_is_heard_has_failed(fleet: Fleet) -> None:
@@ -107,3 +114,34 @@ def test_a_clock_that_was_set_lets_nobody_listen_longer(fleet: Fleet) -> None:
     fleet.clock.jump(timedelta(hours=-2))
     fleet.listen(20 * SECOND)
     assert fleet.status(run_id) is RunStatus.FAILED
+
+
+def test_where_there_is_no_rabbitmq_nobody_is_waited_for(fleet: Fleet) -> None:
+    fleet.worker(queues={"warehouse": 1}, transport=control.EMBEDDED)
+    run_id = fleet.start("ask")
+    fleet.advance(GRACE)
+    assert fleet.status(run_id) is RunStatus.FAILED
+
+
+def test_a_retry_does_not_forget_how_long_a_cancelled_agent_is_waited_for(fleet: Fleet) -> None:
+    worker = fleet.worker(queues={"warehouse": 1})
+    run_id = fleet.start("long")
+    fleet.client.cancel(run_id)
+    fleet.client.retry(run_id)
+    answer(fleet, f"{run_id}:asking:2")
+    worker.complete(worker.take())
+    worker.fail(worker.take(), retryable=False)
+    assert fleet.status(run_id) is RunStatus.UNDOING
+    assert not fleet.transport.messages
+    fleet.listen(SILENCE)
+    assert worker.take().action == "unpacking"
+    assert [row.acting for row in fleet.attempts(run_id)] == [False, False]
+
+
+def test_a_cancelled_agent_is_waited_for_while_nobody_listens(fleet: Fleet) -> None:
+    run_id = fleet.start("long")
+    fleet.client.cancel(run_id)
+    fleet.advance(2 * SILENCE)
+    assert [row.acting for row in fleet.attempts(run_id)] == [True]
+    fleet.listen(GRACE + 10 * SECOND)
+    assert [row.acting for row in fleet.attempts(run_id)] == [False]
