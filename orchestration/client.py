@@ -88,7 +88,7 @@ class Client:
         """
         if self._remote is not None:
             body = {"command": name, "parameters": jsonable(parameters), "priority": priority}
-            started = self._remote.post("/commands", body, **key_header(idempotency_key))
+            started = self._remote.post("/commands", body, key=idempotency_key)
             return RemoteHandle(self._remote, started["workflow_id"])
         command = starting.command_of(
             self._app, name, parameters, self._sender, idempotency_key, priority
@@ -128,8 +128,8 @@ class Client:
         """
         if self._remote is not None:
             body = {"parameters": dict(parameters or {}), "again": list(again)}
-            headers = key_header(idempotency_key)
-            made = self._remote.post(f"{path_of(workflow_id)}/fork", body, **headers)
+            path = f"{path_of(workflow_id)}/fork"
+            made = self._remote.post(path, body, key=idempotency_key)
             return RemoteHandle(self._remote, made["id"])
         edits = Edits(parameters or {}, tuple(again))
         proposal = self._store.read(
@@ -232,8 +232,3 @@ class StoreHandle(Handle):
     def _end(self, until: float) -> dict[str, Any] | None:
         del until
         return self.final() if self.phase().ended else None
-
-
-def key_header(key: str | None) -> dict[str, str]:
-    """The header that gives a server the key of a request; empty: no key."""
-    return {} if key is None else {"Idempotency_Key": key}

@@ -88,14 +88,14 @@ class Remote:
             except LapseError as lapse:
                 patience.bear(lapse.error, lapse.after_s)
 
-    def post(self, path: str, body: Any = None, **headers: str) -> Any:
-        """The server's answer to a POST; in names of headers `_` stands for `-`.
+    def post(self, path: str, body: Any = None, *, key: str | None = None) -> Any:
+        """The server's answer to a POST, which with a key is done but once.
 
         Raises:
             OrchestrationError: The server refuses, or cannot be reached.
         """
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self._ask("POST", path, json=body, headers=named)
+        headers = {} if key is None else {"Idempotency-Key": key}
+        return self._ask("POST", path, json=body, headers=headers)
 
     def delete(self, path: str) -> None:
         """Have the server delete something.

@@ -77,8 +77,7 @@ def start(
     """
     given = parameters.read_by_schema(schema_of(remote, command), pairs, file)
     body = {"command": command, "parameters": given, "priority": priority}
-    headers = {} if key is None else {"Idempotency_Key": key}
-    started: str = remote.post("/commands", body, **headers)["workflow_id"]
+    started: str = remote.post("/commands", body, key=key)["workflow_id"]
     return started
 
 
