@@ -1,36 +1,27 @@
 """The Python client: start workflows and follow them."""
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel
-from typing_extensions import override
 
 from orchestration import hosting, settings
 from orchestration.clock import run_hex
 from orchestration.definitions import App
 from orchestration.desk import starting
 from orchestration.desk.opening import opened_desk
-from orchestration.engine import Engine
 from orchestration.engine.by import By
 from orchestration.engine.fork import Edits, keyed, propose
-from orchestration.handles import Handle, RemoteHandle, growing
+from orchestration.handles import Handle, RemoteHandle, StoreHandle
 from orchestration.patience import Patience
 from orchestration.server_paths import path_of
 from orchestration.settings import Settings
-from orchestration.state import RunStatus
-from orchestration.store import events, runs
-from orchestration.store.events import EventRow
-from orchestration.views import workflow
 
 if TYPE_CHECKING:
     from orchestration.remote import Remote
-
-BATCH = 500
 
 
 class Client:
@@ -176,59 +167,3 @@ def jsonable(parameters: Mapping[str, Any] | BaseModel | None) -> dict[str, Any]
     if isinstance(parameters, BaseModel):
         return parameters.model_dump(mode="json", by_alias=True)
     return dict(parameters or {})
-
-
-class StoreHandle(Handle):
-    """A run in a store.
-
-    Args:
-        engine: The engine whose store has the run.
-        workflow_id: The run.
-        sender: Who cancels it, for the audit.
-    """
-
-    def __init__(self, engine: Engine, workflow_id: str, sender: str = "client") -> None:
-        super().__init__(workflow_id)
-        self._engine, self._sender = engine, sender
-
-    @override
-    def status(self) -> dict[str, Any]:
-        """The run with its steps, attempts and events."""
-        return self._engine.store.read(lambda s: workflow.detail(s, self.workflow_id))
-
-    @override
-    def phase(self) -> RunStatus:
-        """The status of the run."""
-        return self._engine.store.read(lambda s: runs.status(s, self.workflow_id))
-
-    @override
-    def final(self) -> dict[str, Any]:
-        """How the run ended."""
-        return self._engine.store.read(lambda s: workflow.final(s, self.workflow_id))
-
-    @override
-    def cancel(self, reason: str = "") -> RunStatus:
-        """Cancel the run; its steps that have an undo are undone."""
-        return self._engine.cancel(self.workflow_id, By(self._sender, reason))
-
-    @override
-    def events(self) -> Iterator[EventRow]:
-        """The events of the run as they happen, from its beginning to its end."""
-        last, pauses = 0, growing(*self.pauses_s)
-        while True:
-            ended = self.phase().ended
-            batch = self._engine.store.read(
-                lambda s, after=last: events.after(s, after, BATCH, self.workflow_id)  # type: ignore[misc]
-            )
-            yield from batch
-            if batch:
-                last, pauses = batch[-1].id, growing(*self.pauses_s)
-            elif ended:
-                return
-            else:
-                time.sleep(next(pauses))
-
-    @override
-    def _end(self, until: float) -> dict[str, Any] | None:
-        del until
-        return self.final() if self.phase().ended else None

@@ -8,7 +8,6 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from orchestration.client import StoreHandle
 from orchestration.clock import new_id
 from orchestration.context import Context
 from orchestration.definitions import Action, Agent, App
@@ -16,6 +15,7 @@ from orchestration.desk.starting import command_of
 from orchestration.engine import Engine
 from orchestration.engine.by import By
 from orchestration.engine.transaction import Rules
+from orchestration.handles import StoreHandle
 from orchestration.ports import Dispatch
 from orchestration.runtime.access import FleetAccess
 from orchestration.runtime.frame import Frame

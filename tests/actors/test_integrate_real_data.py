@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from actors import app
-from orchestration.client import StoreHandle
 from orchestration.clock import run_hex
 from orchestration.engine.by import By
 from orchestration.engine.fork import Edits, Proposal, propose
+from orchestration.handles import StoreHandle
 from orchestration.state import RunStatus
 from orchestration.store import configuration
 from orchestration.store.configuration import Author
