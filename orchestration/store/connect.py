@@ -71,7 +71,7 @@ def upgrade(url: str) -> list[str]:
     with closing(store):
         missing = store.missing()
         breaking = [each.title for each in migrate.known() if each.breaks and each.title in missing]
-        if breaking and (live := _live(store, locks)):
+        if breaking and (live := store.read(lambda s: workers.live(s, locks))):
             raise StoreInUseError(
                 f"{', '.join(live)} would misread the store after {breaking[0]}:"
                 " stop them (`orchestrate workers drain`), then migrate"
@@ -169,11 +169,13 @@ def restore(
 def _put(draft: Path, url: str, *, replace: bool) -> None:
     """Put a store that was made of a backup at an address."""
     if url.startswith("sqlite:"):
-        restoration.put(draft, path_of(url), replace=replace)
+        path = path_of(url)
+        restoration.put(draft, _file_locks(path), path, replace=replace)
         return
     relocation = _driven("orchestration.store.relocation")
-    with closing(SqliteStore(draft)) as source:
-        relocation.load(source, url, place_of(url), replace=replace)
+    locks = _driven("orchestration.store.postgres_locks").PostgresLocks(url)
+    with closing(SqliteStore(draft)) as source, closing(locks):
+        relocation.load(source, locks, url, place_of(url), replace=replace)
 
 
 def _clock(url: str) -> Clock:
@@ -195,21 +197,11 @@ def _given_up(url: str) -> Replaced:
         store, locks = _open(url, create=False, old=True)
     except StoreError:
         return Replaced()  # there is none, or it cannot be read
-    with closing(store):
-        live, replaced = _live(store, locks), Replaced()
+    with closing(store), closing(locks):
+        store.read(lambda s: workers.refuse_live(s, locks, restoration.WHY))
         with suppress(StoreError):  # of a release that had no stops yet
-            replaced = store.read(revival.look)
-    if live:
-        raise StoreInUseError(
-            f"{', '.join(live)} work on this store: stop them, since what they do would be lost"
-        )
-    return replaced
-
-
-def _live(store: Store, locks: Locks) -> list[str]:
-    """The workers that live, by host and process."""
-    present = store.read(workers.present)
-    return [f"{row.host}:{row.pid}" for row in present if not locks.is_free(row.id)]
+            return store.read(revival.look)
+    return Replaced()
 
 
 def place_of(url: str) -> str:
@@ -240,14 +232,18 @@ def _sqlite(path: Path, *, create: bool, old: bool) -> tuple[SqliteStore, Locks]
             f"there is no store at {path.absolute()}: go to your project's directory, or let"
             " `orchestrate run` or `serve` make one"
         )
+    locks = _file_locks(path)
+    return SqliteStore(path, old=old), locks
+
+
+def _file_locks(path: Path) -> FileLocks:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        locks = FileLocks(path.with_name(path.name + ".workers"))
+        return FileLocks(path.with_name(path.name + ".workers"))
     except OSError as error:
         raise StoreError(
             f"store {path}: {error.strerror}; set ORCHESTRATION_HOME to a writable directory"
         ) from None
-    return SqliteStore(path, old=old), locks
 
 
 def _postgres(url: str, *, create: bool, old: bool) -> tuple["PostgresStore", Locks]:

@@ -11,9 +11,9 @@ from typing import Any
 
 from psycopg import sql
 
-from orchestration.errors import StoreError, StoreInUseError
+from orchestration.errors import StoreError
 from orchestration.ports import Locks, Session
-from orchestration.store import migrate, workers
+from orchestration.store import migrate, restoration, workers
 from orchestration.store.backup import OURS
 from orchestration.store.postgres import TABLES, TYPES
 from orchestration.store.postgres_session import BEGIN_WRITE, PostgresSession, transaction
@@ -93,10 +93,7 @@ class Relocation:
         return copied
 
     def _refuse_workers(self, source: Session) -> None:
-        live = [row for row in workers.present(source) if not self._locks.is_free(row.id)]
-        if live:
-            names = ", ".join(f"{row.host}:{row.pid}" for row in live)
-            raise StoreInUseError(f"{names} work on this store: stop them, then move it")
+        workers.refuse_live(source, self._locks, "then move it")
 
     def _leave(self, source: Session) -> None:
         where = f"this store was moved to {self._place}: set DATABASE_URL to that"
@@ -109,16 +106,18 @@ class Relocation:
             )
 
 
-def load(source: SqliteStore, url: str, place: str, *, replace: bool) -> None:
+def load(source: SqliteStore, locks: Locks, url: str, place: str, *, replace: bool) -> None:
     """Copy a store that no process uses, all or nothing, and leave it unchanged.
 
     Args:
         source: The store, of this release.
+        locks: Of the workers at the target.
         url: A PostgreSQL database, or a schema of one.
         place: The target's address for people, without a password.
         replace: Whether an existing store there is replaced.
 
     Raises:
+        StoreInUseError: Workers live there.
         StoreError: A store exists there, or PostgreSQL cannot be used now.
     """
     link = Link(url, "restore", "0")
@@ -128,6 +127,8 @@ def load(source: SqliteStore, url: str, place: str, *, replace: bool) -> None:
             there = ours & {row[0] for row in target.all(LISTED)}
             if there and not replace:
                 raise StoreError(f"{place} holds a store: `--replace` gives it up for the backup")
+            if "workers" in there:
+                workers.refuse_live(target, locks, restoration.WHY)
             for name in sorted(there):
                 target.run(f"DROP TABLE {name}")
             source.read(lambda s: fill(s, target))

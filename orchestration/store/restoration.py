@@ -8,14 +8,16 @@ from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from orchestration.errors import StoreError
-from orchestration.store import backup
+from orchestration.ports import Locks
+from orchestration.store import backup, workers
 from orchestration.store.lock import WriteLock
-from orchestration.store.sqlite import SqliteStore
-from orchestration.store.sqlite_session import connect
+from orchestration.store.sqlite import TABLES, SqliteStore
+from orchestration.store.sqlite_session import SqliteSession, connect
 
 T = TypeVar("T")
 DRAFT = "draft.db"
 LEFT_BEHIND = ("-wal", "-shm")
+WHY = "since what they do would be lost"
 
 
 @contextmanager
@@ -49,10 +51,11 @@ def prepared(
         yield draft, found
 
 
-def put(draft: Path, path: Path, *, replace: bool) -> None:
+def put(draft: Path, locks: Locks, path: Path, *, replace: bool) -> None:
     """Put a prepared copy at the path of the store, all or nothing.
 
     Raises:
+        StoreInUseError: Workers live there: one may have begun while the copy was prepared.
         StoreError: A store exists and may not be replaced, or it cannot be written.
     """
     if not path.exists():
@@ -71,4 +74,8 @@ def put(draft: Path, path: Path, *, replace: bool) -> None:
         lock.acquire()
         undo.callback(lock.release)
         source = undo.enter_context(closing(sqlite3.connect(draft)))
-        source.backup(undo.enter_context(closing(connect(path))))
+        target = undo.enter_context(closing(connect(path)))
+        session = SqliteSession(target)
+        if session.one(TABLES, "workers"):
+            workers.refuse_live(session, locks, WHY)
+        source.backup(target)

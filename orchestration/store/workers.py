@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from orchestration.ports import Row, Session
+from orchestration.errors import StoreInUseError
+from orchestration.ports import Locks, Row, Session
 from orchestration.store.times import moment
 
 
@@ -170,6 +171,22 @@ def present(session: Session) -> list[WorkerRow]:
     """Workers that are not known to be gone."""
     sql = f"SELECT {COLUMNS} FROM workers WHERE left_at IS NULL"
     return [_read(row) for row in session.all(sql)]
+
+
+def live(session: Session, locks: Locks) -> list[str]:
+    """The workers that live, by host and process; a store of an older release can tell as well."""
+    rows = session.all("SELECT id, host, pid FROM workers WHERE left_at IS NULL")
+    return [f"{host}:{pid}" for id_, host, pid in rows if not locks.is_free(id_)]
+
+
+def refuse_live(session: Session, locks: Locks, why: str) -> None:
+    """Refuse to take away a store that workers use.
+
+    Raises:
+        StoreInUseError: Workers live: stop them.
+    """
+    if found := live(session, locks):
+        raise StoreInUseError(f"{', '.join(found)} work on this store: stop them, {why}")
 
 
 def served(session: Session) -> dict[str, int]:

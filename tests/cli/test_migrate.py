@@ -44,6 +44,23 @@ def test_an_old_store_is_migrated(
     cli("workflows", "list")
 
 
+@pytest.mark.parametrize("then", ["migrate", "restore kept --replace --yes"])
+def test_a_store_of_the_first_release_is_asked_for_its_workers(
+    cli: Cli, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: str
+) -> None:
+    """Before it is migrated or given up, while their table has fewer columns than ours."""
+    monkeypatch.chdir(tmp_path)
+    first = migrate.known()[:1]
+    cli("migrate")
+    cli("backup", "kept")
+    (home / "orchestration.db").unlink()
+    with monkeypatch.context() as old:
+        old.setattr(migrate, "known", lambda: first)
+        cli("migrate")
+    cli(*then.split())
+    assert "up to date" in cli("migrate", "--check").stdout
+
+
 def test_a_migration_that_breaks_waits_for_the_last_worker(
     cli: Cli, processes: Processes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ from orchestration.errors import StateError
 from orchestration.ports import Store
 from orchestration.state import StepStatus
 from orchestration.store import backup, control, events, outbox, restoration, revival, stops
+from orchestration.store.presence import MemoryLocks
 from orchestration.store.revival import Replaced
 from orchestration.store.sqlite import SqliteStore
 from tests.clock import FakeClock
@@ -54,7 +55,7 @@ class Disk:
             Fleet(store, self.clock, app).client.revive("another", "there", BY, replaced)
 
         with restoration.prepared(self.saved, self.live.parent, revive) as (draft, _):
-            restoration.put(draft, self.live, replace=True)
+            restoration.put(draft, MemoryLocks(), self.live, replace=True)
         self.fleet = self.opened()
         return self.fleet
 

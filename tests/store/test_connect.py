@@ -1,21 +1,28 @@
 """From an address to a store."""
 
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from orchestration.clock import SystemClock
 from orchestration.errors import (
     ConfigurationError,
     OrchestrationError,
     StoreError,
+    StoreInUseError,
     WorkflowFailedError,
 )
-from orchestration.store import server
-from orchestration.store.connect import open_old, open_store
+from orchestration.ports import Store
+from orchestration.store import server, workers
+from orchestration.store.connect import back_up, open_old, open_store, restore
 from orchestration.store.presence import FileLocks
+from orchestration.store.revival import Replaced
 from orchestration.store.sqlite import SqliteStore
+from orchestration.store.workers import NewWorker
+from tests.store.deeds import add, names
 
 
 def test_a_file_is_made_with_its_directory_and_keeps_its_id(tmp_path: Path) -> None:
@@ -104,3 +111,30 @@ def test_a_server_that_repeats_the_password_is_not_quoted() -> None:
         server.explained("postgresql://u:s%20ecret@h/d"),
     ):
         raise psycopg.OperationalError("no login for u with s ecret")
+
+
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def test_a_worker_that_begins_while_a_backup_is_prepared_keeps_its_store(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    server = kind == "postgres"
+    url = request.getfixturevalue("empty_schema") if server else f"sqlite:///{tmp_path}/store.db"
+    file = tmp_path / "kept.db"
+    opened = open_store(url)
+    with closing(opened.store), closing(opened.locks):
+        back_up(url, file)
+        opened.store.write(add("work"))
+
+        def begin(_store: Store, _place: str, _replaced: Replaced) -> None:
+            opened.locks.hold("w1")
+            new = NewWorker(
+                id="w1", host="here", pid=7, release="1", offers=[], transport="list", slots={}
+            )
+            opened.store.write(lambda s: workers.join(s, new, SystemClock().now()))
+
+        with pytest.raises(StoreInUseError, match="here:7 work on this store: stop them"):
+            restore(url, file, begin, replace=True)
+        assert names(opened.store) == ["work"]
+        opened.locks.release("w1")
+        restore(url, file, lambda *_: None, replace=True)
+        assert names(opened.store) == []
