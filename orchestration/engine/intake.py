@@ -166,7 +166,7 @@ def bury(
         return
     if answer and letter.sender is not None and letter.sender not in ORCHESTRATORS:
         since = tx.now - ERRORS_WITHIN
-        if dead_letters.answered_since(tx.session, letter.sender, since) < MOST_ERRORS:
+        if not dead_letters.many_since(tx.session, letter.sender, since, MOST_ERRORS):
             speech.reject(tx, letter.sender, letter.message_id, error)
     dead_letters.add(tx.session, letter, tx.now)
     if letter.reason == OVERFLOW:

@@ -130,13 +130,14 @@ def discard(session: Session, id_: int) -> bool:
     return session.changed("DELETE FROM dead_letters WHERE id = ?", id_) > 0
 
 
-def answered_since(session: Session, sender: str, since: datetime) -> int:
-    """How many letters of a sender were stored since a moment."""
+def many_since(session: Session, sender: str, since: datetime, many: int) -> bool:
+    """Whether at least so many letters of a sender were stored since a moment; reads no more."""
     row = session.one(
-        "SELECT COUNT(*) FROM dead_letters WHERE sender = ? AND received_at > ?",
-        *(sender, since.timestamp()),
+        "SELECT COUNT(*) FROM (SELECT 1 FROM dead_letters WHERE sender = ? AND received_at > ?"
+        " LIMIT ?) found",
+        *(sender, since.timestamp(), many),
     )
-    return int(row[0]) if row else 0
+    return row is not None and row[0] >= many
 
 
 def _read(row: Row) -> DeadLetterRow:

@@ -1,14 +1,17 @@
 """What work costs, counted and not timed: it is the same on every machine, and must not grow."""
 
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import pytest
 
-from orchestration.engine import Claim
+from orchestration.engine import Claim, intake
+from orchestration.errors import RejectedError
 from orchestration.ports import Session, Size, Store
 from orchestration.state import RunStatus
 from orchestration.store import timers
+from orchestration.store.dead_letters import DeadLetter
 from orchestration.store.sqlite import MemoryStore
 from tests.clock import FakeClock
 from tests.engine.fleet import Fleet, Worker, app_of, step, workflow
@@ -155,6 +158,22 @@ def test_a_jump_of_the_clock_costs_as_little_after_many_runs(clock: FakeClock) -
             return store.hundreds - before
 
     assert cost(300) <= cost(10) + 1
+
+
+def test_a_bad_message_costs_as_little_after_many_others_of_its_sender(clock: FakeClock) -> None:
+    """Whoever sends rubbish is answered ten times a minute, and must not keep the writer busy."""
+
+    def cost(before: int) -> int:
+        with closing(Instructions()) as store:
+            fleet = Fleet(store, clock, app_of())
+            letter = DeadLetter(reason="odd", detail="", routing_key="x", body=b"", sender="noisy")
+            refuse = partial(intake.bury, letter=letter, answer=True, error=RejectedError("odd"))
+            fleet.client.commit_many([refuse] * before)
+            so_far = store.hundreds
+            fleet.client.commit_many([refuse] * 10)
+            return store.hundreds - so_far
+
+    assert cost(2_000) <= cost(20) * 1.2
 
 
 class Instructions(MemoryStore):
