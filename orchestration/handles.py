@@ -5,6 +5,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
@@ -136,7 +137,7 @@ class StoreHandle(Handle):
         while True:
             ended = self.phase().ended
             batch = self._engine.store.read(
-                lambda s, after=last: events.after(s, after, BATCH, self.workflow_id)  # type: ignore[misc]
+                partial(events.after, last=last, limit=BATCH, run_id=self.workflow_id)
             )
             yield from batch
             if batch:

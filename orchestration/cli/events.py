@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -87,7 +88,7 @@ def coming(store: Store, last: int, run_id: str | None) -> Iterator[Json]:
     changes, batch = Changes(store), list[EventRow]()
     while True:
         if batch or changes.seen():
-            batch = store.read(lambda s, after=last: rows.after(s, after, BATCH, run_id))  # type: ignore[misc]
+            batch = store.read(partial(rows.after, last=last, limit=BATCH, run_id=run_id))
         for row in batch:
             last = row.id
             yield as_json(row)

@@ -159,13 +159,15 @@ def propose_here(
         given = {**asked.edits.parameters, **parameters.read(model, asked.pairs, None)}
         own = replace(asked.edits, parameters=given)
         try:
-            found.append(
-                engine.store.read(
-                    lambda s, run_id=run["id"], own=own: propose(  # type: ignore[misc]
-                        s, app, run_id, own, sender=options.SENDER, run_hex=run_hex()
-                    )
-                )
+            look = partial(
+                propose,
+                app=app,
+                run_id=run["id"],
+                edits=own,
+                sender=options.SENDER,
+                run_hex=run_hex(),
             )
+            found.append(engine.store.read(look))
         except StateError as error:
             exits.complain(error)
     return found

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 
 from orchestration.engine import Engine
 from orchestration.engine.sweep import is_jump
@@ -105,10 +106,8 @@ class Sweeper:
             self._took_over(others[worker], "died", self._engine.leave(others[worker]))
         silent |= {worker for worker in free if still_s(worker) >= MISSED_AFTER_S}
         for worker in sorted(silent - dead):
-            held = self._engine.store.read(
-                lambda s, w=worker: steps.owned_by(s, w, self._engine.rules.scope)  # type: ignore[misc]
-            )
-            if held:
+            look = partial(steps.owned_by, owner=worker, scope=self._engine.rules.scope)
+            if self._engine.store.read(look):
                 row = others[worker]
                 self._took_over(row, "fell silent", self._engine.mark_silent(row))
         self._note(row for row in others.values() if row.id not in dead)

@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -276,7 +276,7 @@ class MemoryStore:
 
     def write_many(self, operations: Sequence[Callable[[Session], T]]) -> list[T | Exception]:
         """Run each operation as `write` would."""
-        return [outcome_of(lambda o=operation: self.write(o)) for operation in operations]  # type: ignore[misc]
+        return [outcome_of(partial(self.write, operation)) for operation in operations]
 
     def read(self, operation: Callable[[Session], T]) -> T:
         """Run the operation between two transactions."""

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 
 from orchestration.bus.address import address_in
 from orchestration.errors import BrokerError, CheckFailedError, OrchestrationError
@@ -60,10 +61,7 @@ async def _simulate(settings: Settings) -> Report:
 
 async def play_all(stage: Stage) -> list[Finding]:
     """Play the scenarios that every stage has, one after the other."""
-    return [
-        await play(name, lambda scenario=scenario: scenario(stage))  # type: ignore[misc]
-        for name, scenario in SCENARIOS.items()
-    ]
+    return [await play(name, partial(scenario, stage)) for name, scenario in SCENARIOS.items()]
 
 
 async def play(name: str, scenario: Callable[[], Awaitable[str]]) -> Finding:

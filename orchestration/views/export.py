@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Collection, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from orchestration.ports import Session, Store
@@ -20,7 +21,8 @@ Record = dict[str, Any]
 def ids(store: Store, statuses: Sequence[str] = (), command: str | None = None) -> Iterator[str]:
     """The ids of runs, newest first."""
     last: RunRow | None = None
-    while batch := store.read(lambda s, than=last: runs.newest(s, BATCH, statuses, command, than)):  # type: ignore[misc]
+    look = partial(runs.newest, limit=BATCH, statuses=statuses, command=command)
+    while batch := store.read(partial(look, than=last)):
         yield from (run.id for run in batch)
         last = batch[-1]
 
@@ -37,10 +39,10 @@ def of_run(store: Store, run_id: str) -> Iterator[Record]:
     by_branch = attempts.by_branch(failed)
     for branch in store.read(lambda s: steps.of_run(s, run_id)):
         mine = by_branch[branch.step, branch.branch]
-        told = store.read(lambda s, each=branch, mine=mine: step(s, row, each, mine))  # type: ignore[misc]
+        told = store.read(partial(step, run=row, row=branch, failed=mine))
         yield record("step", run_id, told)
     for attempt in failed:
-        told = store.read(lambda s, each=attempt: workflow.attempt(s, each))  # type: ignore[misc]
+        told = store.read(partial(workflow.attempt, row=attempt))
         place = {"step": attempt.step, "branch": attempt.branch}
         yield record("attempt", run_id, {**place, **told})
     yield from of_events(store, run_id)
@@ -49,7 +51,7 @@ def of_run(store: Store, run_id: str) -> Iterator[Record]:
 def of_events(store: Store, run_id: str) -> Iterator[Record]:
     """The events of a run, oldest first."""
     last = 0
-    while batch := store.read(lambda s, after=last: events.after(s, after, BATCH, run_id)):  # type: ignore[misc]
+    while batch := store.read(partial(events.after, last=last, limit=BATCH, run_id=run_id)):
         for each in batch:
             place = {"step": each.step, "branch": each.branch}
             told = {"at": iso(each.at), "kind": each.kind, **place, "detail": each.detail}
@@ -60,7 +62,7 @@ def of_events(store: Store, run_id: str) -> Iterator[Record]:
 def of_people(store: Store, run_ids: Collection[str]) -> Iterator[Record]:
     """The audit entries of some runs, oldest first."""
     last = 0
-    while batch := store.read(lambda s, after=last: audit.after(s, after, BATCH)):  # type: ignore[misc]
+    while batch := store.read(partial(audit.after, last=last, limit=BATCH)):
         for each in batch:
             run_id = re.split("[: ]", each.subject, maxsplit=1)[0]
             if run_id in run_ids:
