@@ -1,4 +1,7 @@
-"""The only module that reads the real clock and makes real ids."""
+"""The only module that reads the time of day, makes ids and draws jitter.
+
+Waits on which no decision rests may use `time.monotonic`; tokens come from `secrets`.
+"""
 
 import random
 import time

@@ -53,7 +53,7 @@ ENDED = frozenset({R.COMPLETED, R.FAILED, R.CANCELLED})
 OPEN = frozenset({S.WAITING, S.HELD, S.READY, S.QUEUED, S.RUNNING, S.BACKOFF})
 MOVING = frozenset({S.READY, S.QUEUED, S.RUNNING, S.BACKOFF})
 DONE = frozenset({S.COMPLETED, S.SKIPPED})
-DONE_WITHOUT = DONE | {S.FAILED}
+DONE_IF_NOT_REQUIRED = DONE | {S.FAILED}
 
 RUN_TRANSITIONS: Mapping[RunStatus, frozenset[RunStatus]] = {
     R.PENDING: frozenset({R.RUNNING, R.PAUSED, R.UNDOING, *ENDED}),
@@ -178,7 +178,7 @@ class Run(NamedTuple):
 
 def finishing(step: Step) -> frozenset[StepStatus]:
     """The statuses in which a branch of this step is finished."""
-    return DONE if step.required else DONE_WITHOUT
+    return DONE if step.required else DONE_IF_NOT_REQUIRED
 
 
 def progress(run: Run, fractions: Mapping[str, float]) -> float:

@@ -1,1 +1,1 @@
-"""The store: one file a table, one file a database."""
+"""The store: a file for each table, for each question that spans several, and for each database."""
