@@ -143,11 +143,11 @@ class Engine(Seam):
         """Write that a worker departed in good order, holding nothing."""
         self.commit(lambda tx: membership.depart(tx, worker))
 
-    def leave(self, worker: WorkerRow) -> int:
+    def take_over_dead(self, worker: WorkerRow) -> int:
         """Move on the branches that a dead worker left; return their number."""
         return self.commit(lambda tx: sweep.take_over(tx, worker, dead=True))
 
-    def mark_silent(self, worker: WorkerRow) -> int:
+    def take_over_silent(self, worker: WorkerRow) -> int:
         """Move on the branches of a worker that is silent, perhaps alive; return their number."""
         return self.commit(lambda tx: sweep.take_over(tx, worker, dead=False))
 

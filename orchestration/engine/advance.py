@@ -243,7 +243,7 @@ def move(tx: Transaction, run: Run, effect: Move, outcome: Outcome | None) -> No
         due_at = due_in(tx, run, effect.step, effect.target)
         if effect.pause is not None:
             due_at = tx.now + effect.pause * (0.5 + tx.rules.jitter())
-        steps.leave(tx.session, row, effect.target, tx.now, due_at)
+        steps.release(tx.session, row, effect.target, tx.now, due_at)
     if effect.source is StepStatus.WAITING:
         approvals.end(tx, run.id, row.step)
     if outcome.blames:
@@ -289,7 +289,7 @@ def move_all(tx: Transaction, run: Run, effect: MoveAll) -> None:
             archive(tx, row, "cancelled", "null", acting=True)
             steps.mark_unknown(tx.session, row)
             events.add(tx.session, run.id, tx.now, "step.cancelled", (row.step, row.branch))
-        steps.leave(tx.session, row, effect.target, tx.now, waits_until)
+        steps.release(tx.session, row, effect.target, tx.now, waits_until)
         tx.queues.add(row.agent)
     if not effect.source.open:
         steps.forgive(tx.session, run.id, effect.step)

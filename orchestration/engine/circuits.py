@@ -57,4 +57,4 @@ def write(tx: Transaction, agent: str, before: Circuit, after: Circuit) -> None:
 def recall(tx: Transaction, agent: str) -> None:
     """Make an agent's sent but unclaimed branches ready again: their messages claim nothing."""
     for row in sending.sent(tx.session, agent):
-        steps.leave(tx.session, row, StepStatus.READY, tx.now, row.deadline)
+        steps.release(tx.session, row, StepStatus.READY, tx.now, row.deadline)

@@ -103,13 +103,13 @@ class Sweeper:
         if self._proof is not None:
             dead |= set(filter(self._proof.shows_death, free))
         for worker in sorted(dead):
-            self._took_over(others[worker], "died", self._engine.leave(others[worker]))
+            self._took_over(others[worker], "died", self._engine.take_over_dead(others[worker]))
         silent |= {worker for worker in free if still_s(worker) >= MISSED_AFTER_S}
         for worker in sorted(silent - dead):
             look = partial(steps.owned_by, owner=worker, scope=self._engine.rules.scope)
             if self._engine.store.read(look):
                 row = others[worker]
-                self._took_over(row, "fell silent", self._engine.mark_silent(row))
+                self._took_over(row, "fell silent", self._engine.take_over_silent(row))
         self._note(row for row in others.values() if row.id not in dead)
 
     def _note(self, others: Iterable[WorkerRow]) -> None:
@@ -140,7 +140,7 @@ class Sweeper:
         dead = self.dead()
         for worker in self._engine.store.read(workers.present):
             if worker.id in dead:
-                self._took_over(worker, "died", self._engine.leave(worker))
+                self._took_over(worker, "died", self._engine.take_over_dead(worker))
 
     def _free(self, names: Iterable[str]) -> frozenset[str]:
         return frozenset(name for name in names if self._locks.is_free(name))

@@ -225,7 +225,7 @@ def complete(
     session.run(COMPLETE, *(*result, now.timestamp(), order, *row.key))
 
 
-def leave(
+def release(
     session: Session,
     row: StepRow,
     target: StepStatus,

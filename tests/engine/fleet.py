@@ -164,11 +164,11 @@ class Worker:
 
     def die(self) -> int:
         """Be found dead by another process."""
-        return self.fleet.client.leave(self.seen)
+        return self.fleet.client.take_over_dead(self.seen)
 
     def fall_silent(self) -> int:
         """Be found silent by another process."""
-        return self.fleet.client.mark_silent(self.seen)
+        return self.fleet.client.take_over_silent(self.seen)
 
 
 class Fleet:

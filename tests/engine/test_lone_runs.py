@@ -25,7 +25,7 @@ class TestScope:
         mine = lone.submit(fleet.command("chain", run_id="chain_9"))
         fleet.clock.advance(14 * MINUTE)
         lone.fire_timers()
-        assert lone.leave(before.seen) == 0
+        assert lone.take_over_dead(before.seen) == 0
         lone.refill()
         assert fleet.status(theirs) is R.RUNNING
         assert fleet.row(theirs, "first").status is S.RUNNING
@@ -46,8 +46,8 @@ class TestScope:
         before.take()
         before.take()
         lone = fleet.worker("lone", rules={"scope": mine})
-        assert lone.engine.leave(before.seen) == 1
-        assert lone.engine.mark_silent(before.seen) == 0
+        assert lone.engine.take_over_dead(before.seen) == 1
+        assert lone.engine.take_over_silent(before.seen) == 0
         assert fleet.work_off(lone) == ["first[0]", "second[0]"]
         assert (fleet.status(mine), fleet.status(theirs)) == (R.COMPLETED, R.RUNNING)
         assert fleet.row(theirs, "first").owner == "before"
@@ -55,7 +55,7 @@ class TestScope:
     def test_it_buries_a_worker_that_left_nothing_to_anybody_else(self, fleet: Fleet) -> None:
         lone = fleet.worker("lone", rules={"scope": fleet.start("chain")})
         before = fleet.worker("before")
-        lone.engine.leave(before.seen)
+        lone.engine.take_over_dead(before.seen)
         assert [worker.id for worker in fleet.read(workers.present)] == ["lone"]
 
     def test_it_buries_nobody_whose_attempt_may_wait_to_be_settled(
@@ -67,7 +67,7 @@ class TestScope:
         assert before.take().key[0] == theirs
         fleet.client.cancel(theirs)
         lone = fleet.worker("lone", rules={"scope": mine})
-        lone.engine.leave(before.seen)
+        lone.engine.take_over_dead(before.seen)
         assert before.seen.left_at is None
         assert before.die() == 0
         assert before.seen.left_at is not None
@@ -87,6 +87,6 @@ class TestScope:
         fleet.client.cancel(mine)
         assert fleet.status(mine) is R.UNDOING
         lone = fleet.worker("lone", rules={"scope": mine})
-        lone.engine.leave(before.seen)
+        lone.engine.take_over_dead(before.seen)
         assert fleet.work_off(lone) == ["undo.book[0]"]
         assert fleet.status(mine) is R.CANCELLED

@@ -92,7 +92,7 @@ class TestLosing:
         claim = worker.take()
         before = worker.seen
         assert worker.beat()
-        assert fleet.client.mark_silent(before) == 0
+        assert fleet.client.take_over_silent(before) == 0
         assert worker.complete(claim)
         assert fleet.attempts(run_id) == []
 

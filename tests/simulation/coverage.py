@@ -12,7 +12,7 @@ from orchestration.failpoints import Failpoint
 from orchestration.state import RUN_TRANSITIONS, STEP_TRANSITIONS, Run, RunStatus
 from orchestration.store.sqlite import MemoryStore
 
-RECOVERY = ("beat", "clear", "fire_timers", "join", "leave", "mark_silent", "refill")
+RECOVERY = ("beat", "clear", "fire_timers", "join", "refill", "take_over_dead", "take_over_silent")
 COUNT_STEPS = (
     "CREATE TEMP TABLE taken (source TEXT, target TEXT, times INTEGER, UNIQUE (source, target))",
     """CREATE TEMP TRIGGER taking AFTER UPDATE OF status ON main.steps

@@ -26,8 +26,8 @@ WEIGHTS = {
 }
 RECOVERING = {  # how much more often a process dies while it recovers what others left
     "Engine.join.<locals>.<lambda>": 15,
-    "Engine.leave.<locals>.<lambda>": 15,
-    "Engine.mark_silent.<locals>.<lambda>": 150,
+    "Engine.take_over_dead.<locals>.<lambda>": 15,
+    "Engine.take_over_silent.<locals>.<lambda>": 150,
     "clear": 10,
     "fire_timers": 10,
 }

@@ -201,7 +201,7 @@ def wall_clock_lease() -> Iterator[None]:
         present = self._engine.store.read(workers.present)
         for row in present:
             if (now - row.beat_at).total_seconds() > SILENT_AFTER_S:
-                self._engine.mark_silent(row)
+                self._engine.take_over_silent(row)
         bury(self)
 
     with patch.object(sweeper.Sweeper, "bury", burying):

@@ -71,13 +71,13 @@ class WatchedEngine(Engine):
         return done
 
     @override
-    def leave(self, worker: WorkerRow) -> int:
+    def take_over_dead(self, worker: WorkerRow) -> int:
         self.world.insist(self.world.by_name[worker.id].dead, "nobody is dead who lives")
-        return super().leave(worker)
+        return super().take_over_dead(worker)
 
     @override
-    def mark_silent(self, worker: WorkerRow) -> int:
-        count = super().mark_silent(worker)
+    def take_over_silent(self, worker: WorkerRow) -> int:
+        count = super().take_over_silent(worker)
         if count:
             self.world.check_silence(self.world.by_name[worker.id])
         return count

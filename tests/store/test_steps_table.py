@@ -191,7 +191,7 @@ class TestAttempt:
             assert (first.claimed_at, first.due_at) == (NOW, NOW + MINUTE)
             assert steps.deadline(session, first) == NOW + 10 * MINUTE
             steps.report(session, first, 0.5, "halfway", None)
-            steps.leave(session, first, S.READY, NOW)
+            steps.release(session, first, S.READY, NOW)
             steps.claim(session, taken(row(session), "w2", NOW))
             again = row(session)
             assert (again.attempt, again.owner, again.fraction) == (2, "w2", 0)
@@ -233,14 +233,14 @@ class TestAttempt:
     def test_a_branch_that_is_left_waits_where_it_should(self, store: Store) -> None:
         def operation(session: Session) -> None:
             held = claimed(session)
-            steps.leave(session, held, S.BACKOFF, NOW, NOW + MINUTE)
+            steps.release(session, held, S.BACKOFF, NOW, NOW + MINUTE)
             back = row(session)
             assert (back.status, back.owner, back.due_at) == (S.BACKOFF, None, NOW + MINUTE)
             assert steps.deadline(session, held) is None
             assert queues.ready(session) == []
-            steps.leave(session, held, S.READY, NOW)
+            steps.release(session, held, S.READY, NOW)
             assert queues.ready(session) == ["warehouse"]
-            steps.leave(session, held, S.CANCELLED, NOW)
+            steps.release(session, held, S.CANCELLED, NOW)
             assert row(session).ended_at == NOW
 
         store.write(operation)
@@ -260,7 +260,7 @@ class TestAttempt:
             assert row(session).unknown
             steps.forgive(session, "r1", "packing")
             assert row(session).failures == 3
-            steps.leave(session, held, S.HELD, NOW)
+            steps.release(session, held, S.HELD, NOW)
             steps.forgive(session, "r1", "packing")
             told = row(session)
             assert (told.failures, told.losses, told.error, told.unknown) == (0, 0, None, True)
@@ -295,7 +295,7 @@ class TestUndo:
                 steps.complete(session, claimed(session, branch), NOW, ("1", None), order)
             unknown = claimed(session, 3)
             steps.mark_unknown(session, unknown)
-            steps.leave(session, unknown, S.CANCELLED, NOW)
+            steps.release(session, unknown, S.CANCELLED, NOW)
             add_step(session, 4, S.CANCELLED)
             steps.complete(session, claimed(session, name="other"), NOW, ("1", None), 3)
             steps.complete(session, add_step(session, 1, step="other"), NOW, ("1", None), 4)
@@ -321,7 +321,7 @@ class TestResults:
             steps.complete(session, claimed(session, 0), NOW, ("[1]", None), 1)
             failed = claimed(session, 1)
             steps.count_failure(session, failed, '{"type": "Oops"}', unknown=False)
-            steps.leave(session, failed, S.FAILED, NOW)
+            steps.release(session, failed, S.FAILED, NOW)
             add_step(session, 3, S.SKIPPED)
             first, error, large, skipped = artifacts.result(session, "r1", "packing")
             assert (first, error, skipped) == ([1], {"error": {"type": "Oops"}}, None)
