@@ -28,7 +28,7 @@ def change_all(
     return [changes.Changed(e["id"], RunStatus(e["status"])) for e in told], refused
 
 
-def settle_all(remote: "Remote", verb: str, ids: Sequence[int]) -> Outcome[Json]:
+def handle_all(remote: "Remote", verb: str, ids: Sequence[int]) -> Outcome[Json]:
     """Replay or discard dead letters behind the server; return the outcomes and the refusals.
 
     `ids` are newest first; letters are replayed in parts, the oldest part first. An error that

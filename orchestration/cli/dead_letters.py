@@ -13,7 +13,7 @@ from orchestration.cli.paging import pages
 from orchestration.desk import changes
 from orchestration.desk import dead_letters as desk
 from orchestration.desk.changes import Outcome
-from orchestration.desk.dead_letters import Settled
+from orchestration.desk.dead_letters import Handled
 from orchestration.engine import Engine
 from orchestration.errors import OrchestrationError
 from orchestration.store import dead_letters
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 COLUMNS = ("id", "reason", "routing_key", "sender", "received_at", "size")
 PLACE = "/dead-letters"
 Json = dict[str, Any]
-Settle = Callable[[Engine, Sequence[DeadLetterRow]], Outcome[Settled]]
+Handle = Callable[[Engine, Sequence[DeadLetterRow]], Outcome[Handled]]
 
 
 def chosen(function: options.F) -> options.F:
@@ -67,7 +67,7 @@ def show(*, letter: int, form: str) -> None:
     emit(form, remotely.wherever(lambda server: server.get(f"{PLACE}/{letter}"), here))
 
 
-def verb(name: str, help_: str, settle: Settle) -> click.Command:
+def verb(name: str, help_: str, handle: Handle) -> click.Command:
     """A command that replays or discards messages, given by id or by a filter."""
 
     @click.command(name, help=help_)
@@ -83,14 +83,14 @@ def verb(name: str, help_: str, settle: Settle) -> click.Command:
         def there(server: "Remote") -> int:
             found = wanted_there(server, ids, reason, sender)
             selecting.ask(name, found, COLUMNS, yes=yes, noun="message")
-            return tell(*bulk.settle_all(server, name, [each["id"] for each in found]), form)
+            return tell(*bulk.handle_all(server, name, [each["id"] for each in found]), form)
 
         def here(opened: Opened) -> int:
             engine = engine_over(opened)
             rows = engine.store.read(lambda s: desk.wanted(s, ids, reason, sender))
             selecting.ask(name, list(map(as_json, rows)), COLUMNS, yes=yes, noun="message")
-            settled, refused = settle(engine, rows)
-            return tell(list(map(desk.as_json, settled)), refused, form)
+            handled, refused = handle(engine, rows)
+            return tell(list(map(desk.as_json, handled)), refused, form)
 
         return remotely.wherever(there, here)
 
@@ -122,22 +122,22 @@ def wanted_there(
     return pages(server, PLACE, desk.MOST, reason=reason, sender=sender)
 
 
-def tell(settled: Sequence[Json], refused: Sequence[OrchestrationError], form: str) -> int:
+def tell(handled: Sequence[Json], refused: Sequence[OrchestrationError], form: str) -> int:
     """Print the outcomes and the refusals; return the exit code, 0 if all messages were handled."""
     for error in refused:
         exits.complain(error)
-    emit(form, settled, ("id", "outcome"))
+    emit(form, handled, ("id", "outcome"))
     of_all = [exits.code_of(error) for error in refused if isinstance(error, changes.OF_ALL)]
-    failed = bool(refused) or any(each["died_as"] for each in settled)
+    failed = bool(refused) or any(each["died_as"] for each in handled)
     return max(of_all, default=exit_codes.FAILED if failed else exit_codes.COMPLETED)
 
 
-def _replay(engine: Engine, rows: Sequence[DeadLetterRow]) -> Outcome[Settled]:
+def _replay(engine: Engine, rows: Sequence[DeadLetterRow]) -> Outcome[Handled]:
     found = settings.load()
     return desk.replay(engine, load_app(found), found, rows, by())
 
 
-def _discard(engine: Engine, rows: Sequence[DeadLetterRow]) -> Outcome[Settled]:
+def _discard(engine: Engine, rows: Sequence[DeadLetterRow]) -> Outcome[Handled]:
     return desk.discard(engine, rows, by())
 
 

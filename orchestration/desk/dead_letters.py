@@ -18,7 +18,7 @@ from orchestration.store.dead_letters import DeadLetterRow
 MOST = 10_000
 
 
-class Settled(NamedTuple):
+class Handled(NamedTuple):
     """What became of a letter.
 
     Attributes:
@@ -46,40 +46,40 @@ def wanted(
 
 def replay(
     engine: Engine, app: App, settings: Settings, rows: Sequence[DeadLetterRow], by: By
-) -> Outcome[Settled]:
+) -> Outcome[Handled]:
     """Handle letters again, the oldest first; return the outcomes and the refusals."""
     again = replaying.Replay(engine, app, settings)
 
-    def handle(row: DeadLetterRow) -> Settled:
+    def handle(row: DeadLetterRow) -> Handled:
         died = again.again(row.id, by)
-        return Settled(row.id, "handled" if died is None else f"died again, as {died}", died)
+        return Handled(row.id, "handled" if died is None else f"died again, as {died}", died)
 
     return in_turn(reversed(rows), handle)
 
 
-def discard(engine: Engine, rows: Sequence[DeadLetterRow], by: By) -> Outcome[Settled]:
+def discard(engine: Engine, rows: Sequence[DeadLetterRow], by: By) -> Outcome[Handled]:
     """Forget letters for good; return the outcomes and the refusals."""
 
-    def forget(row: DeadLetterRow) -> Settled:
+    def forget(row: DeadLetterRow) -> Handled:
         engine.commit(partial(replaying.discard, row=row, by=by))
-        return Settled(row.id, "discarded")
+        return Handled(row.id, "discarded")
 
     return in_turn(rows, forget)
 
 
 def in_turn(
-    rows: Iterable[DeadLetterRow], settle: Callable[[DeadLetterRow], Settled]
-) -> Outcome[Settled]:
-    """Settle each letter; return the outcomes, and why others could not be settled."""
-    settled, refused = list[Settled](), list[OrchestrationError]()
+    rows: Iterable[DeadLetterRow], handle: Callable[[DeadLetterRow], Handled]
+) -> Outcome[Handled]:
+    """Handle each letter; return the outcomes, and why others could not be handled."""
+    handled, refused = list[Handled](), list[OrchestrationError]()
     for row in rows:
         try:
-            settled.append(settle(row))
+            handled.append(handle(row))
         except (NotFoundError, StateError) as error:
             refused.append(error)
-    return settled, refused
+    return handled, refused
 
 
-def as_json(settled: Settled) -> dict[str, Any]:
+def as_json(handled: Handled) -> dict[str, Any]:
     """What became of a letter, as people and programs see it."""
-    return {"id": settled.letter, "outcome": settled.outcome, "died_as": settled.died_as}
+    return {"id": handled.letter, "outcome": handled.outcome, "died_as": handled.died_as}

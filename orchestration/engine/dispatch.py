@@ -12,7 +12,7 @@ from orchestration.store.steps import StepRow
 BATCH = 64
 
 
-def settle_queues(tx: Transaction) -> None:
+def fill_queues(tx: Transaction) -> None:
     """End a transaction: give free slots to pending runs, and send steps that have room."""
     if tx.slot_freed:
         admit(tx)

@@ -94,7 +94,7 @@ def accept(tx: Transaction, received: Received) -> None:
     if asked is None:
         raise received.refusal or RejectedError("the command could not be read")
     if isinstance(asked, Verdict):
-        status, run_id, name = verdicts.settle(tx, asked), asked.run_id, asked.name
+        status, run_id, name = verdicts.carry_out(tx, asked), asked.run_id, asked.name
     else:
         status, run_id, name = RunStatus.PENDING, submit(tx, asked), asked.plan.name
     key = asked.key or received.envelope.id

@@ -137,7 +137,7 @@ class Seam:
             tx = Transaction(session, self.clock.now(), self.rules.by(self._transport), *kept)
             agreed = self._keep_up(tx)
             value = operation(tx)
-            dispatch.settle_queues(tx)
+            dispatch.fill_queues(tx)
             failpoints.reach(Failpoint.DECIDED, operation)
             return value, tx.outgoing, agreed
 

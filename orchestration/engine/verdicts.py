@@ -46,7 +46,7 @@ class Verdict:
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
-def settle(tx: Transaction, verdict: Verdict) -> RunStatus:
+def carry_out(tx: Transaction, verdict: Verdict) -> RunStatus:
     """Approve or reject as an answer says, once, and return the status of its run after that.
 
     Raises:

@@ -35,7 +35,7 @@ class CurrentMessage(Middleware):
         _current.message = None
 
 
-def settle() -> None:
+def acknowledge() -> None:
     """Acknowledge the message of this thread now; Dramatiq's own acknowledgement is dropped.
 
     If the connection is gone, the broker delivers the message again, and the claim refuses it.

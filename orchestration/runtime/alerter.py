@@ -115,10 +115,10 @@ class Alerter:
         problems = self._targets.tell(found)
         told_at = self._engine.clock.now()  # for all: an untried alert is due before a failed one
         self._engine.commit_many(
-            [partial(self._settle, each, problems.get(each.id, {}), told_at) for each in found]
+            [partial(self._record, each, problems.get(each.id, {}), told_at) for each in found]
         )
 
-    def _settle(
+    def _record(
         self,
         alert: AlertRow,
         problems: Mapping[str, str | None],
@@ -138,4 +138,6 @@ class Alerter:
             return
         next_at = told_at + min(FIRST_PAUSE * 2 ** min(alert.tries, MOST_TRIES), LONGEST_PAUSE)
         is_over = not left or (alert.tries + 1 >= MOST_TRIES and left <= problems.keys())
-        alerts.settle(tx.session, alert.id, told_to, reasons or None, None if is_over else next_at)
+        alerts.record_try(
+            tx.session, alert.id, told_to, reasons or None, None if is_over else next_at
+        )

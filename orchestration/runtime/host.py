@@ -81,7 +81,7 @@ class Host:
             frame = self.running.frame
             if frame.waits_in_vain():
                 acknowledgement.give_back()
-            elif not frame.work(dispatch, acknowledgement.settle):
+            elif not frame.work(dispatch, acknowledgement.acknowledge):
                 acknowledgement.keep()
 
         return work

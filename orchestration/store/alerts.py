@@ -161,7 +161,7 @@ def take(session: Session, now: datetime, limit: int) -> list[AlertRow]:
     return found
 
 
-def settle(
+def record_try(
     session: Session,
     id_: int,
     told_to: Collection[str],

@@ -36,7 +36,7 @@ def tell(fleet: Fleet) -> list[str]:
     def operation(tx: Transaction) -> list[str]:
         found = alerts.take(tx.session, tx.now, 50)
         for alert in found:
-            alerts.settle(tx.session, alert.id, [], None, None)
+            alerts.record_try(tx.session, alert.id, [], None, None)
         return [alert.message for alert in found]
 
     return fleet.client.commit(operation)

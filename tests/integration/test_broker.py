@@ -154,7 +154,7 @@ def test_a_worker_that_is_told_to_end_gives_back_at_once_what_it_has_not_begun(
     free, begun = threading.Event(), threading.Semaphore(0)
 
     def work(_number: int) -> None:
-        acknowledgement.settle()
+        acknowledgement.acknowledge()
         begun.release()
         free.wait(20)
 
@@ -206,8 +206,8 @@ def test_what_is_settled_while_it_works_is_gone_at_once(broker: dramatiq.Broker)
     settled, free = threading.Event(), threading.Event()
 
     def work(_number: int) -> None:
-        acknowledgement.settle()
-        acknowledgement.settle()
+        acknowledgement.acknowledge()
+        acknowledgement.acknowledge()
         settled.set()
         free.wait(10)
 
@@ -264,7 +264,7 @@ def test_a_settlement_on_a_broken_connection_is_left_to_the_broker(module_vhost:
         consumer.ack(message)
     vars(message)["settled"] = False
     acknowledgement._current.message = message  # noqa: SLF001
-    acknowledgement.settle()
+    acknowledgement.acknowledge()
     acknowledgement._current.message = None  # noqa: SLF001
     broker.flush(QUEUE)
     broker.close()

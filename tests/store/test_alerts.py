@@ -23,10 +23,10 @@ def add(
 
 
 def told(session: Session, now: datetime) -> list[AlertRow]:
-    """Take what is due, and settle it."""
+    """Take what is due, and record a try of it."""
     found = alerts.take(session, now, 50)
     for alert in found:
-        alerts.settle(session, alert.id, [], None, None)
+        alerts.record_try(session, alert.id, [], None, None)
     return found
 
 
@@ -101,7 +101,7 @@ def test_who_has_it_and_what_failed_is_kept_until_it_is_tried_again(store: Store
     def operation(session: Session) -> None:
         add(session)
         (alert,) = alerts.take(session, NOW, 50)
-        alerts.settle(session, alert.id, ["b", "a"], "status 500", NOW + MINUTE)
+        alerts.record_try(session, alert.id, ["b", "a"], "status 500", NOW + MINUTE)
         assert alerts.take(session, NOW, 50) == []
         (again,) = alerts.take(session, NOW + MINUTE, 50)
         assert (again.told_to, again.tries) == (frozenset({"a", "b"}), 1)
@@ -115,7 +115,7 @@ def test_what_ends_while_it_is_told_is_not_tried_again(store: Store) -> None:
         add(session)
         (alert,) = alerts.take(session, NOW, 50)
         alerts.end(session, AlertKind.AGENT_SILENT, "smith", NOW + MINUTE)
-        alerts.settle(session, alert.id, ["a"], "status 500", NOW + 2 * MINUTE)
+        alerts.record_try(session, alert.id, ["a"], "status 500", NOW + 2 * MINUTE)
         alerts.put_off(session, alert.id, ["a"], "no turn", NOW + 2 * MINUTE)
         (over,) = alerts.newest(session, 9)
         assert (over.due_at, over.over_at) == (None, NOW + MINUTE)

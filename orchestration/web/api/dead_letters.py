@@ -9,7 +9,7 @@ from pydantic import Field, StrictInt, model_validator
 from orchestration.desk import dead_letters as desk
 from orchestration.desk import preview
 from orchestration.desk.changes import Outcome
-from orchestration.desk.dead_letters import Settled
+from orchestration.desk.dead_letters import Handled
 from orchestration.store import dead_letters
 from orchestration.store.dead_letters import DeadLetterRow
 from orchestration.views.dead_letters import as_json, readable
@@ -131,16 +131,16 @@ def change_dead_letters(
         return {**told, "count": len(rows), "letters": shown, "refused": []}
     if not wish.ids or wish.shown is not None:
         preview.check(wish.shown, numbers)
-    settled, refused = act(console, actor, wish.change, rows)
-    done = list(map(desk.as_json, settled))
+    handled, refused = act(console, actor, wish.change, rows)
+    done = list(map(desk.as_json, handled))
     return {**told, "count": len(done), "letters": done, "refused": list(map(str, refused))}
 
 
 def act(
     console: Console, actor: Actor, change: str, rows: Sequence[DeadLetterRow]
-) -> Outcome[Settled]:
+) -> Outcome[Handled]:
     """Replay or discard letters."""
-    ways: dict[str, Callable[[], Outcome[Settled]]] = {
+    ways: dict[str, Callable[[], Outcome[Handled]]] = {
         "replay": lambda: desk.replay(
             console.engine, console.app, console.settings, rows, actor.by()
         ),
@@ -158,13 +158,13 @@ def one(console: Console, letter: int) -> list[DeadLetterRow]:
     return console.read(lambda s: desk.wanted(s, [letter], None, None))
 
 
-def only(told: Outcome[Settled]) -> dict[str, Any]:
+def only(told: Outcome[Handled]) -> dict[str, Any]:
     """What became of one letter.
 
     Raises:
         OrchestrationError: It was refused.
     """
-    settled, refused = told
+    handled, refused = told
     if refused:
         raise refused[0]
-    return desk.as_json(settled[0])
+    return desk.as_json(handled[0])
