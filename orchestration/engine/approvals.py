@@ -30,7 +30,7 @@ def begin(tx: Transaction, run: Run, name: str) -> None:
     if span is None:
         return
     until = tx.now + span
-    approvals.wake(tx.session, run.id, name, until - notice(span))
+    approvals.set_timer(tx.session, run.id, name, until - notice(span))
     tell(tx, run.id, name, until)
 
 
@@ -38,7 +38,7 @@ def remind(tx: Transaction, row: StepRow) -> bool:
     """Ask for an approval again; False if its deadline has passed."""
     if row.deadline is None or row.deadline <= tx.now:
         return False
-    steps.wake(tx.session, row, row.deadline)
+    steps.set_timer(tx.session, row, row.deadline)
     if approvals.first(tx.session, row.run_id, row.step) == row.branch:
         tell(tx, row.run_id, row.step, row.deadline)
     return True

@@ -57,7 +57,7 @@ def look_again(tx: Transaction, row: StepRow) -> bool:
     if not row.is_outside:
         return False
     if (heard_from := hears_from(tx)) > tx.now:
-        steps.wake(tx.session, row, heard_from)
+        steps.set_timer(tx.session, row, heard_from)
         return True
     deadline = steps.deadline(tx.session, row)
     beat = agents.last_heartbeat(tx.session, row.agent)
@@ -230,14 +230,14 @@ def abandon(tx: Transaction, held: Held) -> None:
     """Stop waiting for an agent that was told to cancel and never answered, unless nobody heard."""
     key, attempt = held
     heard_from = hears_from(tx)
-    attempts.wake(tx.session, held, heard_from if heard_from > tx.now else None)
+    attempts.set_timer(tx.session, held, heard_from if heard_from > tx.now else None)
     if heard_from <= tx.now and (row := steps.get(tx.session, *key)) is not None:
         settle(tx, row, attempt)
 
 
 def abandon_cancelled(tx: Transaction, row: StepRow) -> None:
     """The same for an attempt that an older release cancelled: the timer stands in its branch."""
-    steps.wake(tx.session, row, None)
+    steps.set_timer(tx.session, row, None)
     settle(tx, row, row.attempt)
 
 

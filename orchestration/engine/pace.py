@@ -33,7 +33,7 @@ def wait(tx: Transaction, agent: str) -> None:
         return
     taken = starts.since(tx.session, agent, horizon(tx, agent))
     pause = max(rate.wait(taken, tx.now) for rate in rates)
-    starts.wake(tx.session, agent, tx.now + pause if pause else None)
+    starts.set_timer(tx.session, agent, tx.now + pause if pause else None)
 
 
 def horizon(tx: Transaction, agent: str) -> datetime:

@@ -45,10 +45,10 @@ def fire_timers(tx: Transaction) -> int:
     due = steps.due(tx.session, tx.now, BATCH, tx.rules.scope, queued=tx.rules.sends)
     for key in due:
         put_off = partial(timers.postpone_step, tx.session, key, later)
-        tx.contain(key[0], partial(wake, tx, *key), f"timer of {key}", put_off)
+        tx.contain(key[0], partial(fire_by_key, tx, *key), f"timer of {key}", put_off)
     forsaken = attempts.due(tx.session, tx.now, BATCH, tx.rules.scope)
     for held in forsaken:
-        put_off = partial(attempts.wake, tx.session, held, later)
+        put_off = partial(attempts.set_timer, tx.session, held, later)
         tx.contain(held[0][0], partial(outside.abandon, tx, held), f"timer of {held}", put_off)
     overdue = timers.due_runs(tx.session, tx.now, BATCH, tx.rules.scope)
     for run_id in overdue:
@@ -58,7 +58,7 @@ def fire_timers(tx: Transaction) -> int:
     for agent in rested:
         rest_over(tx, agent)
     for agent in (free := starts.due(tx.session, tx.now, BATCH)):
-        starts.wake(tx.session, agent, None)
+        starts.set_timer(tx.session, agent, None)
         tx.queues.add(agent)
     return len(due) + len(forsaken) + len(overdue) + len(rested) + len(free)
 
@@ -70,7 +70,7 @@ def run_out(tx: Transaction, run_id: str) -> None:
     advance(tx, run_id, facts.DeadlineReached())
 
 
-def wake(tx: Transaction, run_id: str, step: str, branch: int) -> None:
+def fire_by_key(tx: Transaction, run_id: str, step: str, branch: int) -> None:
     """Fire the timer of one branch, unless the branch is gone by now."""
     if (row := steps.get(tx.session, run_id, step, branch)) is not None:
         fire(tx, row)

@@ -48,7 +48,7 @@ def another(session: Session, command: str, step: str) -> str | None:
     return row[0] if row else None
 
 
-def wake(session: Session, run_id: str, step: str, at: datetime) -> None:
+def set_timer(session: Session, run_id: str, step: str, at: datetime) -> None:
     """Set the timer of the branches of a step that wait for a person."""
     session.run(
         "UPDATE steps SET due_at = ? WHERE run_id = ? AND step = ? AND status = 'waiting'",

@@ -118,7 +118,7 @@ def due(session: Session, now: datetime, limit: int, scope: str | None) -> list[
     return [((run_id, step, branch), attempt) for run_id, step, branch, attempt in found]
 
 
-def wake(session: Session, held: Held, due_at: datetime | None) -> None:
+def set_timer(session: Session, held: Held, due_at: datetime | None) -> None:
     """Set the time until which the holder of an attempt is waited for; None: no timer."""
     key, attempt = held
     session.run(

@@ -18,7 +18,7 @@ def since(session: Session, agent: str, after: datetime) -> list[datetime]:
     return [moment(float(row[0])) for row in session.all(sql, agent, after.timestamp())]
 
 
-def wake(session: Session, agent: str, at: datetime | None) -> None:
+def set_timer(session: Session, agent: str, at: datetime | None) -> None:
     """Set the timer of an agent for when its rate allows more; None: no timer."""
     sql = "UPDATE agents SET rate_due = ? WHERE name = ?"
     session.run(sql, at and at.timestamp(), agent)

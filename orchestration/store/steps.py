@@ -292,7 +292,7 @@ def deadline(session: Session, row: StepRow) -> datetime | None:
     return moment(found[0]) if found else None
 
 
-def wake(session: Session, row: StepRow, due_at: datetime | None) -> None:
+def set_timer(session: Session, row: StepRow, due_at: datetime | None) -> None:
     """Set the timer of a branch; None: no timer."""
     sql = f"UPDATE steps SET due_at = ? WHERE {KEY}"
     session.run(sql, seconds(due_at), *row.key)

@@ -61,7 +61,7 @@ def no_worker(facts: Facts, what: str, agent: str | None = None) -> Blocker:
         if worker.draining and id_ not in silent
     ]
     what = "; ".join([what, *notes[:MOST_NAMED]])
-    return Blocker("no_worker", what, f"{wake(facts, silent)}, or {start}" if silent else start)
+    return Blocker("no_worker", what, f"{rouse(facts, silent)}, or {start}" if silent else start)
 
 
 def held_back(agent: AgentRow) -> Blocker | None:
@@ -98,7 +98,7 @@ def silence(facts: Facts, worker: str | None) -> str:
     return f"worker {facts.place(worker)}, silent for {span(facts.now - row.beat_at)}"
 
 
-def wake(facts: Facts, workers: Collection[str | None]) -> str:
+def rouse(facts: Facts, workers: Collection[str | None]) -> str:
     """What to do about live workers without a recent beat."""
     places = {(row.host, row.pid) for id_ in workers if (row := facts.workers.get(id_ or ""))}
     words = [f"`kill -CONT {pid}` on {host}" for host, pid in sorted(places)]

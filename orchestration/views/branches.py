@@ -15,9 +15,9 @@ from orchestration.views.blocker import (
     command,
     held_back,
     no_worker,
+    rouse,
     silence,
     span,
-    wake,
 )
 from orchestration.views.facts import Facts
 from orchestration.views.workflow import label
@@ -85,7 +85,7 @@ def running(facts: Facts, row: StepRow) -> Blocker:
     if row.owner in facts.silent:
         what = f"step {label(row)} is held by {silence(facts, row.owner)} (it said: {said})"
         cure = "another worker takes it over in a moment"
-        return Blocker("silent", what, cure if others else f"{wake(facts, [row.owner])}")
+        return Blocker("silent", what, cure if others else f"{rouse(facts, [row.owner])}")
     what = (
         f"step {label(row)} runs since {clock(since)} ({span(facts.now - since)})"
         f" at worker {where}, {said}"

@@ -12,8 +12,8 @@ from orchestration.views.blocker import (
     clock,
     command,
     no_worker,
+    rouse,
     silence,
-    wake,
 )
 from orchestration.views.branches import open_branches
 from orchestration.views.facts import Facts
@@ -77,7 +77,7 @@ def undoing(facts: Facts) -> Blocker:
         return Blocker("undo_waits", what, "it begins when that agent answers, or its time is over")
     if worker in facts.silent:
         what = f"undo waits for step {name}, which may still act at {silence(facts, worker)}"
-        cure = f"it begins when that process ends; {wake(facts, [worker])}"
+        cure = f"it begins when that process ends; {rouse(facts, [worker])}"
         return Blocker("undo_waits", what, cure)
     if not facts.live:
         return no_worker(facts, f"undo waits for step {name} at {where}, and no worker lives")

@@ -156,7 +156,7 @@ def timer_removed_too_early() -> Iterator[None]:
 
     def taking(session: Session, row: StepRow, *more: Any) -> None:
         take(session, row, *more)
-        steps.wake(session, row, None)
+        steps.set_timer(session, row, None)
 
     with patch.object(steps, "claim", taking):
         yield
@@ -169,7 +169,7 @@ def rows_never_sent_again() -> Iterator[None]:
 
     def firing(tx: Transaction, row: StepRow) -> None:
         if row.status is StepStatus.QUEUED and not sweep.must_have_begun(tx, row):
-            steps.wake(tx.session, row, tx.now + timedelta(days=1))
+            steps.set_timer(tx.session, row, tx.now + timedelta(days=1))
         else:
             fire(tx, row)
 
