@@ -97,12 +97,12 @@ class Frame:
             self._stopping.wait(MOMENT_S)
         return self.cut_off and not self.draining
 
-    def work(self, dispatch: Dispatch, settle: Callable[[], None]) -> bool:
+    def work(self, dispatch: Dispatch, acknowledge: Callable[[], None]) -> bool:
         """Claim and run the attempt that a message hints at, if it is still queued.
 
         Args:
             dispatch: The attempt that may be claimed.
-            settle: Acknowledges the message; called once the claim is known.
+            acknowledge: Acknowledges the message; called once the claim is known.
 
         Returns:
             False if the message must stay unacknowledged: this process takes nothing new.
@@ -113,15 +113,15 @@ class Frame:
             if self.draining:
                 return False
             if self.cut_off:
-                settle()  # its row sends it again, to a worker that beats
+                acknowledge()  # its row sends it again, to a worker that beats
                 return True
             if self._attempts.setdefault(attempt.held, attempt) is not attempt:
-                settle()  # a redelivery: the attempt runs here already
+                acknowledge()  # a redelivery: the attempt runs here already
                 return True
             errand = Errand(self._attempts, attempt)
             try:
                 attempt.claim = self._engine.claim(dispatch)
-                settle()
+                acknowledge()
                 self._run(errand)
             except StoreError as error:
                 log.warning("could not claim %s: %s", dispatch.run_id, error)
