@@ -78,23 +78,36 @@ def served_by(worker: WorkerRow) -> set[str]:
 
 
 def clear(tx: Transaction) -> int:
-    """Cancel a batch of the runs that a stop has to end; return how many; 0: no more can be."""
+    """Deal with a batch of the runs that a stop has to end; return their number; 0: none can be.
+
+    A run that cannot be cancelled is put aside, and tried again once all others are.
+    """
     if not stops.is_stopped(tx.session):
         return 0
     stop_now = stops.latest(tx.session)
+    reason = f"emergency stop by {stop_now.actor}: {stop_now.reason}" if stop_now else ""
+    cancelled: list[str] = []
     found = runs.to_stop(tx.session, BATCH)
-    for run_id in found:
-        reason = f"emergency stop by {stop_now.actor}: {stop_now.reason}" if stop_now else ""
-        runs.set_reason(tx.session, run_id, reason)
-        cancel = partial(advance, tx, run_id, facts.CancelRequested())
-        tx.contain(run_id, cancel, f"stop of {run_id}")
-    cancelled = len(set(found) - set(runs.to_stop(tx.session, BATCH)))
-    stops.count_cancelled(tx.session, cancelled)
-    return cancelled
+    for run_id in found or stops.unmoved(tx.session)[:BATCH]:
+        what = f"stop of {run_id}"
+        put_aside = partial(stops.put_aside, tx.session, run_id)
+        tx.contain(run_id, partial(cancel, tx, run_id, reason, cancelled), what, put_aside)
+    stops.count_cancelled(tx.session, len(cancelled))
+    return len(found) or len(cancelled)
+
+
+def cancel(tx: Transaction, run_id: str, reason: str, cancelled: list[str]) -> None:
+    """Cancel one run, and list it."""
+    runs.set_reason(tx.session, run_id, reason)
+    advance(tx, run_id, facts.CancelRequested())
+    stops.answer(tx.session, stops.epoch(tx.session), run_id, tx.now)
+    cancelled.append(run_id)
 
 
 def release(tx: Transaction, by: By) -> int:
     """Allow work again, and return the number of the stop that is over; undo goes on.
+
+    Runs that could not be cancelled go on as well; the alert names them.
 
     Raises:
         StateError: No stop holds, or it still has runs to cancel.
@@ -109,6 +122,8 @@ def release(tx: Transaction, by: By) -> int:
     if (over := stops.latest(tx.session)) is not None:
         who = By(over.actor, over.reason)
         told = f"emergency stop by {who}: released by {by}, work goes on"
+        if unmoved := stops.unmoved(tx.session):
+            told += f"; what could not be cancelled does, too: {', '.join(unmoved[:BATCH])}"
         alerts.correct(tx, AlertKind.EMERGENCY_STOP, FLEET, told)
     stops.release(tx.session, by.actor, tx.now)
     audit.add(tx.session, tx.now, str(by), "emergency_release", FLEET)
@@ -120,7 +135,7 @@ def release(tx: Transaction, by: By) -> int:
 
 
 def acknowledge(tx: Transaction, worker: str) -> None:
-    """Write that a worker has seen the stop, once no run is left to cancel."""
+    """Write that a worker has seen the stop, once no run is left that can be cancelled."""
     if stops.is_stopped(tx.session) and not runs.to_stop(tx.session, 1):
         stops.answer(tx.session, stops.epoch(tx.session), worker, tx.now)
 

@@ -270,10 +270,12 @@ def is_system(session: Session, run_id: str) -> bool:
 
 
 def to_stop(session: Session, limit: int) -> list[str]:
-    """Runs that an emergency stop has to end, those at work first."""
+    """Runs that an emergency stop has to end, those at work first; without those put aside."""
     sql = (
         "SELECT id FROM runs WHERE status IN ('running', 'waiting', 'paused', 'pending')"
-        " AND system = 0 ORDER BY CASE status WHEN 'running' THEN 0 ELSE 1 END, rank LIMIT ?"
+        " AND system = 0 AND NOT EXISTS (SELECT 1 FROM stop_answers a WHERE a.name = runs.id"
+        " AND a.epoch = (SELECT epoch FROM control WHERE id = 1))"
+        " ORDER BY CASE status WHEN 'running' THEN 0 ELSE 1 END, rank LIMIT ?"
     )
     return [row[0] for row in session.all(sql, limit)]
 

@@ -6,7 +6,8 @@ from datetime import datetime
 from orchestration.ports import Session
 from orchestration.store.times import moment
 
-WORKER, AGENT = "worker", "agent"
+WORKER, AGENT, RUN = "worker", "agent", "run"
+UNMOVED = "it could not be cancelled, the log says why"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,10 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Whether a worker or an agent that has to acknowledge a stop has done so."""
+    """Whether a worker or an agent that has to acknowledge a stop has done so.
+
+    A run that could not be cancelled is another kind: it answers once it is cancelled after all.
+    """
 
     name: str
     kind: str
@@ -108,8 +112,22 @@ def answer(session: Session, number: int, name: str, now: datetime) -> bool:
     return changed > 0
 
 
+def put_aside(session: Session, run_id: str) -> None:
+    """Write that a run could not be cancelled: others come first, and no release waits for it."""
+    ask(session, epoch(session), RUN, run_id, UNMOVED)
+
+
+def unmoved(session: Session) -> list[str]:
+    """The runs that the current stop could not cancel."""
+    sql = (
+        "SELECT name FROM stop_answers WHERE epoch = ? AND kind = ? AND answered_at IS NULL"
+        " ORDER BY name"
+    )
+    return [row[0] for row in session.all(sql, epoch(session), RUN)]
+
+
 def answers(session: Session, number: int) -> list[Answer]:
-    """The workers and agents that have to acknowledge a stop, by kind and name."""
+    """Who has to acknowledge a stop, and the runs it could not cancel, by kind and name."""
     rows = session.all(
         "SELECT name, kind, place, answered_at FROM stop_answers WHERE epoch = ?"
         " ORDER BY kind, name",

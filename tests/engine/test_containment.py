@@ -4,12 +4,14 @@ from collections.abc import Callable
 
 import pytest
 
-from orchestration.engine import sweep
+from orchestration.engine import emergency, sweep
+from orchestration.engine.by import By
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import IllegalTransitionError, StoreError
 from orchestration.state import RunStatus, StepStatus
-from orchestration.store import workers
+from orchestration.store import alerts, workers
 from orchestration.store.steps import StepRow
+from orchestration.views import emergency as view
 from tests.engine.conftest import MakeFleet
 from tests.engine.fleet import MINUTE, Fleet, step, workflow
 
@@ -157,3 +159,30 @@ def test_a_worker_beats_though_a_run_of_its_own_cannot_be_read(fleet: Fleet, how
     spoil(fleet, poisoned, how)
     assert worker.beat()
     assert fleet.row(healthy, "only").status is StepStatus.QUEUED
+
+
+def test_a_run_that_cannot_be_cancelled_holds_up_no_stop_and_no_release(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emergency, "BATCH", 2)
+    worker = fleet.worker()
+    poisoned = [fleet.start("chain") for _ in range(3)]
+    healthy = fleet.start("chain")
+    for _ in range(4):
+        worker.take()
+    for run_id in poisoned:
+        fleet.store.write(lambda s, r=run_id: s.run(SPOILT["tallies that are no JSON"], r))  # type: ignore[misc]
+    fleet.client.stop_everything(By("ann", "prices look wrong"))
+    assert fleet.status(healthy) is RunStatus.CANCELLED
+    worker.beat()
+    found = fleet.read(view.status)
+    assert (found["cancelled"], found["left"]) == (1, 0)
+    assert [each["place"] for each in found["acknowledged"]] == ["here:7"]
+    assert sorted(each["name"] for each in found["silent"]) == sorted(poisoned)
+    cured, *others = sorted(poisoned)
+    fleet.store.write(lambda s: s.run("UPDATE runs SET tallies = '{}' WHERE id = ?", cured))
+    fleet.client.release(By("bob"))
+    assert fleet.status(cured) is RunStatus.CANCELLED, "it was tried again"
+    assert fleet.status(others[0]) is RunStatus.RUNNING
+    (told,) = fleet.read(lambda s: alerts.newest(s, 9))
+    assert told.message.endswith(f"could not be cancelled does, too: {', '.join(others)}")
