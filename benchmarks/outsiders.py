@@ -1,4 +1,4 @@
-"""A hundred agents that are not ours, in one process, and a fleet that an emergency stop stops.
+"""A hundred outside agents, in one process, and a fleet that an emergency stop stops.
 
 python -m benchmarks.outsiders
 """

@@ -1,4 +1,4 @@
-"""An emergency stop among many messages: how soon agents that are not ours acknowledge it."""
+"""An emergency stop among many messages: how soon outside agents acknowledge it."""
 
 import os
 import subprocess

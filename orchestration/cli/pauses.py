@@ -96,6 +96,6 @@ pause = verb(
 resume = verb(
     "resume",
     "Let the agents NAME work again: end all pauses and close their circuits, and say whose pauses"
-    " ended, and whether a circuit was not closed.",
+    " ended, and whether it closed a circuit.",
     Engine.resume_agents,
 )

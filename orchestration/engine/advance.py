@@ -271,7 +271,7 @@ def write_outcome(tx: Transaction, row: StepRow, outcome: Outcome) -> None:
 
 
 def archive(tx: Transaction, row: StepRow, kind: str, error: str, *, acting: bool) -> None:
-    """Archive an attempt; an agent that is not ours and may still act on it is told to cancel."""
+    """Archive an attempt; an outside agent that may still act on it is told to cancel."""
     due_at = None
     if acting and row.is_outside:
         speech.cancel(tx, row)

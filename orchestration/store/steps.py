@@ -197,7 +197,7 @@ def holders(session: Session) -> list[str]:
 
 
 def is_anybody_awaited(session: Session) -> bool:
-    """Whether an agent that is not ours holds an attempt, or may still act on one."""
+    """Whether an outside agent holds an attempt, or may still act on one."""
     sql = (
         "SELECT 1 WHERE EXISTS (SELECT 1 FROM steps WHERE owner LIKE ?)"
         " OR EXISTS (SELECT 1 FROM attempts WHERE holder LIKE ?)"

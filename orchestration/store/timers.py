@@ -56,7 +56,7 @@ def due_runs(session: Session, now: datetime, limit: int, scope: str | None) -> 
 def excuse(session: Session, since: datetime | None, now: datetime) -> None:
     """Put off what could not go on by the time since a moment, or since its start.
 
-    That is the deadlines of runs, of waiting branches, and of attempts of agents that are not ours:
+    That is the deadlines of runs, of waiting branches, and of attempts of outside agents:
     nobody could hear these. All of it may seem to lie in the future, if this machine's clock was
     set back: that is no time then.
     """

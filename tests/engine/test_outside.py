@@ -1,4 +1,4 @@
-"""Agents that are not ours: how their attempts end when nobody hears of them."""
+"""Outside agents: how their attempts end when nobody hears of them."""
 
 from datetime import timedelta
 

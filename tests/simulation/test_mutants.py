@@ -24,4 +24,4 @@ def test_the_simulation_catches(name: str) -> None:
     with MUTANTS[name]():
         seeds = range(SKIPPED.get(name, 0), MOST_SEEDS)
         caught = next((seed for seed in seeds if play(seed).trace), None)
-    assert caught is not None, f"{MOST_SEEDS} seeds did not see that {name}"
+    assert caught is not None, f"seeds {seeds.start} to {seeds.stop} did not see that {name}"
