@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -13,11 +14,15 @@ from orchestration.desk import tokens
 from orchestration.desk.tokens import Role
 from orchestration.engine.by import By
 from orchestration.store import steps
+from orchestration.web.api.events import Stream
+from orchestration.web.broadcast import Broadcast
 from orchestration.web.console import Console
+from tests.eventually import eventually
 from tests.web.browsing import Browser
 from tests.web.conftest import TOKEN, Browse
 from tests.web.streaming import PATIENCE_S, Event, all_of, happen, heard, numbers, served
 
+PING = ": ping\n\n"
 MOMENT = 1_700_000_000.0
 
 
@@ -95,6 +100,34 @@ def test_a_stream_lives_shows_so_and_ends(console: Console, run_id: str, browse:
     assert told.startswith("retry: ")
     assert told.count(": ping") >= 2
     assert limits.ping_s < console.limits.ping_s <= 15
+
+
+def test_who_still_reads_when_a_ping_is_due_is_not_broken_off(
+    console: Console, run_id: str
+) -> None:
+    """He takes longer over an event than pings are apart: nothing cancels what he waits for."""
+    hasty = replace(console, limits=replace(console.limits, ping_s=0.1))
+    broadcast, slow = Broadcast(console.opened.store, console.clock), list[float]()
+
+    def is_over() -> bool:
+        return time.monotonic() > slow[0]
+
+    async def read() -> list[str]:
+        found = list[str]()
+        async with asyncio.timeout(PATIENCE_S):
+            async for text in Stream(hasty, broadcast, run_id, 0).chunks():
+                found.append(text)
+                if text == PING and found.count(PING) == 1:
+                    await asyncio.to_thread(happen, console, run_id)
+                elif text != PING and PING in found and not slow:
+                    slow.append(time.monotonic() + 2 * hasty.limits.ping_s)
+                    await asyncio.to_thread(eventually, is_over, within=PATIENCE_S)
+                    await asyncio.to_thread(console.engine.cancel, run_id)
+        return found
+
+    told = asyncio.run(read())
+    assert "event: end" in told[-1]
+    assert "".join(told).count("id: ") == len(all_of(console, run_id))
 
 
 def test_a_revoked_token_hears_nothing_more(console: Console, environ: dict[str, str]) -> None:

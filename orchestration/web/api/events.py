@@ -241,16 +241,18 @@ class Stream:
 
     async def _coming(self, listener: Listener, until: float) -> AsyncIterator[str]:
         """New events until the run may have ended, or until a ping is due, and then the ping."""
-        try:
-            async with asyncio.timeout_at(until):
-                while True:
+        loop = asyncio.get_running_loop()
+        while loop.time() < until:
+            try:
+                async with asyncio.timeout_at(until):  # no yield in it: it would cancel who reads
                     items = await listener.take()
-                    if text := "".join(map(self._told, items)):
-                        yield text
-                    if any(map(is_last, items)):
-                        return
-        except TimeoutError:
-            yield ": ping\n\n"
+            except TimeoutError:
+                break
+            if text := "".join(map(self._told, items)):
+                yield text
+            if any(map(is_last, items)):
+                return
+        yield ": ping\n\n"
 
     def _told(self, item: Item) -> str:
         """An item as text; empty for an event that was sent already."""
