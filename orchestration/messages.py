@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
 from typing import Annotated, Any
@@ -261,6 +261,15 @@ def has_infinity(value: Any) -> bool:
         inner = value.values() if isinstance(value, dict) else value
         return any(map(has_infinity, inner))
     return isinstance(value, float) and math.isinf(value)
+
+
+def with_texts(value: Any, change: Callable[[str], str]) -> Any:
+    """A value, of bounded depth, with each of its texts changed, names of fields included."""
+    if isinstance(value, dict):
+        return {change(name): with_texts(inner, change) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [with_texts(inner, change) for inner in value]
+    return change(value) if isinstance(value, str) else value
 
 
 def schema() -> dict[str, Any]:

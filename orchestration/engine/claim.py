@@ -222,7 +222,8 @@ def report(tx: Transaction, reports: list[Report]) -> list[Held]:
             deadline = steps.deadline(tx.session, row)
             silent_at = tx.now + each.progress_timeout
             due_at = min(silent_at, deadline) if deadline else silent_at
-        steps.report(tx.session, row, each.fraction, each.message, due_at)
+        message = tx.rules.mask(each.message)
+        steps.report(tx.session, row, each.fraction, message, due_at)
     written = {each.key[0] for each in reports if (each.key, each.attempt) not in lost}
     for run_id in sorted(written):
         measure(tx, runs.load(tx.session, run_id))

@@ -22,6 +22,7 @@ from orchestration.messages import (
     Envelope,
     MessageType,
     plain,
+    with_texts,
 )
 from orchestration.state import RunStatus
 from orchestration.store import agents, commands, dead_letters
@@ -104,7 +105,7 @@ def accept(tx: Transaction, received: Received) -> None:
 
 def beat(tx: Transaction, envelope: Envelope) -> None:
     """Write a heartbeat, and what the agent says it can do."""
-    payload = envelope.payload
+    payload = with_texts(envelope.payload, tx.rules.mask)
     status = plain(payload.get("status", payload.get("health_status", "running")), LONGEST_STATUS)
     metrics = payload.get("metrics")
     found = metrics if isinstance(metrics, dict) else None

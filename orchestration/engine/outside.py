@@ -17,7 +17,7 @@ from orchestration.engine.advance import Outcome, advance, error_json, measure
 from orchestration.engine.transaction import Transaction
 from orchestration.engine.yields import Value, Yield
 from orchestration.errors import ConfiguredMeanwhileError, DeadLetterError, PermanentError
-from orchestration.messages import Envelope, plain
+from orchestration.messages import Envelope, plain, with_texts
 from orchestration.plans import UNDO
 from orchestration.state import StepStatus
 from orchestration.store import agents, artifacts, attempts, control, runs, steps
@@ -112,7 +112,7 @@ def answer(tx: Transaction, envelope: Envelope) -> None:
 
 def report(tx: Transaction, envelope: Envelope) -> None:
     """Write an agent's state of health, and the progress of its attempts."""
-    payload = envelope.payload
+    payload = with_texts(envelope.payload, tx.rules.mask)
     health = payload.get("health_status")
     status = None if health is None else plain(health, LONGEST_STATUS)
     metrics = payload.get("metrics")
@@ -123,7 +123,7 @@ def report(tx: Transaction, envelope: Envelope) -> None:
     fraction = payload.get("progress")
     for row in rows_of(tx, told_of(envelope, held_by(tx, envelope.sender))):
         if isinstance(fraction, int | float):
-            message = plain(tx.rules.mask(str(payload.get("message", ""))), LONGEST_MESSAGE)
+            message = plain(payload.get("message", ""), LONGEST_MESSAGE)
             target = runs.get(tx.session, row.run_id).plan.step[row.step.removeprefix(UNDO)]
             deadline = steps.deadline(tx.session, row) or tx.now
             silent_at = tx.now + (target.progress_timeout or tx.rules.silence)
