@@ -99,7 +99,7 @@ def tell_end(tx: Transaction, run: Run) -> None:
     A notice of an earlier generation's end may still be pending: it would keep its old place.
     """
     if run.generation > 1:
-        outbox.withdraw(tx.session, outbox.FINAL, run.id)
+        outbox.withdraw(tx.session, f"{outbox.FINAL}:{run.id}")
     tell(tx, run, outbox.FINAL)
 
 
@@ -271,8 +271,13 @@ def write_outcome(tx: Transaction, row: StepRow, outcome: Outcome) -> None:
 
 
 def archive(tx: Transaction, row: StepRow, kind: str, error: str, *, acting: bool) -> None:
-    """Archive an attempt; an outside agent that may still act on it is told to cancel."""
+    """Archive an attempt; an outside agent that may still act on it is told to cancel.
+
+    A command that has not left by now never does.
+    """
     due_at = None
+    if row.is_outside:
+        speech.take_back(tx, row)
     if acting and row.is_outside:
         speech.cancel(tx, row)
         deadline = steps.deadline(tx.session, row) or tx.now

@@ -43,7 +43,7 @@ def send(tx: Transaction, row: StepRow) -> None:
         worker=holder,
         attempt=row.attempt + 1,
         claimed_at=tx.now,
-        due_at=min(deadline, tx.now + tx.rules.grace),
+        due_at=deadline,
         deadline=deadline,
     )
     steps.claim(tx.session, claimed)
@@ -52,10 +52,31 @@ def send(tx: Transaction, row: StepRow) -> None:
     speech.command(tx, row, row.attempt + 1, deadline)
 
 
+def sent(tx: Transaction, command_id: str) -> None:
+    """Let the time begin in which an agent must show that it has a command: RabbitMQ took it."""
+    match = COMMAND_ID.fullmatch(command_id)
+    if match is None or command_id.endswith(speech.CANCEL):
+        return
+    row = steps.get(tx.session, match["run"], match["step"], int(match["branch"] or 0))
+    if row is not None and is_held(row, int(match["attempt"])):
+        silent_at = tx.now + tx.rules.grace
+        steps.set_timer(tx.session, row, min(row.deadline or silent_at, silent_at))
+
+
+def is_held(row: StepRow, attempt: int) -> bool:
+    """Whether an agent that is not ours still holds this attempt at a branch."""
+    return row.status is StepStatus.RUNNING and row.attempt == attempt and row.is_outside
+
+
 def look_again(tx: Transaction, row: StepRow) -> bool:
-    """Put off the end of an attempt while its agent beats or cannot be heard; False: it ends."""
+    """Put off the end of an attempt while its agent beats or cannot be heard; False: it ends.
+
+    A command that RabbitMQ has not taken by its deadline does not leave any more.
+    """
     if not row.is_outside:
         return False
+    if row.deadline is not None and row.deadline <= tx.now:
+        speech.take_back(tx, row)
     if (heard_from := hears_from(tx)) > tx.now:
         steps.set_timer(tx.session, row, heard_from)
         return True
@@ -214,7 +235,7 @@ def find(tx: Transaction, envelope: Envelope, command_id: Any) -> StepRow | None
     if not row or row.agent != envelope.sender or match is None:
         raise DeadLetterError("unmatched_response", f"no step was ever sent as {named[:200]!r}")
     attempt = int(match["attempt"])
-    if row.status is StepStatus.RUNNING and row.attempt == attempt and row.is_outside:
+    if is_held(row, attempt):
         return row
     settle(tx, row, attempt)
     return None

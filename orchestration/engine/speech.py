@@ -92,6 +92,11 @@ def command(tx: Transaction, row: StepRow, attempt: int, deadline: datetime) -> 
     say(tx, MessageType.COMMAND, row.agent, payload, command_id, run_id=row.run_id)
 
 
+def take_back(tx: Transaction, row: StepRow) -> None:
+    """Withdraw the command of an attempt, if RabbitMQ has not taken it yet."""
+    outbox.withdraw(tx.session, command_id_of(tx, row, row.attempt))
+
+
 def results_for(
     tx: Transaction, plan: Plan, row: StepRow, room: int
 ) -> tuple[dict[str, Any], list[str]]:

@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 
 from orchestration import failpoints
 from orchestration.bus.publisher import Letter, Refusal
-from orchestration.engine import Engine
+from orchestration.engine import Engine, outside
 from orchestration.engine.transaction import Transaction
 from orchestration.errors import StoreError
 from orchestration.failpoints import Failpoint
@@ -176,6 +176,8 @@ class Notifier:
     def _forget(self, tx: Transaction) -> None:
         dead = [each.letter.tag for each in self._dead]
         outbox.said(tx.session, [(said.id, said.version) for said in (*self._confirmed, *dead)])
+        for said in (*self._confirmed, *dead):
+            outside.sent(tx, said.topic)
         for refusal in self._dead:
             bury(tx, refusal)
 

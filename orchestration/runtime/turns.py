@@ -14,18 +14,20 @@ class Said:
     """A message that is under way.
 
     Attributes:
+        topic: What it is about: of a command, its id.
         turn: The same for messages that must leave one after the other.
     """
 
     id: int
     version: int
     lane: str
+    topic: str
     turn: str
 
 
 def said_of(row: OutboxRow) -> Said:
     """A row's identity while its message is under way."""
-    return Said(row.id, row.version, row.lane, turn_of(row))
+    return Said(row.id, row.version, row.lane, row.topic, turn_of(row))
 
 
 def turn_of(row: OutboxRow) -> str:

@@ -63,9 +63,9 @@ def notice(session: Session, what: str, run_id: str, now: datetime) -> None:
     )
 
 
-def withdraw(session: Session, what: str, run_id: str) -> None:
-    """Drop a notice for a run's requester, if it is not sent and confirmed yet."""
-    session.run("DELETE FROM outbox WHERE topic = ?", f"{what}:{run_id}")
+def withdraw(session: Session, topic: str) -> None:
+    """Drop a message, if it is not sent and confirmed yet."""
+    session.run("DELETE FROM outbox WHERE topic = ?", topic)
 
 
 def lanes(session: Session, last: str, limit: int) -> list[str]:

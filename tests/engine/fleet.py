@@ -9,12 +9,31 @@ from pydantic import BaseModel, ConfigDict, StrictBool
 
 from orchestration.context import Context
 from orchestration.definitions import Agent, App, Workflow
-from orchestration.engine import Claim, Command, Engine, Held, Rules, Value, Yield, outside
+from orchestration.engine import (
+    Claim,
+    Command,
+    Engine,
+    Held,
+    Rules,
+    Transaction,
+    Value,
+    Yield,
+    outside,
+)
 from orchestration.errors import NotFoundError
 from orchestration.plans import Step
 from orchestration.ports import Dispatch, Session, Store
 from orchestration.state import RunStatus, StepStatus
-from orchestration.store import artifacts, attempts, control, events, runs, steps, workers
+from orchestration.store import (
+    artifacts,
+    attempts,
+    control,
+    events,
+    outbox,
+    runs,
+    steps,
+    workers,
+)
 from orchestration.store.attempts import AttemptRow
 from orchestration.store.runs import RunRow
 from orchestration.store.steps import StepRow
@@ -228,9 +247,22 @@ class Fleet:
         self.clock.advance(span)
         return self.client.fire_timers()
 
+    def publish(self) -> list[str]:
+        """Let RabbitMQ take every message; return what they are about."""
+        topics = [row[0] for row in self.read(lambda s: s.all("SELECT topic FROM outbox"))]
+
+        def confirm(tx: Transaction) -> None:
+            for topic in topics:
+                outbox.withdraw(tx.session, topic)
+                outside.sent(tx, topic)
+
+        self.client.commit(confirm)
+        return topics
+
     def listen(self, span: timedelta) -> None:
         """Let time go by in which outside agents are heard, and act on the timers that are due."""
         for _ in range(int(span / LISTENING)):
+            self.publish()
             self.advance(LISTENING)
             self.client.commit(outside.listen)
 

@@ -248,7 +248,7 @@ class TestForgetting:
         self.all_forgotten(fleet, HOUR, 0)
         assert not any(fleet.exists(run_id) for run_id in others)
         assert fleet.exists(asked)
-        fleet.store.write(lambda s: outbox.withdraw(s, outbox.FINAL, asked))
+        fleet.store.write(lambda s: outbox.withdraw(s, f"{outbox.FINAL}:{asked}"))
         self.all_forgotten(fleet, HOUR, 0)
         assert not fleet.exists(asked)
 

@@ -86,6 +86,7 @@ def test_a_time_without_workers_neither_makes_an_agent_silent_nor_late(
 
 def test_while_nobody_listens_no_attempt_ends(fleet: Fleet) -> None:
     run_id = fleet.start("ask")
+    fleet.publish()
     for _ in range(15):
         fleet.advance(MINUTE // 2)
     assert fleet.row(run_id, "asking").status is StepStatus.RUNNING
@@ -119,7 +120,7 @@ def test_a_clock_that_was_set_lets_nobody_listen_longer(fleet: Fleet) -> None:
 def test_where_there_is_no_rabbitmq_nobody_is_waited_for(fleet: Fleet) -> None:
     fleet.worker(queues={"warehouse": 1}, transport=control.EMBEDDED)
     run_id = fleet.start("ask")
-    fleet.advance(GRACE)
+    fleet.advance(10 * MINUTE)
     assert fleet.status(run_id) is RunStatus.FAILED
 
 
@@ -145,3 +146,26 @@ def test_a_cancelled_agent_is_waited_for_while_nobody_listens(fleet: Fleet) -> N
     assert [row.acting for row in fleet.attempts(run_id)] == [True]
     fleet.listen(GRACE + 10 * SECOND)
     assert [row.acting for row in fleet.attempts(run_id)] == [False]
+
+
+def test_a_command_that_rabbitmq_has_not_taken_makes_nobody_silent(fleet: Fleet) -> None:
+    run_id = fleet.start("ask")
+    for _ in range(60):
+        fleet.advance(5 * SECOND)
+        fleet.client.commit(outside.listen)
+    assert fleet.status(run_id) is RunStatus.RUNNING
+    fleet.listen(25 * SECOND)
+    assert fleet.status(run_id) is RunStatus.RUNNING
+    fleet.listen(10 * SECOND)
+    assert fleet.status(run_id) is RunStatus.FAILED
+
+
+def test_a_command_that_has_not_left_when_its_attempt_ends_never_leaves(fleet: Fleet) -> None:
+    run_id = fleet.start("ask")
+    fleet.advance(10 * MINUTE)
+    assert fleet.publish() == []
+    fleet.listen(GRACE + 10 * SECOND)
+    assert fleet.status(run_id) is RunStatus.FAILED
+    cancelled = fleet.start("ask")
+    fleet.client.cancel(cancelled)
+    assert fleet.publish() == [f"{cancelled}:asking:1:cancel"]

@@ -36,7 +36,7 @@ def test_a_requester_is_told_one_thing_at_a_time_and_commands_leave_together() -
     cancel = row(6, f"{commands[0].topic}:cancel", "run")
     rows = [ack, final, *commands, cancel]
     assert choose(rows, []) == [ack, *commands]
-    assert choose(rows[1:], [Said(1, 1, "mgmt", "run")]) == [*commands]
+    assert choose(rows[1:], [Said(1, 1, "mgmt", "final:run", "run")]) == [*commands]
 
 
 def test_who_refuses_is_left_alone_for_twice_as_long_each_time() -> None:

@@ -83,6 +83,7 @@ class Post:
         writes = self._process.store.is_writing
         self._process.world.insist(not writes, "no publish before its commit")
         for letter in letters:
+            self._process.world.check_command(letter.tag.topic)
             failpoints.reach(Failpoint.PUBLISHING)
             self.under_way.append(letter)
             failpoints.reach(Failpoint.PUBLISHED)

@@ -36,6 +36,7 @@ from tests.simulation.stage import Stage, act
 from tests.simulation.witness import Witness
 
 RETRIED = "SELECT generation FROM runs WHERE id = ?"
+ENDED = "SELECT 1 FROM attempts WHERE run_id = ? AND step = ? AND attempt = ?"
 FEW = 2  # with some seeds, the most ended runs and dead letters that are kept
 REQUESTERS = ("mgmt", "ops")
 
@@ -190,6 +191,13 @@ class Ground:
         still_s = self.awake_s - process.beaten_at
         may = process.dead or still_s >= SILENT_AFTER_S
         self.insist(may, f"taken over after {still_s} s")
+
+    def check_command(self, topic: str) -> None:
+        """Check that no message is the command of an attempt that has ended without a result."""
+        place = topic.split(":")
+        if len(place) == 3 and place[-1].isdecimal():
+            ended = self.store.read(lambda s: s.one(ENDED, *place[:2], int(place[2])))
+            self.insist(ended is None, "no command leaves after its attempt")
 
     def chance(self, probability: float) -> bool:
         return self.random.random() < probability
