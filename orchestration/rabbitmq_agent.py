@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -67,6 +68,7 @@ class RabbitMQOrchestrationAgent:
         self._app = hosting.load_app(self._settings.app)
         for line in settings.undeclared(self._settings, self._app.agent):
             log.warning("%s", line)
+        self._guard = threading.Lock()
         self._running = ExitStack()
         self._host: Host | None = None
         self._registered: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = []
@@ -83,17 +85,11 @@ class RabbitMQOrchestrationAgent:
             BrokerError: RabbitMQ is away, or refuses us.
             StoreError: The store cannot be used.
         """
-        if self._host is None:
-            self._host = await asyncio.to_thread(self._start)
-            for each in self._registered:
-                self._write_agent(*each)
-            await asyncio.to_thread(self._await_consumer)
+        await asyncio.to_thread(self._start)
 
     async def stop(self) -> None:
         """End in good order: claimed attempts have some seconds to finish."""
-        if self._host is not None:
-            self._host = None
-            await asyncio.to_thread(self._running.close)
+        await asyncio.to_thread(self._stop)
 
     def register_agent(
         self, name: str, capabilities: Sequence[str] = (), dependencies: Sequence[str] = ()
@@ -194,8 +190,21 @@ class RabbitMQOrchestrationAgent:
             raise OrchestrationError("the orchestrator is not running: await start() first")
         return self._host.running.engine
 
-    def _start(self) -> Host:
-        return self._running.enter_context(serving_on(self._address, self._app, self._settings))
+    def _start(self) -> None:
+        """Start, unless it is; a caller who waits no longer cannot cancel a thread."""
+        with self._guard:
+            if self._host is None:
+                serving = serving_on(self._address, self._app, self._settings)
+                self._host = self._running.enter_context(serving)
+                for each in self._registered:
+                    self._write_agent(*each)
+                self._await_consumer()
+
+    def _stop(self) -> None:
+        """Stop, once a start that is under way has come to its end."""
+        with self._guard:
+            self._host = None
+            self._running.close()
 
     def _await_consumer(self) -> None:
         """Wait a little until commands are consumed, here or in another process."""

@@ -1,13 +1,16 @@
 """The whole orchestrator as one object: what each method promises."""
 
 import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pika
 import pytest
 
-from orchestration import RabbitMQOrchestrationAgent
+from orchestration import RabbitMQOrchestrationAgent, rabbitmq_agent
 from orchestration.errors import (
     BrokerError,
     ConfigurationError,
@@ -15,6 +18,8 @@ from orchestration.errors import (
     OrchestrationError,
     RejectedError,
 )
+from orchestration.runtime.host import Host
+from orchestration.runtime.serving import serving_on
 from tests.bus.orchestra import Orchestra, environment, playing
 from tests.bus.peer import Peer
 from tests.eventually import eventually
@@ -145,6 +150,41 @@ def test_it_starts_again_after_a_stop_and_twice_is_once(
             assert not agent.is_running
 
     asyncio.run(scenario())
+
+
+def test_a_start_that_is_cancelled_leaves_nothing_that_a_stop_does_not_end(
+    vhost: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment(monkeypatch, vhost, tmp_path)
+    fleets: list[str] = []
+    begun, gate = threading.Event(), threading.Event()
+
+    @contextmanager
+    def gated(*given: Any) -> Iterator[Host]:
+        begun.set()
+        assert gate.wait(20)
+        with serving_on(*given) as host:
+            fleets.append("begun")
+            yield host
+        fleets.append("ended")
+
+    async def scenario() -> None:
+        agent = RabbitMQOrchestrationAgent()
+        first = asyncio.create_task(agent.start())
+        assert await asyncio.to_thread(begun.wait, 20)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        again = asyncio.create_task(agent.start())
+        gate.set()
+        await again
+        assert fleets == ["begun"]
+        await agent.stop()
+        assert not agent.is_running
+
+    monkeypatch.setattr(rabbitmq_agent, "serving_on", gated)
+    asyncio.run(scenario())
+    assert fleets == ["begun", "ended"]
 
 
 def test_its_config_wins_over_the_settings(
