@@ -98,6 +98,10 @@ class Store(Protocol):
         """Run the operation on one consistent snapshot."""
         ...
 
+    def read_aside(self, operation: Callable[[Session], T]) -> T:
+        """Run the operation as `read` would, but never keep a `read` of others waiting."""
+        ...
+
     def writer_for(self, seconds: float, /) -> int | None:
         """The process that keeps the write lock for so many seconds; None: none, or not known."""
         ...

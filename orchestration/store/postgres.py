@@ -1,7 +1,8 @@
 """The store on PostgreSQL: the same SQL, one write transaction at a time by an advisory lock.
 
-A process has one session that writes, for batches of operations of all its threads, and two that
-read. A session that the server or the network has ended is replaced when it is needed next.
+A process has one session that writes, for batches of operations of all its threads, and up to three
+that read: one is never lent to people's requests, since a worker must beat beside them. A session
+that the server or the network has ended is replaced when it is needed next.
 """
 
 import threading
@@ -39,7 +40,7 @@ TAKEN = (
     "SELECT SUM(pg_total_relation_size(c.oid)) FROM pg_class c"
     " WHERE c.relnamespace = to_regnamespace(current_schema()) AND c.relkind = 'r'"
 )
-READERS = 2
+READERS = 3
 WRITER_IDLE, READER_IDLE = "3s", "60s"
 
 
@@ -66,6 +67,7 @@ class PostgresStore:
         self._free: LifoQueue[Link] = LifoQueue()
         for reader in self._readers:
             self._free.put(reader)
+        self._aside = threading.Semaphore(READERS - 1)
         self._group = Group(self._commit)
         with ExitStack() as undo:
             undo.callback(self.close)
@@ -100,6 +102,15 @@ class PostgresStore:
         found: list[T] = []
         stand_in(lambda: found.append(self._look(operation)))  # Ctrl-C must not cost a reader
         return found[0]
+
+    def read_aside(self, operation: Callable[[Session], T]) -> T:
+        """Run the operation as `read` would, but leave a session to those who call that.
+
+        Raises:
+            StoreError: The store could not be read now.
+        """
+        with self._aside:
+            return self.read(operation)
 
     def missing(self) -> list[str]:
         """The titles of the migrations that this release would apply."""

@@ -118,6 +118,10 @@ class SqliteStore:
         """Apply the migrations of this release that are missing, and return their titles."""
         return self.write(lambda s: migrate.upgrade(s, TABLES, TYPES))
 
+    def read_aside(self, operation: Callable[[Session], T]) -> T:
+        """Run the operation as `read` would: no thread waits for another's connection."""
+        return self.read(operation)
+
     def writer_for(self, seconds: float) -> int | None:
         """The process that holds the lock, if it does not release it within so many seconds."""
         return self._lock.holder_for(seconds)
@@ -282,6 +286,10 @@ class MemoryStore:
         """Run the operation between two transactions."""
         with self._mutex, explained(MEMORY):
             return operation(SqliteSession(self._connection))
+
+    def read_aside(self, operation: Callable[[Session], T]) -> T:
+        """Run the operation as `read` would."""
+        return self.read(operation)
 
     def writer_for(self, _seconds: float, /) -> None:
         """None: no other process can write."""

@@ -45,8 +45,8 @@ class Console:
         return address_in(self.settings)
 
     def read(self, operation: Callable[[Session], T]) -> T:
-        """Run an operation on one consistent snapshot of the store."""
-        return self.opened.store.read(operation)
+        """Run an operation on one consistent snapshot of the store; keeps no worker waiting."""
+        return self.opened.store.read_aside(operation)
 
 
 def console_of(host: Host, app: App, settings: Settings) -> Console:

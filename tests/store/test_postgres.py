@@ -114,6 +114,23 @@ class TestSessions:
             pids = list(pool.map(lambda _: store.read(meet), range(READERS)))
         assert len(set(pids)) == READERS
 
+    def test_however_many_read_aside_a_worker_can_read(self, store: PostgresStore) -> None:
+        begun, go = threading.Semaphore(0), threading.Event()
+
+        def stay(_: Session) -> None:
+            begun.release()
+            assert go.wait(20)
+
+        with ThreadPoolExecutor(2 * READERS) as pool:
+            staying = [pool.submit(store.read_aside, stay) for _ in range(2 * READERS - 1)]
+            assert all(begun.acquire(timeout=20) for _ in range(READERS - 1))
+            try:
+                assert pool.submit(store.read, one("SELECT 1")).result(5) == "1"
+            finally:
+                go.set()
+            for each in staying:
+                each.result(20)
+
     def test_a_signal_never_meets_the_main_thread_with_a_reader(self, store: PostgresStore) -> None:
         def refused(_: Session) -> None:
             raise NotFoundError("no such run")
