@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from orchestration.circuit import Circuit, CircuitState
-from orchestration.store import circuits
+from orchestration.store import agents, circuits
 from orchestration.web.console import Console
 from tests.web.browsing import Browser
 from tests.web.stock import EVIL, GATED, Stock, known
@@ -99,6 +99,21 @@ def test_an_undo_is_told_from_the_step_that_it_undoes(pages: Browser, stock: Sto
     line = text[text.index('id="timeline"') : text.index('data-part="graph"')]
     assert line.count("<strong>undo of first") == 1
     assert "<td>undo of first</td>" in text[text.index('data-part="events"') :]
+
+
+def test_a_field_that_is_called_like_an_undo_is_shown_as_it_is(
+    pages: Browser, stock: Stock, console: Console
+) -> None:
+    """What an agent says comes from anybody on the bus."""
+    deep, now = "undo." * 1_000, console.clock.now()
+    metrics = {"undo.count": 1.0, deep: 2.0}
+    run_id = stock.fleet.start("job")
+    stock.fleet.work_off(stock.fleet.worker("w2"), lambda _: {"undo.rows": 1, deep: 2})
+    console.opened.store.write(lambda s: agents.beat(s, "worker", "running", metrics, now))
+    fleet, run = (pages.get(each, headers=HTML) for each in ("/agents", f"/workflows/{run_id}"))
+    assert (fleet.status_code, run.status_code) == (200, 200)
+    assert ">undo.count</dt>" in fleet.text
+    assert ">undo.rows</dt>" in run.text
 
 
 def test_the_colours_are_chosen_without_a_script(pages: Browser) -> None:

@@ -43,6 +43,7 @@ WORDS = (
     "count",
     "iso",
     "moment",
+    "named",
     "parsed",
     "percent",
     "plain",

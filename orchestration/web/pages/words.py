@@ -98,10 +98,14 @@ def coded(text: str) -> Markup:
 
 
 def spaced(name: str) -> str:
-    """The name of a step or a kind as words."""
-    if name.startswith(UNDO):
-        return f"undo of {spaced(name.removeprefix(UNDO))}"
+    """The name of a kind or a field as words."""
     return name.replace("_", " ")
+
+
+def named(step: str) -> str:
+    """The name of a step, or of the undo of one, as words."""
+    bare = step.removeprefix(UNDO)
+    return spaced(bare) if bare == step else f"undo of {spaced(bare)}"
 
 
 def pretty(value: Any) -> str:
