@@ -11,7 +11,7 @@ import secrets
 
 from fastapi import Request, Response
 
-from orchestration.web.problems import SEND_JSON, Refusal
+from orchestration.web.problems import SEND_JSON, Refusal, has_body
 
 SESSION_COOKIE = "orchestration_session"
 VISIT_COOKIE = "orchestration_visit"
@@ -52,11 +52,14 @@ def bearer_of(request: Request) -> str | None:
 def require_json(request: Request) -> None:
     """Refuse a body for the API that is no JSON: no form of any site can send that.
 
+    With a token an empty body is none, whatever kind is stated: many programs state one with each
+    POST. Without one it may be an empty form of another site.
+
     Raises:
         Refusal: It is something else, or of no stated kind.
     """
-    kind, length = kind_of(request), request.headers.get("content-length", "0")
-    is_body = bool(kind) or length != "0" or "transfer-encoding" in request.headers
+    kind = kind_of(request)
+    is_body = has_body(request) or (bool(kind) and bearer_of(request) is None)
     if is_body and request.url.path.startswith(API) and not JSON.fullmatch(kind):
         raise Refusal(UNSUPPORTED, f"body: {kind or 'of no kind'} is not read here; {SEND_JSON}")
 

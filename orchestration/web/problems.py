@@ -33,7 +33,8 @@ METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 NOWHERE = "nothing is at this address: /docs lists everything that there is"
 SEND_JSON = "send a JSON object, with `Content-Type: application/json`"
 NO_BODY = ("body: Field required",)
-NOTHING_SENT = f"body: nothing was sent; {SEND_JSON}"
+NOTHING_SENT = "nothing was sent"
+NOT_READ = "this is not what is read here"
 NO_JSON = {"json_invalid", "model_attributes_type", "model_type"}
 UNEXPECTED = "this is a bug of ours, or of the app: the log of the web process tells more"
 Renderer = Callable[[Request, "Problem"], Response | None]
@@ -93,7 +94,8 @@ def install(app: FastAPI, render: Renderer) -> None:
     def answer(request: Request, error: Exception) -> Response:
         problem = problem_of(error)
         if problem.problems == NO_BODY:
-            said = f"{NOTHING_SENT}, such as {example(request)}"
+            what = NOT_READ if has_body(request) else NOTHING_SENT  # `null` counts as a body
+            said = f"body: {what}; {SEND_JSON}, such as {example(request)}"
             problem = replace(problem, detail=said, problems=(said,))
         if problem.status == METHOD_NOT_ALLOWED:
             problem = replace(problem, headers={"Allow": ", ".join(methods(request))})
@@ -101,6 +103,12 @@ def install(app: FastAPI, render: Renderer) -> None:
 
     for kind in (OrchestrationError, Refusal, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, answer)
+
+
+def has_body(request: Request) -> bool:
+    """Whether something was sent with a request."""
+    length = request.headers.get("content-length", "0")
+    return length != "0" or "transfer-encoding" in request.headers
 
 
 def methods(request: Request) -> list[str]:
@@ -118,9 +126,7 @@ def methods(request: Request) -> list[str]:
 def example(request: Request) -> str:
     """A body that the route of a request takes, as the description of the API shows it."""
     described = request.app.openapi()
-    path = request.scope[
-        "path"
-    ]  # itself the route's: none that needs a body has a part that varies
+    path = request.scope["path"]  # itself the route's: where a body is needed, no part varies
     operation = described["paths"][path][request.method.lower()]
     schema = operation["requestBody"]["content"][JSON]["schema"]
     if "$ref" in schema:
@@ -173,5 +179,5 @@ def sentence(problem: Mapping[str, Any]) -> str:
     place = ".".join(str(part) for part in problem["loc"])
     if problem["loc"][0] == "body" and problem["type"] in NO_JSON:
         why = f": {problem['ctx']['error']}" if problem["type"] == "json_invalid" else ""
-        return f"{place}: this is not what is read here{why}; {SEND_JSON}"
+        return f"{place}: {NOT_READ}{why}; {SEND_JSON}"
     return f"{place}: {problem['msg']}"
