@@ -17,6 +17,7 @@ from orchestration.text import adding
 
 OWN_FLEET = "actors"
 LIKE = 0.8
+CORRECT = "correct that line"
 NAME_ANOTHER = (
     "name a module that can be imported from here, by ORCHESTRATION_APP or as app under"
     " [tool.orchestration] in ./pyproject.toml"
@@ -53,21 +54,20 @@ def load_app(name: str) -> definitions.App:
         DefinitionError: It declares something wrongly.
     """
     if (module_name := module_meant(name)) != name:
-        raise ConfigurationError(
-            f"app {name}: write {module_name}, the name of a module alone; its App is named app"
-        )
+        alone = f"write {module_name}, the name of a module alone; its App is named app"
+        raise ConfigurationError(f"app {name}: {alone if module_name else NAME_ANOTHER}")
     try:
         module = import_module(name)
     except ImportError as error:
         raise ConfigurationError(f"app {name}: {cure_of(name, error)}") from error
     except DefinitionError as error:
-        raise DefinitionError(f"app {name}: {own_line(error)}: {error}") from error
+        raise DefinitionError(joined(f"app {name}", own_line(error), str(error))) from error
     except OrchestrationError:
         raise
     except Exception as error:  # a foreign module may raise anything
-        raise ConfigurationError(
-            f"app {name}: {own_line(error)}: {said_by(error)}: correct that line"
-        ) from error
+        line = own_line(error)
+        cure = CORRECT if line and not is_from_outside(error) else ""
+        raise ConfigurationError(joined(f"app {name}", line, said_by(error), cure)) from error
     app = getattr(module, "app", None)
     if isinstance(app, definitions.App):
         return app
@@ -82,12 +82,10 @@ def load_app(name: str) -> definitions.App:
 
 
 def module_meant(name: str) -> str:
-    """The module that is meant by `shop`, and by `shop:app`, `shop.py` or `./shop.py`."""
-    file = name.partition(":")[0]
-    path = PurePath(file.removesuffix(".py"))
-    if file == name and path.name == name:
-        return name
-    return path.name if path.is_absolute() else ".".join(path.parts)
+    """The module that is meant by `shop`, and by `shop:app`, `shop.py`, `./shop.py` or `.shop`."""
+    path = PurePath(name.partition(":")[0].removesuffix(".py"))
+    parts = [path.name] if path.is_absolute() else path.parts
+    return ".".join(part.lstrip(".") for part in parts if part.strip("."))
 
 
 def cure_of(name: str, error: ImportError) -> str:
@@ -120,12 +118,25 @@ def lines_of(error: BaseException) -> list[FrameSummary]:
 
 
 def own_line(error: Exception) -> str:
-    """Where in the user's own files an error comes from: the last line, as a file and a number."""
-    if isinstance(error, SyntaxError):
+    """Where in the user's own files an error comes from: the last line, as a file and a number.
+
+    Empty where there is none, as of a file that cannot be read.
+    """
+    if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}, line {error.lineno}"
     lines = lines_of(error)
     own = [each for each in lines if is_own(Path(each.filename))]
-    return "{0.filename}, line {0.lineno}".format((own or lines[:1])[-1])
+    return next((f"{each.filename}, line {each.lineno}" for each in (own or lines[:1])[-1:]), "")
+
+
+def is_from_outside(error: Exception) -> bool:
+    """Whether an error comes from a file or a server, which no edit of the module brings back."""
+    return isinstance(error, OSError) or isinstance(error.__context__, OSError)
+
+
+def joined(*parts: str) -> str:
+    """What is said in parts, of which some may be empty."""
+    return ": ".join(filter(None, parts))
 
 
 def is_own(file: Path) -> bool:

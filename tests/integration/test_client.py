@@ -188,6 +188,9 @@ def test_a_module_without_an_app_is_named() -> None:
         ("work/shop.py", "work.shop"),
         ("work.shop:app", "work.shop"),
         ("/srv/work/shop.py", "shop"),
+        (".shop", "shop"),
+        ("..shop", "shop"),
+        ("../shop.py", "shop"),
     ],
 )
 def test_an_app_is_named_by_its_module_alone(name: str, meant: str) -> None:
@@ -252,6 +255,42 @@ def test_a_mistake_in_the_app_s_module_is_named_with_its_line(
     where = re.escape(f"{module}, line 3: ")
     with pytest.raises(ConfigurationError, match=f"^app shop_with_a_mistake: {where}{told}"):
         load_app("shop_with_a_mistake")
+
+
+@pytest.mark.parametrize("name", [".", "..", "./"])
+def test_what_names_no_module_is_told_how_to_name_one(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=r": name a module that can be imported"):
+        load_app(name)
+
+
+@pytest.mark.parametrize("text", ["app = 1\0", "\0"])
+def test_a_file_that_no_line_of_can_be_read_is_told_without_one(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shop_with_rubbish.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    told = r"^app shop_with_rubbish: \w+Error: source code .* null bytes$"
+    with pytest.raises(ConfigurationError, match=told):
+        load_app("shop_with_rubbish")
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("raise ConnectionRefusedError(111, 'refused')", "ConnectionRefusedError: .*refused$"),
+        ("Redis(port=1).ping()", "ConnectionError: .*refused"),
+    ],
+)
+def test_what_no_edit_cures_is_not_told_as_a_line_to_correct(
+    statement: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tmp_path / "shop_without_a_server.py"
+    module.write_text(f"from redis import Redis\n{statement}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    where = re.escape(f"app shop_without_a_server: {module}, line 2: ")
+    with pytest.raises(ConfigurationError, match=f"^{where}{told}") as raised:
+        load_app("shop_without_a_server")
+    assert "correct that line" not in str(raised.value)
 
 
 def test_a_wrong_declaration_is_named_with_its_line(
