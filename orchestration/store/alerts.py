@@ -73,6 +73,7 @@ class AlertRow:
 COLUMNS = (
     "id, kind, subject, message, run_id, raised_at, times, due_at, tries, told_to, problem, over_at"
 )
+NOT_OVER = "over_at IS NULL"  # asked with `due_at`, which an older release may set after the end
 UNLESS_OVER = "CASE WHEN over_at IS NULL THEN CAST(? AS DOUBLE PRECISION) END"
 
 
@@ -108,7 +109,7 @@ def correct(session: Session, new: NewAlert) -> None:
     """Replace the message and the run of an alert that some address has not got yet."""
     session.run(
         "UPDATE alerts SET message = ?, run_id = ?"
-        " WHERE kind = ? AND subject = ? AND due_at IS NOT NULL",
+        f" WHERE kind = ? AND subject = ? AND due_at IS NOT NULL AND {NOT_OVER}",
         *(new.message, new.run_id, new.kind, new.subject),
     )
 
@@ -131,7 +132,7 @@ def run_to_tell_of(session: Session, kind: AlertKind, subject: str) -> str | Non
     """The run of an alert that some address has not got yet; None: there is no such alert."""
     row = session.one(
         "SELECT run_id FROM alerts WHERE kind = ? AND subject = ? AND due_at IS NOT NULL"
-        " ORDER BY id DESC LIMIT 1",
+        f" AND {NOT_OVER} ORDER BY id DESC LIMIT 1",
         *(kind, subject),
     )
     return row[0] if row else None
@@ -139,9 +140,8 @@ def run_to_tell_of(session: Session, kind: AlertKind, subject: str) -> str | Non
 
 def is_any_due(session: Session, now: datetime) -> bool:
     """Whether an alert is due to be sent."""
-    return (
-        session.one("SELECT 1 FROM alerts WHERE due_at <= ? LIMIT 1", now.timestamp()) is not None
-    )
+    sql = f"SELECT 1 FROM alerts WHERE due_at <= ? AND {NOT_OVER} LIMIT 1"
+    return session.one(sql, now.timestamp()) is not None
 
 
 def take(session: Session, now: datetime, limit: int) -> list[AlertRow]:
@@ -152,7 +152,7 @@ def take(session: Session, now: datetime, limit: int) -> list[AlertRow]:
     """
     at = now.timestamp()
     sql = (
-        f"SELECT {COLUMNS} FROM alerts WHERE due_at <= ?"
+        f"SELECT {COLUMNS} FROM alerts WHERE due_at <= ? AND {NOT_OVER}"
         " ORDER BY CASE kind WHEN ? THEN 0 ELSE 1 END, due_at, tries, raised_at, id LIMIT ?"
     )
     found = [_read(row) for row in session.all(sql, at, AlertKind.EMERGENCY_STOP, limit)]
@@ -188,7 +188,7 @@ def put_off(
 
 def waiting(session: Session) -> int:
     """How many alerts are still to be sent."""
-    row = session.one("SELECT COUNT(*) FROM alerts WHERE due_at IS NOT NULL")
+    row = session.one(f"SELECT COUNT(*) FROM alerts WHERE due_at IS NOT NULL AND {NOT_OVER}")
     return int(row[0]) if row else 0
 
 

@@ -124,6 +124,21 @@ def test_what_ends_while_it_is_told_is_not_tried_again(store: Store) -> None:
     store.write(operation)
 
 
+def test_what_is_over_is_not_told_though_an_older_release_meant_to_try_again(store: Store) -> None:
+    """During an upgrade its alerter may have the alert in hand when it ends."""
+
+    def operation(session: Session) -> None:
+        add(session)
+        alerts.end(session, AlertKind.AGENT_SILENT, "smith", NOW)
+        session.run("UPDATE alerts SET due_at = ?", NOW.timestamp())
+        assert not alerts.is_any_due(session, NOW)
+        assert alerts.take(session, NOW, 50) == []
+        assert alerts.waiting(session) == 0
+        assert alerts.run_to_tell_of(session, AlertKind.AGENT_SILENT, "smith") is None
+
+    store.write(operation)
+
+
 def test_batches_and_listings_are_bounded_and_in_order(store: Store) -> None:
     def operation(session: Session) -> None:
         for n in range(5):
