@@ -59,14 +59,22 @@ def end(tx: Transaction, run_id: str, name: str) -> None:
         return
     command = runs.get(tx.session, run_id).command
     subject = f"{command}:{name}"
-    named = alerts.run_to_tell_of(tx, KIND, subject)
+    told_of = alerts.run_to_tell_of(tx, KIND, subject)
+    named = told_of
     if named is None or approvals.first(tx.session, named, name) is None:
         named = approvals.another(tx.session, command, name)
     if named is None:
         alerts.end(tx, KIND, subject)
-    elif (until := approvals.deadline(tx.session, named, name)) is not None:
-        message = message_of(tx, named, command, name, until)
-        alerts.correct(tx, KIND, subject, message, run_id=named)
+    elif told_of is not None:  # else everybody has the alert: nothing is left to correct
+        correct(tx, named, command, name)
+
+
+def correct(tx: Transaction, run_id: str, command: str, name: str) -> None:
+    """Let the alert tell of a run that still waits, wherever it has not been sent yet."""
+    until = approvals.deadline(tx.session, run_id, name)
+    if until is not None:
+        message = message_of(tx, run_id, command, name, until)
+        alerts.correct(tx, KIND, f"{command}:{name}", message, run_id=run_id)
 
 
 def message_of(tx: Transaction, run_id: str, command: str, name: str, until: datetime) -> str:

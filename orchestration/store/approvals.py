@@ -5,7 +5,8 @@ from datetime import datetime
 from orchestration.ports import Session
 from orchestration.store.times import moment
 
-ANSWERABLE = "r.status IN ('waiting', 'running', 'paused', 'pending')"
+# A run that has not begun has no tallies, and no branch that could wait: thousands may be pending.
+ANSWERABLE = "r.status IN ('waiting', 'running', 'paused', 'pending') AND r.tallies <> '{}'"
 
 
 def everything(session: Session, limit: int) -> list[tuple[str, str]]:

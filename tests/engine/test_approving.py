@@ -15,13 +15,14 @@ R, S = RunStatus, StepStatus
 ANN = By("ann", "it is right")
 CHAIN = workflow("chain", step("first"), step("second", "first"))
 GUARDED = workflow("guarded", step("plan"), step("pay", "plan", approval=HOUR))
+ENTERED = workflow("entered", step("pay", approval=HOUR))
 TRIP = workflow("trip", step("book", undo="refund"), step("pay", "book"))
 GROUP = workflow("group", step("pay", for_each="parameters.items", approval=HOUR))
 
 
 @pytest.fixture
 def fleet(fleet_of: MakeFleet) -> Fleet:
-    return fleet_of(CHAIN, GUARDED, TRIP, GROUP)
+    return fleet_of(CHAIN, GUARDED, ENTERED, TRIP, GROUP)
 
 
 def audited(fleet: Fleet) -> list[tuple[str, str, str]]:
@@ -124,10 +125,13 @@ class TestApproval:
         assert (fleet.status(guarded), fleet.status(others[1])) == (R.RUNNING, R.PENDING)
 
     @pytest.mark.parametrize("status", [R.WAITING, R.PAUSED, R.PENDING])
+    @pytest.mark.parametrize("command", ["guarded", "entered"])
     def test_what_waits_is_listed_whatever_its_run_does(
-        self, fleet: Fleet, status: RunStatus
+        self, fleet: Fleet, status: RunStatus, command: str
     ) -> None:
-        run_id = self.waiting(fleet)
+        """Also at its first step, where nothing of it has ever run."""
+        run_id = fleet.start(command)
+        fleet.work_off(fleet.worker())
         if status is not R.WAITING:
             fleet.client.pause(run_id)
         if status is R.PENDING:
@@ -136,4 +140,4 @@ class TestApproval:
             fleet.client.resume(run_id)
         assert fleet.status(run_id) is status
         assert fleet.read(lambda s: approvals.everything(s, 9)) == [(run_id, "pay")]
-        assert fleet.read(lambda s: approvals.count_others(s, "w", "guarded", "pay", 9)) == 1
+        assert fleet.read(lambda s: approvals.count_others(s, "w", command, "pay", 9)) == 1

@@ -10,11 +10,11 @@ from orchestration.engine import Claim, intake
 from orchestration.errors import RejectedError
 from orchestration.ports import Session, Size, Store
 from orchestration.state import RunStatus
-from orchestration.store import timers
+from orchestration.store import alerts, approvals, timers
 from orchestration.store.dead_letters import DeadLetter
 from orchestration.store.sqlite import MemoryStore
 from tests.clock import FakeClock
-from tests.engine.fleet import Fleet, Worker, app_of, step, workflow
+from tests.engine.fleet import HOUR, Fleet, Worker, app_of, step, workflow
 
 R = RunStatus
 
@@ -177,6 +177,42 @@ def test_a_bad_message_costs_as_little_after_many_others_of_its_sender(clock: Fa
             return store.hundreds - so_far
 
     assert cost(2_000) <= cost(20) * 1.2
+
+
+GUARDED = workflow("guarded", step("pay", approval=HOUR))
+
+
+def test_an_answer_costs_as_little_beside_many_runs_that_wait_too(clock: FakeClock) -> None:
+    """Once everybody has the alert, nobody needs to know how many still wait."""
+
+    def cost(others: int) -> int:
+        with closing(Instructions()) as store:
+            fleet = Fleet(store, clock, app_of(GUARDED))
+            answered, *_ = [fleet.start("guarded") for _ in range(1 + others)]
+            (alert,) = store.write(lambda s: alerts.take(s, clock.now(), 9))
+            store.write(lambda s: alerts.record_try(s, alert.id, [], None, None))
+            before = store.hundreds
+            fleet.client.reject(answered, "pay")
+            return store.hundreds - before
+
+    assert cost(300) <= cost(10) + 2
+
+
+def test_what_waits_is_found_as_fast_beside_many_runs_that_never_began(clock: FakeClock) -> None:
+    """Every page counts it; a sender may have ten thousand runs pending."""
+
+    def cost(pending: int) -> int:
+        with closing(Instructions()) as store:
+            fleet = Fleet(store, clock, app_of(GUARDED, workflow("one", step("pack"))))
+            fleet.start("guarded")
+            fleet.client = fleet.engine("client", slots=1)
+            for _ in range(1 + pending):
+                fleet.start("one")
+            before = store.hundreds
+            assert len(store.read(lambda s: approvals.everything(s, 99))) == 1
+            return store.hundreds - before
+
+    assert cost(1_000) <= cost(10) + 100
 
 
 class Instructions(MemoryStore):
