@@ -1,10 +1,10 @@
 """The control of discovery's workers if they are RQ's."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
-from redis import Redis
+from redis import Redis, RedisError
 from rq import Queue
 from rq.job import Job, JobStatus
 from rq.suspension import is_suspended, resume, suspend
@@ -53,7 +53,7 @@ class RqController:
         """Suspend RQ, wait until no worker has a job, and ask each once to end.
 
         If a worker is still busy after the grace, none of them has been asked. The suspension is
-        RQ's own and concerns every queue of its server; whatever fails ends it.
+        RQ's own and concerns every queue of its server; whatever fails ends it, or its time does.
 
         Raises:
             AlreadyRestartingError: Another run restarts discovery.
@@ -70,7 +70,8 @@ class RqController:
             except AbandonedError:
                 raise  # the next attempt goes on, or the undo resumes RQ
             except BaseException:
-                journal.release(resume)  # a failed step is not undone
+                with suppress(RedisError):  # still away: the first error tells more
+                    journal.release(resume)  # a failed step is not undone
                 raise
             return {
                 "controller": "rq",

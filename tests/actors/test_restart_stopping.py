@@ -171,6 +171,23 @@ def test_a_stop_that_fails_midway_leaves_nothing_suspended(
     assert rq.controller().stop(other, force=False, grace=SHORT)["stopped"] == []
 
 
+def test_a_stop_that_cannot_resume_either_tells_what_failed_first(
+    rq: RqFleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise AwayError("reset by peer")
+
+    def still_away(*_: object) -> None:
+        raise AwayError("refused")
+
+    monkeypatch.setattr("actors.discovery.rq_shutdown.list_workers", away)
+    monkeypatch.setattr("actors.discovery.journal.Journal.release", still_away)
+    with pytest.raises(AwayError, match="reset by peer"):
+        stop(rq)
+    assert is_suspended(rq.redis)
+    assert rq.redis.ttl("rq:suspended") > 0, "it ends by itself"
+
+
 def test_one_restart_at_a_time(rq: RqFleet) -> None:
     assert stop(rq)["stopped"] == []
     assert stop(rq)["stopped"] == [], "the same run may repeat it"
