@@ -13,7 +13,10 @@ from orchestration.web.described import Because, Limit, Name, answers, because_o
 
 router = APIRouter(tags=["fleet"])
 
-AGENT = {"name": "warehouse_agent", "status": "running", "paused": False, "circuit": "closed"}
+AGENT = {
+    "name": "warehouse_agent", "status": "running", "paused": False, "circuit": "closed",
+    "held_back": None,
+}  # fmt: skip
 WORKER = {
     "id": "0123456789abcdef", "status": "alive", "host": "a", "pid": 42, "running": 1,
     "slots": {"warehouse_agent": 8},
