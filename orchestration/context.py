@@ -125,7 +125,8 @@ class Context:
         workflow_id: The run.
         step: The step's name; an undo is `undo.<step>`.
         parameters: The run's parameters, as the workflow's pydantic model.
-        results: Results of finished steps by name; of a fan-out a list.
+        results: Results by name of the steps that this one needs, and of those before them; of a
+            fan-out a list, of a skipped step None.
         item: The item of this branch, or None.
         attempt: Its number: from 1, and never used twice; after a restore from a backup it goes
             on from a much higher number.

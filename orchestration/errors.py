@@ -245,6 +245,17 @@ class PermanentError(OrchestrationError):
     """Raise this in an action to fail its step at once: no retry could help."""
 
 
+class NotNeededError(PermanentError):
+    """A step reads a result that may not be there by then: declare that it needs that step."""
+
+    def __init__(self, step: str, name: str, reads: Sequence[str]) -> None:
+        able = ", ".join(reads) or "none"
+        super().__init__(
+            f"step {step} reads the result of {name!r} and does not need it: add it to `needs`,"
+            f" since it may not have finished by then; {step} may read: {able}"
+        )
+
+
 class WorkflowFailedError(OrchestrationError):
     """The workflow ended without a result: read `problems`, then retry it or start it anew.
 

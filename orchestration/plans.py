@@ -231,7 +231,7 @@ class Plan:
 
         An undo also knows the step that it takes back.
         """
-        before = self._before()[step.removeprefix(UNDO)]
+        before = self._before[step.removeprefix(UNDO)]
         own = {step.removeprefix(UNDO)} if step.startswith(UNDO) else set()
         return tuple(each.name for each in self.steps if each.name in before | own)
 
@@ -260,12 +260,13 @@ class Plan:
                 )
         if self.result not in names:
             raise DefinitionError(f"workflow {self.name}: result {self.result!r} is no step")
-        before = self._before()
+        before = self._before
         for step in self.steps:
             for path in filter(None, (step.for_each, step.when)):
                 self._check_path(step, path, set(parameters), before[step.name])
 
-    def _before(self) -> dict[str, set[str]]:
+    @cached_property
+    def _before(self) -> Mapping[str, set[str]]:
         """For each step all steps that finish before it starts."""
         sorter = TopologicalSorter({step.name: step.needs for step in self.steps})
         before: dict[str, set[str]] = {}

@@ -28,7 +28,8 @@ class Claim:
         parameters: The run's parameters as JSON text.
         never_retry: Names of exception types that no retry can help.
         progress_timeout: Longest silence between two progress reports.
-        fans_out: For each step of the plan whether its result is a list.
+        reads: For each step whose result the action may read, whether that is a list.
+        in_list: Whether its own step fans out.
         configures: Names of the configuration that the step may set.
         correlation_id: The message that asked for the run, if a message did.
         known: Results written in the same transaction, as JSON text by step; they need not be
@@ -44,7 +45,8 @@ class Claim:
     item: Any
     never_retry: tuple[str, ...]
     progress_timeout: timedelta | None
-    fans_out: Mapping[str, bool]
+    reads: Mapping[str, bool]
+    in_list: bool
     configures: tuple[str, ...] = ()
     correlation_id: str | None = None
     known: Mapping[str, str] = field(default_factory=dict)
@@ -53,8 +55,7 @@ class Claim:
     def idempotency_key(self) -> str:
         """The same for every attempt of this branch."""
         run_id, step, branch = self.key
-        fans_out = self.fans_out.get(step.removeprefix(UNDO))
-        return f"{run_id}:{step}[{branch}]" if fans_out else f"{run_id}:{step}"
+        return f"{run_id}:{step}[{branch}]" if self.in_list else f"{run_id}:{step}"
 
 
 TakeOn = Callable[[Claim | None], None]
@@ -104,7 +105,8 @@ def as_claim(row: StepRow, run: Run, known: Mapping[str, str]) -> Claim:
         item=None if row.item is None else json.loads(row.item),
         never_retry=target.retry.never,
         progress_timeout=target.progress_timeout,
-        fans_out=run.plan.fans_out,
+        reads={name: run.plan.fans_out[name] for name in run.plan.known_to(row.step)},
+        in_list=target.fans_out,
         configures=tuple(target.configures),
         correlation_id=run.correlation_id,
         known=known,

@@ -2,17 +2,15 @@
 
 import asyncio
 import inspect
-import json
 import logging
 import math
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 from pydantic import BaseModel
-from typing_extensions import override
 
 from orchestration import logs
 from orchestration.context import Context, Fleet
@@ -22,9 +20,10 @@ from orchestration.errors import PermanentError, RejectedError, StoreError
 from orchestration.ports import Dispatch
 from orchestration.runtime.errand import Attempt, Errand
 from orchestration.runtime.gate import Gate
+from orchestration.runtime.results import Results
 from orchestration.runtime.returned import as_json
 from orchestration.runtime.staging import SharedValues, Staging
-from orchestration.store import artifacts, traces
+from orchestration.store import traces
 from orchestration.traces import tracer
 
 log = logging.getLogger(__name__)
@@ -33,34 +32,6 @@ STORE_PAUSE_S = 1.0
 LONGEST_TRACEBACK = 16_000
 CUT_OFF_AFTER_S = 8.0
 MOMENT_S = 0.5
-
-
-class Results(Mapping[str, Any]):
-    """Results of finished steps by name: from the claim, or read from the store on access."""
-
-    def __init__(self, engine: Engine, claim: Claim) -> None:
-        self._engine = engine
-        self._claim = claim
-
-    @override
-    def __getitem__(self, name: str) -> Any:
-        if name not in self._claim.fans_out:
-            raise KeyError(name)
-        if (text := self._claim.known.get(name)) is not None:
-            return json.loads(text)
-        run_id = self._claim.key[0]
-        values = self._engine.store.read(lambda s: artifacts.result(s, run_id, name))
-        if self._claim.fans_out[name]:
-            return values
-        return values[0] if values else None
-
-    @override
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._claim.fans_out)
-
-    @override
-    def __len__(self) -> int:
-        return len(self._claim.fans_out)
 
 
 class Frame:

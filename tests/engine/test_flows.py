@@ -30,7 +30,7 @@ class TestFanOut:
         claims = [worker.take() for _ in range(3)]
         assert [claim.item for claim in claims] == ["a", "b", None]
         assert claims[1].idempotency_key == f"{run_id}:pack[1]"
-        assert claims[1].fans_out == {"list": False, "pack": True, "ship": False}
+        assert claims[1].reads == {"list": False}
         for claim in reversed(claims):
             assert "ship" not in fleet.steps(run_id)
             worker.complete(claim, {"packed": claim.item})

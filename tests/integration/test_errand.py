@@ -15,7 +15,8 @@ def claim_of(step: str) -> Claim:
         item=None,
         never_retry=(),
         progress_timeout=None,
-        fans_out={},
+        reads={},
+        in_list=False,
     )
 
 
