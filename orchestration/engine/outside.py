@@ -29,7 +29,7 @@ COMMAND_ID = re.compile(
 )
 LONGEST_MESSAGE = 500
 LONGEST_STATUS = 50
-LAPSE = timedelta(seconds=15)
+LISTEN_EVERY, LAPSE = timedelta(seconds=5), timedelta(seconds=15)
 
 
 def send(tx: Transaction, row: StepRow) -> None:
@@ -91,21 +91,26 @@ def look_again(tx: Transaction, row: StepRow) -> bool:
     return True
 
 
-def listen(tx: Transaction) -> None:
-    """Write that what agents say is heard; said again well within `LAPSE`, it holds on."""
-    control.listen(tx.session, tx.now, tx.now - LAPSE)
+def listen(tx: Transaction, span: timedelta) -> None:
+    """Write that what agents say is heard, and has been for some time.
+
+    Said again every `LISTEN_EVERY`, it holds on; after `LAPSE` without a word it begins anew. While
+    no agent is awaited nobody says it, so that the listener has to know its own time.
+    """
+    control.listen(tx.session, tx.now, tx.now - LAPSE, tx.now - span)
 
 
 def hears_from(tx: Transaction) -> datetime:
     """From when on the silence of an agent counts: by then it had `grace` in which to be heard.
 
     What it said while nobody listened may wait in a queue; while RabbitMQ was away it could say
-    nothing. Where there is no RabbitMQ at all, nobody will ever listen.
+    nothing. Where there is no RabbitMQ at all, nobody will ever listen. Where nobody says that it
+    listens, the next look comes soon: somebody may say then that it did all along.
     """
     if control.transport(tx.session) == control.EMBEDDED:
         return tx.now
     since = control.listening_since(tx.session, tx.now - LAPSE)
-    return (since or tx.now) + tx.rules.grace
+    return tx.now + LISTEN_EVERY if since is None else since + tx.rules.grace
 
 
 def answer(tx: Transaction, envelope: Envelope) -> None:

@@ -8,7 +8,6 @@ message can fill.
 """
 
 import logging
-import math
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -28,6 +27,7 @@ from orchestration.messages import Envelope, plain
 from orchestration.ports import Locks
 from orchestration.runtime.door import Delivery, Door, Operation
 from orchestration.runtime.election import Election
+from orchestration.runtime.listening import Listening
 from orchestration.runtime.meter import Meter
 from orchestration.runtime.rounds import Rounds
 from orchestration.settings import Settings
@@ -44,7 +44,6 @@ WAIT_S = 0.5
 LINGER_S = 0.05
 COMMIT_EVERY_S = 1.5
 BIND_EVERY_S = 10.0
-LISTEN_EVERY_S = 5.0
 PAUSE_S = 1.0
 DEAD = "dead"
 URGENT = (topology.CONTROL,)
@@ -86,7 +85,7 @@ class Ingress:
         self._tag = 0
         self._meter = Meter(engine.clock.monotonic)
         self._commit_due = 0.0
-        self._listened_at = -math.inf
+        self._listening = Listening()
         self._name = "control" if queues == URGENT else "ingress"
         self._election = Election(locks, f"{self._name}-0", f"{self._name}-1")
         self._rounds = Rounds(self._name, self._serve, lambda stopping: stopping.wait(PAUSE_S))
@@ -128,7 +127,8 @@ class Ingress:
             for queue in self._queues:
                 channel.basic_qos(prefetch_count=PREFETCH[queue])  # for the next consumer
                 channel.basic_consume(queue, self._receiver(queue))
-            bound_at, self._listened_at = self._engine.clock.monotonic(), -math.inf
+            bound_at = self._engine.clock.monotonic()
+            self._listening.begin()
             while not self._stopping.is_set() and self._election.stands:
                 if self._engine.clock.monotonic() - bound_at >= BIND_EVERY_S:
                     topology.declare(channel)  # they are deleted together with the exchange
@@ -143,12 +143,11 @@ class Ingress:
 
     def _listen(self) -> None:
         """Write now and then that agents are heard, if one is waited for."""
-        now = self._engine.clock.monotonic()
-        if topology.QUEUE not in self._queues or now - self._listened_at < LISTEN_EVERY_S:
+        if topology.QUEUE not in self._queues:
             return
-        self._listened_at = now
-        if self._engine.store.read(steps.is_anybody_awaited):
-            self._engine.commit(outside.listen)
+        span = self._listening.tell(self._engine.clock.monotonic())
+        if span is not None and self._engine.store.read(steps.is_anybody_awaited):
+            self._engine.commit(partial(outside.listen, span=span))
 
     def _receiver(self, queue: str) -> Callable[..., None]:
         def receive(

@@ -71,12 +71,12 @@ def set_clock_offset(session: Session, boot: str, offset: float) -> None:
     session.run("UPDATE control SET clock_offset = ?, boot = ? WHERE id = 1", offset, boot)
 
 
-def listen(session: Session, now: datetime, lapsed: datetime) -> None:
-    """Write that the messages of agents are read now; anew if nobody has read since `lapsed`."""
+def listen(session: Session, now: datetime, lapsed: datetime, since: datetime) -> None:
+    """Write that the messages of agents are read now; if nobody said so since `lapsed`: `since`."""
     session.run(
         "UPDATE control SET listening_since = CASE WHEN listened_at >= ? THEN listening_since"
         " ELSE ? END, listened_at = ? WHERE id = 1",
-        *(lapsed.timestamp(), now.timestamp(), now.timestamp()),
+        *(lapsed.timestamp(), since.timestamp(), now.timestamp()),
     )
 
 

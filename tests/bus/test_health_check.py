@@ -1,13 +1,17 @@
 """A health check asks the outside agents as well, and waits for none that is absent."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from actors.names import ALL_AGENT_NAMES, BACKTESTING, DATA_VALIDATION
+from orchestration.engine import outside
+from orchestration.store import control, runs
 from tests.bus.orchestra import Orchestra, environment, playing
+from tests.eventually import eventually
 
 pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(120)]
 
@@ -33,13 +37,28 @@ def test_an_answer_from_outside_counts_and_an_absent_agent_is_reported(
     answer = {"status": "healthy", "facts": {"feeds": 3}}
     said = {"status": "completed", "result": answer}
     present.say("response", said, correlation_id=command["id"])
-    final = asker.final(sent, within=60)
+    final = asker.final(sent, within=20)
     assert final["status"] == "completed"
     report: dict[str, Any] = final["result"]
     assert set(report["agents"]) == set(ALL_AGENT_NAMES)
     assert report["agents"][DATA_VALIDATION] == answer
     assert (report["status"], report["unhealthy"]) == ("degraded", [BACKTESTING])
     assert "no result and no progress in time" in str(report["agents"][BACKTESTING]["error"])
+
+
+def test_the_time_before_an_agent_was_awaited_counts_as_heard(
+    orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outside, "LAPSE", timedelta(0))  # as if nobody had been awaited for long
+    asker = orchestra.peer("asker")
+    asker.final(asker.order("status_report", {}))
+    run_id = asker.run_of(asker.order("health_check", {}))
+    began = orchestra.read(lambda s: runs.get(s, run_id)).created_at
+    none = began - timedelta(days=1)
+    eventually(lambda: orchestra.read(lambda s: control.listening_since(s, none)), within=20)
+    since = orchestra.read(lambda s: control.listening_since(s, none))
+    assert since is not None
+    assert since < began
 
 
 def test_the_status_report_has_all_that_the_contract_lists(orchestra: Orchestra) -> None:

@@ -264,7 +264,11 @@ class Fleet:
         for _ in range(int(span / LISTENING)):
             self.publish()
             self.advance(LISTENING)
-            self.client.commit(outside.listen)
+            self.hear()
+
+    def hear(self, span: timedelta = timedelta(0)) -> None:
+        """Write that somebody hears outside agents, and has for some time."""
+        self.client.commit(lambda tx: outside.listen(tx, span))
 
     def read(self, look: Callable[[Session], Any]) -> Any:
         return self.store.read(look)

@@ -18,12 +18,13 @@ LONG = workflow(
     step("packing", "asking", undo="unpacking"),
     step("sending", "packing"),
 )
+BRIEF = workflow("brief", step("asking", agent="partner", timeout=10 * SECOND))
 GRACE, SILENCE = 30 * SECOND, 5 * MINUTE
 
 
 @pytest.fixture
 def fleet(fleet_of: MakeFleet) -> Fleet:
-    found = fleet_of(ASK, LONG)
+    found = fleet_of(ASK, LONG, BRIEF)
     found.client = found.engine("client", outside=frozenset({"partner"}), offers=frozenset())
     return found
 
@@ -102,10 +103,37 @@ def test_who_listens_again_after_a_pause_gives_time_once_more(fleet: Fleet) -> N
     run_id = fleet.start("ask")
     fleet.listen(20 * SECOND)
     fleet.advance(20 * SECOND)
-    fleet.client.commit(outside.listen)
+    fleet.hear()
     fleet.listen(20 * SECOND)
     assert fleet.status(run_id) is RunStatus.RUNNING
     fleet.listen(20 * SECOND)
+    assert fleet.status(run_id) is RunStatus.FAILED
+
+
+def test_who_listened_while_nobody_was_awaited_puts_off_no_end(fleet: Fleet) -> None:
+    fleet.hear()
+    fleet.advance(10 * MINUTE)
+    run_id = fleet.start("brief")
+    fleet.publish()
+    fleet.advance(5 * SECOND)
+    fleet.hear(10 * MINUTE)
+    fleet.advance(4 * SECOND)
+    assert fleet.status(run_id) is RunStatus.RUNNING
+    fleet.advance(SECOND)
+    assert fleet.status(run_id) is RunStatus.FAILED
+
+
+def test_an_end_that_comes_before_anybody_says_that_he_listens_is_put_off_briefly(
+    fleet: Fleet,
+) -> None:
+    fleet.hear()
+    fleet.advance(10 * MINUTE)
+    run_id = fleet.start("brief")
+    fleet.publish()
+    fleet.advance(10 * SECOND)
+    fleet.hear(10 * MINUTE)
+    assert fleet.status(run_id) is RunStatus.RUNNING
+    fleet.advance(5 * SECOND)
     assert fleet.status(run_id) is RunStatus.FAILED
 
 
@@ -152,7 +180,7 @@ def test_a_command_that_rabbitmq_has_not_taken_makes_nobody_silent(fleet: Fleet)
     run_id = fleet.start("ask")
     for _ in range(60):
         fleet.advance(5 * SECOND)
-        fleet.client.commit(outside.listen)
+        fleet.hear()
     assert fleet.status(run_id) is RunStatus.RUNNING
     fleet.listen(25 * SECOND)
     assert fleet.status(run_id) is RunStatus.RUNNING
