@@ -5,8 +5,8 @@ from datetime import datetime
 from orchestration.ports import Session
 from orchestration.store.times import moment
 
-# A run that has not begun has no tallies, and no branch that could wait: thousands may be pending.
-ANSWERABLE = "r.status IN ('waiting', 'running', 'paused', 'pending') AND r.tallies <> '{}'"
+# A run is pending again after a resume without a slot; `started_at` may be null even so.
+ANSWERABLE = "r.status IN ('waiting', 'running', 'paused', 'pending')"
 
 
 def everything(session: Session, limit: int) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from orchestration.engine import Claim, intake
 from orchestration.errors import RejectedError
 from orchestration.ports import Session, Size, Store
 from orchestration.state import RunStatus
-from orchestration.store import alerts, approvals, timers
+from orchestration.store import alerts, timers
 from orchestration.store.dead_letters import DeadLetter
 from orchestration.store.sqlite import MemoryStore
 from tests.clock import FakeClock
@@ -196,23 +196,6 @@ def test_an_answer_costs_as_little_beside_many_runs_that_wait_too(clock: FakeClo
             return store.hundreds - before
 
     assert cost(300) <= cost(10) + 2
-
-
-def test_what_waits_is_found_as_fast_beside_many_runs_that_never_began(clock: FakeClock) -> None:
-    """Every page counts it; a sender may have ten thousand runs pending."""
-
-    def cost(pending: int) -> int:
-        with closing(Instructions()) as store:
-            fleet = Fleet(store, clock, app_of(GUARDED, workflow("one", step("pack"))))
-            fleet.start("guarded")
-            fleet.client = fleet.engine("client", slots=1)
-            for _ in range(1 + pending):
-                fleet.start("one")
-            before = store.hundreds
-            assert len(store.read(lambda s: approvals.everything(s, 99))) == 1
-            return store.hundreds - before
-
-    assert cost(1_000) <= cost(10) + 100
 
 
 class Instructions(MemoryStore):
