@@ -104,13 +104,15 @@ def hears_from(tx: Transaction) -> datetime:
     """From when on the silence of an agent counts: by then it had `grace` in which to be heard.
 
     What it said while nobody listened may wait in a queue; while RabbitMQ was away it could say
-    nothing. Where there is no RabbitMQ at all, nobody will ever listen. Where nobody says that it
-    listens, the next look comes soon: somebody may say then that it did all along.
+    nothing. Where there is no RabbitMQ at all, nobody will ever listen; where nobody ever said so,
+    a release may listen that cannot say it. Where nobody says so any more, the next look comes
+    soon: somebody may say then that it listened all along.
     """
-    if control.transport(tx.session) == control.EMBEDDED:
+    listened = control.listened(tx.session)
+    if listened is None or control.transport(tx.session) == control.EMBEDDED:
         return tx.now
-    since = control.listening_since(tx.session, tx.now - LAPSE)
-    return tx.now + LISTEN_EVERY if since is None else since + tx.rules.grace
+    since, at = listened
+    return since + tx.rules.grace if at >= tx.now - LAPSE else tx.now + LISTEN_EVERY
 
 
 def answer(tx: Transaction, envelope: Envelope) -> None:

@@ -142,11 +142,11 @@ class Ingress:
                 connection.close()
 
     def _listen(self) -> None:
-        """Write now and then that agents are heard, if one is waited for."""
+        """Write that agents are heard: at the beginning, and while one is waited for."""
         if topology.QUEUE not in self._queues:
             return
         span = self._listening.tell(self._engine.clock.monotonic())
-        if span is not None and self._engine.store.read(steps.is_anybody_awaited):
+        if span is not None and (not span or self._engine.store.read(steps.is_anybody_awaited)):
             self._engine.commit(partial(outside.listen, span=span))
 
     def _receiver(self, queue: str) -> Callable[..., None]:

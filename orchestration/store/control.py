@@ -80,11 +80,11 @@ def listen(session: Session, now: datetime, lapsed: datetime, since: datetime) -
     )
 
 
-def listening_since(session: Session, lapsed: datetime) -> datetime | None:
-    """Since when the messages of agents are read; None: nobody has since `lapsed`."""
-    sql = "SELECT listening_since FROM control WHERE listened_at >= ?"
-    row = session.one(sql, lapsed.timestamp())
-    return None if row is None else moment(row[0])
+def listened(session: Session) -> tuple[datetime, datetime] | None:
+    """Since when the messages of agents were read, and when last; None: nobody ever said so."""
+    sql = "SELECT listening_since, listened_at FROM control WHERE listened_at IS NOT NULL"
+    row = session.one(sql)
+    return None if row is None else (moment(row[0]), moment(row[1]))
 
 
 def life(session: Session) -> int:

@@ -1,7 +1,7 @@
 """A health check asks the outside agents as well, and waits for none that is absent."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +54,18 @@ def test_the_time_before_an_agent_was_awaited_counts_as_heard(
     asker.final(asker.order("status_report", {}))
     run_id = asker.run_of(asker.order("health_check", {}))
     began = orchestra.read(lambda s: runs.get(s, run_id)).created_at
-    none = began - timedelta(days=1)
-    eventually(lambda: orchestra.read(lambda s: control.listening_since(s, none)), within=20)
-    since = orchestra.read(lambda s: control.listening_since(s, none))
+
+    def listened_from() -> datetime | None:
+        found = orchestra.read(control.listened)
+        return found[0] if found and found[1] > began else None
+
+    since = eventually(listened_from, within=20)
     assert since is not None
     assert since < began
+
+
+def test_who_begins_to_listen_says_so_though_no_agent_is_awaited(orchestra: Orchestra) -> None:
+    eventually(lambda: orchestra.read(control.listened), within=20)
 
 
 def test_the_status_report_has_all_that_the_contract_lists(orchestra: Orchestra) -> None:

@@ -26,6 +26,8 @@ GRACE, SILENCE = 30 * SECOND, 5 * MINUTE
 def fleet(fleet_of: MakeFleet) -> Fleet:
     found = fleet_of(ASK, LONG, BRIEF)
     found.client = found.engine("client", outside=frozenset({"partner"}), offers=frozenset())
+    found.hear()
+    found.advance(MINUTE)
     return found
 
 
@@ -134,6 +136,19 @@ def test_an_end_that_comes_before_anybody_says_that_he_listens_is_put_off_briefl
     fleet.hear(10 * MINUTE)
     assert fleet.status(run_id) is RunStatus.RUNNING
     fleet.advance(5 * SECOND)
+    assert fleet.status(run_id) is RunStatus.FAILED
+
+
+def test_where_only_the_release_before_listens_an_attempt_ends_by_its_timer(
+    fleet: Fleet,
+) -> None:
+    forget = "UPDATE control SET listening_since = NULL, listened_at = NULL"
+    fleet.store.write(lambda s: s.run(forget))
+    run_id = fleet.start("brief")
+    fleet.publish()
+    fleet.advance(9 * SECOND)
+    assert fleet.status(run_id) is RunStatus.RUNNING
+    fleet.advance(SECOND)
     assert fleet.status(run_id) is RunStatus.FAILED
 
 
