@@ -78,6 +78,8 @@ def checked(app: App, wish: Planned, now: datetime) -> tuple[str, datetime | Non
         parts["name"] = f"a schedule's name has 1 to {LONGEST_NAME} characters"
     try:
         next_at = next_time(wish.cron, wish.timezone, now)
+        if next_at is None:
+            parts["cron"] = f"{wish.cron!r} never comes due: correct its day of month or its month"
     except ScheduleError as error:
         parts |= error.parts
     try:

@@ -38,6 +38,7 @@ def test_a_schedule_lives_through_all_its_verbs(cli: Cli, values: Values, client
             ["schedules", "add", "x", "job", "--cron", "every day"],
             "'every day' is no cron expression",
         ),
+        (["schedules", "add", "x", "job", "--cron", "0 0 30 2 *"], "'0 0 30 2 *' never comes due"),
         (["schedules", "add", "x", "none", "--cron", "0 6 * * *"], "unknown command 'none'"),
         (["schedules", "add", "x", "job", "--cron", "0 6 * * *", "-p", "count=0"], "count: "),
         ([*ADD, "--timezone", "Mars/Base"], "Mars/Base"),

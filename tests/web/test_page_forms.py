@@ -192,7 +192,12 @@ def test_dead_letters_are_discarded_and_replayed(pages: Browser, stock: Stock) -
 def test_schedules_are_added_paused_and_removed(pages: Browser, stock: Stock) -> None:
     url = "/schedules/new/job"
     page = opened(pages, url)
-    for part, wrong in (("cron", "never"), ("timezone", "Mars/Base"), ("name", "x" * 101)):
+    for part, wrong in (
+        ("cron", "never"),
+        ("cron", "0 0 30 2 *"),
+        ("timezone", "Mars/Base"),
+        ("name", "x" * 101),
+    ):
         fields = {"name": "daily", "cron": "0 6 * * *", part: wrong}
         answer = sent(pages, page, url, **fields)
         assert answer.status_code == 422
