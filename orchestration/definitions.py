@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -66,6 +66,12 @@ class NoParameters(BaseModel):
     """The parameters of a workflow that takes none."""
 
     model_config = ConfigDict(extra="forbid")
+
+    if not TYPE_CHECKING:  # to a type checker it has no other attributes
+
+        def __getattr__(self, name: str) -> Any:
+            what = "this workflow has no parameters: give it parameters=Model"
+            raise AttributeError(f"no {name}: {what}")
 
 
 @dataclass(frozen=True, slots=True)

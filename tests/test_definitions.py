@@ -1,3 +1,6 @@
+import copy
+import operator
+import pickle
 import re
 from collections.abc import Callable, Iterator
 from functools import partial, wraps
@@ -160,6 +163,14 @@ def test_an_action_that_a_decorator_gives_more_than_the_context_is_one() -> None
 def test_a_workflow_without_parameters_takes_none() -> None:
     with pytest.raises(ValueError, match="Extra inputs"):
         NoParameters.model_validate({"skus": []})
+
+
+def test_who_reads_a_parameter_of_a_workflow_without_any_is_told_to_declare_them() -> None:
+    with pytest.raises(
+        AttributeError, match=r"no skus: .* no parameters: give it parameters=Model"
+    ):
+        operator.attrgetter("skus")(NoParameters())
+    assert copy.deepcopy(NoParameters()) == pickle.loads(pickle.dumps(NoParameters()))  # noqa: S301
 
 
 @pytest.mark.parametrize(
