@@ -6,7 +6,17 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import Header, Path, Query
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+)
+from pydantic.config import JsonDict
+from pydantic_core import PydanticCustomError
 
 from orchestration.engine.submit import LONGEST_KEY
 from orchestration.web.problems import MEDIA_TYPE
@@ -34,12 +44,21 @@ MEANINGS: Mapping[int, str] = {
 }
 
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+KEY = re.compile(r"^[\x21-\x7e]+$")
+KEY_SCHEMA: JsonDict = {"minLength": 1, "maxLength": LONGEST_KEY, "pattern": KEY.pattern}
+NO_KEY = f"an idempotency key has 1 to {LONGEST_KEY} printable ASCII characters and no blanks"
 
 
 def _text_of_moment(given: Any) -> Any:
     if isinstance(given, str) and RFC3339.fullmatch(given):
         return given
     raise ValueError("write a moment with its zone, such as 2026-01-31T06:30:00Z")
+
+
+def _key(given: str) -> str:
+    if KEY.fullmatch(given) and len(given) <= LONGEST_KEY:
+        return given
+    raise PydanticCustomError("key", NO_KEY)
 
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_text_of_moment)]
@@ -52,12 +71,9 @@ Cursor = Annotated[
     Query(max_length=500, pattern=NO_CONTROLS, description="`next` of the page before this one."),
 ]
 Key = Annotated[
-    str | None,
+    Annotated[str, AfterValidator(_key), Field(json_schema_extra=KEY_SCHEMA)] | None,
     Header(
         alias="Idempotency-Key",
-        min_length=1,
-        max_length=LONGEST_KEY,
-        pattern=r"^[\x21-\x7e]+$",
         description="The same key of the same token never starts a second run.",
     ),
 ]

@@ -59,6 +59,15 @@ def test_a_key_starts_one_run_and_belongs_to_its_token(http: Browser, console: C
     assert http.post(f"{ALL}/commands", json=other, headers=key).status_code == 409
 
 
+@pytest.mark.parametrize("key", ["this morning", "", "k" * 201, "clé"])
+def test_a_key_that_no_header_should_have_is_told_what_one_is(http: Browser, key: str) -> None:
+    headers = {"Idempotency-Key": key.encode("latin-1")}
+    answer = http.post(f"{ALL}/commands", json={"command": "job"}, headers=headers)
+    assert answer.status_code == 422
+    rule = "an idempotency key has 1 to 200 printable ASCII characters and no blanks"
+    assert answer.json()["detail"] == f"header.Idempotency-Key: {rule}"
+
+
 def test_too_many_waiting_runs_are_refused_for_a_while(
     browse: Browse, environ: dict[str, str]
 ) -> None:
