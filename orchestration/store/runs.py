@@ -184,7 +184,10 @@ def has(session: Session, run_id: str, created_at: datetime) -> bool:
 
 def missing(run_id: str) -> NotFoundError:
     """The error that no run has this id."""
-    return NotFoundError(f"no workflow {run_id}: `orchestrate workflows list` shows them")
+    cure = "`orchestrate workflows list` shows them"
+    if len(run_id.rpartition("_")[2]) < DIGITS:  # a server is not asked what begins so
+        cure += "; behind ORCHESTRATION_URL an id is written whole"
+    return NotFoundError(f"no workflow {run_id}: {cure}")
 
 
 def status(session: Session, run_id: str) -> RunStatus:

@@ -56,6 +56,12 @@ def test_an_unknown_run_is_not_found(store: Store, look: type) -> None:
         store.read(lambda s: look(s, "r1"))
 
 
+def test_a_short_id_that_is_unknown_may_have_to_be_written_whole() -> None:
+    for short in ("f2fe76a7", "job_f2fe", "job"):
+        assert "behind ORCHESTRATION_URL an id is written whole" in str(runs.missing(short))
+    assert "ORCHESTRATION_URL" not in str(runs.missing("job_0123456789ab"))
+
+
 def test_only_time_as_running_counts(store: Store) -> None:
     def operation(session: Session) -> None:
         add_run(session, "r1")
