@@ -5,15 +5,17 @@ from datetime import datetime
 from orchestration.ports import Session
 from orchestration.store.times import moment
 
-# A run is pending again after a resume without a slot; `started_at` may be null even so.
-ANSWERABLE = "r.status IN ('waiting', 'running', 'paused', 'pending')"
+# From the few steps that wait to their runs. A run is pending again after a resume without a slot.
+WAITING = (
+    "FROM steps s CROSS JOIN runs r WHERE s.status = 'waiting' AND r.id = s.run_id"
+    " AND r.status IN ('waiting', 'running', 'paused', 'pending')"
+)
 
 
 def everything(session: Session, limit: int) -> list[tuple[str, str]]:
     """The run and the name of every step that waits for a person, the longest wait first."""
     rows = session.all(
-        "SELECT s.run_id, s.step, MIN(s.opened_at) FROM runs r JOIN steps s ON s.run_id = r.id"
-        f" WHERE {ANSWERABLE} AND s.status = 'waiting'"
+        f"SELECT s.run_id, s.step, MIN(s.opened_at) {WAITING}"
         " GROUP BY s.run_id, s.step ORDER BY 3, 1, 2 LIMIT ?",
         limit,
     )
@@ -42,8 +44,7 @@ def deadline(session: Session, run_id: str, step: str) -> datetime | None:
 def another(session: Session, command: str, step: str) -> str | None:
     """A run of a command that waits for a person at a step, if any does."""
     row = session.one(
-        f"SELECT r.id FROM runs r WHERE {ANSWERABLE} AND r.command = ? AND EXISTS"
-        " (SELECT 1 FROM steps WHERE run_id = r.id AND step = ? AND status = 'waiting') LIMIT 1",
+        f"SELECT r.id {WAITING} AND r.command = ? AND s.step = ? LIMIT 1",
         *(command, step),
     )
     return row[0] if row else None
@@ -60,9 +61,8 @@ def set_timer(session: Session, run_id: str, step: str, at: datetime) -> None:
 def count_others(session: Session, run_id: str, command: str, step: str, most: int) -> int:
     """How many other runs of a command wait for a person at a step, counted up to `most`."""
     row = session.one(
-        f"SELECT COUNT(*) FROM (SELECT 1 FROM runs r WHERE {ANSWERABLE} AND r.command = ?"
-        " AND r.id <> ? AND EXISTS (SELECT 1 FROM steps WHERE run_id = r.id AND step = ?"
-        " AND status = 'waiting') LIMIT ?) AS others",
-        *(command, run_id, step, most),
+        f"SELECT COUNT(*) FROM (SELECT DISTINCT r.id {WAITING} AND r.command = ? AND s.step = ?"
+        " AND r.id <> ? LIMIT ?) AS others",
+        *(command, step, run_id, most),
     )
     return int(row[0]) if row else 0

@@ -10,7 +10,7 @@ from orchestration.engine import Claim, intake
 from orchestration.errors import RejectedError
 from orchestration.ports import Session, Size, Store
 from orchestration.state import RunStatus
-from orchestration.store import alerts, timers
+from orchestration.store import alerts, approvals, timers
 from orchestration.store.dead_letters import DeadLetter
 from orchestration.store.sqlite import MemoryStore
 from tests.clock import FakeClock
@@ -193,6 +193,33 @@ def test_an_answer_costs_as_little_beside_many_runs_that_wait_too(clock: FakeClo
             store.write(lambda s: alerts.record_try(s, alert.id, [], None, None))
             before = store.hundreds
             fleet.client.reject(answered, "pay")
+            return store.hundreds - before
+
+    assert cost(300) <= cost(10) + 2
+
+
+def test_an_answer_costs_as_little_after_many_runs_of_its_command(clock: FakeClock) -> None:
+    def cost(past: int) -> int:
+        with closing(Instructions()) as store:
+            fleet = Fleet(store, clock, app_of(GUARDED))
+            for _ in range(past):
+                fleet.client.reject(fleet.start("guarded"), "pay")
+            answered = fleet.start("guarded")
+            before = store.hundreds
+            fleet.client.reject(answered, "pay")
+            return store.hundreds - before
+
+    assert cost(300) <= cost(10) + 2
+
+
+def test_what_waits_is_found_as_fast_beside_many_pending_runs(clock: FakeClock) -> None:
+    def cost(pending: int) -> int:
+        with closing(Instructions()) as store:
+            fleet = Fleet(store, clock, app_of(GUARDED, workflow("plain", step("only"))))
+            for _ in range(fleet.client.rules.slots + pending):
+                fleet.start("plain")
+            before = store.hundreds
+            store.read(lambda s: approvals.everything(s, 10))
             return store.hundreds - before
 
     assert cost(300) <= cost(10) + 2
