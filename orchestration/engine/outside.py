@@ -91,6 +91,13 @@ def look_again(tx: Transaction, row: StepRow) -> bool:
     return True
 
 
+def silent_since(tx: Transaction, row: StepRow) -> datetime | None:
+    """When an agent whose silence ends an attempt was heard last; None: its deadline ends it."""
+    if not row.is_outside or row.deadline is None or row.deadline <= tx.now:
+        return None
+    return agents.last_heartbeat(tx.session, row.agent) or row.claimed_at
+
+
 def listen(tx: Transaction, span: timedelta) -> None:
     """Write that what agents say is heard, and has been for some time.
 

@@ -118,6 +118,8 @@ def time_out(tx: Transaction, row: StepRow) -> None:
     """End an attempt that took too long; its code may still be running somewhere."""
     spent = tx.now - (row.claimed_at or tx.now)
     message = f"no result and no progress in time, {spent.total_seconds():.1f} s after its start"
+    if (since := outside.silent_since(tx, row)) is not None:
+        message += f": nothing was heard of {row.agent} since {since.isoformat(timespec='seconds')}"
     error = error_json("StepTimeout", message)
     ours = not row.is_outside
     fact = facts.Failed(row.step, row.branch, row.failures + 1, retryable=ours or harmless(tx, row))

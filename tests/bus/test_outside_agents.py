@@ -243,6 +243,7 @@ def test_a_silent_agent_is_an_error_of_its_step(orchestra: Orchestra) -> None:
     final = requester.final(requester.order("ask_absent_agent", {}), within=30)
     assert final["status"] == "failed"
     assert "no result and no progress in time" in final["error_messages"][0]
+    assert ": nothing was heard of " in final["error_messages"][0]
 
 
 def test_data_are_kept_and_go_where_the_routes_say(orchestra: Orchestra) -> None:

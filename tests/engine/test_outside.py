@@ -41,6 +41,10 @@ def listen_to_beats(fleet: Fleet, span: timedelta) -> None:
         beat(fleet)
 
 
+def told(fleet: Fleet, run_id: str) -> str:
+    return fleet.row(run_id, "asking").error or ""
+
+
 def answer(fleet: Fleet, named: str) -> None:
     done = said("partner", "response", command_id=named, status="completed", result={})
     fleet.client.commit(lambda tx: outside.answer(tx, done))
@@ -60,6 +64,24 @@ def test_an_agent_of_which_nothing_is_heard_has_failed(fleet: Fleet) -> None:
     assert fleet.status(run_id) is RunStatus.RUNNING
     fleet.listen(10 * SECOND)
     assert fleet.status(run_id) is RunStatus.FAILED
+
+
+def test_the_error_of_a_silent_agent_says_since_when_nothing_was_heard_of_it(fleet: Fleet) -> None:
+    never, heard = fleet.start("ask"), fleet.clock.now()
+    fleet.listen(GRACE + 10 * SECOND)
+    assert f"heard of partner since {heard:%Y-%m-%dT%H:%M:%S}" in told(fleet, never)
+    once = fleet.start("ask")
+    listen_to_beats(fleet, MINUTE)
+    heard = fleet.clock.now()
+    fleet.listen(SILENCE)
+    assert f"heard of partner since {heard:%Y-%m-%dT%H:%M:%S}" in told(fleet, once)
+
+
+def test_an_agent_that_is_only_late_is_not_called_silent(fleet: Fleet) -> None:
+    run_id = fleet.start("ask")
+    listen_to_beats(fleet, 10 * MINUTE)
+    assert "no result" in told(fleet, run_id)
+    assert "heard of" not in told(fleet, run_id)
 
 
 def test_an_answer_from_a_time_without_workers_counts(fleet: Fleet) -> None:
