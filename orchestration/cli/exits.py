@@ -1,6 +1,7 @@
 """The exit code of an error, and the one line that is printed for it."""
 
 import errno
+from importlib import import_module
 
 import click
 
@@ -11,6 +12,7 @@ from orchestration.errors import (
     ServerError,
     StoppedError,
     StoreError,
+    UnknownCommandError,
     WorkflowFailedError,
 )
 from orchestration.exit_codes import DETACHED, FAILED, UNREACHABLE, USAGE
@@ -44,10 +46,18 @@ def line_of(error: BaseException) -> str | None:
         return one_line(f"{error.format_message().rstrip('.')} (see `{where} --help`)")
     if isinstance(error, click.ClickException):
         return one_line(error.format_message())
+    if isinstance(error, UnknownCommandError) and is_app_on_board():
+        return one_line(f"{error} (of the app on board; ORCHESTRATION_APP names yours)")
     if isinstance(error, OrchestrationError):
         return one_line(str(error))
     name = type(error).__name__
     return one_line(f"{name}: {error}; `orchestrate --debug …` shows where it comes from")
+
+
+def is_app_on_board() -> bool:
+    """Whether the commands are those of the app on board, since nothing names another one."""
+    found = import_module("orchestration.settings").load()
+    return not (found.orchestration_app or found.orchestration_url)
 
 
 def complain(error: OrchestrationError, doing: str = "") -> None:

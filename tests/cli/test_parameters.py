@@ -130,3 +130,14 @@ def test_bad_input_is_one_clear_line_and_writes_nothing(
     for verb in ("run", "send"):
         assert says in cli(verb, *words, code=2, stdin="[]").stderr
     assert not home.exists()
+
+
+def test_an_unknown_command_of_the_app_on_board_tells_how_to_name_ones_own(
+    cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = "(of the app on board; ORCHESTRATION_APP names yours)"
+    assert own not in cli("send", "restock", code=2).stderr
+    monkeypatch.chdir(home.parent)
+    monkeypatch.delenv("ORCHESTRATION_APP")
+    for words in (["send", "restock"], ["commands", "restock"]):
+        assert own in cli(*words, code=2).stderr
