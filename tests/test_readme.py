@@ -1,8 +1,10 @@
 """Everything that the README shows is run as it stands there."""
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.acceptance.test_deploy import free_port
@@ -47,11 +49,20 @@ def test_a_new_project_passes_its_tests(tmp_path: Path) -> None:
 
 @pytest.mark.acceptance
 def test_the_client_gets_its_answer(tmp_path: Path) -> None:
-    env, shown = environment(tmp_path), block("README.md", "python", "Client()")
+    port, shown = free_port(), block("README.md", "python", "Client()")
+    env = environment(tmp_path, PORT=str(port), ORCHESTRATION_HOST="127.0.0.1")
     with started("orchestrate", "serve", cwd=tmp_path, env=env):
-        eventually((tmp_path / "home").exists, within=20, what="the store")
+        eventually(lambda: is_ready(port), within=20, what="the server")
         printed = shell(f"python - <<'END'\n{shown}END", tmp_path, env)
-    assert printed == "healthy\n"
+        env |= {"ORCHESTRATION_URL": f"http://localhost:{port}"}
+        served = shell(f"python - <<'END'\n{shown}END", tmp_path, env)
+    assert printed == served == "healthy\n"
+
+
+def is_ready(port: int) -> bool:
+    with suppress(httpx.TransportError):
+        return httpx.get(f"http://127.0.0.1:{port}/health/ready").is_success
+    return False
 
 
 @pytest.mark.acceptance
