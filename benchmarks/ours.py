@@ -25,7 +25,10 @@ from orchestration.store.connect import open_store
 SLOTS = 1_000
 MODULE = "benchmarks.chain"
 KEPT = "10000000"  # more than any benchmark leaves behind
-ENDS = "SELECT id, kind = 'run.completed' FROM events WHERE id > ?"
+ENDS = (
+    "SELECT MAX(id), SUM(CASE WHEN kind = 'run.completed' THEN 1 ELSE 0 END)"
+    " FROM events WHERE id > ?"
+)
 RESULTS = (
     "SELECT r.id, r.ended_at, s.result FROM runs r JOIN steps s ON s.run_id = r.id"
     " WHERE r.status = 'completed' AND r.ended_at > ? AND s.step = ?"
@@ -47,9 +50,9 @@ class Chains:
 
     def ended(self) -> int:
         """How many chains have ended so far, by the events since the last call."""
-        fresh = self._engine.store.read(lambda s: s.all(ENDS, self._seen))
-        self._seen = max((number for number, _ in fresh), default=self._seen)
-        self._ended += sum(ends for _, ends in fresh)
+        ((last, ends),) = self._engine.store.read(lambda s: s.all(ENDS, self._seen))
+        if last is not None:
+            self._seen, self._ended = last, self._ended + ends
         return self._ended
 
     def end_times(self) -> dict[str, float]:

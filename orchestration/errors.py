@@ -251,8 +251,8 @@ class NotNeededError(PermanentError):
     def __init__(self, step: str, name: str, reads: Sequence[str]) -> None:
         able = ", ".join(reads) or "none"
         super().__init__(
-            f"step {step} reads the result of {name!r} and does not need it: add it to `needs`,"
-            f" since it may not have finished by then; {step} may read: {able}"
+            f"step {step} reads the result of {name!r}, which it does not need: correct the name"
+            f" or add it to `needs`, as it may not have finished by then; {step} may read: {able}"
         )
 
 

@@ -235,6 +235,13 @@ class Plan:
         own = {step.removeprefix(UNDO)} if step.startswith(UNDO) else set()
         return tuple(each.name for each in self.steps if each.name in before | own)
 
+    def readable_by(self, step: str) -> tuple[str, ...]:
+        """The steps whose results an action may read: those known to its step; of an undo, all.
+
+        An undo begins once nothing acts any more, so what a later step has done is known, too.
+        """
+        return tuple(self.step) if step.startswith(UNDO) else self.known_to(step)
+
     def offer(self, step: str, branch: int) -> str:
         """`agent.action@version` that a worker must have to claim this branch."""
         target = self.step[step.removeprefix(UNDO)]

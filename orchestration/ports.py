@@ -98,10 +98,6 @@ class Store(Protocol):
         """Run the operation on one consistent snapshot."""
         ...
 
-    def read_aside(self, operation: Callable[[Session], T]) -> T:
-        """Run the operation as `read` would, but never keep a `read` of others waiting."""
-        ...
-
     def writer_for(self, seconds: float, /) -> int | None:
         """The process that keeps the write lock for so many seconds; None: none, or not known."""
         ...
@@ -113,6 +109,11 @@ class Store(Protocol):
     @property
     def clock(self) -> Clock:
         """The clock that all processes of the store use."""
+        ...
+
+    @property
+    def aside(self) -> "Store":
+        """The same store for people's requests: its reads keep none of the worker's waiting."""
         ...
 
     def close(self) -> None:

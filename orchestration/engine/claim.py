@@ -105,7 +105,7 @@ def as_claim(row: StepRow, run: Run, known: Mapping[str, str]) -> Claim:
         item=None if row.item is None else json.loads(row.item),
         never_retry=target.retry.never,
         progress_timeout=target.progress_timeout,
-        reads={name: run.plan.fans_out[name] for name in run.plan.known_to(row.step)},
+        reads={name: run.plan.fans_out[name] for name in run.plan.readable_by(row.step)},
         in_list=target.fans_out,
         configures=tuple(target.configures),
         correlation_id=run.correlation_id,

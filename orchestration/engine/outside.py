@@ -57,14 +57,12 @@ def sent(tx: Transaction, command_id: str) -> None:
     match = COMMAND_ID.fullmatch(command_id)
     if match is None or command_id.endswith(speech.CANCEL):
         return
-    row = steps.get(tx.session, match["run"], match["step"], int(match["branch"] or 0))
-    if row is not None and is_held(row, int(match["attempt"])):
-        silent_at = tx.now + tx.rules.grace
-        steps.set_timer(tx.session, row, min(row.deadline or silent_at, silent_at))
+    key = match["run"], match["step"], int(match["branch"] or 0)
+    steps.await_sign(tx.session, key, int(match["attempt"]), tx.now + tx.rules.grace)
 
 
 def is_held(row: StepRow, attempt: int) -> bool:
-    """Whether an agent that is not ours still holds this attempt at a branch."""
+    """Whether an outside agent still holds this attempt at a branch."""
     return row.status is StepStatus.RUNNING and row.attempt == attempt and row.is_outside
 
 

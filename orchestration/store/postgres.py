@@ -16,6 +16,7 @@ import psycopg
 from orchestration.errors import StoreError
 from orchestration.ports import Row, Session, Size
 from orchestration.store import migrate
+from orchestration.store.aside import Aside
 from orchestration.store.group import CLOSED, Group, Operation, Work, stand_in
 from orchestration.store.postgres_session import (
     BEGIN_READ,
@@ -67,7 +68,7 @@ class PostgresStore:
         self._free: LifoQueue[Link] = LifoQueue()
         for reader in self._readers:
             self._free.put(reader)
-        self._aside = threading.Semaphore(READERS - 1)
+        self.aside = Aside(self, READERS - 1)
         self._group = Group(self._commit)
         with ExitStack() as undo:
             undo.callback(self.close)
@@ -102,15 +103,6 @@ class PostgresStore:
         found: list[T] = []
         stand_in(lambda: found.append(self._look(operation)))  # Ctrl-C must not cost a reader
         return found[0]
-
-    def read_aside(self, operation: Callable[[Session], T]) -> T:
-        """Run the operation as `read` would, but leave a session to those who call that.
-
-        Raises:
-            StoreError: The store could not be read now.
-        """
-        with self._aside:
-            return self.read(operation)
 
     def missing(self) -> list[str]:
         """The titles of the migrations that this release would apply."""

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from orchestration.clock import SystemClock
 from orchestration.errors import InDoubtError, PermanentError, StoreError
-from orchestration.ports import Clock, Session, Size
+from orchestration.ports import Clock, Session, Size, Store
 from orchestration.store import migrate
 from orchestration.store.group import CLOSED, NESTED, Group, Work, outcome_of
 from orchestration.store.lock import WriteLock
@@ -118,9 +118,10 @@ class SqliteStore:
         """Apply the migrations of this release that are missing, and return their titles."""
         return self.write(lambda s: migrate.upgrade(s, TABLES, TYPES))
 
-    def read_aside(self, operation: Callable[[Session], T]) -> T:
-        """Run the operation as `read` would: no thread waits for another's connection."""
-        return self.read(operation)
+    @property
+    def aside(self) -> Store:
+        """This store: no thread waits for another's connection."""
+        return self
 
     def writer_for(self, seconds: float) -> int | None:
         """The process that holds the lock, if it does not release it within so many seconds."""
@@ -287,9 +288,10 @@ class MemoryStore:
         with self._mutex, explained(MEMORY):
             return operation(SqliteSession(self._connection))
 
-    def read_aside(self, operation: Callable[[Session], T]) -> T:
-        """Run the operation as `read` would."""
-        return self.read(operation)
+    @property
+    def aside(self) -> Store:
+        """This store."""
+        return self
 
     def writer_for(self, _seconds: float, /) -> None:
         """None: no other process can write."""

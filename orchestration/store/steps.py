@@ -298,6 +298,18 @@ def set_timer(session: Session, row: StepRow, due_at: datetime | None) -> None:
     session.run(sql, seconds(due_at), *row.key)
 
 
+def await_sign(session: Session, key: Key, attempt: int, until: datetime) -> None:
+    """Set the timer of an outside attempt, if it waits for nothing but its deadline yet.
+
+    No row is read: that of one unreadable run must not hold up what is told to all others.
+    """
+    session.run(
+        f"UPDATE steps SET due_at = ? WHERE {KEY} AND attempt = ? AND status = 'running'"
+        " AND owner LIKE ? AND due_at = deadline AND deadline > ?",
+        *(until.timestamp(), *key, attempt, f"{OUTSIDE}%", until.timestamp()),
+    )
+
+
 def read(row: Row) -> StepRow:
     """One row of `COLUMNS`."""
     begun = *row[:5], STATUSES[row[5]], *row[6:8], moment(row[8]), *row[9:16], bool(row[16])

@@ -45,14 +45,15 @@ class Console:
         return address_in(self.settings)
 
     def read(self, operation: Callable[[Session], T]) -> T:
-        """Run an operation on one consistent snapshot of the store; keeps no worker waiting."""
-        return self.opened.store.read_aside(operation)
+        """Run an operation on one consistent snapshot of the store."""
+        return self.opened.store.read(operation)
 
 
 def console_of(host: Host, app: App, settings: Settings) -> Console:
     """The console of a process that runs steps, too."""
     running = host.running
-    return Console(settings=settings, app=app, opened=running.opened, engine=running.engine)
+    opened = running.opened._replace(store=running.store.aside)  # its worker must beat meanwhile
+    return Console(settings=settings, app=app, opened=opened, engine=running.engine)
 
 
 @contextmanager

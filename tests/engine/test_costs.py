@@ -66,8 +66,9 @@ class Counting:
     def read(self, operation: Any) -> Any:
         return self._store.read(operation)
 
-    def read_aside(self, operation: Any) -> Any:
-        return self._store.read_aside(operation)
+    @property
+    def aside(self) -> Any:
+        return self
 
     def writer_for(self, seconds: float, /) -> int | None:
         return self._store.writer_for(seconds)

@@ -234,3 +234,19 @@ def test_a_command_that_has_not_left_when_its_attempt_ends_never_leaves(fleet: F
     cancelled = fleet.start("ask")
     fleet.client.cancel(cancelled)
     assert fleet.publish() == [f"{cancelled}:asking:1:cancel"]
+
+
+def test_a_confirm_that_comes_after_the_first_progress_shortens_nothing(fleet: Fleet) -> None:
+    run_id = fleet.start("ask")
+    command = f"{run_id}:asking:1"
+    share = {"workflow_id": run_id, "step": "asking", "progress": 0.1}
+    fleet.client.commit(lambda tx: outside.report(tx, said("partner", "status_update", **share)))
+    told_at = fleet.row(run_id, "asking").due_at
+    fleet.client.commit(lambda tx: outside.sent(tx, command))
+    assert fleet.row(run_id, "asking").due_at == told_at
+
+
+def test_a_confirm_for_a_row_that_cannot_be_read_holds_up_no_other(fleet: Fleet) -> None:
+    run_id = fleet.start("ask")
+    fleet.store.write(lambda s: s.run("UPDATE steps SET status = 'odd' WHERE run_id = ?", run_id))
+    fleet.client.commit(lambda tx: outside.sent(tx, f"{run_id}:asking:1"))

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from orchestration import Agent, App, Context, Step, Workflow
-from orchestration.errors import WorkflowFailedError
+from orchestration.errors import PermanentError, WorkflowFailedError
+from orchestration.state import RunStatus
 from orchestration.testbed import Fleet
 
 Read = Callable[[Context], Any]
@@ -68,3 +69,24 @@ def test_a_skipped_step_has_no_result() -> None:
 
     with reading(read, ["aside"], when="results.first.again") as fleet:
         assert fleet.start("job").result() is None
+
+
+def test_an_undo_reads_what_a_later_step_has_done() -> None:
+    seen: list[Any] = []
+
+    def fail(_: Context) -> None:
+        raise PermanentError("the last one fails")
+
+    def forget(context: Context) -> None:
+        seen.append(dict(context.results))
+
+    smith = Agent("smith", actions={"make": make, "forget": forget, "fail": fail})
+    steps = [
+        Step("first", "smith", "make", undo="forget"),
+        Step("second", "smith", "make", needs=["first"]),
+        Step("last", "smith", "fail", needs=["second"]),
+    ]
+    fleet = Fleet(App(agents=[smith], workflows=[Workflow("job", steps=steps)]))
+    assert fleet.start("job").phase() is RunStatus.FAILED
+    assert seen[0]["second"]["made"] == "second"
+    fleet.close()

@@ -149,8 +149,9 @@ class FaultyStore:
         self._live()
         return self._store.read(operation)
 
-    def read_aside(self, operation: Callable[[Session], T]) -> T:
-        return self.read(operation)
+    @property
+    def aside(self) -> Store:
+        return self
 
     def write(self, operation: Callable[[Session], T]) -> T:
         return self._tried(lambda: self._store.write(operation))

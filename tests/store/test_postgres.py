@@ -122,7 +122,7 @@ class TestSessions:
             assert go.wait(20)
 
         with ThreadPoolExecutor(2 * READERS) as pool:
-            staying = [pool.submit(store.read_aside, stay) for _ in range(2 * READERS - 1)]
+            staying = [pool.submit(store.aside.read, stay) for _ in range(2 * READERS - 1)]
             assert all(begun.acquire(timeout=20) for _ in range(READERS - 1))
             try:
                 assert pool.submit(store.read, one("SELECT 1")).result(5) == "1"
