@@ -39,10 +39,14 @@ def alert(
 
 def correct(
     tx: Transaction, kind: AlertKind, subject: str, message: str, *, run_id: str | None = None
-) -> None:
-    """Replace the message and the run of an alert wherever it has not been sent yet."""
+) -> bool:
+    """Replace the message and the run of an alert wherever it has not been sent yet.
+
+    Returns:
+        Whether nobody has been told of it yet, so that all get this message.
+    """
     new = NewAlert(kind, plain(subject, LONGEST_SUBJECT), said(tx, message), run_id)
-    alerts.correct(tx.session, new)
+    return alerts.correct(tx.session, new)
 
 
 def end(tx: Transaction, kind: AlertKind, subject: str) -> None:

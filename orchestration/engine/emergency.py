@@ -107,7 +107,7 @@ def cancel(tx: Transaction, run_id: str, reason: str, cancelled: list[str]) -> N
 def release(tx: Transaction, by: By) -> int:
     """Allow work again, and return the number of the stop that is over; undo goes on.
 
-    Runs that could not be cancelled go on as well; the alert names them.
+    Runs that could not be cancelled go on as well; everybody is alerted of them.
 
     Raises:
         StateError: No stop holds, or it still has runs to cancel.
@@ -124,7 +124,9 @@ def release(tx: Transaction, by: By) -> int:
         told = f"emergency stop by {who}: released by {by}, work goes on"
         if unmoved := stops.unmoved(tx.session):
             told += f"; what could not be cancelled does, too: {', '.join(unmoved[:BATCH])}"
-        alerts.correct(tx, AlertKind.EMERGENCY_STOP, FLEET, told)
+        for_all = alerts.correct(tx, AlertKind.EMERGENCY_STOP, FLEET, told)
+        if unmoved and not for_all:  # some take it that all work was cancelled
+            alerts.alert(tx, AlertKind.EMERGENCY_STOP, FLEET, told, cooldown=alerts.AT_ONCE)
     stops.release(tx.session, by.actor, tx.now)
     audit.add(tx.session, tx.now, str(by), "emergency_release", FLEET)
     events.add(tx.session, "", tx.now, "emergency.released", detail=str(by))

@@ -105,13 +105,19 @@ def add(session: Session, new: NewAlert, now: datetime, cooldown: timedelta) -> 
     )
 
 
-def correct(session: Session, new: NewAlert) -> None:
-    """Replace the message and the run of an alert that some address has not got yet."""
+def correct(session: Session, new: NewAlert) -> bool:
+    """Replace the message and the run of an alert that some address has not got yet.
+
+    Returns:
+        Whether nobody has been told of it yet, so that all get this message.
+    """
+    unsent = f"kind = ? AND subject = ? AND due_at IS NOT NULL AND {NOT_OVER}"
     session.run(
-        "UPDATE alerts SET message = ?, run_id = ?"
-        f" WHERE kind = ? AND subject = ? AND due_at IS NOT NULL AND {NOT_OVER}",
+        f"UPDATE alerts SET message = ?, run_id = ? WHERE {unsent}",
         *(new.message, new.run_id, new.kind, new.subject),
     )
+    sql = f"SELECT 1 FROM alerts WHERE {unsent} AND told_at IS NULL"
+    return session.one(sql, new.kind, new.subject) is not None
 
 
 def end(session: Session, kind: AlertKind, subject: str, now: datetime) -> None:

@@ -186,3 +186,20 @@ def test_a_run_that_cannot_be_cancelled_holds_up_no_stop_and_no_release(
     assert fleet.status(others[0]) is RunStatus.RUNNING
     (told,) = fleet.read(lambda s: alerts.newest(s, 9))
     assert told.message.endswith(f"could not be cancelled does, too: {', '.join(others)}")
+    assert told.times == 1
+
+
+def test_who_was_told_of_a_stop_is_told_at_its_release_of_what_was_not_cancelled(
+    fleet: Fleet,
+) -> None:
+    worker = fleet.worker()
+    run_id = fleet.start("chain")
+    worker.take()
+    spoil(fleet, run_id, "tallies that are no JSON")
+    fleet.client.stop_everything(By("ann", "prices look wrong"))
+    (sent,) = fleet.store.write(lambda s: alerts.take(s, fleet.clock.now(), 9))
+    fleet.store.write(lambda s: alerts.record_try(s, sent.id, {"ops"}, None, None))
+    fleet.client.release(By("bob"))
+    (told,) = fleet.store.write(lambda s: alerts.take(s, fleet.clock.now(), 9))
+    assert told.message.endswith(f"could not be cancelled does, too: {run_id}")
+    assert (told.id != sent.id, told.times) == (True, 1)
