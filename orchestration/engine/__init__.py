@@ -240,6 +240,9 @@ class Engine(Seam):
         """Cancel the runs that the current emergency stop has not cancelled yet."""
         while self.commit(emergency.clear):
             pass
+        last = ""
+        while last := self.commit(partial(emergency.try_again, after=last)):
+            pass
 
     def release(self, by: By) -> int:
         """End the current emergency stop; see `emergency.release`."""

@@ -6,6 +6,7 @@ their beat, outside agents by an answer. Workflows of the system go on.
 """
 
 import re
+from collections.abc import Sequence
 from functools import partial
 from json import dumps
 
@@ -78,22 +79,40 @@ def served_by(worker: WorkerRow) -> set[str]:
 
 
 def clear(tx: Transaction) -> int:
-    """Deal with a batch of the runs that a stop has to end; return their number; 0: none can be.
+    """Deal with a batch of the runs that a stop has to end; return their number; 0: none is left.
 
-    A run that cannot be cancelled is put aside, and tried again once all others are.
+    A run that cannot be cancelled is put aside: `try_again` comes back to it.
     """
-    if not stops.is_stopped(tx.session):
-        return 0
+    found = runs.to_stop(tx.session, BATCH) if stops.is_stopped(tx.session) else []
+    cancel_each(tx, found)
+    return len(found)
+
+
+def try_again(tx: Transaction, after: str) -> str:
+    """Deal once more with a batch of the runs that could not be cancelled.
+
+    Args:
+        tx: The transaction.
+        after: The last run of the batch before; empty: this is the first.
+
+    Returns:
+        The last run of this batch; empty: there was none left.
+    """
+    found = stops.unmoved(tx.session, after)[:BATCH] if stops.is_stopped(tx.session) else []
+    cancel_each(tx, found)
+    return found[-1] if found else ""
+
+
+def cancel_each(tx: Transaction, run_ids: Sequence[str]) -> None:
+    """Cancel runs, and put aside those that cannot be."""
     stop_now = stops.latest(tx.session)
     reason = f"emergency stop by {stop_now.actor}: {stop_now.reason}" if stop_now else ""
     cancelled: list[str] = []
-    found = runs.to_stop(tx.session, BATCH)
-    for run_id in found or stops.unmoved(tx.session)[:BATCH]:
+    for run_id in run_ids:
         what = f"stop of {run_id}"
         put_aside = partial(stops.put_aside, tx.session, run_id)
         tx.contain(run_id, partial(cancel, tx, run_id, reason, cancelled), what, put_aside)
     stops.count_cancelled(tx.session, len(cancelled))
-    return len(found) or len(cancelled)
 
 
 def cancel(tx: Transaction, run_id: str, reason: str, cancelled: list[str]) -> None:
@@ -123,7 +142,7 @@ def release(tx: Transaction, by: By) -> int:
         who = By(over.actor, over.reason)
         told = f"emergency stop by {who}: released by {by}, work goes on"
         if unmoved := stops.unmoved(tx.session):
-            told += f"; what could not be cancelled does, too: {', '.join(unmoved[:BATCH])}"
+            told += f"; what could not be cancelled does, too: {listed(unmoved)}"
         for_all = alerts.correct(tx, AlertKind.EMERGENCY_STOP, FLEET, told)
         if unmoved and not for_all:  # some take it that all work was cancelled
             alerts.alert(tx, AlertKind.EMERGENCY_STOP, FLEET, told, cooldown=alerts.AT_ONCE)
@@ -134,6 +153,12 @@ def release(tx: Transaction, by: By) -> int:
     tx.queues.update(queues.ready(tx.session))
     sending.resend(tx.session, tx.now)  # while claims were refused, resends became rare
     return stops.epoch(tx.session)
+
+
+def listed(run_ids: Sequence[str]) -> str:
+    """The first of some runs by id, and how many there are besides."""
+    more = len(run_ids) - BATCH
+    return ", ".join(run_ids[:BATCH]) + (f" and {more} more" if more > 0 else "")
 
 
 def acknowledge(tx: Transaction, worker: str) -> None:

@@ -117,13 +117,13 @@ def put_aside(session: Session, run_id: str) -> None:
     ask(session, epoch(session), RUN, run_id, UNMOVED)
 
 
-def unmoved(session: Session) -> list[str]:
-    """The runs that the current stop could not cancel."""
+def unmoved(session: Session, after: str = "") -> list[str]:
+    """The runs that the current stop could not cancel, by id; only those after `after`."""
     sql = (
         "SELECT name FROM stop_answers WHERE epoch = ? AND kind = ? AND answered_at IS NULL"
-        " ORDER BY name"
+        " AND name > ? ORDER BY name"
     )
-    return [row[0] for row in session.all(sql, epoch(session), RUN)]
+    return [row[0] for row in session.all(sql, epoch(session), RUN, after)]
 
 
 def answers(session: Session, number: int) -> list[Answer]:

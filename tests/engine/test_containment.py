@@ -53,7 +53,7 @@ SPOILT = {
 def spoil(fleet: Fleet, run_id: str, how: str) -> None:
     """Write rows of a run that this release cannot read."""
     newer = 'INSERT INTO plans (digest, body) VALUES (\'newer\', \'{"name": "chain", "new": 1}\')'
-    fleet.store.write(lambda s: s.run(newer))
+    fleet.store.write(lambda s: s.run(newer + " ON CONFLICT DO NOTHING"))
     fleet.store.write(lambda s: s.run(SPOILT[how], run_id))
 
 
@@ -179,7 +179,7 @@ def test_a_run_that_cannot_be_cancelled_holds_up_no_stop_and_no_release(
     assert (found["cancelled"], found["left"]) == (1, 0)
     assert [each["place"] for each in found["acknowledged"]] == ["here:7"]
     assert sorted(each["name"] for each in found["silent"]) == sorted(poisoned)
-    cured, *others = sorted(poisoned)
+    *others, cured = sorted(poisoned)
     fleet.store.write(lambda s: s.run("UPDATE runs SET tallies = '{}' WHERE id = ?", cured))
     fleet.client.release(By("bob"))
     assert fleet.status(cured) is RunStatus.CANCELLED, "it was tried again"
@@ -187,6 +187,19 @@ def test_a_run_that_cannot_be_cancelled_holds_up_no_stop_and_no_release(
     (told,) = fleet.read(lambda s: alerts.newest(s, 9))
     assert told.message.endswith(f"could not be cancelled does, too: {', '.join(others)}")
     assert told.times == 1
+
+
+def test_a_release_says_how_many_it_does_not_name(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emergency, "BATCH", 2)
+    poisoned = [fleet.start("chain") for _ in range(3)]
+    for run_id in poisoned:
+        spoil(fleet, run_id, "tallies that are no JSON")
+    fleet.client.stop_everything(By("ann", "prices look wrong"))
+    fleet.client.release(By("bob"))
+    (told,) = fleet.read(lambda s: alerts.newest(s, 9))
+    assert told.message.endswith(f"does, too: {', '.join(sorted(poisoned)[:2])} and 1 more")
 
 
 def test_who_was_told_of_a_stop_is_told_at_its_release_of_what_was_not_cancelled(
