@@ -100,7 +100,8 @@ def listen(tx: Transaction, span: timedelta) -> None:
     """Write that what agents say is heard, and has been for some time.
 
     Said again every `LISTEN_EVERY`, it holds on; after `LAPSE` without a word it begins anew. While
-    no agent is awaited nobody says it, so that the listener has to know its own time.
+    no agent is awaited nobody says it, so that the listener has to know its own time. Of several
+    listeners, the one that has listened for longest counts.
     """
     control.listen(tx.session, tx.now, tx.now - LAPSE, tx.now - span)
 

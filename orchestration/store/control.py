@@ -72,11 +72,14 @@ def set_clock_offset(session: Session, boot: str, offset: float) -> None:
 
 
 def listen(session: Session, now: datetime, lapsed: datetime, since: datetime) -> None:
-    """Write that the messages of agents are read now; if nobody said so since `lapsed`: `since`."""
+    """Write that the messages of agents are read now, and have been since `since`, or for longer.
+
+    What others said holds on if it was said since `lapsed`: who has read for longest counts.
+    """
     session.run(
-        "UPDATE control SET listening_since = CASE WHEN listened_at >= ? THEN listening_since"
-        " ELSE ? END, listened_at = ? WHERE id = 1",
-        *(lapsed.timestamp(), since.timestamp(), now.timestamp()),
+        "UPDATE control SET listening_since = CASE WHEN listened_at >= ? AND listening_since < ?"
+        " THEN listening_since ELSE ? END, listened_at = ? WHERE id = 1",
+        *(lapsed.timestamp(), since.timestamp(), since.timestamp(), now.timestamp()),
     )
 
 

@@ -147,6 +147,19 @@ def test_who_listened_while_nobody_was_awaited_puts_off_no_end(fleet: Fleet) -> 
     assert fleet.status(run_id) is RunStatus.FAILED
 
 
+def test_who_begins_to_listen_hides_nobody_who_has_listened_for_longer(fleet: Fleet) -> None:
+    fleet.advance(10 * MINUTE)
+    run_id = fleet.start("brief")
+    fleet.publish()
+    fleet.hear()
+    fleet.advance(5 * SECOND)
+    fleet.hear(10 * MINUTE)
+    fleet.advance(4 * SECOND)
+    fleet.hear(4 * SECOND)
+    fleet.advance(SECOND)
+    assert fleet.status(run_id) is RunStatus.FAILED
+
+
 def test_an_end_that_comes_before_anybody_says_that_he_listens_is_put_off_briefly(
     fleet: Fleet,
 ) -> None:
