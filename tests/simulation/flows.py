@@ -34,7 +34,14 @@ FLOWS = [
         "abroad",
         step("pack", undo="unpack"),
         step("ship", "pack", agent=STRANGER, retry=RETRY, idempotent=True, timeout=MINUTE),
-        step("insure", "pack", agent=STRANGER, required=False, timeout=MINUTE),
+        step(
+            "insure",
+            "pack",
+            agent=STRANGER,
+            for_each="parameters.items",
+            required=False,
+            timeout=MINUTE,
+        ),
         step("sign", "ship", "insure", start_within=30 * SECOND, retry=RETRY),
     ),
     workflow(  # its paths sometimes miss, in the parameters or in the result

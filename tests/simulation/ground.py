@@ -11,6 +11,8 @@ from typing import Any
 
 from orchestration import failpoints
 from orchestration.engine import Key
+from orchestration.engine.outside import COMMAND_ID
+from orchestration.engine.speech import CANCEL
 from orchestration.errors import (
     NotFoundError,
     RejectedError,
@@ -36,7 +38,7 @@ from tests.simulation.stage import Stage, act
 from tests.simulation.witness import Witness
 
 RETRIED = "SELECT generation FROM runs WHERE id = ?"
-ENDED = "SELECT 1 FROM attempts WHERE run_id = ? AND step = ? AND attempt = ?"
+ENDED = "SELECT 1 FROM attempts WHERE run_id = ? AND step = ? AND branch = ? AND attempt = ?"
 FEW = 2  # with some seeds, the most ended runs and dead letters that are kept
 REQUESTERS = ("mgmt", "ops")
 
@@ -194,9 +196,8 @@ class Ground:
 
     def check_command(self, topic: str) -> None:
         """Check that no message is the command of an attempt that has ended without a result."""
-        place = topic.split(":")
-        if len(place) == 3 and place[-1].isdecimal():
-            ended = self.store.read(lambda s: s.one(ENDED, *place[:2], int(place[2])))
+        if COMMAND_ID.fullmatch(topic) and not topic.endswith(CANCEL):
+            ended = self.store.read(lambda s: s.one(ENDED, *attempt_of(topic)))
             self.insist(ended is None, "no command leaves after its attempt")
 
     def chance(self, probability: float) -> bool:
@@ -306,6 +307,13 @@ class Ground:
         deaths = {name: n for name, n in self.faults.died_in.items() if name in coverage.RECOVERY}
         found += Counter({f"died in {name}": n for name, n in deaths.items()})
         return found + (coverage.steps_of(self.quick) if self.quick else Counter())
+
+
+def attempt_of(command: str) -> tuple[str, str, int, int]:
+    """The run, step, branch and number of the attempt that a command is about, by its id."""
+    match = COMMAND_ID.fullmatch(command)
+    assert match is not None
+    return match["run"], match["step"], int(match["branch"] or 0), int(match["attempt"])
 
 
 def raise_(error: BaseException) -> None:

@@ -11,9 +11,12 @@ from orchestration.errors import StoppedError
 from orchestration.messages import MessageType
 from tests.simulation.exchange import Json
 from tests.simulation.flows import APP, FLOWS, ROADS, STRANGER
-from tests.simulation.ground import REQUESTERS, Ground
+from tests.simulation.ground import REQUESTERS, Ground, attempt_of
 
-RUNNING = "SELECT 1 FROM steps WHERE run_id = ? AND step = ? AND attempt = ? AND status = 'running'"
+RUNNING = (
+    "SELECT 1 FROM steps WHERE run_id = ? AND step = ? AND branch = ? AND attempt = ?"
+    " AND status = 'running'"
+)
 NAMES = [flow.name for flow in FLOWS]
 
 
@@ -79,8 +82,7 @@ class People(Ground):
 
     def is_running(self, command: str) -> bool:
         """Whether the attempt that a command began has not ended."""
-        run_id, step, attempt = command.split(":")[:3]
-        return self.store.read(lambda s: s.one(RUNNING, run_id, step, int(attempt))) is not None
+        return self.store.read(lambda s: s.one(RUNNING, *attempt_of(command))) is not None
 
     def a_requester_complains(self) -> None:
         self.everybody_hears()

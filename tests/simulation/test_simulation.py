@@ -24,6 +24,10 @@ witness = simulation.witness
 told = repr((sorted(simulation.covered().items()), witness.completed, dict(witness.told)))
 print(hashlib.sha256(told.encode()).hexdigest())
 """
+ENDED_ATTEMPT = (
+    "INSERT INTO attempts (run_id, step, branch, attempt, outcome, worker, started_at, ended_at,"
+    " fraction, message) VALUES ('run', 'step', 3, 1, 'failed', 'w1', 0, 0, 0, '')"
+)
 
 
 @pytest.mark.parametrize("seed", range(40), ids=lambda seed: f"seed-{seed}")
@@ -50,6 +54,15 @@ def story_of(*seeds: str, salt: str) -> bytes:
     return subprocess.run(
         command, check=True, capture_output=True, timeout=60, cwd=ROOT, env=environment
     ).stdout
+
+
+def test_a_command_that_leaves_after_its_attempt_is_noticed_in_a_fan_out_too() -> None:
+    simulation = Simulation(1)
+    simulation.check_command("run:step[3]:1")
+    simulation.store.write(lambda s: s.run(ENDED_ATTEMPT))
+    simulation.check_command("run:step[2]:1")
+    with pytest.raises(AssertionError, match="no command leaves after its attempt"):
+        simulation.check_command("run:step[3]:1")
 
 
 def test_every_failpoint_has_a_meaning_and_is_reached() -> None:

@@ -20,7 +20,7 @@ from orchestration.store import outbox, schedules, steps
 from tests.simulation import coverage, promises
 from tests.simulation.fates import LONG_TICKS, Fates
 from tests.simulation.flows import STRANGER
-from tests.simulation.ground import FEW, Idle
+from tests.simulation.ground import FEW, Idle, attempt_of
 from tests.simulation.people import People
 from tests.simulation.restores import Restores
 from tests.simulation.witness import is_acknowledgement, is_final
@@ -34,7 +34,8 @@ PAUSES_S = (9, 9, 9, 9, 70)  # an outside agent is silent only after 30 s in whi
 OWNED = "SELECT owner, run_id, step FROM steps WHERE status = 'running'"
 PRESENT = "SELECT id FROM workers WHERE left_at IS NULL"
 TIMED_OUT = (
-    "SELECT 1 FROM attempts WHERE run_id = ? AND step = ? AND attempt = ? AND outcome = 'timed_out'"
+    "SELECT 1 FROM attempts WHERE run_id = ? AND step = ? AND branch = ? AND attempt = ?"
+    " AND outcome = 'timed_out'"
 )
 RESTING = "SELECT 1 FROM agents WHERE paused = 1"
 
@@ -63,8 +64,8 @@ class Simulation(People, Fates, Restores):
         self.unread = {each: at for each, at in self.unread.items() if self.exchange.holds(each)}
         for named, said_at in self.unread.items():
             if self.clock.monotonic() - said_at > outside.LAPSE.total_seconds():
-                place = named.split(":")
-                ended = self.store.read(lambda s, p=place: s.one(TIMED_OUT, *p[:2], int(p[2])))  # type: ignore[misc]
+                attempt = attempt_of(named)
+                ended = self.store.read(lambda s, a=attempt: s.one(TIMED_OUT, *a))  # type: ignore[misc]
                 assert ended is None, f"{named} was answered in time"
 
     def run(self, actions: int) -> None:
