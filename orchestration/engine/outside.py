@@ -75,7 +75,7 @@ def look_again(tx: Transaction, row: StepRow) -> bool:
         return False
     if row.deadline is not None and row.deadline <= tx.now:
         speech.take_back(tx, row)
-    if (heard_from := hears_from(tx)) > tx.now:
+    if (heard_from := hears_from(tx, row.claimed_at)) > tx.now:
         steps.set_timer(tx.session, row, heard_from)
         return True
     deadline = steps.deadline(tx.session, row)
@@ -106,19 +106,23 @@ def listen(tx: Transaction, span: timedelta) -> None:
     control.listen(tx.session, tx.now, tx.now - LAPSE, tx.now - span)
 
 
-def hears_from(tx: Transaction) -> datetime:
+def hears_from(tx: Transaction, awaited: datetime | None = None) -> datetime:
     """From when on the silence of an agent counts: by then it had `grace` in which to be heard.
 
     What it said while nobody listened may wait in a queue; while RabbitMQ was away it could say
     nothing. Where there is no RabbitMQ at all, nobody will ever listen; where nobody ever said so,
     a release may listen that cannot say it. Where nobody says so any more, the next look comes
-    soon: somebody may say then that it listened all along.
+    soon if the agent is awaited only since a moment ago: somebody may say then that it listened all
+    along. After that nobody does, and whoever begins to gives `grace` anyway.
     """
     listened = control.listened(tx.session)
     if listened is None or control.transport(tx.session) == control.EMBEDDED:
         return tx.now
     since, at = listened
-    return since + tx.rules.grace if at >= tx.now - LAPSE else tx.now + LISTEN_EVERY
+    if at >= tx.now - LAPSE:
+        return since + tx.rules.grace
+    is_new = awaited is not None and awaited >= tx.now - LAPSE
+    return tx.now + (LISTEN_EVERY if is_new else tx.rules.grace)
 
 
 def answer(tx: Transaction, envelope: Envelope) -> None:

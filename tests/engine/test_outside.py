@@ -174,6 +174,16 @@ def test_an_end_that_comes_before_anybody_says_that_he_listens_is_put_off_briefl
     assert fleet.status(run_id) is RunStatus.FAILED
 
 
+def test_while_nobody_listens_an_attempt_that_is_due_is_seldom_looked_at(fleet: Fleet) -> None:
+    run_id = fleet.start("brief")
+    fleet.publish()
+    looks = sum(fleet.advance(5 * SECOND) for _ in range(60))
+    assert fleet.status(run_id) is RunStatus.RUNNING
+    assert looks <= 3 + 5 * MINUTE / GRACE
+    fleet.listen(GRACE + 5 * SECOND)
+    assert fleet.status(run_id) is RunStatus.FAILED, "that makes its end no later"
+
+
 def test_where_only_the_release_before_listens_an_attempt_ends_by_its_timer(
     fleet: Fleet,
 ) -> None:
