@@ -11,8 +11,15 @@ LONGEST_PLACE = 36  # RabbitMQ cuts a message that names two stores at 255 chara
 
 
 def ensure(session: Session, store_id: str, place: str | None = None) -> str:
-    """The id of this store; the first call sets it, and the place of the store."""
-    session.run("INSERT INTO control (id, store_id) VALUES (1, ?) ON CONFLICT DO NOTHING", store_id)
+    """The id of this store; the first call sets it, and the place of the store.
+
+    A store that this release made was never listened to; of an older one that is not known.
+    """
+    session.run(
+        "INSERT INTO control (id, store_id, listening_since, listened_at) VALUES (1, ?, 0, 0)"
+        " ON CONFLICT DO NOTHING",
+        store_id,
+    )
     session.run("UPDATE control SET place = ? WHERE id = 1 AND place IS NULL", place)
     row = session.one("SELECT store_id FROM control WHERE id = 1")
     return str(row[0]) if row else store_id
