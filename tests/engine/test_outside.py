@@ -273,3 +273,20 @@ def test_a_confirm_for_a_row_that_cannot_be_read_holds_up_no_other(fleet: Fleet)
     run_id = fleet.start("ask")
     fleet.store.write(lambda s: s.run("UPDATE steps SET status = 'odd' WHERE run_id = ?", run_id))
     fleet.client.commit(lambda tx: outside.sent(tx, f"{run_id}:asking:1"))
+
+
+def test_a_clock_that_was_set_ahead_is_no_time_without_workers(fleet: Fleet) -> None:
+    worker = fleet.worker(queues={"warehouse": 1})
+    run_id = fleet.start("ask")
+    worker.beat()
+    left = fleet.row(run_id, "asking").deadline
+    assert left is not None
+    left_s = left - fleet.clock.now()
+    fleet.clock.jump(timedelta(hours=1))
+    fleet.client.follow_clock()
+    worker.engine.depart("w1")
+    fleet.clock.advance(40 * SECOND)
+    fleet.worker("w2", queues={"warehouse": 1})
+    deadline = fleet.row(run_id, "asking").deadline
+    assert deadline is not None
+    assert deadline - fleet.clock.now() == left_s
