@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from orchestration import failpoints
 from orchestration.engine import Key
@@ -41,6 +41,13 @@ RETRIED = "SELECT generation FROM runs WHERE id = ?"
 ENDED = "SELECT 1 FROM attempts WHERE run_id = ? AND step = ? AND branch = ? AND attempt = ?"
 FEW = 2  # with some seeds, the most ended runs and dead letters that are kept
 REQUESTERS = ("mgmt", "ops")
+
+
+class Said(NamedTuple):
+    """When something was said, by both clocks, in seconds: one of them may be set meanwhile."""
+
+    monotonic: float
+    at: float
 
 
 class Idle:
@@ -103,7 +110,7 @@ class Ground:
         self.heard = dict.fromkeys(REQUESTERS, 0)
         self.bugs = Bugs()
         self.broken: list[str] = []
-        self.unread: dict[str, float] = {}  # answers in time, and when they were said
+        self.unread: dict[str, Said] = {}  # answers in time
         self.moves: Counter[str] = Counter()
         self.born = self.asked = self.restored = self._since_check = 0
         self._seen = -1

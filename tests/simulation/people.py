@@ -11,7 +11,7 @@ from orchestration.errors import StoppedError
 from orchestration.messages import MessageType
 from tests.simulation.exchange import Json
 from tests.simulation.flows import APP, FLOWS, ROADS, STRANGER
-from tests.simulation.ground import REQUESTERS, Ground, attempt_of
+from tests.simulation.ground import REQUESTERS, Ground, Said, attempt_of
 
 RUNNING = (
     "SELECT 1 FROM steps WHERE run_id = ? AND step = ? AND branch = ? AND attempt = ?"
@@ -78,7 +78,8 @@ class People(Ground):
         payload = {"status": "completed" if works else "failed", "result": 1, "command_id": about}
         self.tell(STRANGER, MessageType.RESPONSE, payload, about=about)
         if self.is_running(about):
-            self.unread.setdefault(about, self.clock.monotonic())
+            said = Said(self.clock.monotonic(), self.clock.now().timestamp())
+            self.unread.setdefault(about, said)
 
     def is_running(self, command: str) -> bool:
         """Whether the attempt that a command began has not ended."""

@@ -34,7 +34,7 @@ PAUSES_S = (9, 9, 9, 9, 70)  # an outside agent is silent only after 30 s in whi
 OWNED = "SELECT owner, run_id, step FROM steps WHERE status = 'running'"
 PRESENT = "SELECT id FROM workers WHERE left_at IS NULL"
 TIMED_OUT = (
-    "SELECT 1 FROM attempts WHERE run_id = ? AND step = ? AND branch = ? AND attempt = ?"
+    "SELECT ended_at FROM attempts WHERE run_id = ? AND step = ? AND branch = ? AND attempt = ?"
     " AND outcome = 'timed_out'"
 )
 RESTING = "SELECT 1 FROM agents WHERE paused = 1"
@@ -60,13 +60,17 @@ class Simulation(People, Fates, Restores):
         assert not self.bugs.found, BUG + self.bugs.found[0]
 
     def check_unread(self) -> None:
-        """Check that no timer ends an attempt whose answer waits where nobody listens."""
+        """Check that no timer ends an attempt whose answer waits where nobody listens.
+
+        Whoever listened until just before the answer counts as a listener for `LAPSE` more.
+        """
         self.unread = {each: at for each, at in self.unread.items() if self.exchange.holds(each)}
-        for named, said_at in self.unread.items():
-            if self.clock.monotonic() - said_at > outside.LAPSE.total_seconds():
+        lapse_s = outside.LAPSE.total_seconds()
+        for named, said in self.unread.items():
+            if self.clock.monotonic() - said.monotonic > lapse_s:
                 attempt = attempt_of(named)
                 ended = self.store.read(lambda s, a=attempt: s.one(TIMED_OUT, *a))  # type: ignore[misc]
-                assert ended is None, f"{named} was answered in time"
+                assert not ended or ended[0] - said.at <= lapse_s, f"{named} was answered in time"
 
     def run(self, actions: int) -> None:
         """Take random actions for a while, then let every run end."""
