@@ -61,11 +61,6 @@ def sent(tx: Transaction, command_id: str) -> None:
     steps.await_sign(tx.session, key, int(match["attempt"]), tx.now + tx.rules.grace)
 
 
-def is_held(row: StepRow, attempt: int) -> bool:
-    """Whether an outside agent still holds this attempt at a branch."""
-    return row.status is StepStatus.RUNNING and row.attempt == attempt and row.is_outside
-
-
 def look_again(tx: Transaction, row: StepRow) -> bool:
     """Put off the end of an attempt while its agent beats or cannot be heard; False: it ends.
 
@@ -252,7 +247,7 @@ def find(tx: Transaction, envelope: Envelope, command_id: Any) -> StepRow | None
     if not row or row.agent != envelope.sender or match is None:
         raise DeadLetterError("unmatched_response", f"no step was ever sent as {named[:200]!r}")
     attempt = int(match["attempt"])
-    if is_held(row, attempt):
+    if row.status is StepStatus.RUNNING and row.attempt == attempt and row.is_outside:
         return row
     settle(tx, row, attempt)
     return None

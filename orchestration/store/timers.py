@@ -40,9 +40,8 @@ def shift(session: Session, seconds: float) -> None:
     session.run("UPDATE alerts SET quiet_until = quiet_until + ?", seconds)
     session.run("UPDATE alerts SET due_at = due_at + ? WHERE due_at IS NOT NULL", seconds)
     session.run("UPDATE attempts SET due_at = due_at + ? WHERE due_at IS NOT NULL", seconds)
-    session.run(
-        "UPDATE workers SET beat_at = beat_at + ?", seconds
-    )  # time without any begins there
+    # The time without any worker begins with the last beat.
+    session.run("UPDATE workers SET beat_at = beat_at + ?", seconds)
     session.run("UPDATE control SET saved_at = saved_at + ? WHERE saved_at IS NOT NULL", seconds)
     session.run(
         "UPDATE control SET listening_since = listening_since + ?, listened_at = listened_at + ?",
